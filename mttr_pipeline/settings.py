@@ -1,0 +1,317 @@
+"""Settings: secrets and addresses from the environment, everything else from an optional `mttr.toml`.
+
+What belongs here: names, defaults and validation of everything a user can set. What does not: any use of it.
+Unknown keys are errors that name the key, so that a misspelt setting is never silently ignored.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from mttr_pipeline.errors import ConfigError
+
+Severity = Literal["SEV1", "SEV2", "SEV3", "SEV4"]
+Stamp = Literal[
+    "occurred_at",
+    "detected_at",
+    "acknowledged_at",
+    "investigating_at",
+    "root_cause_found_at",
+    "mitigated_at",
+    "resolved_at",
+    "closed_at",
+]
+FieldTarget = Literal[
+    Stamp, "severity", "service", "team", "root_cause_category", "affected_users", "revenue_impact", "major_incident"
+]
+EventType = Literal[
+    "occurred",
+    "detected",
+    "acknowledged",
+    "investigating",
+    "root_cause_found",
+    "mitigated",
+    "resolved",
+    "closed",
+    "reopened",
+    "paused",
+]
+
+DEFAULT_BACKFILL_DAYS = 730
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _zone(value: str | None) -> str | None:
+    if value is not None:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(f"{value!r} is no IANA time zone (an example: 'Europe/Berlin')") from error
+    return value
+
+
+class SourceOptions(_Section):
+    """What every source can be told in `[sources.<name>]`."""
+
+    since: date | datetime | None = Field(None, description="how far the first pull reaches back; default 730 days")
+    time_zone: str | None = Field(
+        None, description="zone of instants that carry no offset; none: such records go to quarantine"
+    )
+    severity: dict[str, Severity] = Field(
+        default_factory=dict, description="vendor value -> SEV1..SEV4, added to the defaults"
+    )
+    root_cause_patterns: tuple[str, ...] = Field(
+        ("Root cause found:",), description="a note that starts so carries the root_cause_found stamp"
+    )
+    mitigated_patterns: tuple[str, ...] = Field(
+        ("Mitigated:",), description="a note that starts so carries the mitigated stamp"
+    )
+    requests_per_minute: int | None = Field(
+        None, gt=0, description="upper bound of requests a minute; default: what the vendor documents"
+    )
+    connections: int = Field(8, gt=0, le=64, description="parallel requests")
+    lag_minutes: int = Field(30, ge=0, description="the high-water mark stays this far behind the clock of the run")
+    lookback_days: int = Field(14, ge=0, description="records created this recently are read again on every run")
+    timeout_seconds: float = Field(60, gt=0, description="how long one response may take")
+    max_wait_minutes: float = Field(15, gt=0, description="how long one request may be retried in all")
+
+    _check_zone = field_validator("time_zone")(_zone)
+
+
+class PagerDutyOptions(SourceOptions):
+    fields: dict[str, FieldTarget] = Field(default_factory=dict, description="custom field name -> stamp or attribute")
+    requests_per_minute: int | None = Field(960, gt=0)  # REST API rate limits: 960 a minute per account key
+
+
+class OpsgenieOptions(SourceOptions):
+    details: bool = Field(True, description="read each changed alert singly too: only that shows entity and details")
+
+
+class JiraProject(_Section):
+    status: dict[str, EventType] = Field(
+        default_factory=dict, description="status name -> event, for this project only"
+    )
+
+
+class JiraOptions(SourceOptions):
+    status: dict[str, EventType] = Field(default_factory=dict, description="status name -> event, before the defaults")
+    fields: dict[str, FieldTarget] = Field(default_factory=dict, description="field name or id -> stamp or attribute")
+    projects: dict[str, JiraProject] = Field(default_factory=dict)
+
+
+class CustomOptions(SourceOptions):
+    pass
+
+
+class Sources(_Section):
+    pagerduty: PagerDutyOptions = PagerDutyOptions()
+    opsgenie: OpsgenieOptions = OpsgenieOptions()
+    jira: JiraOptions = JiraOptions()
+    custom: CustomOptions = CustomOptions()
+
+
+class Service(_Section):
+    aliases: tuple[str, ...] = ()
+    team: str | None = None
+
+
+class Outliers(_Section):
+    enabled: bool = True
+    hours: float = Field(168, gt=0)
+
+
+class Lifecycle(_Section):
+    reopen_hours: float = Field(24, ge=0, description="a reopen later than this after the resolve starts a new episode")
+    flap_minutes: float = Field(
+        10, ge=0, description="the same dedup key again this soon after its resolve is one incident"
+    )
+
+
+class FileSettings(_Section):
+    """The whole of `mttr.toml`."""
+
+    reporting_time_zone: str = Field("UTC", description="zone of days, weeks and months in reports")
+    sources: Sources = Sources()
+    services: dict[str, Service] = Field(default_factory=dict)
+    outliers: Outliers = Outliers()
+    lifecycle: Lifecycle = Lifecycle()
+    phase_model: Literal["auto", "lifecycle", "coarse"] = "auto"
+
+    _check_zone = field_validator("reporting_time_zone")(_zone)
+
+
+class PagerDutyAccess(_Section):
+    token: SecretStr
+    url: str = "https://api.pagerduty.com"
+
+
+class OpsgenieAccess(_Section):
+    key: SecretStr
+    url: str = "https://api.opsgenie.com"
+
+
+class JiraAccess(_Section):
+    """Jira Cloud has `email` and `token`; Jira Data Center only a `token` (personal access token)."""
+
+    url: str
+    token: SecretStr
+    email: str | None = None
+    jql: str | None = None
+
+    @property
+    def is_cloud(self) -> bool:
+        return self.email is not None
+
+
+class Settings(_Section):
+    """Everything one run needs to know, validated. Credentials are SecretStr: they never print."""
+
+    data_dir: Path
+    config_file: Path | None = None
+    file: FileSettings = FileSettings()
+    pagerduty: PagerDutyAccess | None = None
+    opsgenie: OpsgenieAccess | None = None
+    jira: JiraAccess | None = None
+
+    @property
+    def enabled_sources(self) -> tuple[str, ...]:
+        """The pulled sources whose credentials are set, in a fixed order."""
+        return tuple(name for name in ("pagerduty", "opsgenie", "jira") if getattr(self, name) is not None)
+
+
+def load_settings(
+    env: Mapping[str, str] | None = None, *, data_dir: str | Path | None = None, config: str | Path | None = None
+) -> Settings:
+    """Read environment and configuration file.
+
+    `data_dir` and `config` are the command line's and win over MTTR_DATA_DIR and MTTR_CONFIG.
+    Raises ConfigError, naming the variable, file or key and the remedy.
+    """
+    env = os.environ if env is None else env
+    config_file, file = _read_file(config or env.get("MTTR_CONFIG"))
+    return Settings(
+        data_dir=Path(data_dir or env.get("MTTR_DATA_DIR") or "data").expanduser(),
+        config_file=config_file,
+        file=file,
+        pagerduty=_pagerduty(env),
+        opsgenie=_opsgenie(env),
+        jira=_jira(env),
+    )
+
+
+def parse_instant(text: str, name: str) -> datetime:
+    """An ISO 8601 instant from the command line; without an offset it is UTC. `name` is the option, for the error."""
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(
+            f"{name}: {text!r} is no ISO 8601 instant; write it like 2026-01-31 or 2026-01-31T12:00:00Z."
+        ) from error
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _read_file(chosen: str | Path | None) -> tuple[Path | None, FileSettings]:
+    path = Path(chosen).expanduser() if chosen else Path("mttr.toml")
+    if not path.exists():
+        if chosen:
+            raise ConfigError(f"The configuration file {path} does not exist; correct --config or MTTR_CONFIG.")
+        return None, FileSettings()
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is no valid TOML: {error}. Correct that line and start again.") from error
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
+    try:
+        return path, FileSettings.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {_explain(error)}") from error
+
+
+def _explain(error: ValidationError) -> str:
+    """The first finding as a sentence: the key as it is written in the file, and what would be right."""
+    finding = error.errors()[0]
+    key = ".".join(str(part) for part in finding["loc"])
+    more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if finding["type"] == "extra_forbidden":
+        known = ", ".join(_keys_at(finding["loc"][:-1]))
+        return f"unknown key {key!r}; known there: {known}.{more}"
+    return f"{key!r}: {finding['msg']} (found {finding['input']!r}).{more}"
+
+
+def _keys_at(location: tuple[Any, ...]) -> list[str]:
+    model: Any = FileSettings
+    for part in location:
+        field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
+        if field is None:  # a user-chosen name such as a service: its values are the model
+            continue
+        annotation = field.annotation
+        model = next((arg for arg in getattr(annotation, "__args__", ()) if hasattr(arg, "model_fields")), annotation)
+    return sorted(model.model_fields) if hasattr(model, "model_fields") else []
+
+
+def _url(env: Mapping[str, str], name: str, default: str | None = None) -> str:
+    value = env.get(name, "").strip() or default or ""
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigError(f"{name} must be an address like https://host/path; correct it.")
+    if parts.username or parts.password:
+        raise ConfigError(f"{name} must not carry a user name or password; put credentials in their own variables.")
+    if parts.query or parts.fragment:
+        raise ConfigError(f"{name} must not carry a query or fragment; only scheme, host and path.")
+    return value.rstrip("/")
+
+
+def _secret(env: Mapping[str, str], name: str) -> SecretStr | None:
+    value = env.get(name, "").strip()
+    if not value:
+        return None
+    if not value.isascii() or any(ch.isspace() for ch in value):
+        raise ConfigError(f"{name} contains white space or non-ASCII characters; copy the credential again.")
+    return SecretStr(value)
+
+
+def _pagerduty(env: Mapping[str, str]) -> PagerDutyAccess | None:
+    token = _secret(env, "PAGERDUTY_TOKEN")
+    return token and PagerDutyAccess(token=token, url=_url(env, "PAGERDUTY_API_URL", "https://api.pagerduty.com"))
+
+
+def _opsgenie(env: Mapping[str, str]) -> OpsgenieAccess | None:
+    key = _secret(env, "OPSGENIE_API_KEY")
+    return key and OpsgenieAccess(key=key, url=_url(env, "OPSGENIE_API_URL", "https://api.opsgenie.com"))
+
+
+def _jira(env: Mapping[str, str]) -> JiraAccess | None:
+    cloud, personal = _secret(env, "JIRA_API_TOKEN"), _secret(env, "JIRA_PERSONAL_TOKEN")
+    if cloud and personal:
+        raise ConfigError(
+            "JIRA_API_TOKEN (Cloud) and JIRA_PERSONAL_TOKEN (Data Center) are both set; keep the one that fits JIRA_URL."
+        )
+    token = cloud or personal
+    if not token:
+        return None
+    email = env.get("JIRA_EMAIL", "").strip() or None
+    if cloud and not email:
+        raise ConfigError("JIRA_API_TOKEN is set but JIRA_EMAIL is not; Jira Cloud needs both.")
+    if not env.get("JIRA_URL", "").strip():
+        raise ConfigError(
+            "A Jira token is set but JIRA_URL is not; set it to the site's address, like https://acme.atlassian.net."
+        )
+    return JiraAccess(
+        url=_url(env, "JIRA_URL"),
+        token=token,
+        email=email if cloud else None,
+        jql=env.get("JIRA_JQL", "").strip() or None,
+    )

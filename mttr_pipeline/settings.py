@@ -285,19 +285,23 @@ def _secret(env: Mapping[str, str], name: str) -> SecretStr | None:
 
 def _pagerduty(env: Mapping[str, str]) -> PagerDutyAccess | None:
     token = _secret(env, "PAGERDUTY_TOKEN")
-    return token and PagerDutyAccess(token=token, url=_url(env, "PAGERDUTY_API_URL", "https://api.pagerduty.com"))
+    if token is None:
+        return None
+    return PagerDutyAccess(token=token, url=_url(env, "PAGERDUTY_API_URL", "https://api.pagerduty.com"))
 
 
 def _opsgenie(env: Mapping[str, str]) -> OpsgenieAccess | None:
     key = _secret(env, "OPSGENIE_API_KEY")
-    return key and OpsgenieAccess(key=key, url=_url(env, "OPSGENIE_API_URL", "https://api.opsgenie.com"))
+    if key is None:
+        return None
+    return OpsgenieAccess(key=key, url=_url(env, "OPSGENIE_API_URL", "https://api.opsgenie.com"))
 
 
 def _jira(env: Mapping[str, str]) -> JiraAccess | None:
     cloud, personal = _secret(env, "JIRA_API_TOKEN"), _secret(env, "JIRA_PERSONAL_TOKEN")
     if cloud and personal:
         raise ConfigError(
-            "JIRA_API_TOKEN (Cloud) and JIRA_PERSONAL_TOKEN (Data Center) are both set; keep the one that fits JIRA_URL."
+            "JIRA_API_TOKEN (Cloud) and JIRA_PERSONAL_TOKEN (Data Center) are both set; keep the one for JIRA_URL."
         )
     token = cloud or personal
     if not token:

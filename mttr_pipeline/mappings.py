@@ -1,0 +1,136 @@
+"""Vocabulary: how vendors' names for severities, statuses and fields become ours, as rows of `config.*` tables.
+
+The defaults are METRICS definitions in the form of data; `mttr.toml` adds to them or overrides them. The SQL files join
+against these tables and know no name themselves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+from typing import Any
+
+from mttr_pipeline.settings import Settings, SourceOptions
+
+PRIORITIES = {"p1": "SEV1", "p2": "SEV2", "p3": "SEV3", "p4": "SEV4", "p5": "SEV4"}
+SEVERITIES = {
+    "pagerduty": PRIORITIES | {"sev1": "SEV1", "sev2": "SEV2", "sev3": "SEV3", "sev4": "SEV4"},
+    "opsgenie": PRIORITIES,
+    "jira": {
+        **{"highest": "SEV1", "high": "SEV2", "medium": "SEV3", "low": "SEV4", "lowest": "SEV4"},
+        **{"sev1": "SEV1", "sev2": "SEV2", "sev3": "SEV3", "sev4": "SEV4"},
+        **{"sev-1": "SEV1", "sev-2": "SEV2", "sev-3": "SEV3", "sev-4": "SEV4"},
+        # Jira's priority scheme from before 2017, still the default of many Data Center sites
+        **{"blocker": "SEV1", "critical": "SEV2", "major": "SEV3", "minor": "SEV4", "trivial": "SEV4"},
+    },
+    "custom": {"sev1": "SEV1", "sev2": "SEV2", "sev3": "SEV3", "sev4": "SEV4"},
+}
+
+JIRA_STATUSES = {
+    "detected": ("Open", "New", "To Do", "Reported"),
+    "acknowledged": ("Acknowledged", "Assigned", "Triaged"),
+    "investigating": ("In Progress", "Work in progress", "Investigating"),
+    "root_cause_found": ("Identified", "Root cause found"),
+    "mitigated": ("Mitigated", "Monitoring", "Workaround", "Fix deployed"),
+    "resolved": ("Resolved", "Done", "Completed", "Fixed"),
+    "closed": ("Closed",),
+    "reopened": ("Reopened",),
+    "paused": ("Pending", "On hold"),
+}
+
+JIRA_FIELDS = {
+    "severity": "severity",
+    "affected services": "service",
+    "major incident": "major_incident",
+    "incident start": "occurred_at",
+    "impact start": "occurred_at",
+    "detected at": "detected_at",
+    "mitigated at": "mitigated_at",
+}
+
+Rows = list[list[Any]]
+
+
+def config_tables(settings: Settings, as_of: datetime) -> dict[str, tuple[str, Rows]]:
+    """Name -> (columns, rows) of every `config` table. Map keys are in lower case; durations are microseconds."""
+    file = settings.file
+    options: dict[str, SourceOptions] = dict(file.sources)
+    jira = file.sources.jira
+    statuses = {name.lower(): event for event, names in JIRA_STATUSES.items() for name in names}
+    statuses |= {name.lower(): event for name, event in jira.status.items()}
+    fields = {("jira", name): target for name, target in JIRA_FIELDS.items()}
+    fields |= {("jira", name.lower()): target for name, target in jira.fields.items()}
+    fields |= {("pagerduty", name.lower()): target for name, target in file.sources.pagerduty.fields.items()}
+    return {
+        "run": (
+            "as_of TIMESTAMP, reopen_us BIGINT, flap_us BIGINT, outliers_excluded BOOLEAN, outlier_hours DOUBLE, "
+            "phase_model VARCHAR, reporting_time_zone VARCHAR, definition_hash VARCHAR",
+            [
+                [
+                    as_of.replace(tzinfo=None),
+                    round(file.lifecycle.reopen_hours * 3_600_000_000),
+                    round(file.lifecycle.flap_minutes * 60_000_000),
+                    file.outliers.enabled,
+                    file.outliers.hours,
+                    file.phase_model,
+                    file.reporting_time_zone,
+                    definition_hash(settings),
+                ]
+            ],
+        ),
+        "sources": (
+            "source VARCHAR, time_zone VARCHAR, root_cause_marks VARCHAR[], mitigated_marks VARCHAR[]",
+            [[n, o.time_zone, list(o.root_cause_patterns), list(o.mitigated_patterns)] for n, o in options.items()],
+        ),
+        "severities": (
+            "source VARCHAR, value VARCHAR, severity VARCHAR",
+            [
+                [name, value, severity]
+                for name, option in options.items()
+                for value, severity in (
+                    SEVERITIES[name] | {key.lower(): severity for key, severity in option.severity.items()}
+                ).items()
+            ],
+        ),
+        "statuses": (
+            "project VARCHAR, status VARCHAR, event_type VARCHAR",
+            [["", status, event] for status, event in statuses.items()]
+            + [
+                [project, status.lower(), event]
+                for project, mapping in jira.projects.items()
+                for status, event in mapping.status.items()
+            ],
+        ),
+        "fields": (
+            "source VARCHAR, field VARCHAR, target VARCHAR",
+            [[source, field, target] for (source, field), target in fields.items()],
+        ),
+        "services": (
+            "name VARCHAR, service VARCHAR, team VARCHAR",
+            [
+                [name.lower(), service, entry.team]
+                for service, entry in file.services.items()
+                for name in dict.fromkeys((service, *entry.aliases))
+            ],
+        ),
+    }
+
+
+def definitions_in_force(settings: Settings) -> dict[str, Any]:
+    """Every setting that can change a number, as plain JSON; credentials and addresses are no part of it."""
+    technical = {"requests_per_minute", "connections", "timeout_seconds", "max_wait_minutes"}
+    content = settings.file.model_dump(mode="json")
+    for source in content["sources"].values():
+        for key in technical & set(source):
+            del source[key]
+    return content
+
+
+def definition_hash(settings: Settings) -> str:
+    """A short hash of the SQL and the settings in force: equal hashes mean that numbers can be compared."""
+    from mttr_pipeline.sqlmodels import load_macros, load_models
+
+    parts = [model.sql for model in load_models()] + [load_macros("internal"), load_macros("analyst")]
+    text = json.dumps([parts, definitions_in_force(settings)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

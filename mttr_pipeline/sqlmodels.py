@@ -1,0 +1,129 @@
+"""The SQL files: one file = one table, a bare SELECT under a TOML header that documents it.
+
+    /*
+    description = "One row per real incident."
+    not_null = ["incident_id"]
+    unique = [["incident_id"]]
+    [columns]
+    incident_id = "stable id ..."
+    [assert]
+    window_is_ordered = "window_start < window_end"
+    */
+    SELECT ...
+
+What belongs here: reading and ordering these files. Running them is the warehouse's work. A file's folder is the schema
+its table lives in; what it depends on is read from the schema-qualified names it selects from, so it cannot be misstated.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+from mttr_pipeline.errors import ContractError
+
+SCHEMAS = ("raw", "staging", "core", "mart")
+_HEADER = re.compile(r"\A\s*/\*(?P<toml>.*?)\*/(?P<sql>.*)\Z", re.DOTALL)
+_REFERENCE = re.compile(rf"\b(?P<schema>{'|'.join(SCHEMAS)})\.(?P<table>[a-z_0-9]+)\b")
+_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+_KNOWN_KEYS = {"description", "columns", "not_null", "unique", "assert", "source", "stream", "key", "version"}
+
+
+@dataclass(frozen=True)
+class Model:
+    """One table: where it lives, what it means, the SELECT that makes it and what must hold for it.
+
+    `source`, `stream`, `key`, `version` and `record` are set for raw tables only: which landed stream is read, what
+    identifies a record in it and which column tells the newer of two.
+    """
+
+    schema: str
+    name: str
+    sql: str
+    description: str
+    columns: dict[str, str]
+    not_null: tuple[str, ...] = ()
+    unique: tuple[tuple[str, ...], ...] = ()
+    asserts: dict[str, str] = field(default_factory=dict)
+    source: str | None = None
+    stream: str | None = None
+    key: tuple[str, ...] = ()
+    version: str | None = None
+
+    @property
+    def table(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+    @property
+    def depends(self) -> tuple[str, ...]:
+        """Tables this one selects from, as `schema.name`, sorted."""
+        found = {f"{m['schema']}.{m['table']}" for m in _REFERENCE.finditer(_COMMENT.sub(" ", self.sql))}
+        return tuple(sorted(found - {self.table}))
+
+
+def sql_folder() -> Path:
+    """The `sql/` tree: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).parent
+    inside = package / "sql"
+    return inside if inside.is_dir() else package.parent / "sql"
+
+
+@cache
+def load_models(folder: Path | None = None) -> tuple[Model, ...]:
+    """Every model, each after all it depends on. Raises ContractError for a bad header, an unknown table or a cycle."""
+    folder = folder or sql_folder()
+    models = {
+        model.table: model
+        for schema in SCHEMAS
+        for path in sorted((folder / schema).glob("*.sql"))
+        for model in [parse_model(path.read_text(encoding="utf-8"), schema, path.stem)]
+    }
+    for model in models.values():
+        for name in model.depends:
+            if name not in models:
+                raise ContractError(f"sql/{model.schema}/{model.name}.sql selects from {name}, which no file makes.")
+    try:
+        order = TopologicalSorter({name: model.depends for name, model in models.items()}).static_order()
+        return tuple(models[name] for name in order)
+    except CycleError as error:
+        raise ContractError(f"The SQL files depend on each other in a circle: {' -> '.join(error.args[1])}.") from error
+
+
+def load_macros(name: str) -> str:
+    """The CREATE MACRO statements of `sql/macros/<name>.sql`."""
+    return (sql_folder() / "macros" / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def parse_model(text: str, schema: str, name: str) -> Model:
+    """Read one file. Raises ContractError when its header is missing or says something unknown."""
+    where = f"sql/{schema}/{name}.sql"
+    match = _HEADER.match(text)
+    if match is None:
+        raise ContractError(f"{where} has no /* header */.")
+    try:
+        header: dict[str, Any] = tomllib.loads(match["toml"])
+    except tomllib.TOMLDecodeError as error:
+        raise ContractError(f"{where}: the header is no valid TOML: {error}.") from error
+    unknown = set(header) - _KNOWN_KEYS
+    if unknown or not header.get("description") or not header.get("columns"):
+        missing = "unknown keys " + ", ".join(sorted(unknown)) if unknown else "description and [columns] are required"
+        raise ContractError(f"{where}: {missing}.")
+    return Model(
+        schema=schema,
+        name=name,
+        sql=match["sql"].strip().rstrip(";"),
+        description=" ".join(header["description"].split()),
+        columns={column: " ".join(text.split()) for column, text in header["columns"].items()},
+        not_null=tuple(header.get("not_null", ())),
+        unique=tuple(tuple(columns) for columns in header.get("unique", ())),
+        asserts=dict(header.get("assert", {})),
+        source=header.get("source"),
+        stream=header.get("stream"),
+        key=tuple(header.get("key", ())),
+        version=header.get("version"),
+    )

@@ -1,0 +1,282 @@
+"""The private working database: loads landed records, builds the tables of `sql/`, runs their checks.
+
+One writer, one connection. Nothing here knows a vendor's field or a metric: those are in the SQL files. Readers never open
+this file; they get a published copy (see `publish`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import zstandard
+
+from mttr_pipeline.errors import ContractError
+from mttr_pipeline.landing import Landing, Manifest
+from mttr_pipeline.mappings import config_tables
+from mttr_pipeline.settings import Settings
+from mttr_pipeline.sqlmodels import Model, load_macros, load_models
+
+_OPS = """
+CREATE SCHEMA IF NOT EXISTS ops;
+CREATE TABLE IF NOT EXISTS ops.loads (
+    source VARCHAR, extract_id VARCHAR, stream VARCHAR,
+    fetched BIGINT, normalised BIGINT, duplicates BIGINT, quarantined BIGINT
+);
+CREATE TABLE IF NOT EXISTS ops.quarantine (
+    source VARCHAR, stream VARCHAR, external_id VARCHAR, reason VARCHAR, extract_id VARCHAR, raw_reference VARCHAR
+);
+CREATE TABLE IF NOT EXISTS ops.fingerprint (value VARCHAR);
+CREATE OR REPLACE TABLE ops.attempts (
+    source VARCHAR, extract_id VARCHAR, run_id VARCHAR, started_at TIMESTAMP, finished_at TIMESTAMP, status VARCHAR,
+    requests BIGINT, fetched BIGINT, since VARCHAR, until VARCHAR, error VARCHAR, data_as_of TIMESTAMP
+);
+"""
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """The outcome of one check of one table; `detail` says what was found, for a person."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+class Warehouse:
+    """A connection to `work.duckdb`, set up so that every model can run.
+
+    `as_of` is the clock of the run. Raises ContractError when the file is in use or no database.
+    """
+
+    def __init__(self, path: Path, settings: Settings, as_of: datetime, run_id: str) -> None:
+        self.path, self.settings, self.run_id = path, settings, run_id
+        self.as_of = as_of.astimezone(UTC)
+        try:
+            self.con = duckdb.connect(str(path), config={"autoinstall_known_extensions": False})
+        except duckdb.Error as error:
+            raise ContractError(
+                f"The working database {path} cannot be opened ({_first_line(error)}); "
+                "end the program that holds it, or delete it and run `mttr rebuild`."
+            ) from error
+        self.con.execute("SET TimeZone = 'UTC'")
+        self.con.execute("SET preserve_insertion_order = true")
+        self.con.execute("SET enable_progress_bar = false")
+        self.con.execute(_OPS)
+        for schema in ("raw", "staging", "core", "mart", "config"):
+            self.con.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        for name, (ddl, rows) in config_tables(settings, self.as_of).items():
+            self.con.execute(f"CREATE OR REPLACE TABLE config.{name} ({ddl})")
+            if rows:
+                marks = ", ".join("?" * len(rows[0]))
+                self.con.executemany(f"INSERT INTO config.{name} VALUES ({marks})", rows)
+        self.con.execute(load_macros("internal"))
+        self._create_raw_tables()
+        self._start_over_if_outdated()
+
+    def close(self) -> None:
+        self.con.close()
+
+    # -- loading ---------------------------------------------------------------------------------------------------
+
+    def load(self, landing: Landing, sources: Iterable[str] | None = None) -> int:
+        """Load every complete extract that is not in yet, oldest first; gives the number of records read.
+
+        Raises ContractError when a landing file is corrupt or its records do not add up.
+        """
+        manifests = landing.manifests()
+        self._record_attempts(manifests)
+        loaded = {row[0] for row in self.con.execute("SELECT DISTINCT source || '/' || extract_id FROM ops.loads").fetchall()}
+        total = 0
+        for manifest in manifests:
+            if manifest.status != "complete" or f"{manifest.source}/{manifest.extract_id}" in loaded:
+                continue
+            if sources is not None and manifest.source not in sources:
+                continue
+            landing.verify(manifest)
+            total += self._load_extract(landing, manifest)
+        return total
+
+    def _load_extract(self, landing: Landing, manifest: Manifest) -> int:
+        """All streams of one extract, in one transaction: it is in whole or not at all."""
+        self.con.execute("BEGIN")
+        try:
+            known = {model.stream: model for model in load_models() if model.schema == "raw" and model.source == manifest.source}
+            for stream in sorted({file.stream for file in manifest.files}):
+                files = [file for file in manifest.files if file.stream == stream]
+                if stream not in known:
+                    raise ContractError(f"The landing zone has a stream {manifest.source}/{stream} that no SQL file reads.")
+                paths = [str(landing.folder(manifest) / file.file) for file in files]
+                self._load_stream(known[stream], manifest, landing.root, paths, sum(file.records for file in files))
+            if not manifest.files:
+                self.con.execute(
+                    "INSERT INTO ops.loads VALUES (?, ?, '', 0, 0, 0, 0)", [manifest.source, manifest.extract_id]
+                )
+            self.con.execute("COMMIT")
+        except BaseException:
+            self.con.execute("ROLLBACK")
+            raise
+        return manifest.records
+
+    def _load_stream(self, model: Model, manifest: Manifest, root: Path, paths: list[str], promised: int) -> None:
+        """Newest payload per key into the raw table, rejects into quarantine, the counts into the ledger."""
+        con = self.con
+        self._point_at(paths, root)
+        con.execute(f"CREATE OR REPLACE TEMP TABLE delta AS SELECT *, row_number() OVER () AS landed_row FROM ({model.sql})")
+        key = ", ".join(model.key)
+        count = con.execute(
+            f"SELECT count(*), count(reject_reason), count(DISTINCT CASE WHEN reject_reason IS NULL THEN ({key}) END) FROM delta"
+        ).fetchone()
+        assert count is not None
+        fetched, quarantined, distinct = count
+        if fetched != promised:
+            raise ContractError(
+                f"{manifest.source}/{manifest.extract_id}: {promised} records were landed in {model.stream} but {fetched} can be "
+                "read back; move that folder out of the landing zone and pull again with --full-refresh."
+            )
+        newest = "SELECT * EXCLUDE (landed_row) FROM delta WHERE reject_reason IS NULL"
+        if distinct != fetched - quarantined:
+            order = f"{model.version} DESC NULLS LAST, landed_row DESC" if model.version else "landed_row DESC"
+            newest = f"""SELECT * EXCLUDE (landed_row, place) FROM (
+                SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY {order}) AS place FROM delta WHERE reject_reason IS NULL
+            ) WHERE place = 1"""
+        same = " AND ".join(f"old.{column} = new.{column}" for column in model.key)
+        con.execute(f"CREATE OR REPLACE TEMP TABLE newest AS {newest}")
+        if model.version:  # a payload that is older than the one we have (a late re-delivery) does not replace it
+            con.execute(
+                f"DELETE FROM newest AS new USING {model.table} AS old WHERE {same} AND new.{model.version} < old.{model.version}"
+            )
+        con.execute(f"DELETE FROM {model.table} AS old USING newest AS new WHERE {same}")
+        con.execute(f"INSERT INTO {model.table} BY NAME SELECT * EXCLUDE (reject_reason) FROM newest")
+        identity = model.key[0]
+        con.execute(
+            f"DELETE FROM ops.quarantine AS old USING delta AS new WHERE old.source = ? AND old.stream = ? "
+            f"AND old.external_id = new.{identity}::VARCHAR",
+            [manifest.source, model.stream],
+        )
+        con.execute(
+            f"INSERT INTO ops.quarantine SELECT ?, ?, {identity}::VARCHAR, reject_reason, ?, landed_in "
+            "FROM delta WHERE reject_reason IS NOT NULL",
+            [manifest.source, model.stream, manifest.extract_id],
+        )
+        con.execute(
+            "INSERT INTO ops.loads VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                *(manifest.source, manifest.extract_id, model.stream),
+                *(promised, distinct, fetched - quarantined - distinct, quarantined),
+            ],
+        )
+        con.execute("DROP TABLE delta; DROP TABLE newest")
+
+    def _create_raw_tables(self) -> None:
+        """An empty table for every stream that was never loaded, so that models can select from it."""
+        present = {row[0] for row in self.con.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'raw'").fetchall()}
+        missing = [model for model in load_models() if model.schema == "raw" and model.name not in present]
+        if not missing:
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            empty = Path(folder) / "empty.jsonl.zst"
+            empty.write_bytes(zstandard.compress(b""))
+            self._point_at([str(empty)], Path(folder))
+            for model in missing:
+                self.con.execute(f"CREATE TABLE {model.table} AS SELECT * EXCLUDE (reject_reason) FROM ({model.sql}) LIMIT 0")
+
+    def _point_at(self, files: list[str], root: Path) -> None:
+        """Say which files the macro `landed` reads, and what to cut off their names."""
+        self.con.execute("SET VARIABLE files = ?", [files])
+        self.con.execute("SET VARIABLE landing_root = ?", [f"{root}/"])
+
+    def _record_attempts(self, manifests: list[Manifest]) -> None:
+        """What every pull did, the failed ones too, for `source_runs`."""
+        self.con.execute("DELETE FROM ops.attempts")
+        rows: list[list[Any]] = []
+        for manifest in manifests:
+            for attempt in manifest.attempts:
+                final = attempt is manifest.attempts[-1] and manifest.status == "complete"
+                rows.append(
+                    [
+                        *(manifest.source, manifest.extract_id, attempt.run_id),
+                        *(_utc(attempt.started_at), _utc(attempt.finished_at), attempt.status, attempt.requests),
+                        manifest.records if final else 0,
+                        *(manifest.plan.get("since"), manifest.plan.get("until"), attempt.error),
+                        _utc(manifest.high_water or attempt.finished_at) if final else None,
+                    ]
+                )
+        if rows:
+            self.con.executemany(f"INSERT INTO ops.attempts VALUES ({', '.join('?' * 12)})", rows)
+
+    def _start_over_if_outdated(self) -> None:
+        """Raw tables depend on their SQL and on the zones in force; when those change, load the landing zone anew."""
+        text = json.dumps(
+            [
+                *(model.sql for model in load_models() if model.schema == "raw"),
+                load_macros("internal"),
+                {name: options.time_zone for name, options in self.settings.file.sources},
+            ]
+        )
+        value = hashlib.sha256(text.encode()).hexdigest()
+        found = self.con.execute("SELECT value FROM ops.fingerprint").fetchone()
+        if found is None or found[0] != value:
+            self.start_over()
+            self.con.execute("INSERT INTO ops.fingerprint VALUES (?)", [value])
+
+    def start_over(self) -> None:
+        """Forget everything that was loaded; the next `load` reads the whole landing zone."""
+        self.con.execute("DROP SCHEMA raw CASCADE; CREATE SCHEMA raw")
+        self.con.execute("DELETE FROM ops.loads; DELETE FROM ops.quarantine; DELETE FROM ops.fingerprint")
+        self._create_raw_tables()
+
+    # -- building --------------------------------------------------------------------------------------------------
+
+    def build(self, model: Model) -> int:
+        """Make one table anew; gives its rows. Raises ContractError when its columns are not the documented ones."""
+        if model.schema != "raw":
+            self.con.execute(f"CREATE OR REPLACE TABLE {model.table} AS {model.sql}")
+        produced = [row[0] for row in self.con.execute(f"DESCRIBE {model.table}").fetchall()]
+        documented = [name for name in model.columns if name != "reject_reason" or model.schema != "raw"]
+        if produced != documented:
+            raise ContractError(
+                f"{model.table} has the columns {', '.join(produced)}, but its header documents {', '.join(documented)}."
+            )
+        return self.count(model)
+
+    def count(self, model: Model) -> int:
+        row = self.con.execute(f"SELECT count(*) FROM {model.table}").fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def check(self, model: Model) -> list[CheckResult]:
+        """Run every promise of a header against the built table. A check that itself fails is a failed check."""
+        promises = {f"not_null_{column}": f"SELECT count(*) FROM {model.table} WHERE {column} IS NULL" for column in model.not_null}
+        for columns in model.unique:
+            named = ", ".join(columns)
+            promises[f"unique_{'_'.join(columns)}"] = (
+                f"SELECT count(*) FROM (SELECT 1 FROM {model.table} GROUP BY {named} HAVING count(*) > 1)"
+            )
+        for name, predicate in model.asserts.items():
+            promises[name] = f"SELECT count(*) FROM {model.table} WHERE NOT coalesce({predicate}, true)"
+        results = []
+        for name, query in promises.items():
+            try:
+                row = self.con.execute(query).fetchone()
+                broken = int(row[0]) if row else 0
+                results.append(CheckResult(name, broken == 0, "holds" if broken == 0 else f"{broken} rows break it"))
+            except duckdb.Error as error:
+                results.append(CheckResult(name, False, f"the check itself failed: {_first_line(error)}"))
+        return results
+
+
+def _utc(text: str) -> datetime:
+    """An ISO instant as the naive UTC that TIMESTAMP columns hold."""
+    return datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]

@@ -1,0 +1,54 @@
+-- Macros of the pipeline itself; they are not published. Instants are TIMESTAMP holding UTC (no zone arithmetic inside).
+
+-- The instant that an ISO 8601 text with an offset names. Without an offset it is read in `zone` (IANA name); no zone: NULL.
+-- Text that is no instant is NULL. The plain cast is taken for `Z`: it is many times faster than one through a zone.
+CREATE OR REPLACE MACRO instant(text, zone := NULL) AS
+    CASE
+        WHEN regexp_full_match(text, '\d{4,6}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?[Zz]')
+            THEN try_cast(replace(text[:-2], ',', '.') AS TIMESTAMP)
+        WHEN regexp_full_match(text, '\d{4,6}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)? ?[+-]\d\d(:?\d\d)?')
+            THEN make_timestamp(epoch_us(try_cast(text AS TIMESTAMPTZ)))
+        WHEN zone IS NOT NULL AND regexp_full_match(text, '\d{4,6}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?)?')
+            THEN make_timestamp(epoch_us(timezone(zone, try_cast(text AS TIMESTAMP))))
+    END;
+
+-- Why `instant` gave nothing for a text that should be one; NULL when it is fine.
+CREATE OR REPLACE MACRO instant_problem(name, text, parsed) AS
+    CASE
+        WHEN text IS NULL THEN name || ' is missing'
+        WHEN parsed IS NULL AND try_cast(text AS TIMESTAMP) IS NOT NULL
+            THEN name || ' has no offset and the source no time_zone: ' || left(text, 40)
+        WHEN parsed IS NULL THEN name || ' is no instant: ' || left(text, 40)
+    END;
+
+-- An instant of an epoch number given in seconds or milliseconds, told apart by magnitude.
+CREATE OR REPLACE MACRO epoch_instant(number) AS
+    make_timestamp(CASE WHEN abs(number::BIGINT) < 100000000000 THEN number::BIGINT * 1000000 ELSE number::BIGINT * 1000 END);
+
+-- RFC 9562 UUID version 5 of a record, the same on every machine. The name space is this project's own; the parts are
+-- joined by the unit separator, which no vendor id contains.
+CREATE OR REPLACE MACRO incident_uuid(source, external_id, episode) AS (
+    SELECT h[1:8] || '-' || h[9:12] || '-5' || h[14:16] || '-'
+        || substr('89ab', 1 + (('0x' || h[17:17])::INTEGER % 4), 1) || h[18:20] || '-' || h[21:32]
+    FROM (SELECT sha1(unhex('7d1c4a0e2f0b5c1a9a7d5e0b3c9f6a41') || encode(
+        source || chr(31) || external_id || CASE WHEN episode > 1 THEN chr(31) || episode ELSE '' END)) AS h)
+);
+
+-- An id for something that has none of its own, from what it says.
+CREATE OR REPLACE MACRO content_id(content) AS left(sha1(content), 16);
+
+-- Whether a responder's note starts with one of the marks, such as 'Mitigated:' (case and leading white space ignored).
+CREATE OR REPLACE MACRO starts_with_any(note, marks) AS
+    len(list_filter(marks, lambda mark: starts_with(lower(ltrim(note)), lower(mark)))) > 0;
+
+-- Trimmed text; empty is NULL.
+CREATE OR REPLACE MACRO text_or_null(value) AS nullif(trim(value), '');
+
+-- The landed lines of the stream that is being loaded, one row a record. A field of the wrong type is NULL, a line that is
+-- no object is a row of NULLs: both are judged by the model that reads them, neither stops the load.
+CREATE OR REPLACE MACRO landed(fields) AS TABLE
+    SELECT * EXCLUDE (filename), replace(filename, getvariable('landing_root'), '') AS landed_in
+    FROM read_json(
+        getvariable('files'), columns = fields, format = 'newline_delimited', compression = 'zstd', filename = true,
+        ignore_errors = true, maximum_object_size = 33554432
+    );

@@ -11,7 +11,7 @@ external_id = "PagerDuty id of the incident"
 event_id = "id of the log entry, or the incident's id and the field it was derived from"
 event_type = "event of the incident model; `other` sets no stamp"
 vendor_type = "the vendor's word for it"
-at = "when it happened"
+happened_at = "when it happened"
 actor = "who did it"
 actor_kind = "human, integration or timeout"
 notes = "text of a note"
@@ -44,20 +44,20 @@ WITH entries AS (
     FROM raw.pagerduty_log_entries AS e
 ),
 last_resolve AS (
-    SELECT incident_id, max(created_at) AS at
+    SELECT incident_id, max(created_at) AS happened_at
     FROM entries
     WHERE event_type = 'resolved'
     GROUP BY incident_id
 ),
 first_resolve AS (
-    SELECT incident_id, min(created_at) AS at
+    SELECT incident_id, min(created_at) AS happened_at
     FROM entries
     WHERE event_type = 'resolved'
     GROUP BY incident_id
 ),
 told AS (
     SELECT
-        incident_id AS external_id, external_id AS event_id, event_type, entry_type AS vendor_type, created_at AS at,
+        incident_id AS external_id, external_id AS event_id, event_type, entry_type AS vendor_type, created_at AS happened_at,
         agent_name AS actor, actor_kind, note AS notes, 'api' AS provenance,
         old.severity AS severity_from, new.severity AS severity_to, landed_in
     FROM entries
@@ -67,7 +67,7 @@ told AS (
 noted AS (
     SELECT
         e.incident_id AS external_id, e.external_id || '/' || mark.event_type AS event_id, mark.event_type,
-        e.entry_type AS vendor_type, e.created_at AS at, e.agent_name AS actor, e.actor_kind, e.note AS notes,
+        e.entry_type AS vendor_type, e.created_at AS happened_at, e.agent_name AS actor, e.actor_kind, e.note AS notes,
         'derived' AS provenance, e.landed_in
     FROM entries AS e
     JOIN (
@@ -80,7 +80,7 @@ noted AS (
 created AS (
     SELECT
         external_id, external_id || '/created' AS event_id, 'detected' AS event_type, 'created_at' AS vendor_type,
-        created_at AS at, 'api' AS provenance, landed_in
+        created_at AS happened_at, 'api' AS provenance, landed_in
     FROM raw.pagerduty_incidents
 ),
 -- The resolve entry may not have been read yet, or never was written: the incident's own resolved_at fills in.
@@ -88,7 +88,7 @@ resolved AS (
     SELECT
         i.external_id, i.external_id || '/resolved' AS event_id, 'resolved' AS event_type,
         CASE WHEN i.resolved_at IS NOT NULL THEN 'resolved_at' ELSE 'last_status_change_at' END AS vendor_type,
-        coalesce(i.resolved_at, i.last_status_change_at) AS at,
+        coalesce(i.resolved_at, i.last_status_change_at) AS happened_at,
         CASE WHEN i.last_status_change_by_type LIKE 'user%' THEN 'human'
             WHEN i.last_status_change_by_type IS NOT NULL THEN 'integration' END AS actor_kind,
         CASE WHEN i.resolved_at IS NOT NULL THEN 'api' ELSE 'derived' END AS provenance, i.landed_in
@@ -96,28 +96,28 @@ resolved AS (
     LEFT JOIN last_resolve AS l ON l.incident_id = i.external_id
     WHERE i.status = 'resolved'
         AND coalesce(i.resolved_at, i.last_status_change_at) IS NOT NULL
-        AND (l.at IS NULL OR i.resolved_at > l.at + INTERVAL 60 SECOND)
+        AND (l.happened_at IS NULL OR i.resolved_at > l.happened_at + INTERVAL 60 SECOND)
 ),
 reopened AS (
     SELECT
         e.incident_id AS external_id, e.external_id || '/reopened' AS event_id, 'reopened' AS event_type,
-        e.entry_type AS vendor_type, e.created_at AS at, e.agent_name AS actor, e.actor_kind, 'derived' AS provenance,
+        e.entry_type AS vendor_type, e.created_at AS happened_at, e.agent_name AS actor, e.actor_kind, 'derived' AS provenance,
         e.landed_in
     FROM entries AS e
-    JOIN first_resolve AS f ON f.incident_id = e.incident_id AND e.created_at > f.at
+    JOIN first_resolve AS f ON f.incident_id = e.incident_id AND e.created_at > f.happened_at
     WHERE e.entry_type IN ('acknowledge', 'unacknowledge', 'trigger')
     UNION ALL
     SELECT
         i.external_id, i.external_id || '/reopened', 'reopened', 'last_status_change_at', i.last_status_change_at,
         NULL, NULL, 'derived', i.landed_in
     FROM raw.pagerduty_incidents AS i
-    JOIN last_resolve AS l ON l.incident_id = i.external_id AND i.last_status_change_at > l.at
+    JOIN last_resolve AS l ON l.incident_id = i.external_id AND i.last_status_change_at > l.happened_at
     WHERE i.status IN ('triggered', 'acknowledged')
 ),
 fields AS (
     SELECT
         external_id, external_id || '/field/' || target AS event_id, replace(target, '_at', '') AS event_type,
-        target AS vendor_type, instant(value, 'UTC') AS at, 'field' AS provenance, landed_in
+        target AS vendor_type, instant(value, 'UTC') AS happened_at, 'field' AS provenance, landed_in
     FROM staging.pagerduty_fields
     WHERE target LIKE '%\_at' ESCAPE '\' AND instant(value, 'UTC') IS NOT NULL
 ),
@@ -130,6 +130,6 @@ everything AS (
     UNION ALL BY NAME SELECT * FROM fields
 )
 SELECT
-    'pagerduty' AS source, external_id, event_id, event_type, vendor_type, at, actor, actor_kind, notes, provenance,
+    'pagerduty' AS source, external_id, event_id, event_type, vendor_type, happened_at, actor, actor_kind, notes, provenance,
     severity_from, severity_to, landed_in
 FROM everything

@@ -15,10 +15,12 @@ What does not belong here: HTTP, DuckDB, the meaning of any field.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import secrets
 import threading
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -95,7 +97,7 @@ class Landing:
             begun = manifest.plan if manifest else _read_json(previous / "plan.json")
             if (manifest is None or manifest.status != "complete") and begun is not None and resumable(begun, plan):
                 return Extract(previous, source, run_id, begun, manifest)
-        return Extract(self.root / source / run_id, source, run_id, plan, None)
+        return Extract(self._free_folder(source, run_id), source, run_id, plan, None)
 
     def manifests(self, source: str | None = None) -> list[Manifest]:
         """All manifests, complete and failed, oldest first. Raises ContractError for one that cannot be read."""
@@ -126,13 +128,22 @@ class Landing:
                     f"The landing file {path} is corrupt (its sha256 is not the manifest's); {_remedy(manifest)}"
                 )
 
+    def _free_folder(self, source: str, run_id: str) -> Path:
+        """A run that pulls a source twice gets two folders: a finished extract is never written to again."""
+        folder = self.root / source / run_id
+        number = 1
+        while folder.exists():
+            number += 1
+            folder = folder.with_name(f"{run_id}-{number}")
+        return folder
+
     def _newest_folder(self, source: str) -> Path | None:
         folder = self.root / source
         return max((p for p in folder.iterdir() if p.is_dir()), default=None) if folder.is_dir() else None
 
 
 def resumable(begun: dict[str, Any], plan: dict[str, Any]) -> bool:
-    """Two plans fit when they ask the same of the vendor; the clock of the run and what follows from it may have moved on."""
+    """Two plans fit when they ask the same of the vendor; the clock of the run and what follows from it may differ."""
     moving = {"as_of", "since", "until"}
     return {k: v for k, v in begun.items() if k not in moving} == {k: v for k, v in plan.items() if k not in moving}
 
@@ -154,8 +165,12 @@ class Extract:
         self._started_at = _now()
         self.folder.mkdir(parents=True, exist_ok=True)
         _write_json(self.folder / "plan.json", self.plan)
-        self._files = {(f.stream, f.window): f for f in _read_journal(self.folder)}
-        self._next = len(self._files)
+        self._files = {(f.stream, f.window): f for f in _read_journal(self.folder) if _is_whole(self.folder, f)}
+        self._counts = Counter[str]()
+        for landed in self._files.values():
+            self._counts[landed.stream] += landed.records
+        # the numbers of windows that failed or were landed twice stay unused: a landed file is never overwritten
+        self._next = max((int(path.name[:5]) for path in self.folder.glob("*/[0-9]*.jsonl.zst")), default=0)
         if self.resumed:
             self.facts = dict(self.resumed.facts)
 
@@ -175,6 +190,19 @@ class Extract:
         """The keys of the landed windows of a stream."""
         with self._lock:
             return [window for (name, window) in self._files if name == stream]
+
+    def landed(self, stream: str) -> int:
+        """How many records of a stream are landed."""
+        return self._counts[stream]
+
+    def read(self, stream: str, window: str) -> Iterator[bytes]:
+        """The records of a landed window, as they were written, without the line end."""
+        with (
+            (self.folder / self._files[(stream, window)].file).open("rb") as raw,
+            zstandard.ZstdDecompressor().stream_reader(raw) as plain,
+        ):
+            for line in io.BufferedReader(plain, 1 << 20):
+                yield line.rstrip(b"\n")
 
     def land(self, stream: str, window: str, records: Iterable[bytes]) -> int:
         """Write the records of one finished window; gives their number.
@@ -220,6 +248,8 @@ class Extract:
             journal.write(msgspec.json.encode(landed) + b"\n")
             journal.flush()
             os.fsync(journal.fileno())
+            before = self._files.get((stream, window))
+            self._counts[stream] += count - (before.records if before else 0)
             self._files[(stream, window)] = landed
 
     def finish(self, high_water: datetime | None = None) -> Manifest:
@@ -303,4 +333,15 @@ def _read_journal(folder: Path) -> Iterator[LandedFile]:
     if whole != content:
         path.write_bytes(whole)
     for line in whole.splitlines():
-        yield msgspec.json.decode(line, type=LandedFile)
+        try:
+            yield msgspec.json.decode(line, type=LandedFile)
+        except (msgspec.MsgspecError, UnicodeDecodeError):  # the disk's fault: that window is fetched once more
+            continue
+
+
+def _is_whole(folder: Path, landed: LandedFile) -> bool:
+    """Whether a journalled file is really there: after a power failure the rename may be lost but not the journal."""
+    try:
+        return (folder / landed.file).stat().st_size == landed.bytes
+    except OSError:
+        return False

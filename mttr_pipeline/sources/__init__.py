@@ -1,0 +1,127 @@
+"""Extraction: pulls the vendors' records over HTTP into the landing zone.
+
+`build_source` makes a source from the settings, `pull` runs it once. What does not belong here: Dagster, DuckDB, the
+meaning of a record.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import datetime
+
+from mttr_pipeline.errors import ConfigError, ContractError, MttrError
+from mttr_pipeline.landing import Extract, Landing, Manifest
+from mttr_pipeline.settings import Settings
+from mttr_pipeline.sources.base import Plan, Source, make_plan, new_mark
+from mttr_pipeline.sources.explain import redact
+from mttr_pipeline.sources.progress import Progress, Silent
+
+__all__ = ["Plan", "Progress", "Silent", "Source", "build_source", "pull"]
+
+
+def build_source(name: str, settings: Settings) -> Source:
+    """The source `name` (pagerduty, opsgenie, jira) with the credentials and options of `settings`.
+
+    Raises ConfigError when its credentials are not set or there is no such source.
+    """
+    options = settings.file.sources
+    if name == "pagerduty" and settings.pagerduty:
+        from mttr_pipeline.sources.pagerduty import PagerDuty
+
+        return PagerDuty(settings.pagerduty, options.pagerduty)
+    if name == "opsgenie" and settings.opsgenie:
+        from mttr_pipeline.sources.opsgenie import Opsgenie
+
+        return Opsgenie(settings.opsgenie, options.opsgenie)
+    if name == "jira" and settings.jira:
+        from mttr_pipeline.sources.jira import Jira
+
+        return Jira(settings.jira, options.jira)
+    raise ConfigError(
+        f"The source {name!r} has no credentials; set PAGERDUTY_TOKEN, OPSGENIE_API_KEY or JIRA_URL with a token."
+        if name in ("pagerduty", "opsgenie", "jira")
+        else f"There is no source {name!r}; known: pagerduty, opsgenie, jira."
+    )
+
+
+def pull(
+    source: Source,
+    settings: Settings,
+    landing: Landing,
+    run_id: str,
+    *,
+    as_of: datetime,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    full_refresh: bool = False,
+    progress: Progress | None = None,
+) -> Manifest:
+    """Pull one source once and give the manifest of its newest extract.
+
+    The first pull reaches back to `since`, else the configured date, else 730 days before `as_of`; later ones start at
+    the last high-water mark. An extract that an earlier run left unfinished is completed first, fetching only the
+    windows that are missing; when its end is older than tonight's, a second extract brings the source up to date.
+
+    A failure is written into the manifest and raised: MttrError, whatever the cause was. An interrupt leaves the
+    extract unfinished, to be taken up by the next pull.
+    """
+    progress = progress or Silent()
+    progress.start(source.name)
+    try:
+        complete = [m for m in landing.manifests(source.name) if m.status == "complete"]
+        plan = make_plan(
+            source.options,
+            complete,
+            as_of=as_of,
+            since=since,
+            until=until,
+            full_refresh=full_refresh,
+            scope=source.scope,
+        )
+        extract = landing.begin(source.name, run_id, plan.as_json())
+        begun = Plan.from_json(extract.plan)
+        manifest = _attempt(source, begun, extract, complete, progress)
+        if begun.until < plan.until:
+            complete = [m for m in landing.manifests(source.name) if m.status == "complete"]
+            plan = make_plan(source.options, complete, as_of=as_of, until=until, scope=source.scope)
+            extract = landing.begin(source.name, run_id, plan.as_json())
+            manifest = _attempt(source, plan, extract, complete, progress)
+        return manifest
+    finally:
+        progress.finish(source.name)
+
+
+def _attempt(source: Source, plan: Plan, extract: Extract, complete: list[Manifest], progress: Progress) -> Manifest:
+    """Run one extract to its end, or write down why it failed."""
+    before = source.requests
+    if complete and "site" in complete[-1].facts:
+        extract.facts.setdefault("site", complete[-1].facts["site"])  # what was probed once is kept
+    try:
+        source.extract(plan, extract, progress)
+        extract.requests = source.requests - before
+        return extract.finish(new_mark(plan, source.options))
+    except MttrError as error:
+        extract.requests = source.requests - before
+        extract.fail(str(error))
+        raise
+    except OSError as error:
+        extract.requests = source.requests - before
+        message = (
+            f"{source.name}: the landing folder {extract.folder} cannot be written ({error.strerror or error}); "
+            "free space or correct its permissions, then start again."
+        )
+        _try_to_fail(extract, message)
+        raise ContractError(message) from error
+    except Exception as error:
+        extract.requests = source.requests - before
+        message = redact(
+            f"{source.name}: the extraction failed in an unforeseen way ({type(error).__name__}: {error}); "
+            "what was landed is kept and the next run takes it up. Start with --debug to see where."
+        )
+        _try_to_fail(extract, message)
+        raise ContractError(message) from error
+
+
+def _try_to_fail(extract: Extract, message: str) -> None:
+    with contextlib.suppress(OSError):  # a full disk must not hide the reason
+        extract.fail(message)

@@ -1,0 +1,145 @@
+"""Offset paging over data that may move while it is read: every row once, or an error.
+
+What belongs here: the loop, counting, repeats. What does not: HTTP, the meaning of a row beyond its `id`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+
+READS = 3  # of a listing whose rows do not add up to the vendor's own total
+
+
+class Page(NamedTuple):
+    """Rows as sent; `total` when the vendor said it; `more` when it says that another page follows."""
+
+    rows: list[bytes]
+    more: bool
+    total: int | None = None
+
+
+class TooMany(Exception):
+    """The listing does not fit under the ceiling (or is better cut up). `total` is None when it is not known."""
+
+    def __init__(self, total: int | None) -> None:
+        super().__init__(f"{total} rows")
+        self.total = total
+
+
+class Counted(NamedTuple):
+    """What a complete read gave. `expected` is the vendor's total of the last reading, None when it gave none."""
+
+    rows: int
+    repeats: int
+    expected: int | None
+
+
+class _Id(msgspec.Struct):
+    id: str | int
+
+
+_ID = msgspec.json.Decoder(_Id)
+
+
+def row_id(row: bytes) -> str | None:
+    """The `id` of a record, None when it has none that can be read."""
+    try:
+        return str(_ID.decode(row).id)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+class Repeats:
+    """Recognises rows seen before: the same bytes. The same id with other bytes is a newer state and is kept."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str | int, int] = {}
+        self.dropped = 0
+
+    @property
+    def distinct(self) -> int:
+        """Different records so far, by id; one without a readable id counts by its bytes."""
+        return len(self._seen)
+
+    def is_new(self, row: bytes) -> bool:
+        content = hash(row)
+        name = row_id(row)
+        key = content if name is None else name
+        if self._seen.get(key) == content:
+            self.dropped += 1
+            return False
+        self._seen[key] = content
+        return True
+
+
+def read_all(
+    page: Callable[[int], Page],
+    write: Callable[[bytes], object],
+    *,
+    ceiling: int | None = None,
+    fits: int | None = None,
+) -> Counted:
+    """Read a listing from offset 0 to its end and write each row once.
+
+    The offset advances by the rows received, whatever size was asked for. With fewer distinct rows than the vendor's
+    total (rows moved between pages) the listing is read again, at most three times in all; the difference that
+    remains is in the result. Raises TooMany when the total is above `fits`, or when the next page would pass
+    `ceiling` (offset + page size) and the vendor says that there is more.
+    """
+    repeats = Repeats()
+    expected: int | None = None
+    for _ in range(READS):
+        offset = 0
+        expected = None
+        while True:
+            got = page(offset)
+            if offset == 0:
+                expected = got.total
+                if fits is not None and expected is not None and expected > fits:
+                    raise TooMany(expected)
+            for row in got.rows:
+                if repeats.is_new(row):
+                    write(row)
+            offset += len(got.rows)
+            if not got.rows or not got.more:
+                break
+            if ceiling is not None and offset >= ceiling:
+                raise TooMany(expected)
+        if expected is None or repeats.distinct >= expected:
+            break
+    return Counted(repeats.distinct, repeats.dropped, expected)
+
+
+def read_by_token(
+    page: Callable[[str | None], tuple[list[bytes], str | None]],
+    write: Callable[[bytes], object],
+    *,
+    empty_pages: int = 50,
+) -> Counted:
+    """Read a listing that is chained by opaque tokens and write each row once.
+
+    It ends when no token follows. An empty page with a token goes on. Raises TokenLoop when a token comes back or
+    more than `empty_pages` pages in a row are empty: both would go on for ever.
+    """
+    repeats = Repeats()
+    seen: set[str] = set()
+    token: str | None = None
+    empty = 0
+    while True:
+        rows, token = page(token)
+        for row in rows:
+            if repeats.is_new(row):
+                write(row)
+        if not token:
+            return Counted(repeats.distinct, repeats.dropped, None)
+        empty = 0 if rows else empty + 1
+        if token in seen or empty > empty_pages:
+            raise TokenLoop("the page token repeats" if token in seen else f"{empty} empty pages in a row")
+        seen.add(token)
+
+
+class TokenLoop(Exception):
+    """The vendor's paging does not end."""

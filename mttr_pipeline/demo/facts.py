@@ -1,0 +1,99 @@
+"""A case and its timed facts: what all simulators render from, and what the truth is folded from.
+
+A `Case` is one record in one tool; its facts say what happened to it and when. A simulator renders the facts up to
+a clock into the vendor's shape, and `truth` folds the same facts into the stamps that the pipeline must find. Nothing
+here knows a vendor's field names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+import msgspec
+
+
+class Fact(msgspec.Struct, frozen=True, gc=False):
+    """Something that happened. `actor` is a person's handle, or empty for a machine."""
+
+    at: datetime
+    kind: str
+    actor: str = ""
+    text: str = ""
+    value: str = ""
+
+
+class Case(msgspec.Struct, kw_only=True):
+    """One record in one tool, with everything that ever happens to it; `facts[0]` is its creation."""
+
+    tool: str
+    id: str
+    title: str
+    service: str
+    severity: str
+    story: str
+    key: str = ""
+    number: int = 0
+    #: The priority as the tool shows it at creation; empty when nobody set one.
+    priority: str = ""
+    urgency: str = "high"
+    issue_type: str = "incident"
+    major: bool = False
+    #: When the impact began, where the tool has a field for it.
+    impact_start: datetime | None = None
+    #: The case whose dedup key this one repeats within ten minutes.
+    flap_of: str = ""
+    facts: list[Fact] = []
+
+    @property
+    def created(self) -> datetime:
+        """When the tool got to know of it."""
+        return self.facts[0].at
+
+    def until(self, now: datetime) -> list[Fact]:
+        """The facts in effect at `now`; empty when the case does not exist yet."""
+        return [fact for fact in self.facts if fact.at <= now]
+
+    def add(self, at: datetime, kind: str, actor: str = "", text: str = "", value: str = "") -> None:
+        """Record something that happened."""
+        self.facts.append(Fact(at, kind, actor, text, value))
+
+    def last(self, kind: str) -> Fact | None:
+        """The last fact of a kind over the whole life of the case."""
+        return next((fact for fact in reversed(self.facts) if fact.kind == kind), None)
+
+    def ends(self) -> datetime | None:
+        """When the case is resolved for the last time; None when it never is."""
+        fact = self.last("resolved")
+        return fact.at if fact else None
+
+
+def identifier(*parts: object) -> str:
+    """A stable hexadecimal id."""
+    return hashlib.blake2b(":".join(map(str, parts)).encode(), digest_size=16).hexdigest()
+
+
+def record_id(tool: str, identity: str, serial: int, created: datetime) -> str:
+    """An id in the vendor's style: Q... for PagerDuty, UUIDs for Opsgenie, numbers for Jira."""
+    if tool == "pagerduty":
+        return "Q" + code(identity, 13)
+    if tool == "opsgenie":
+        return f"{uuid(identity)}-{int(created.timestamp() * 1000)}"
+    if tool == "opsgenie_incident":
+        return uuid(identity)
+    return str((10_200 if tool == "jira" else 40_200) + serial)
+
+
+def uuid(identity: str) -> str:
+    """Hexadecimal digits, laid out as a UUID."""
+    return "-".join((identity[:8], identity[8:12], identity[12:16], identity[16:20], identity[20:32]))
+
+
+def code(identity: str, length: int) -> str:
+    """Upper-case letters and digits out of a hexadecimal id."""
+    alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    number, text = int(identity, 16), ""
+    for _ in range(length):
+        number, digit = divmod(number, 36)
+        text += alphabet[digit]
+    return text

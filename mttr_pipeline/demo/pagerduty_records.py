@@ -279,7 +279,7 @@ class Renderer:
             case "unacknowledged":
                 return entry("unacknowledge", "Unacknowledged due to timeout.", {"type": "timeout"})
             case "note" | "root_cause" | "mitigated":
-                channel = {"type": "note", "summary": fact.text, "content": fact.text}
+                channel: Json = {"type": "note", "summary": fact.text, "content": fact.text}
                 return entry("annotate", f"Note added {who}.", channel, note=fact.text)
             case "resolved" if fact.value == "integration":
                 monitor = integration_ref(service)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import random
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -137,20 +138,13 @@ def _priority(rng: random.Random, severity: str) -> str:
 def _pair_up(rng: random.Random, cases: list[Case], tick: timedelta) -> None:
     """Give merged, duplicate and flapping cases their partner, and move their creation to where it makes sense."""
     minute = timedelta(minutes=1)
+    free = sorted((case for case in cases if case.story in ("plain", "auto")), key=lambda case: case.created)
     for case in cases:
         if case.story not in ("merged", "duplicate", "flap"):
             continue
-        partners = [
-            other
-            for other in cases
-            if other.story in ("plain", "auto")
-            and (end := other.ends()) is not None
-            and (end - other.created > 40 * minute or case.story == "flap")
-            and abs(other.created - case.created) < timedelta(days=40)
-        ]
-        if not partners:
+        partner = _partner(case, free, timedelta() if case.story == "flap" else 40 * minute)
+        if partner is None:
             continue
-        partner = min(partners, key=lambda other: (abs(other.created - case.created), other.id))
         partner.story += "+partner"
         end = partner.ends()
         assert end is not None
@@ -172,6 +166,16 @@ def _pair_up(rng: random.Random, cases: list[Case], tick: timedelta) -> None:
         partner.add(joined, "absorbed", actor, value=case.id)
 
 
+def _partner(case: Case, free: list[Case], lasting: timedelta) -> Case | None:
+    """The next case in time that lasted long enough, out of those nobody is paired with; takes it."""
+    place = bisect_left(free, case.created, key=lambda other: other.created)
+    for index in (*range(place, len(free)), *range(place - 1, -1, -1)):
+        end = free[index].ends()
+        if end is not None and end - free[index].created > lasting:
+            return free.pop(index)
+    return None
+
+
 def _surprises(rng: random.Random, world: World, tool: str, cases: list[Case]) -> None:
     """What happens in the day after `until` to records that already exist: every kind of late change, once or twice."""
     hour = timedelta(hours=1)
@@ -185,8 +189,7 @@ def _surprises(rng: random.Random, world: World, tool: str, cases: list[Case]) -
         if pool:
             case = pool[rng.randrange(len(pool))]
             for group in (ended, unresolved, old):
-                if case in group:
-                    group.remove(case)
+                group[:] = [other for other in group if other is not case]
             yield case, world.until + rng.randint(60, 1200) * timedelta(minutes=1), _responder(rng, case)
 
     for case, at, actor in pick(unresolved):

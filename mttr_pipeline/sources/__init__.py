@@ -94,7 +94,7 @@ def pull(
 def _attempt(source: Source, plan: Plan, extract: Extract, complete: list[Manifest], progress: Progress) -> Manifest:
     """Run one extract to its end, or write down why it failed."""
     before = source.requests
-    if complete and "site" in complete[-1].facts:
+    if complete and "site" in complete[-1].facts and not plan.full_refresh:
         extract.facts.setdefault("site", complete[-1].facts["site"])  # what was probed once is kept
     try:
         source.extract(plan, extract, progress)

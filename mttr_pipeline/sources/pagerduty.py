@@ -22,14 +22,13 @@ from mttr_pipeline.settings import PagerDutyAccess, PagerDutyOptions
 from mttr_pipeline.sources import envelope
 from mttr_pipeline.sources.base import Plan
 from mttr_pipeline.sources.http import HttpClient, HttpRefused
-from mttr_pipeline.sources.paging import Page, Repeats, TooMany, read_all, row_id
+from mttr_pipeline.sources.paging import TARGET, Page, Repeats, TooMany, read_all, row_id
 from mttr_pipeline.sources.progress import Progress
-from mttr_pipeline.sources.runner import Runner, Task
-from mttr_pipeline.sources.windows import Window, gaps, iso, split, split_for, steps
+from mttr_pipeline.sources.runner import Runner, Task, pieces_for
+from mttr_pipeline.sources.windows import Window, gaps, iso, steps
 
 PAGE = 100  # the largest the list endpoints honour
 CEILING = 10_000  # offset + limit of classic pagination
-TARGET = 2_500  # rows per window: enough to make partial pages cheap, few enough to share among the threads
 WIDEST = timedelta(days=60)  # /incidents gives nothing at all beyond six months
 OVERLAP = timedelta(hours=1)  # log entries that were written late
 CHUNK = 25  # incidents per file of single reads
@@ -183,8 +182,7 @@ class _Pull:
             try:
                 land(window, f"{kind} {window.key}")
             except TooMany as error:
-                pieces = split_for(window, error.total, TARGET) if error.total else split(window, 2)
-                return [self._window(stream, kind, piece, land) for piece in pieces]
+                return [self._window(stream, kind, piece, land) for piece in pieces_for(window, error)]
             return []
 
         return Task(stream, work)
@@ -193,14 +191,14 @@ class _Pull:
         """Incidents by creation."""
         with self._extract.writing("incidents", key) as write:
             pages = self._pages("/incidents", "incidents", [*_range(window), _UTC, _SORTED])
-            counted = read_all(pages, write, ceiling=CEILING, fits=_fits(window))
+            counted = read_all(pages, write, ceiling=CEILING, **_limits(window))
         self._runner.reconcile("incidents", key, counted)
 
     def _logged(self, window: Window, key: str) -> None:
         """Log entries as they are."""
         with self._extract.writing("log_entries", key) as write:
             pages = self._pages("/log_entries", "log_entries", [*_range(window), _UTC, ("is_overview", "false")])
-            counted = read_all(pages, write, ceiling=CEILING, fits=_fits(window))
+            counted = read_all(pages, write, ceiling=CEILING, **_limits(window))
         self._runner.reconcile("log_entries", key, counted)
 
     def _feed(self, window: Window, key: str) -> None:
@@ -219,7 +217,7 @@ class _Pull:
                     write_incident(incident)
 
             pages = self._pages("/log_entries", "log_entries", params)
-            counted = read_all(pages, write, ceiling=CEILING, fits=_fits(window))
+            counted = read_all(pages, write, ceiling=CEILING, **_limits(window))
         self._runner.reconcile("log_entries", key, counted)
 
     def _pages(self, path: str, name: str, params: list[tuple[str, Any]]) -> Callable[[int], Page]:
@@ -293,9 +291,10 @@ def _range(window: Window) -> list[tuple[str, Any]]:
     return [("since", iso(window.since)), ("until", iso(window.until))]
 
 
-def _fits(window: Window) -> int:
+def _limits(window: Window) -> dict[str, Any]:
     """How many rows a window may have: a single second can only be read as a whole, up to the ceiling."""
-    return TARGET if window.seconds > 1 else CEILING
+    divisible = window.seconds > 1
+    return {"fits": TARGET if divisible else CEILING, "divisible": divisible}
 
 
 def _embedded(entry: bytes) -> bytes | None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
+TARGET = 2_500  # rows per window: enough to make partial pages cheap, few enough to share among the threads
 READS = 3  # of a listing whose rows do not add up to the vendor's own total
 
 
@@ -27,6 +28,10 @@ class TooMany(Exception):
     def __init__(self, total: int | None) -> None:
         super().__init__(f"{total} rows")
         self.total = total
+
+
+class Unsettled(TooMany):
+    """Rows moved between the pages of every reading; smaller windows, at best of one page, cannot lose any."""
 
 
 class Counted(NamedTuple):
@@ -81,18 +86,23 @@ def read_all(
     *,
     ceiling: int | None = None,
     fits: int | None = None,
+    divisible: bool = False,
 ) -> Counted:
     """Read a listing from offset 0 to its end and write each row once.
 
-    The offset advances by the rows received, whatever size was asked for. With fewer distinct rows than the vendor's
-    total (rows moved between pages) the listing is read again, at most three times in all; the difference that
-    remains is in the result. Raises TooMany when the total is above `fits`, or when the next page would pass
-    `ceiling` (offset + page size) and the vendor says that there is more.
+    The offset advances by the different rows of a page, whatever size was asked for: a row that stands twice on a page
+    must not push another one over the edge. With fewer distinct rows than the vendor's total (rows moved between
+    pages) the listing is read again, at most three times in all. What then still is missing raises Unsettled when the
+    listing is `divisible` and longer than a page, else it is in the result.
+
+    Raises TooMany when the total is above `fits`, or when `ceiling` (offset + page size) is reached and the vendor says
+    that there is more.
     """
     repeats = Repeats()
     expected: int | None = None
+    pages = 0
     for _ in range(READS):
-        offset = 0
+        offset = pages = 0
         expected = None
         while True:
             got = page(offset)
@@ -103,13 +113,17 @@ def read_all(
             for row in got.rows:
                 if repeats.is_new(row):
                     write(row)
-            offset += len(got.rows)
+            offset += len(set(got.rows))
+            pages += 1
             if not got.rows or not got.more:
                 break
             if ceiling is not None and offset >= ceiling:
                 raise TooMany(expected)
         if expected is None or repeats.distinct >= expected:
             break
+    else:
+        if divisible and pages > 1:
+            raise Unsettled(expected)
     return Counted(repeats.distinct, repeats.dropped, expected)
 
 

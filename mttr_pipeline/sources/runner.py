@@ -16,8 +16,11 @@ from typing import Any
 
 from mttr_pipeline.landing import Extract
 from mttr_pipeline.sources.http import HttpClient, Stopped
-from mttr_pipeline.sources.paging import Counted
+from mttr_pipeline.sources.paging import TARGET, Counted, TooMany, Unsettled
 from mttr_pipeline.sources.progress import Progress
+from mttr_pipeline.sources.windows import Window, split, split_for
+
+HALF_PAGE = 50
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,13 @@ class Runner:
             self.extract.facts["counts"] = dict(sorted(self._counts.items()))
             if self._differences:
                 self.extract.facts["count_differences"] = self._differences
+
+
+def pieces_for(window: Window, error: TooMany, target: int = TARGET) -> list[Window]:
+    """How to cut a window that was too full (by the total), or whose rows would not stand still (into single pages)."""
+    if error.total is None:
+        return split(window, 2)
+    return split_for(window, error.total, HALF_PAGE if isinstance(error, Unsettled) else target)
 
 
 def _work(task: Task) -> list[Task]:

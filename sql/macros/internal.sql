@@ -44,6 +44,26 @@ CREATE OR REPLACE MACRO starts_with_any(note, marks) AS
 -- Trimmed text; empty is NULL.
 CREATE OR REPLACE MACRO text_or_null(value) AS nullif(trim(value), '');
 
+-- The text that a JSON value stands for: the value itself, the label of an option or object, that of a list's first element.
+CREATE OR REPLACE MACRO json_label(value) AS
+    text_or_null(coalesce(value ->> '$.value', value ->> '$.name', value ->> '$.displayName', value ->> '$.label', value ->> '$'));
+CREATE OR REPLACE MACRO json_text(value) AS
+    CASE WHEN json_type(value) = 'ARRAY' THEN json_label(value -> '$[0]') ELSE json_label(value) END;
+
+-- An instant sent as ISO 8601 text or as an epoch number (Jira's bulk changelog sends either).
+CREATE OR REPLACE MACRO any_instant(text, zone := NULL) AS
+    coalesce(TRY(epoch_instant(try_cast(text AS BIGINT))), instant(text, zone));
+
+-- Of a Jira changelog, the changes that tell something about an incident: status, priority, assignee, custom fields.
+CREATE OR REPLACE MACRO telling_changes(histories) AS
+    list_filter(
+        list_transform(histories, lambda h: struct_pack(
+            id := h.id, created := h.created, author := h.author,
+            items := list_filter(h.items, lambda i:
+                coalesce(i.fieldId, i.field) IN ('status', 'priority', 'assignee')
+                OR i.fieldtype = 'custom' OR starts_with(i.fieldId, 'customfield_')))),
+        lambda h: len(h.items) > 0);
+
 -- The landed lines of the stream that is being loaded, one row a record. A field of the wrong type is NULL, a line that is
 -- no object is a row of NULLs: both are judged by the model that reads them, neither stops the load.
 CREATE OR REPLACE MACRO landed(fields) AS TABLE
@@ -52,3 +72,13 @@ CREATE OR REPLACE MACRO landed(fields) AS TABLE
         getvariable('files'), columns = fields, format = 'newline_delimited', compression = 'zstd', filename = true,
         ignore_errors = true, maximum_object_size = 33554432
     );
+
+-- A stamp in one integer that orders by instant: microseconds, provenance and kind of actor. The first or last stamp and
+-- where it came from are then one min or max, the same on every run even when two events share an instant.
+CREATE OR REPLACE MACRO packed(happened_at, provenance, actor_kind) AS
+    epoch_us(happened_at) * 64
+    + coalesce(list_position(['field', 'api', 'changelog', 'derived'], provenance), 0) * 8
+    + coalesce(list_position(['human', 'integration', 'timeout'], actor_kind), 0);
+CREATE OR REPLACE MACRO packed_at(stamp) AS make_timestamp(stamp // 64);
+CREATE OR REPLACE MACRO packed_provenance(stamp) AS ['field', 'api', 'changelog', 'derived'][(stamp // 8) % 8];
+CREATE OR REPLACE MACRO packed_actor_kind(stamp) AS ['human', 'integration', 'timeout'][stamp % 8];

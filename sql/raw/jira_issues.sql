@@ -1,0 +1,68 @@
+/*
+description = """The newest payload of each Jira issue, typed. Custom fields keep their site-specific ids and their JSON; long
+system fields (description, comments, ...) stay in the landing zone. A changelog embedded in the issue is complete on Data
+Center only (Jira Server platform REST API, Get issue); Cloud cuts it and has its own stream."""
+source = "jira"
+stream = "issues"
+key = ["external_id"]
+version = "updated_at"
+
+[columns]
+external_id = "numeric id, immutable; the key changes when an issue is moved"
+key = "issue key"
+site_url = "address of the site, from self"
+project_key = "key of the project"
+title = "summary"
+status_id = "id of the current status"
+status = "name of the current status"
+status_category = "category of the current status: new, indeterminate or done"
+resolution = "name of the resolution; NULL when none is set"
+priority = "name of the priority"
+labels = "labels"
+component = "name of the first component"
+links = "linked issues with the kind of link"
+created_at = "when it was created"
+updated_at = "when it was changed last"
+resolution_at = "resolutiondate as sent: set, kept and cleared by workflow functions"
+status_category_changed_at = "when the status category changed last; Cloud only"
+fields = "custom fields and short system fields that have a value: id and JSON"
+histories = "embedded changelog: changes of status, priority, assignee and custom fields"
+reject_reason = "why the record cannot be used"
+landed_in = "landing file"
+*/
+SELECT
+    id AS external_id,
+    key,
+    nullif(regexp_extract(self, '^(https?://.+?)/rest/api/', 1), '') AS site_url,
+    fields['project'] ->> '$.key' AS project_key,
+    text_or_null(fields['summary'] ->> '$') AS title,
+    fields['status'] ->> '$.id' AS status_id,
+    fields['status'] ->> '$.name' AS status,
+    fields['status'] ->> '$.statusCategory.key' AS status_category,
+    text_or_null(fields['resolution'] ->> '$.name') AS resolution,
+    text_or_null(fields['priority'] ->> '$.name') AS priority,
+    json_transform(fields['labels'], '["VARCHAR"]') AS labels,
+    text_or_null(fields['components'] ->> '$[0].name') AS component,
+    json_transform(
+        fields['issuelinks'], '[{"type":{"name":"VARCHAR"},"outwardIssue":{"id":"VARCHAR"},"inwardIssue":{"id":"VARCHAR"}}]'
+    ) AS links,
+    instant(fields['created'] ->> '$', zone) AS created_at,
+    instant(fields['updated'] ->> '$', zone) AS updated_at,
+    instant(fields['resolutiondate'] ->> '$', zone) AS resolution_at,
+    instant(fields['statuscategorychangedate'] ->> '$', zone) AS status_category_changed_at,
+    map_from_entries(list_filter(map_entries(fields), lambda f:
+        json_type(f.value) <> 'NULL' AND (starts_with(f.key, 'customfield_') OR length(f.value) < 100))) AS fields,
+    telling_changes(changelog.histories) AS histories,
+    CASE
+        WHEN text_or_null(id) IS NULL THEN 'no id'
+        ELSE instant_problem('created', fields['created'] ->> '$', instant(fields['created'] ->> '$', zone))
+    END AS reject_reason,
+    landed_in
+FROM landed({
+    id: 'VARCHAR', key: 'VARCHAR', self: 'VARCHAR', fields: 'MAP(VARCHAR, JSON)',
+    changelog: 'STRUCT(histories STRUCT(id VARCHAR, created VARCHAR,
+        author STRUCT(accountId VARCHAR, accountType VARCHAR, "key" VARCHAR, "name" VARCHAR, displayName VARCHAR),
+        items STRUCT(field VARCHAR, fieldId VARCHAR, fieldtype VARCHAR, "from" VARCHAR, fromString VARCHAR, "to" VARCHAR,
+            toString VARCHAR)[])[])'
+})
+CROSS JOIN (SELECT time_zone AS zone FROM config.sources WHERE source = 'jira')

@@ -1,0 +1,25 @@
+/*
+description = "What only the single GET of an Opsgenie alert shows: entity and details (Opsgenie Alert API, Get alert)."
+source = "opsgenie"
+stream = "alert_details"
+key = ["external_id"]
+version = "updated_at"
+
+[columns]
+external_id = "id of the alert"
+entity = "what the alert is about, often a host or a service"
+details = "free key-value pairs"
+updated_at = "when the alert was changed last"
+reject_reason = "why the record cannot be used"
+landed_in = "landing file"
+*/
+SELECT
+    id AS external_id,
+    text_or_null(entity) AS entity,
+    details,
+    instant(updatedAt, 'UTC') AS updated_at,
+    CASE WHEN text_or_null(id) IS NULL THEN 'no id' END AS reject_reason,
+    landed_in
+FROM landed({
+    id: 'VARCHAR', entity: 'VARCHAR', details: 'MAP(VARCHAR, VARCHAR)', updatedAt: 'VARCHAR'
+})

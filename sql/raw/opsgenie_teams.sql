@@ -1,0 +1,20 @@
+/*
+description = "Opsgenie teams as they are now (Opsgenie Team API, List teams)."
+source = "opsgenie"
+stream = "teams"
+key = ["external_id"]
+
+[columns]
+external_id = "id"
+name = "name"
+reject_reason = "why the record cannot be used"
+landed_in = "landing file"
+*/
+SELECT
+    id AS external_id,
+    text_or_null(name) AS name,
+    CASE WHEN text_or_null(id) IS NULL THEN 'no id' END AS reject_reason,
+    landed_in
+FROM landed({
+    id: 'VARCHAR', name: 'VARCHAR'
+})

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from mttr_pipeline.demo import company
@@ -310,6 +311,7 @@ class Renderer:
         return (handle if self.flavour == "dc" else account_id(handle)), name
 
 
+@cache
 def account_id(handle: str) -> str:
     """An opaque account id as Cloud has them."""
     return f"712020:{identifier('account', handle)[:24]}"

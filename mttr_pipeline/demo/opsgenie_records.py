@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from mttr_pipeline.demo import company
@@ -38,6 +39,7 @@ class Book:
     answers: dict[Any, Any] = field(default_factory=dict)
 
 
+@cache
 def _id(*parts: object) -> str:
     return uuid(identifier("opsgenie", *parts))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -78,31 +79,37 @@ def _id(prefix: str, *parts: object) -> str:
     return prefix + code(identifier("pagerduty", *parts), 6)
 
 
+@cache
 def service_ref(name: str) -> Json:
     """A service of the company."""
     return reference("service", _id("P", "service", name), name, "services")
 
 
+@cache
 def team_ref(name: str) -> Json:
     """A team of the company."""
     return reference("team", _id("P", "team", name), name, "teams")
 
 
+@cache
 def user_ref(handle: str) -> Json:
     """A person of the company."""
     return reference("user", _id("P", "user", handle), company.PEOPLE_BY_HANDLE[handle].name, "users")
 
 
+@cache
 def priority_ref(name: str) -> Json:
     """P1 to P5."""
     return reference("priority", _id("P", "priority", name), name, "priorities") | {"html_url": None}
 
 
+@cache
 def policy_ref(service: str) -> Json:
     """The escalation policy of a service."""
     return reference("escalation_policy", _id("P", "policy", service), f"{service} on call", "escalation_policies")
 
 
+@cache
 def integration_ref(service: str) -> Json:
     """The monitor that feeds a service."""
     identity = _id("P", "integration", service)
@@ -360,7 +367,7 @@ def _reference(case: Case) -> Json:
 
 
 def _entry_ref(case: Case, place: int, kind: str) -> Json:
-    identity = "R" + code(identifier(case.id, "entry", place), 24)
+    identity = "R" + identifier(case.id, "entry", place)[:24].upper()
     return {
         "id": identity,
         "type": f"{kind}_reference",

@@ -122,7 +122,7 @@ def page_number(text: str | None, default: int) -> int:
 
 def iso_seconds(at: datetime) -> str:
     """`2026-10-01T02:14:05Z`."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def iso_millis(at: datetime) -> str:

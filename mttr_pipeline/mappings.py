@@ -106,6 +106,7 @@ def config_tables(settings: Settings, as_of: datetime) -> dict[str, tuple[str, R
             "source VARCHAR, field VARCHAR, target VARCHAR",
             [[source, field, target] for (source, field), target in fields.items()],
         ),
+        "definitions": ("name VARCHAR, value VARCHAR", _definition_rows(settings)),
         "services": (
             "name VARCHAR, service VARCHAR, team VARCHAR",
             [
@@ -117,10 +118,42 @@ def config_tables(settings: Settings, as_of: datetime) -> dict[str, tuple[str, R
     }
 
 
+DEFINITIONS = {
+    "basic": "detected_at to resolved_at",
+    "service_restore": "detected_at to mitigated_at",
+    "full_recovery": "detected_at to closed_at",
+    "population": "every incident is the first of these that applies: missing_start, open (no stamp at or after the end), "
+    "missing_end, invalid (end before start), outlier, analysed; duplicates and non-incidents are dropped first",
+    "mean": "exact sum of integer microseconds divided by n",
+    "percentile": "linear interpolation at (n - 1) p",
+    "window": "half-open on detected_at, else the first stamp",
+    "phases.lifecycle": "detection occurred to detected, acknowledgment to acknowledged, investigation to root_cause_found, "
+    "mitigation to mitigated, resolution to resolved, closure to closed",
+    "phases.coarse": "detection occurred to detected, acknowledgment to acknowledged, investigation to mitigated, "
+    "mitigation mitigated to resolved, closure to closed",
+    "no_data": "NULL, never 0 and never 100 percent",
+}
+
+
+def _definition_rows(settings: Settings) -> Rows:
+    """The words above and every setting in force under its dotted key, for `metric_definitions`."""
+    rows: Rows = [[f"definition.{name}", text] for name, text in DEFINITIONS.items()]
+
+    def walk(prefix: str, value: Any) -> None:
+        if isinstance(value, dict) and value:
+            for key, inner in value.items():
+                walk(f"{prefix}.{key}", inner)
+        else:
+            rows.append([prefix, json.dumps(value, sort_keys=True, ensure_ascii=False)])
+
+    walk("setting", definitions_in_force(settings))
+    return rows
+
+
 def definitions_in_force(settings: Settings) -> dict[str, Any]:
     """Every setting that can change a number, as plain JSON; credentials and addresses are no part of it."""
     technical = {"requests_per_minute", "connections", "timeout_seconds", "max_wait_minutes"}
-    content = settings.file.model_dump(mode="json")
+    content = settings.file.model_dump(mode="json", exclude={"publish"})
     for source in content["sources"].values():
         for key in technical & set(source):
             del source[key]

@@ -139,6 +139,10 @@ class Lifecycle(_Section):
     )
 
 
+class Publish(_Section):
+    keep: int = Field(30, gt=0, description="generations that stay on disk; older ones are deleted after a publish")
+
+
 class FileSettings(_Section):
     """The whole of `mttr.toml`."""
 
@@ -147,6 +151,7 @@ class FileSettings(_Section):
     services: dict[str, Service] = Field(default_factory=dict)
     outliers: Outliers = Outliers()
     lifecycle: Lifecycle = Lifecycle()
+    publish: Publish = Publish()
     phase_model: Literal["auto", "lifecycle", "coarse"] = "auto"
 
     _check_zone = field_validator("reporting_time_zone")(_zone)

@@ -31,7 +31,7 @@ SCHEMAS = ("raw", "staging", "core", "mart")
 _HEADER = re.compile(r"\A\s*/\*(?P<toml>.*?)\*/(?P<sql>.*)\Z", re.DOTALL)
 _REFERENCE = re.compile(rf"\b(?P<schema>{'|'.join(SCHEMAS)})\.(?P<table>[a-z_0-9]+)\b")
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
-_KNOWN_KEYS = {"description", "columns", "not_null", "unique", "assert", "source", "stream", "key", "version"}
+_KNOWN_KEYS = {"description", "columns", "depends", "not_null", "unique", "assert", "source", "stream", "key", "version"}
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Model:
     """One table: where it lives, what it means, the SELECT that makes it and what must hold for it.
 
     `source`, `stream`, `key`, `version` and `record` are set for raw tables only: which landed stream is read, what
-    identifies a record in it and which column tells the newer of two.
+    identifies a record in it and which column tells the newer of two. `hidden` are tables it reads through a macro.
     """
 
     schema: str
@@ -54,6 +54,7 @@ class Model:
     stream: str | None = None
     key: tuple[str, ...] = ()
     version: str | None = None
+    hidden: tuple[str, ...] = ()
 
     @property
     def table(self) -> str:
@@ -63,7 +64,7 @@ class Model:
     def depends(self) -> tuple[str, ...]:
         """Tables this one selects from, as `schema.name`, sorted."""
         found = {f"{m['schema']}.{m['table']}" for m in _REFERENCE.finditer(_COMMENT.sub(" ", self.sql))}
-        return tuple(sorted(found - {self.table}))
+        return tuple(sorted(found.union(self.hidden) - {self.table}))
 
 
 def sql_folder() -> Path:
@@ -126,4 +127,5 @@ def parse_model(text: str, schema: str, name: str) -> Model:
         stream=header.get("stream"),
         key=tuple(header.get("key", ())),
         version=header.get("version"),
+        hidden=tuple(header.get("depends", ())),
     )

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import duckdb
@@ -60,12 +61,14 @@ class Warehouse:
         self.path, self.settings, self.run_id = path, settings, run_id
         self.as_of = as_of.astimezone(UTC)
         try:
-            self.con = duckdb.connect(str(path), config={"autoinstall_known_extensions": False})
+            self.con = duckdb.connect(config={"autoinstall_known_extensions": False})
+            self.con.execute(f"ATTACH {quoted(path)} AS work")
         except duckdb.Error as error:
             raise ContractError(
                 f"The working database {path} cannot be opened ({_first_line(error)}); "
                 "end the program that holds it, or delete it and run `mttr rebuild`."
             ) from error
+        self.con.execute("USE work")
         self.con.execute("SET TimeZone = 'UTC'")
         self.con.execute("SET preserve_insertion_order = true")
         self.con.execute("SET enable_progress_bar = false")
@@ -77,6 +80,7 @@ class Warehouse:
             if rows:
                 marks = ", ".join("?" * len(rows[0]))
                 self.con.executemany(f"INSERT INTO config.{name} VALUES ({marks})", rows)
+        self.con.execute("USE work.mart")  # the analysts' macros name their tables without a schema
         self.con.execute(load_macros("internal"))
         self._create_raw_tables()
         self._start_over_if_outdated()
@@ -239,6 +243,8 @@ class Warehouse:
         """Make one table anew; gives its rows. Raises ContractError when its columns are not the documented ones."""
         if model.schema != "raw":
             self.con.execute(f"CREATE OR REPLACE TABLE {model.table} AS {model.sql}")
+        if model.table == "mart.incidents":
+            self.con.execute(self.analyst_macros())
         produced = [row[0] for row in self.con.execute(f"DESCRIBE {model.table}").fetchall()]
         documented = [name for name in model.columns if name != "reject_reason" or model.schema != "raw"]
         if produced != documented:
@@ -246,6 +252,15 @@ class Warehouse:
                 f"{model.table} has the columns {', '.join(produced)}, but its header documents {', '.join(documented)}."
             )
         return self.count(model)
+
+    def analyst_macros(self) -> str:
+        """The macros over `incidents`, with the configured outlier rule and reporting zone as their defaults."""
+        file = self.settings.file
+        return Template(load_macros("analyst")).safe_substitute(
+            outlier_hours=f"{file.outliers.hours:g}",
+            outliers_excluded=str(file.outliers.enabled).lower(),
+            time_zone=file.reporting_time_zone,
+        )
 
     def count(self, model: Model) -> int:
         row = self.con.execute(f"SELECT count(*) FROM {model.table}").fetchone()
@@ -271,6 +286,11 @@ class Warehouse:
             except duckdb.Error as error:
                 results.append(CheckResult(name, False, f"the check itself failed: {_first_line(error)}"))
         return results
+
+
+def quoted(text: str | Path) -> str:
+    """A text as an SQL literal."""
+    return "'" + str(text).replace("'", "''") + "'"
 
 
 def _utc(text: str) -> datetime:

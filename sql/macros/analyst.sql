@@ -1,0 +1,149 @@
+-- Macros stored in the published file. Nightly tables are computed with these very macros, so both always agree.
+-- ${outlier_hours} and ${outliers_excluded} are the configured outlier rule (168 hours, on).
+
+-- Microseconds since 1970 of an instant given as TIMESTAMPTZ, TIMESTAMP, DATE or ISO text; without an offset it is UTC,
+-- whatever the zone of the session.
+CREATE OR REPLACE MACRO instant_us(value) AS
+    CASE
+        WHEN value IS NULL THEN NULL
+        WHEN typeof(value) = 'TIMESTAMP WITH TIME ZONE' OR regexp_matches(value::VARCHAR, '[T ].*([Zz]|[+-]\d\d(:?\d\d)?)$')
+            THEN epoch_us(value::VARCHAR::TIMESTAMPTZ)
+        ELSE epoch_us(value::VARCHAR::TIMESTAMP)
+    END;
+
+-- Exact sample standard deviation of integers from n, their sum and the sum of their squares; NULL for n = 1. The integer
+-- form is exact; only beyond 128 bits (millions of durations of years) does it fall back to floating point.
+CREATE OR REPLACE MACRO std_dev_of(n, total, squares) AS
+    CASE
+        WHEN n < 2 THEN NULL
+        WHEN n::DOUBLE * squares::DOUBLE < 1e38 THEN sqrt((n * squares - total * total)::DOUBLE / (n::DOUBLE * (n - 1)))
+        ELSE sqrt(greatest(squares::DOUBLE - total::DOUBLE * total::DOUBLE / n, 0) / (n - 1))
+    END;
+
+-- The result columns of the calculation, from each incident's population and duration in microseconds. A mean is an exact
+-- integer sum divided by n; percentiles interpolate linearly at (n - 1) p; no data is NULL.
+CREATE OR REPLACE MACRO mttr_measures(population, duration_us) AS {
+    incidents_matched: count(population),
+    incidents_analyzed: count(population) FILTER (WHERE population = 'analysed'),
+    incidents_excluded: count(population) FILTER (WHERE population <> 'analysed'),
+    excluded_missing_start: count(population) FILTER (WHERE population = 'missing_start'),
+    excluded_missing_end: count(population) FILTER (WHERE population = 'missing_end'),
+    excluded_open: count(population) FILTER (WHERE population = 'open'),
+    excluded_invalid: count(population) FILTER (WHERE population = 'invalid'),
+    excluded_outlier: count(population) FILTER (WHERE population = 'outlier'),
+    mean_minutes: (sum(duration_us) FILTER (WHERE population = 'analysed'))::DOUBLE
+        / (count(population) FILTER (WHERE population = 'analysed') * 6e7),
+    median_minutes: (quantile_cont(duration_us, [0.5, 0.9, 0.95, 0.99]) FILTER (WHERE population = 'analysed'))[1] / 6e7,
+    p90_minutes: (quantile_cont(duration_us, [0.5, 0.9, 0.95, 0.99]) FILTER (WHERE population = 'analysed'))[2] / 6e7,
+    p95_minutes: (quantile_cont(duration_us, [0.5, 0.9, 0.95, 0.99]) FILTER (WHERE population = 'analysed'))[3] / 6e7,
+    p99_minutes: (quantile_cont(duration_us, [0.5, 0.9, 0.95, 0.99]) FILTER (WHERE population = 'analysed'))[4] / 6e7,
+    min_minutes: (min(duration_us) FILTER (WHERE population = 'analysed')) / 6e7,
+    max_minutes: (max(duration_us) FILTER (WHERE population = 'analysed')) / 6e7,
+    std_dev_minutes: std_dev_of(
+        count(population) FILTER (WHERE population = 'analysed'),
+        sum(duration_us) FILTER (WHERE population = 'analysed'),
+        sum(duration_us::HUGEINT * duration_us) FILTER (WHERE population = 'analysed')) / 6e7,
+    outlier_minutes_share: coalesce(sum(duration_us) FILTER (WHERE population = 'outlier'), 0)::DOUBLE
+        / nullif(sum(duration_us) FILTER (WHERE population IN ('analysed', 'outlier')), 0)::DOUBLE
+};
+
+-- Every incident that the calculation matches, with the one population it falls in: missing_start, open, missing_end,
+-- invalid, outlier or analysed. Duplicates and non-incidents are left out. This lists what is behind any figure.
+CREATE OR REPLACE MACRO mttr_population(
+    calculation_type := 'basic', severities := NULL, services := NULL, teams := NULL, start_date := NULL, end_date := NULL,
+    exclude_outliers := ${outliers_excluded}, outlier_threshold_hours := ${outlier_hours}, start_stamp := NULL, end_stamp := NULL
+) AS TABLE
+    WITH asked AS (
+        SELECT
+            coalesce(start_stamp, CASE WHEN calculation_type IN ('basic', 'service_restore', 'full_recovery')
+                THEN 'detected_at' END) AS from_stamp,
+            coalesce(end_stamp, CASE calculation_type WHEN 'basic' THEN 'resolved_at' WHEN 'service_restore' THEN 'mitigated_at'
+                WHEN 'full_recovery' THEN 'closed_at' END) AS to_stamp,
+            ['occurred_at', 'detected_at', 'acknowledged_at', 'investigating_at', 'root_cause_found_at', 'mitigated_at',
+                'resolved_at', 'closed_at'] AS known
+    ),
+    stamps AS (
+        SELECT CASE
+            WHEN from_stamp IS NULL OR to_stamp IS NULL
+                THEN error('unknown calculation_type ' || coalesce(calculation_type, 'NULL')
+                    || '; use basic, service_restore, full_recovery, or name start_stamp and end_stamp')
+            WHEN NOT list_contains(known, from_stamp) OR NOT list_contains(known, to_stamp)
+                THEN error('unknown stamp ' || CASE WHEN list_contains(known, from_stamp) THEN to_stamp ELSE from_stamp END
+                    || '; use one of ' || array_to_string(known, ', '))
+            WHEN from_stamp = to_stamp THEN error('start_stamp and end_stamp are both ' || from_stamp)
+            ELSE {start: list_position(known, from_stamp), stop: list_position(known, to_stamp)}
+        END AS span
+        FROM asked
+    ),
+    chosen AS (
+        SELECT
+            i.incident_id, i.source, i.external_id, i.severity,
+            coalesce(i.service, 'unknown') AS service, coalesce(i.team, 'unknown') AS team,
+            epoch_us(i.started_at) AS started_us,
+            [epoch_us(i.occurred_at), epoch_us(i.detected_at), epoch_us(i.acknowledged_at), epoch_us(i.investigating_at),
+                epoch_us(i.root_cause_found_at), epoch_us(i.mitigated_at), epoch_us(i.resolved_at), epoch_us(i.closed_at)
+            ] AS us,
+            s.span
+        FROM incidents AS i
+        CROSS JOIN stamps AS s
+        WHERE i.duplicate_of IS NULL AND i.kind = 'incident'
+            AND (severities IS NULL OR list_contains(severities, i.severity))
+            AND (services IS NULL OR list_contains(services, coalesce(i.service, 'unknown')))
+            AND (teams IS NULL OR list_contains(teams, coalesce(i.team, 'unknown')))
+            AND (start_date IS NULL OR epoch_us(i.started_at) >= instant_us(start_date))
+            AND (end_date IS NULL OR epoch_us(i.started_at) < instant_us(end_date))
+    ),
+    timed AS (
+        SELECT *, us[span.stop] - us[span.start] AS duration_us,
+            list_max(us[span.stop:]) IS NULL AS nothing_later
+        FROM chosen
+    )
+    SELECT
+        incident_id, source, external_id, severity, service, team,
+        make_timestamptz(started_us) AS started_at,
+        CASE
+            WHEN us[span.start] IS NULL THEN 'missing_start'
+            WHEN us[span.stop] IS NULL AND nothing_later THEN 'open'
+            WHEN us[span.stop] IS NULL THEN 'missing_end'
+            WHEN duration_us < 0 THEN 'invalid'
+            WHEN exclude_outliers AND duration_us > outlier_threshold_hours * 3600000000 THEN 'outlier'
+            ELSE 'analysed'
+        END AS population,
+        CASE WHEN duration_us >= 0 THEN duration_us END AS duration_us
+    FROM timed;
+
+-- The calculation: one row.
+CREATE OR REPLACE MACRO mttr(
+    calculation_type := 'basic', severities := NULL, services := NULL, teams := NULL, start_date := NULL, end_date := NULL,
+    exclude_outliers := ${outliers_excluded}, outlier_threshold_hours := ${outlier_hours}, start_stamp := NULL, end_stamp := NULL
+) AS TABLE
+    SELECT unnest(result) FROM (
+        SELECT mttr_measures(population, duration_us) AS result
+        FROM mttr_population(calculation_type := calculation_type, severities := severities, services := services, teams := teams,
+            start_date := start_date, end_date := end_date, exclude_outliers := exclude_outliers,
+            outlier_threshold_hours := outlier_threshold_hours, start_stamp := start_stamp, end_stamp := end_stamp)
+    );
+
+-- The calculation per severity, service, team, day, week or month (of the start, in the reporting time zone).
+CREATE OR REPLACE MACRO mttr_by(
+    dimension,
+    calculation_type := 'basic', severities := NULL, services := NULL, teams := NULL, start_date := NULL, end_date := NULL,
+    exclude_outliers := ${outliers_excluded}, outlier_threshold_hours := ${outlier_hours}, start_stamp := NULL, end_stamp := NULL
+) AS TABLE
+    SELECT scope_value, unnest(result) FROM (
+        SELECT
+            CASE dimension
+                WHEN 'severity' THEN severity
+                WHEN 'service' THEN service
+                WHEN 'team' THEN team
+                WHEN 'day' THEN strftime(timezone('${time_zone}', started_at), '%Y-%m-%d')
+                WHEN 'week' THEN strftime(date_trunc('week', timezone('${time_zone}', started_at)), '%Y-%m-%d')
+                WHEN 'month' THEN strftime(date_trunc('month', timezone('${time_zone}', started_at)), '%Y-%m-%d')
+                ELSE error('unknown dimension ' || dimension || '; use severity, service, team, day, week or month')
+            END AS scope_value,
+            mttr_measures(population, duration_us) AS result
+        FROM mttr_population(calculation_type := calculation_type, severities := severities, services := services, teams := teams,
+            start_date := start_date, end_date := end_date, exclude_outliers := exclude_outliers,
+            outlier_threshold_hours := outlier_threshold_hours, start_stamp := start_stamp, end_stamp := end_stamp)
+        GROUP BY 1
+    ) ORDER BY scope_value;

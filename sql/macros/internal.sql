@@ -82,3 +82,12 @@ CREATE OR REPLACE MACRO packed(happened_at, provenance, actor_kind) AS
 CREATE OR REPLACE MACRO packed_at(stamp) AS make_timestamp(stamp // 64);
 CREATE OR REPLACE MACRO packed_provenance(stamp) AS ['field', 'api', 'changelog', 'derived'][(stamp // 8) % 8];
 CREATE OR REPLACE MACRO packed_actor_kind(stamp) AS ['human', 'integration', 'timeout'][stamp % 8];
+
+-- n, mean, median and sum of the durations that are not negative, and how many are.
+CREATE OR REPLACE MACRO duration_measures(us) AS {
+    n: count(us) FILTER (WHERE us >= 0),
+    mean_us: (sum(us) FILTER (WHERE us >= 0))::DOUBLE / count(us) FILTER (WHERE us >= 0),
+    median_us: quantile_cont(us, 0.5) FILTER (WHERE us >= 0),
+    total_us: sum(us) FILTER (WHERE us >= 0),
+    invalid: count(us) FILTER (WHERE us < 0)
+};

@@ -1,0 +1,169 @@
+"""Publishing: one complete, read-only generation per run, and the atomic move of `latest` onto it.
+
+    published/<run-id>/  mttr.duckdb  parquet/<table>.parquet  json/summary.json  manifest.json
+    published/latest     -> <run-id>   (latest.json names it too)
+
+A generation is written under a hidden name, renamed when it is whole, and only then becomes `latest`: readers see the old
+one or the new one, never a mixture. A file is never replaced in place, because DuckDB would replay a stale write-ahead log
+into it. Whoever has the old file open keeps reading it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from mttr_pipeline import __version__, reports
+from mttr_pipeline.errors import ContractError
+from mttr_pipeline.sqlmodels import Model, load_models
+from mttr_pipeline.warehouse import Warehouse, quoted
+
+STORAGE_VERSION = "v1.2.0"  # every DuckDB from 1.2.2 on opens it, 2.0 included
+_MACRO_COMMENTS = {
+    "mttr": "the calculation over the incidents that match the filters: one row",
+    "mttr_by": "the calculation per severity, service, team, day, week or month",
+    "mttr_population": "the incidents behind a figure, each with its population and duration",
+}
+
+
+@dataclass(frozen=True)
+class Generation:
+    """A published folder and what is in it: file name -> rows (None where rows mean nothing)."""
+
+    folder: Path
+    files: dict[str, int | None]
+
+
+def publish(warehouse: Warehouse, root: Path, run_id: str, keep: int) -> Generation:
+    """Write the mart as a new generation under `root` and move `latest` to it.
+
+    Raises ContractError when it cannot be written; `latest` then stands where it was. At most `keep` generations stay.
+    """
+    final = root / run_id
+    partial = root / f".{run_id}.partial"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        for leftover in root.glob(".*.partial"):  # of a run that was killed
+            _remove(leftover)
+        (partial / "parquet").mkdir(parents=True)
+        (partial / "json").mkdir()
+        files = _write(warehouse, partial)
+        _write_manifest(warehouse, partial, run_id, files)
+        for path in sorted(partial.rglob("*")):
+            if path.is_file():
+                path.chmod(0o444)
+                _sync(path)
+        partial.rename(final)
+        _sync(root)
+        _point_latest(root, run_id, reports.instant_text(warehouse.as_of))
+    except (OSError, duckdb.Error) as error:
+        _remove(partial)
+        raise ContractError(
+            f"The results could not be published in {root} ({str(error).splitlines()[0]}); "
+            "free the disk or mend its permissions and run again. What was published before is untouched."
+        ) from error
+    _prune(root, keep, run_id)
+    return Generation(final, files)
+
+
+def latest(root: Path) -> Path | None:
+    """The newest generation, or None when nothing was ever published."""
+    link = root / "latest"
+    return link.resolve() if link.exists() else None
+
+
+def _write(warehouse: Warehouse, folder: Path) -> dict[str, int | None]:
+    con = warehouse.con
+    tables = [model for model in load_models() if model.schema == "mart"]
+    files: dict[str, int | None] = {"mttr.duckdb": None}
+    con.execute(f"ATTACH {quoted(folder / 'mttr.duckdb')} AS published (STORAGE_VERSION '{STORAGE_VERSION}')")
+    try:
+        for model in tables:
+            con.execute(f"CREATE TABLE published.main.{model.name} AS FROM {model.table}")
+            _comment(con, model)
+        con.execute("USE published.main")
+        con.execute(warehouse.analyst_macros())
+        for macro, text in _MACRO_COMMENTS.items():
+            con.execute(f"COMMENT ON MACRO TABLE {macro} IS {quoted(text)}")
+        con.execute("USE work.mart")
+        con.execute("CHECKPOINT published")
+    finally:
+        con.execute("USE work.mart")
+        con.execute("DETACH published")
+    for model in tables:
+        name = f"parquet/{model.name}.parquet"
+        con.execute(f"COPY (FROM {model.table}) TO {quoted(folder / name)} (FORMAT parquet, COMPRESSION zstd)")
+        files[name] = warehouse.count(model)
+    (folder / "json" / "summary.json").write_text(reports.dumps(reports.summary(con)), encoding="utf-8")
+    files["json/summary.json"] = None
+    return files
+
+
+def _comment(con: duckdb.DuckDBPyConnection, model: Model) -> None:
+    """Write the header of a model into the file, so that the documentation travels with the data."""
+    con.execute(f"COMMENT ON TABLE published.main.{model.name} IS {quoted(model.description)}")
+    for column, text in model.columns.items():
+        con.execute(f"COMMENT ON COLUMN published.main.{model.name}.\"{column}\" IS {quoted(text)}")
+
+
+def _write_manifest(warehouse: Warehouse, folder: Path, run_id: str, files: dict[str, int | None]) -> None:
+    row = warehouse.con.execute("SELECT definition_hash FROM config.run").fetchone()
+    manifest: dict[str, Any] = {
+        "run_id": run_id,
+        "as_of": reports.instant_text(warehouse.as_of),
+        "definition_hash": row[0] if row else None,
+        "versions": {"mttr_pipeline": __version__, "duckdb": duckdb.__version__, "storage": STORAGE_VERSION},
+        "files": {
+            name: {
+                "rows": rows,
+                "bytes": (folder / name).stat().st_size,
+                "sha256": _sha256(folder / name),
+            }
+            for name, rows in sorted(files.items())
+        },
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+
+
+def _point_latest(root: Path, run_id: str, as_of: str) -> None:
+    """Both names of the newest generation, each swapped in one step."""
+    link = root / ".latest.new"
+    link.unlink(missing_ok=True)
+    link.symlink_to(run_id, target_is_directory=True)
+    os.replace(link, root / "latest")
+    named = root / ".latest.json.new"
+    named.write_text(json.dumps({"run_id": run_id, "as_of": as_of, "path": run_id}) + "\n", encoding="utf-8")
+    os.replace(named, root / "latest.json")
+    _sync(root)
+
+
+def _prune(root: Path, keep: int, newest: str) -> None:
+    """Delete the oldest generations beyond `keep`; the one just published always stays."""
+    generations = sorted(path.name for path in root.iterdir() if path.is_dir() and not path.is_symlink() and path.name[0] != ".")
+    for name in generations[:-keep]:
+        if name != newest:
+            _remove(root / name)
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,159 @@
+/*
+description = """The fold: one row per record and episode with its stamps. occurred, detected, acknowledged, investigating,
+root_cause_found and mitigated are the first ones; resolved and closed the last that no reopen took back. A stamp given as a
+field wins over the timeline. Closed without resolved: resolved is imputed from it. Nothing else is ever imputed."""
+not_null = ["source", "record_id", "episode", "status", "reopen_count", "flap_count", "ack_count"]
+unique = [["source", "record_id", "episode"]]
+
+[columns]
+source = "source"
+record_id = "vendor record"
+episode = "1, or higher after a late reopen"
+status = "detected, acknowledged, investigating, mitigated, resolved or closed"
+occurred_at = "impact began"
+detected_at = "first detection; for a later episode the reopen that began it"
+acknowledged_at = "first acknowledgement"
+investigating_at = "work on the cause began"
+root_cause_found_at = "the cause is known"
+mitigated_at = "users have service again"
+resolved_at = "the last resolve; NULL while open"
+closed_at = "record closed"
+occurred_provenance = "where the stamp comes from: api, changelog, field, derived or imputed"
+detected_provenance = "the same for detected_at"
+acknowledged_provenance = "the same for acknowledged_at"
+investigating_provenance = "the same for investigating_at"
+root_cause_found_provenance = "the same for root_cause_found_at"
+mitigated_provenance = "the same for mitigated_at"
+resolved_provenance = "the same for resolved_at"
+closed_provenance = "the same for closed_at"
+first_resolved_at = "the first resolve, also one that was taken back"
+reopen_count = "reopens within the episode, flaps not counted"
+flap_count = "times the same dedup key came back within the flap time"
+ack_count = "acknowledgements"
+active_us = "microseconds in which it was not resolved; an open one counts until as_of"
+resolution_kind = "human, integration or timeout, of the resolve that counts"
+severity_first = "severity before the first change; NULL when it never changed"
+severity_worst = "worst severity of any change; NULL when it never changed"
+*/
+WITH stamps AS (
+    SELECT *, packed(happened_at, provenance, actor_kind) AS stamp, provenance = 'field' AS is_field
+    FROM core.timeline
+),
+folded AS (
+    SELECT
+        source,
+        record_id,
+        episode,
+        min(stamp) FILTER (WHERE event_type = 'occurred' AND is_field) AS occurred_field,
+        min(stamp) FILTER (WHERE event_type = 'occurred') AS occurred_first,
+        min(stamp) FILTER (WHERE event_type = 'detected' AND is_field) AS detected_field,
+        min(stamp) FILTER (WHERE event_type = 'detected') AS detected_first,
+        min(stamp) FILTER (WHERE event_type = 'acknowledged' AND is_field) AS acknowledged_field,
+        min(stamp) FILTER (WHERE event_type = 'acknowledged') AS acknowledged_first,
+        min(stamp) FILTER (WHERE event_type = 'investigating' AND is_field) AS investigating_field,
+        min(stamp) FILTER (WHERE event_type = 'investigating') AS investigating_first,
+        min(stamp) FILTER (WHERE event_type = 'root_cause_found' AND is_field) AS root_cause_found_field,
+        min(stamp) FILTER (WHERE event_type = 'root_cause_found') AS root_cause_found_first,
+        min(stamp) FILTER (WHERE event_type = 'mitigated' AND is_field) AS mitigated_field,
+        min(stamp) FILTER (WHERE event_type = 'mitigated') AS mitigated_first,
+        max(stamp) FILTER (WHERE event_type = 'resolved' AND is_field) AS resolved_field,
+        max(stamp) FILTER (WHERE event_type = 'resolved' AND NOT is_undone) AS resolved_last,
+        max(stamp) FILTER (WHERE event_type = 'closed' AND is_field) AS closed_field,
+        max(stamp) FILTER (WHERE event_type = 'closed' AND NOT is_undone) AS closed_last,
+        max(stamp) FILTER (WHERE event_type = 'resolved' AND NOT is_undone AND NOT is_field) AS resolved_told,
+        min(stamp) FILTER (WHERE event_type = 'resolved' AND NOT is_field) AS resolved_first,
+        min(stamp) FILTER (WHERE event_type = 'reopened') AS reopened_first,
+        max(happened_at) FILTER (WHERE is_reopen) AS reopened_last,
+        max(happened_at) FILTER (WHERE event_type = 'acknowledged') AS acknowledged_latest,
+        max(happened_at) FILTER (WHERE event_type IN ('investigating', 'root_cause_found')) AS investigating_latest,
+        max(happened_at) FILTER (WHERE event_type = 'mitigated') AS mitigated_latest,
+        count(*) FILTER (WHERE is_reopen AND NOT is_flap) AS reopen_count,
+        count(*) FILTER (WHERE is_flap) AS flap_count,
+        count(*) FILTER (WHERE event_type = 'acknowledged' AND NOT is_field) AS ack_count,
+        sum(epoch_us(happened_at)) FILTER (WHERE ends_stretch) AS stretch_ends_us,
+        sum(epoch_us(happened_at)) FILTER (WHERE is_reopen) AS stretch_starts_us,
+        count(*) FILTER (WHERE ends_stretch) AS stretches_ended,
+        min(CASE WHEN severity_from IS NOT NULL THEN strftime(happened_at, '%Y%m%d%H%M%S.%f') || severity_from END)[-4:]
+            AS severity_first,
+        least(min(severity_from), min(severity_to)) AS severity_worst
+    FROM stamps
+    GROUP BY source, record_id, episode
+),
+chosen AS (
+    SELECT
+        *,
+        coalesce(occurred_field, occurred_first) AS occurred,
+        coalesce(detected_field, detected_first) AS detected,
+        coalesce(acknowledged_field, acknowledged_first) AS acknowledged,
+        coalesce(investigating_field, investigating_first) AS investigating,
+        coalesce(root_cause_found_field, root_cause_found_first) AS root_cause_found,
+        coalesce(mitigated_field, mitigated_first) AS mitigated,
+        coalesce(resolved_field, resolved_last) AS resolved,
+        coalesce(closed_field, closed_last) AS closed
+    FROM folded
+),
+stamped AS (
+    SELECT
+        *,
+        packed_at(occurred) AS occurred_at,
+        packed_at(coalesce(detected, CASE WHEN episode > 1 THEN reopened_first END)) AS detected_at,
+        packed_at(acknowledged) AS acknowledged_at,
+        packed_at(investigating) AS investigating_at,
+        packed_at(root_cause_found) AS root_cause_found_at,
+        packed_at(mitigated) AS mitigated_at,
+        packed_at(coalesce(resolved, closed)) AS resolved_at,
+        packed_at(closed) AS closed_at
+    FROM chosen
+)
+SELECT
+    s.source,
+    s.record_id,
+    s.episode,
+    -- After a reopen only what happened since then says how far the work is.
+    CASE
+        WHEN s.closed_at IS NOT NULL THEN 'closed'
+        WHEN s.resolved_at IS NOT NULL THEN 'resolved'
+        WHEN s.mitigated_at IS NOT NULL AND (s.reopened_last IS NULL OR s.mitigated_latest >= s.reopened_last) THEN 'mitigated'
+        WHEN (s.investigating_at IS NOT NULL OR s.root_cause_found_at IS NOT NULL)
+            AND (s.reopened_last IS NULL OR s.investigating_latest >= s.reopened_last) THEN 'investigating'
+        WHEN s.acknowledged_at IS NOT NULL AND (s.reopened_last IS NULL OR s.acknowledged_latest >= s.reopened_last)
+            THEN 'acknowledged'
+        ELSE 'detected'
+    END AS status,
+    s.occurred_at,
+    s.detected_at,
+    s.acknowledged_at,
+    s.investigating_at,
+    s.root_cause_found_at,
+    s.mitigated_at,
+    s.resolved_at,
+    s.closed_at,
+    packed_provenance(s.occurred) AS occurred_provenance,
+    CASE WHEN s.detected IS NOT NULL THEN packed_provenance(s.detected) WHEN s.detected_at IS NOT NULL THEN 'derived' END
+        AS detected_provenance,
+    packed_provenance(s.acknowledged) AS acknowledged_provenance,
+    packed_provenance(s.investigating) AS investigating_provenance,
+    packed_provenance(s.root_cause_found) AS root_cause_found_provenance,
+    packed_provenance(s.mitigated) AS mitigated_provenance,
+    CASE WHEN s.resolved IS NOT NULL THEN packed_provenance(s.resolved) WHEN s.closed IS NOT NULL THEN 'imputed' END
+        AS resolved_provenance,
+    packed_provenance(s.closed) AS closed_provenance,
+    coalesce(packed_at(s.resolved_first), s.resolved_at) AS first_resolved_at,
+    s.reopen_count::INTEGER AS reopen_count,
+    s.flap_count::INTEGER AS flap_count,
+    greatest(s.ack_count, CASE WHEN s.acknowledged_field IS NOT NULL THEN 1 ELSE 0 END)::INTEGER AS ack_count,
+    CASE
+        WHEN s.reopened_last IS NULL
+            THEN epoch_us(coalesce(s.resolved_at, run.as_of)) - epoch_us(s.detected_at)
+        ELSE coalesce(s.stretch_ends_us, 0)
+            + CASE WHEN s.stretches_ended <= s.reopen_count + s.flap_count THEN epoch_us(run.as_of) ELSE 0 END
+            - s.stretch_starts_us - epoch_us(s.detected_at)
+    END::BIGINT AS active_us,
+    packed_actor_kind(coalesce(s.resolved_told, s.resolved)) AS resolution_kind,
+    s.severity_first,
+    s.severity_worst
+FROM stamped AS s
+CROSS JOIN config.run AS run
+-- What has no stamp at all (only notes, or only events that were set aside) is no incident yet; data quality counts it.
+WHERE coalesce(s.occurred_at, s.detected_at, s.acknowledged_at, s.investigating_at, s.root_cause_found_at, s.mitigated_at,
+    s.resolved_at, s.closed_at) IS NOT NULL

@@ -1,0 +1,67 @@
+/*
+description = """Every event of every source once, with its place among events of the same instant, and the reason why it is
+set aside before the fold, if it is. The fold (timeline, episodes) knows nothing but these rows."""
+not_null = ["source", "external_id", "event_id", "event_type", "rank"]
+unique = [["source", "external_id", "event_id"]]
+
+[columns]
+source = "source of the record"
+external_id = "record it belongs to"
+event_id = "the vendor's id of the event, or one derived from what it says"
+event_type = "event of the incident model; other, note, paused and the like set no stamp"
+vendor_type = "the vendor's word for it"
+happened_at = "UTC"
+rank = "order among events of one instant: occurred 0 .. reopened 8, 9 for those that set no stamp"
+actor = "who did it"
+actor_kind = "human, integration or timeout"
+notes = "text of a note"
+provenance = "api, changelog, field or derived"
+severity_from = "severity before a change"
+severity_to = "severity after a change"
+set_aside = "future, before 2000, or no record: why the fold does not see it; NULL when it does"
+landed_in = "landing file"
+*/
+WITH every AS (
+    SELECT * FROM staging.pagerduty_events
+    UNION ALL BY NAME
+    SELECT * FROM staging.opsgenie_events
+    UNION ALL BY NAME
+    SELECT * FROM staging.opsgenie_incident_events
+    UNION ALL BY NAME
+    SELECT * FROM staging.jira_events
+    UNION ALL BY NAME
+    SELECT * FROM staging.custom_events
+),
+numbered AS (
+    SELECT *, row_number() OVER (
+        PARTITION BY source, external_id, event_id ORDER BY happened_at, event_type, landed_in) AS repeat_number
+    FROM every
+)
+SELECT
+    e.source,
+    e.external_id,
+    e.event_id,
+    e.event_type,
+    e.vendor_type,
+    e.happened_at,
+    CASE e.event_type
+        WHEN 'occurred' THEN 0 WHEN 'detected' THEN 1 WHEN 'acknowledged' THEN 2 WHEN 'investigating' THEN 3
+        WHEN 'root_cause_found' THEN 4 WHEN 'mitigated' THEN 5 WHEN 'resolved' THEN 6 WHEN 'closed' THEN 7
+        WHEN 'reopened' THEN 8 ELSE 9
+    END AS rank,
+    e.actor,
+    e.actor_kind,
+    e.notes,
+    e.provenance,
+    e.severity_from,
+    e.severity_to,
+    CASE
+        WHEN r.external_id IS NULL THEN 'no record'
+        WHEN e.happened_at IS NULL OR e.happened_at < TIMESTAMP '2000-01-01' THEN 'before 2000'
+        WHEN e.happened_at > run.as_of + INTERVAL 5 MINUTE THEN 'future'
+    END AS set_aside,
+    e.landed_in
+FROM numbered AS e
+CROSS JOIN config.run AS run
+LEFT JOIN core.records AS r ON r.source = e.source AND r.external_id = e.external_id
+WHERE e.repeat_number = 1

@@ -1,0 +1,67 @@
+/*
+description = """One row per vendor record of every source, in one vocabulary: aliases of services resolved, the team of the
+configuration filled in, a severity where the vendor gave none."""
+not_null = ["source", "external_id", "kind", "severity", "severity_source"]
+unique = [["source", "external_id"]]
+
+[columns]
+source = "pagerduty, opsgenie, opsgenie_incident, jira or custom"
+external_id = "the vendor's immutable id"
+key = "the id shown to people"
+title = "title"
+url = "page at the vendor"
+kind = "incident, false_alarm, maintenance or test"
+severity = "SEV1..SEV4; SEV3 when nothing says it"
+severity_source = "what the severity was taken from; default when nothing said it"
+vendor_severity = "the vendor's word for it"
+vendor_status = "status as sent"
+service = "name of the service after aliases, NULL when unknown"
+team = "name of the owning team, NULL when unknown"
+tags = "labels"
+root_cause_category = "category of the cause"
+affected_users = "users affected"
+revenue_impact = "money lost, in the company's currency"
+duplicate_of_id = "external_id, in the same source, of the record it was merged into"
+is_duplicate = "whether the vendor says it is a duplicate"
+dedup_key = "the vendor's deduplication key"
+resolution_kind = "human, integration or timeout where the record itself says so"
+updated_at = "when the record changed last"
+landed_in = "landing file"
+*/
+WITH every AS (
+    SELECT *, NULL::VARCHAR AS resolution_kind FROM staging.pagerduty_records
+    UNION ALL BY NAME
+    SELECT * FROM staging.opsgenie_records
+    UNION ALL BY NAME
+    SELECT * FROM staging.opsgenie_incident_records
+    UNION ALL BY NAME
+    SELECT * FROM staging.jira_records
+    UNION ALL BY NAME
+    SELECT * FROM staging.custom_records
+)
+SELECT
+    e.source,
+    e.external_id,
+    e.key,
+    e.title,
+    e.url,
+    -- Marked a duplicate of nothing in particular, it is no incident of its own, and nothing else counts it.
+    CASE WHEN e.is_duplicate AND e.duplicate_of_id IS NULL THEN 'false_alarm' ELSE e.kind END AS kind,
+    coalesce(e.severity, 'SEV3') AS severity,
+    CASE WHEN e.severity IS NULL THEN 'default' ELSE e.severity_source END AS severity_source,
+    e.vendor_severity,
+    e.vendor_status,
+    coalesce(s.service, text_or_null(e.service)) AS service,
+    coalesce(s.team, text_or_null(e.team)) AS team,
+    e.tags,
+    e.root_cause_category,
+    e.affected_users,
+    e.revenue_impact,
+    e.duplicate_of_id,
+    e.is_duplicate,
+    e.dedup_key,
+    e.resolution_kind,
+    e.updated_at,
+    e.landed_in
+FROM every AS e
+LEFT JOIN config.services AS s ON s.name = lower(trim(e.service))

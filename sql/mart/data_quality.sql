@@ -1,0 +1,120 @@
+/*
+description = """What to know before trusting a figure: how many rows each finding touches, out of how many. Unresolved findings
+warn; they never stop a run."""
+not_null = ["dq_check", "n", "total", "status"]
+unique = [["dq_check", "source"]]
+
+[columns]
+dq_check = "name of the finding"
+source = "source it is about"
+n = "rows it touches"
+total = "rows it could touch"
+pct = "100 * n / total; NULL when there are none"
+status = "ok (nothing found), info (worth knowing) or warn (a figure may be wrong because of it)"
+meaning = "what it says, in a sentence"
+*/
+WITH counted AS (
+    SELECT 'ack_rate' AS dq_check, source, count(acknowledged_at) AS n, count(*) AS total, 'info' AS level,
+        'incidents that somebody acknowledged; the others have no acknowledgement and are never imputed' AS meaning
+    FROM core.incidents WHERE duplicate_of IS NULL AND kind = 'incident' GROUP BY source
+    UNION ALL
+    SELECT 'auto_resolved', source, count(*) FILTER (WHERE auto_resolved), count(*), 'info',
+        'incidents that an integration or a timeout resolved'
+    FROM core.incidents WHERE duplicate_of IS NULL AND kind = 'incident' GROUP BY source
+    UNION ALL
+    SELECT 'severity_by_default', source, count(*) FILTER (WHERE severity_source = 'default'), count(*), 'warn',
+        'incidents without any known severity, counted as SEV3'
+    FROM core.records GROUP BY source
+    UNION ALL
+    SELECT 'severity_by_urgency', source, count(*) FILTER (WHERE severity_source = 'urgency'), count(*), 'info',
+        'incidents whose severity is only the urgency: no priority was set'
+    FROM core.records WHERE source = 'pagerduty' GROUP BY source
+    UNION ALL
+    SELECT 'unmapped_severity', source,
+        count(*) FILTER (WHERE vendor_severity IS NOT NULL AND severity_source = 'default'), count(*), 'warn',
+        'records whose severity is a word that no mapping knows; add it under [sources.<name>.severity]'
+    FROM core.records GROUP BY source
+    UNION ALL
+    SELECT 'unmapped_status', 'jira', count(DISTINCT lower(r.vendor_status)) FILTER (WHERE s.status IS NULL
+        AND NOT starts_with(lower(r.vendor_status), 'waiting for')), count(DISTINCT lower(r.vendor_status)), 'warn',
+        'status names that no mapping knows and that were judged by their category; add them under [sources.jira.status]'
+    FROM core.records AS r
+    LEFT JOIN (SELECT DISTINCT status FROM config.statuses) AS s ON s.status = lower(r.vendor_status)
+    WHERE r.source = 'jira'
+    UNION ALL
+    SELECT 'unknown_event_type', source, count(*) FILTER (WHERE event_type = 'other'), count(*), 'info',
+        'history entries that set no stamp because their type means nothing to the incident model'
+    FROM core.events GROUP BY source
+    UNION ALL
+    SELECT 'future_stamp', source, count(*) FILTER (WHERE set_aside = 'future'), count(*), 'warn',
+        'events more than five minutes after the clock of the run, set aside'
+    FROM core.events GROUP BY source
+    UNION ALL
+    SELECT 'stamp_before_2000', source, count(*) FILTER (WHERE set_aside = 'before 2000'), count(*), 'warn',
+        'events before the year 2000 or without an instant, set aside'
+    FROM core.events GROUP BY source
+    UNION ALL
+    SELECT 'event_without_record', source, count(*) FILTER (WHERE set_aside = 'no record'), count(*), 'info',
+        'events of records that were never read: deleted at the vendor, or created before the first pull'
+    FROM core.events GROUP BY source
+    UNION ALL
+    SELECT 'record_without_stamp', r.source, count(*) FILTER (WHERE e.record_id IS NULL AND f.external_id IS NULL), count(*),
+        'warn', 'records of which no stamp is usable: they are no incident yet'
+    FROM core.records AS r
+    LEFT JOIN core.episodes AS e ON e.source = r.source AND e.record_id = r.external_id AND e.episode = 1
+    LEFT JOIN core.flaps AS f ON f.source = r.source AND f.external_id = r.external_id
+    GROUP BY r.source
+    UNION ALL
+    SELECT 'negative_duration', source, count(*) FILTER (WHERE resolved_at < detected_at OR acknowledged_at < detected_at
+        OR mitigated_at < detected_at OR closed_at < resolved_at OR detected_at < occurred_at), count(*), 'warn',
+        'incidents with a stamp before the one it should follow; the pair is excluded, never clamped'
+    FROM core.incidents WHERE duplicate_of IS NULL AND kind = 'incident' GROUP BY source
+    UNION ALL
+    SELECT 'merged_duplicates', source, count(*) FILTER (WHERE duplicate_of IS NOT NULL), count(*), 'info',
+        'records that are counted under another one'
+    FROM core.incidents GROUP BY source
+    UNION ALL
+    SELECT 'duplicate_of_unknown', d.source, count(*) FILTER (WHERE r.external_id IS NULL), count(*), 'warn',
+        'duplicates whose target was never read: nothing counts them'
+    FROM core.duplicates AS d
+    LEFT JOIN core.records AS r ON r.source = d.source AND r.external_id = d.root_id
+    GROUP BY d.source
+    UNION ALL
+    SELECT 'duplicate_in_circle', r.source, count(*) FILTER (WHERE d.external_id IS NULL), count(*), 'warn',
+        'duplicates that only point at each other; each is counted on its own'
+    FROM core.records AS r
+    LEFT JOIN core.duplicates AS d ON d.source = r.source AND d.external_id = r.external_id
+    WHERE r.duplicate_of_id IS NOT NULL
+    GROUP BY r.source
+    UNION ALL
+    SELECT 'non_incident', source, count(*) FILTER (WHERE kind <> 'incident'), count(*), 'info',
+        'false alarms, maintenance and tests: kept, not counted'
+    FROM core.incidents GROUP BY source
+    UNION ALL
+    SELECT 'imputed_resolve', source, count(*) FILTER (WHERE resolved_provenance = 'imputed'), count(*), 'info',
+        'incidents closed without a resolve, resolved when they were closed'
+    FROM core.incidents GROUP BY source
+    UNION ALL
+    SELECT 'without_service', source, count(*) FILTER (WHERE service IS NULL), count(*), 'info',
+        'incidents that name no service'
+    FROM core.incidents WHERE duplicate_of IS NULL AND kind = 'incident' GROUP BY source
+    UNION ALL
+    SELECT 'without_team', source, count(*) FILTER (WHERE team IS NULL), count(*), 'info', 'incidents that nobody owns'
+    FROM core.incidents WHERE duplicate_of IS NULL AND kind = 'incident' GROUP BY source
+    UNION ALL
+    SELECT 'quarantined', l.source, coalesce(max(q.n), 0), sum(l.fetched)::BIGINT, 'warn',
+        'records that could not be read; see the table quarantine'
+    FROM ops.loads AS l
+    LEFT JOIN (SELECT source, count(*) AS n FROM ops.quarantine GROUP BY source) AS q ON q.source = l.source
+    GROUP BY l.source
+)
+SELECT
+    dq_check,
+    source,
+    n,
+    total,
+    100.0 * n / nullif(total, 0) AS pct,
+    CASE WHEN n = 0 AND dq_check <> 'ack_rate' THEN 'ok' ELSE level END AS status,
+    meaning
+FROM counted
+ORDER BY dq_check, source

@@ -1,0 +1,33 @@
+/*
+description = "The history that the incidents are folded from, in fold order within each incident."
+not_null = ["incident_id", "source", "external_id", "event_id", "event_type", "at"]
+unique = [["source", "external_id", "event_id"]]
+
+[columns]
+incident_id = "incident, or episode of one, it belongs to"
+source = "source"
+external_id = "vendor record it was told of"
+event_id = "the vendor's id of the event, or one derived from the record"
+event_type = "occurred, detected, acknowledged, investigating, root_cause_found, mitigated, resolved, closed, reopened; the rest (unacknowledged, snoozed, merged, severity_changed, note, paused, other) sets no stamp"
+vendor_type = "the vendor's word for it"
+at = "when it happened. UTC"
+actor = "who did it"
+actor_kind = "human, integration or timeout"
+notes = "text of a note"
+provenance = "api, changelog, field or derived"
+*/
+SELECT
+    incident_uuid(t.source, t.record_id, t.episode) AS incident_id,
+    t.source,
+    t.member_id AS external_id,
+    t.event_id,
+    t.event_type,
+    t.vendor_type,
+    make_timestamptz(epoch_us(t.happened_at)) AS "at",
+    t.actor,
+    t.actor_kind,
+    t.notes,
+    t.provenance
+FROM core.timeline AS t
+SEMI JOIN core.episodes AS e ON e.source = t.source AND e.record_id = t.record_id AND e.episode = t.episode
+ORDER BY incident_id, t.happened_at, t.rank, t.member_id, t.event_id

@@ -1,0 +1,78 @@
+/*
+description = """The calculation, one row per variant, scope and window. Each incident is exactly one of analysed or an
+exclusion, so the counts add up; no data is NULL, never 0. The macros mttr and mttr_by give the same figures."""
+not_null = ["calculation_type", "phase_model", "scope", "scope_value", "as_of", "incidents_matched"]
+unique = [["calculation_type", "scope", "scope_value", "window_start"]]
+
+[assert]
+counts_add_up = "incidents_matched = incidents_analyzed + incidents_excluded AND incidents_excluded = excluded_missing_start + excluded_missing_end + excluded_open + excluded_invalid + excluded_outlier"
+no_data_is_null = "(incidents_analyzed = 0) = (mean_minutes IS NULL)"
+ordered = "min_minutes <= median_minutes AND median_minutes <= p90_minutes AND p90_minutes <= p95_minutes AND p95_minutes <= p99_minutes AND p99_minutes <= max_minutes"
+
+[columns]
+calculation_type = "basic (detected to resolved), service_restore (detected to mitigated), full_recovery (detected to closed)"
+phase_model = "phase model in force: lifecycle or coarse"
+scope = "all, severity, service or team"
+scope_value = "the member; `unknown` where an incident has no service or team"
+window_start = "first instant of started_at that counts; NULL = whole history. UTC"
+window_end = "first instant after it; NULL = whole history. UTC"
+as_of = "clock of the run. UTC"
+incidents_matched = "incidents in scope and window, without duplicates and non-incidents"
+incidents_analyzed = "those with a usable duration; the n of every statistic"
+incidents_excluded = "matched - analyzed"
+excluded_missing_start = "start stamp missing"
+excluded_missing_end = "end stamp missing although a later one exists"
+excluded_open = "not over yet: no stamp at or after the end exists"
+excluded_invalid = "end before start"
+excluded_outlier = "longer than the outlier limit (default 168 h)"
+mean_minutes = "exact sum / n"
+median_minutes = "50th percentile, linear at (n-1)p"
+p90_minutes = "90th percentile"
+p95_minutes = "95th percentile"
+p99_minutes = "99th percentile"
+min_minutes = "shortest"
+max_minutes = "longest"
+std_dev_minutes = "sample standard deviation; NULL for n = 1"
+outlier_minutes_share = "minutes of the left-out outliers / minutes of analysed and outliers, 0 to 1"
+*/
+WITH placed AS (
+    SELECT p.calculation_type, p.severity, p.service, p.team, p.population, p.duration_us, w.name AS window_name
+    FROM core.population AS p
+    JOIN core.windows AS w
+        ON w.window_start IS NULL OR (p.started_us >= epoch_us(w.window_start) AND p.started_us < epoch_us(w.window_end))
+),
+wanted AS (
+    SELECT v.calculation_type, w.name AS window_name
+    FROM core.windows AS w
+    CROSS JOIN (SELECT unnest(['basic', 'service_restore', 'full_recovery']) AS calculation_type) AS v
+),
+measured AS (
+    -- The whole has a row even when nothing happened.
+    SELECT wanted.calculation_type, 'all' AS scope, 'all' AS scope_value, wanted.window_name,
+        mttr_measures(p.population, p.duration_us) AS m
+    FROM wanted
+    LEFT JOIN placed AS p ON p.calculation_type = wanted.calculation_type AND p.window_name = wanted.window_name
+    GROUP BY wanted.calculation_type, wanted.window_name
+    UNION ALL
+    SELECT calculation_type, 'severity', severity, window_name, mttr_measures(population, duration_us)
+    FROM placed GROUP BY calculation_type, severity, window_name
+    UNION ALL
+    SELECT calculation_type, 'service', service, window_name, mttr_measures(population, duration_us)
+    FROM placed GROUP BY calculation_type, service, window_name
+    UNION ALL
+    SELECT calculation_type, 'team', team, window_name, mttr_measures(population, duration_us)
+    FROM placed GROUP BY calculation_type, team, window_name
+)
+SELECT
+    measured.calculation_type,
+    model.phase_model,
+    measured.scope,
+    measured.scope_value,
+    make_timestamptz(epoch_us(w.window_start)) AS window_start,
+    make_timestamptz(epoch_us(w.window_end)) AS window_end,
+    make_timestamptz(epoch_us(w.as_of)) AS as_of,
+    unnest(measured.m)
+FROM measured
+JOIN core.windows AS w ON w.name = measured.window_name
+CROSS JOIN core.phase_model AS model
+ORDER BY measured.calculation_type, measured.scope, measured.scope_value, w.window_start NULLS FIRST

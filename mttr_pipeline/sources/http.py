@@ -175,7 +175,7 @@ class HttpClient:
         self._answered = True
         self.gate.observe(headers)
         if status in RETRIED:
-            wait = retry_after(headers)
+            wait = retry_after(headers, throttled=status == 429)
             if status == 429:
                 self.gate.close_for(wait if wait is not None else BASE_SECONDS)  # for all threads: one limit
             raise _Again(self._said(content) or "no reason given", status, wait)
@@ -238,7 +238,7 @@ class HttpClient:
         return session
 
     def _backoff(self, tries: int) -> float:
-        return self._jitter() * min(CAP_SECONDS, BASE_SECONDS * 2 ** min(tries, 20))
+        return self._jitter() * min(CAP_SECONDS, BASE_SECONDS * 2 ** min(tries - 1, 20))
 
     def _pause(self, seconds: float) -> None:
         if seconds > 0:

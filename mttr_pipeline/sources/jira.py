@@ -4,9 +4,9 @@ Windows are laid over `created`, which never changes: at first over the asked ra
 `updated` since the mark, so no issue can slip from one window to another while it is read. Cloud: `POST
 /rest/api/3/search/jql` (page tokens) and `POST /rest/api/3/changelog/bulkfetch`, because the changelog embedded in an
 issue is cut there. Data Center: `GET /rest/api/2/search` with `expand=changelog`, and single reads where that is cut
-all the same. Facts from developer.atlassian.com (Jira Cloud platform REST API v3, search and reconcile, rate limiting).
+all the same. Facts from developer.atlassian.com (Jira Cloud REST API v3, search and reconcile, rate limiting).
 
-Streams: issues; changelogs (`{"issueId", "changeHistories": [...]}`, an issue may have several lines); fields; statuses.
+Streams: issues; changelogs (`{"issueId", "changeHistories": [...]}`, several lines an issue); fields; statuses.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Jira:
                 402: "the site's plan lacks this",
                 403: f"the account behind {names} may not read this; give it access to the projects",
                 404: "check JIRA_URL: the address of the site, with the context path of a Data Center",
-                410: "the site has removed this interface; check JIRA_URL and that the credentials are of the right kind",
+                410: "the site has removed this interface; check JIRA_URL and which kind of token is set",
             },
             **client,
         )

@@ -11,7 +11,7 @@ services, teams. Logs, notes and timeline entries are wrapped with the id of the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -39,6 +39,7 @@ from mttr_pipeline.sources.windows import Window, gaps
 Reader = Callable[[str], Iterable[bytes]]
 
 CHUNK = 25  # parents per file of child records
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 OVERLAP = timedelta(hours=1)  # changes that the search index learns late
 
 
@@ -102,8 +103,11 @@ class _Pull:
         since = plan.since
         if plan.incremental:
             since -= max(timedelta(0), OVERLAP - timedelta(minutes=options.lag_minutes))
-        self._changed = Window(min(since, plan.until), plan.until)
-        self._created = Window(min(plan.covered_since or plan.since, plan.until), plan.until)
+        self._changed_since = since
+        self._covered = Window(min(plan.covered_since or plan.since, plan.until), plan.until)
+        # Changed records are cut up by creation, which never changes: a record that keeps changing cannot slip from
+        # window to window, nor past an upper end
+        self._ever = Window(min(EPOCH, plan.until), plan.until)
 
     def run(self) -> None:
         self._runner.run(
@@ -156,9 +160,9 @@ class _Pull:
                 "read completely; report this with the region of the account."
             )
         if not self._plan.incremental:
-            yield from self._windows("alerts", "created", "createdAt", self._plan.window)
+            yield from self._windows("alerts", "created", self._plan.window)
         elif self._alerts.settle("updatedAt"):
-            yield from self._windows("alerts", "updated", "updatedAt", self._changed)
+            yield from self._windows("alerts", "changed", self._ever)
         elif not self._extract.has("alerts", "walk"):
             yield Task("alerts", self._walk)
         yield from resumed
@@ -174,11 +178,11 @@ class _Pull:
                 if not self._extract.has("incidents", "all"):
                     yield Task("incidents", self._all_incidents)
             elif not self._plan.incremental:
-                yield from self._windows("incidents", "created", "createdAt", self._plan.window)
+                yield from self._windows("incidents", "created", self._plan.window)
             elif self._incidents.settle("updatedAt"):
-                yield from self._windows("incidents", "updated", "updatedAt", self._changed)
+                yield from self._windows("incidents", "changed", self._ever)
             else:
-                yield from self._windows("incidents", "created", "createdAt", self._created)
+                yield from self._windows("incidents", "created", self._covered)
         except HttpRefused as error:
             if error.status not in (402, 403):
                 raise
@@ -188,17 +192,18 @@ class _Pull:
 
     # -- windows ------------------------------------------------------------------------------------------------
 
-    def _windows(self, stream: str, kind: str, field: str, whole: Window) -> Iterator[Task]:
+    def _windows(self, stream: str, kind: str, whole: Window) -> Iterator[Task]:
         """Tasks for the parts of `whole` that are not landed yet, each as wide as it is: the count comes first."""
         prefix = f"{kind} "
         done = [Window.parse(k.removeprefix(prefix)) for k in self._extract.windows(stream) if k.startswith(prefix)]
         for gap in gaps(whole, done):
-            yield self._window(stream, kind, field, gap)
+            yield self._window(stream, kind, gap)
 
-    def _window(self, stream: str, kind: str, field: str, window: Window) -> Task:
+    def _window(self, stream: str, kind: str, window: Window) -> Task:
         search = self._alerts if stream == "alerts" else self._incidents
         key = f"{kind} {window.key}"
-        query = search.clause(field, window)
+        since = self._changed_since if kind == "changed" else None
+        query = search.clause(window, since)
         divisible = window.seconds > 1
         fits = TARGET if divisible else CEILING
 
@@ -208,7 +213,7 @@ class _Pull:
                 total = count(self._client, query)
                 if total > fits or total == 0:
                     return Page([], False, total)
-            got = search.checked_page(field, window, query, offset)
+            got = search.checked_page(window, since, offset)
             return got if total is None else got._replace(total=total)
 
         def work() -> list[Task]:
@@ -216,7 +221,7 @@ class _Pull:
                 with self._extract.writing(stream, key) as write:
                     counted = read_all(page, write, ceiling=CEILING, fits=fits, divisible=divisible)
             except TooMany as error:
-                return [self._window(stream, kind, field, piece) for piece in pieces_for(window, error)]
+                return [self._window(stream, kind, piece) for piece in pieces_for(window, error)]
             self._runner.reconcile(stream, key, counted)
             return self._children(stream, key)
 
@@ -239,7 +244,7 @@ class _Pull:
                     if last is not None and at > last and offset == 0:
                         raise TooMany(None)
                     last = at
-                    reached = reached or at < self._changed.since
+                    reached = reached or at < self._changed_since
             return got._replace(more=got.more and not reached)
 
         try:
@@ -247,7 +252,7 @@ class _Pull:
                 read_all(page, write, ceiling=CEILING)
         except TooMany:
             self._runner.note("alerts_listed_again_in_full")
-            return list(self._windows("alerts", "created", "createdAt", self._created))
+            return list(self._windows("alerts", "created", self._covered))
         return self._children("alerts", "walk")
 
     def _all_incidents(self) -> list[Task]:
@@ -294,7 +299,7 @@ class _Pull:
         for row in self._extract.read(stream, key):
             name = row_id(row)
             at = stamp(row, "updatedAt") if self._plan.incremental else None
-            if name is not None and (at is None or at >= self._changed.since):
+            if name is not None and (at is None or at >= self._changed_since):
                 yield name
 
     def _child_task(self, child: str, key: str, ids: list[str], read: Reader) -> Task:

@@ -58,9 +58,13 @@ class Search:
         self.encodings[field] = next((e for e in ENCODINGS if self._understands(field, e, name, instant)), None)
         return self.encodings[field]
 
-    def clause(self, field: str, window: Window) -> str:
-        """`field` in `window`, in the account's encoding."""
-        return _clause(field, window, self.encodings.get(field) or "epoch_ms")
+    def clause(self, window: Window, changed_since: datetime | None = None) -> str:
+        """Created in `window` (and changed since then), in the account's encodings."""
+        text = _clause("createdAt", window, self.encodings.get("createdAt") or "epoch_ms")
+        if changed_since is None:
+            return text
+        write = ENCODINGS[self.encodings.get("updatedAt") or "epoch_ms"]
+        return f"updatedAt >= {write(changed_since)} AND {text}"
 
     def page(self, query: str | None, offset: int, *, sort: str = "createdAt", order: str = "asc") -> Page:
         """One page; `total` is the search's own where it gives one. Raises TooMany above the ceiling."""
@@ -69,14 +73,18 @@ class Search:
             params.append(("query", query))
         return get_page(self.client, self.path, params)
 
-    def checked_page(self, field: str, window: Window, query: str, offset: int, **sorted_by: str) -> Page:
-        """A page of a window, with the proof that the search understood the dates: every row lies in the window."""
-        page = self.page(query, offset, **sorted_by)
+    def checked_page(self, window: Window, changed_since: datetime | None, offset: int) -> Page:
+        """A page of a window by creation, with the proof that the search understood the dates: all rows belong there.
+
+        Raises ContractError for a row that does not.
+        """
+        page = self.page(self.clause(window, changed_since), offset)
         for row in page.rows:
-            at = stamp(row, field)
-            if at is not None and not window.since <= at < window.until:
+            created, updated = stamp(row, "createdAt"), stamp(row, "updatedAt")
+            outside = created is not None and not window.since <= created < window.until
+            if outside or (changed_since and updated is not None and updated < changed_since):
                 raise ContractError(
-                    f"Opsgenie: a search for {field} in {window.key} gave {row_id(row)} of {at.isoformat()}; "
+                    f"Opsgenie: a search in {window.key} gave the record {row_id(row)}, which does not belong there; "
                     "the account reads dates differently than it did. Start again with --full-refresh."
                 )
         return page

@@ -121,21 +121,19 @@ class _Pull:
             *self._listing("teams", "all", "/teams", []),
             *self._listing("priorities", "all", "/priorities", []),
         ]
+        open_now = [("statuses[]", "triggered"), ("statuses[]", "acknowledged"), ("date_range", "all"), _UTC, _SORTED]
+        tasks += self._listing("incidents", "open", "/incidents", open_now)
         if plan.incremental:
             since = plan.since - max(timedelta(0), OVERLAP - timedelta(minutes=self._options.lag_minutes))
             lookback = Window(min(plan.until - timedelta(days=self._options.lookback_days), plan.since), plan.until)
             tasks += self._windows("log_entries", "feed", Window(min(since, plan.until), plan.until), self._feed)
-            tasks += self._listing(
-                "incidents",
-                "open",
-                "/incidents",
-                [("statuses[]", "triggered"), ("statuses[]", "acknowledged"), ("date_range", "all"), _UTC, _SORTED],
-            )
             tasks += self._windows("incidents", "created", lookback, self._created)
         else:
             tasks += self._windows("incidents", "created", plan.window, self._created)
             tasks += self._windows("log_entries", "logged", plan.window, self._logged)
         self._runner.run(tasks)
+        if plan.incremental:
+            self._runner.run(self._older_logs())
         if self._options.fields:
             self._runner.run(self._custom_fields())
 
@@ -145,11 +143,18 @@ class _Pull:
         """A list that is read as one: reference data and the open incidents."""
         if self._extract.has(stream, key):
             return
+        end = iso(self._plan.until)
+
+        def keep(row: bytes, land: Callable[[bytes], object]) -> None:
+            if key == "open" and (_created_at(row) or "") >= end:
+                self._runner.note("open_after_until")  # the list has no range; what came later is the next pull's
+            else:
+                land(row)
 
         def work() -> list[Task]:
             try:
-                with self._extract.writing(stream, key) as write:
-                    counted = read_all(self._pages(path, stream, params), write, ceiling=CEILING)
+                with self._extract.writing(stream, key) as land:
+                    counted = read_all(self._pages(path, stream, params), lambda row: keep(row, land), ceiling=CEILING)
             except TooMany as error:
                 raise HttpRefused(
                     f"PagerDuty: {path} lists more than the {CEILING} rows its pagination reaches; narrow the key's "
@@ -157,9 +162,12 @@ class _Pull:
                     400,
                 ) from error
             except HttpRefused as error:
-                if error.status != 402 or stream not in ("teams", "priorities"):
+                if error.status == 402 and stream in ("teams", "priorities"):
+                    self._runner.note(f"{stream}_not_in_plan")  # the account lacks the ability: it has none
+                elif error.status == 404 and key.startswith("incident "):
+                    self._runner.note("deleted_between_list_and_detail")
+                else:
                     raise
-                self._runner.note(f"{stream}_not_in_plan")  # the account lacks the ability: it has none
                 self._extract.land(stream, key, ())
             else:
                 self._runner.reconcile(stream, key, counted)
@@ -229,6 +237,28 @@ class _Pull:
 
         return page
 
+    # -- incidents from before the history ------------------------------------------------------------------------
+
+    def _older_logs(self) -> Iterator[Task]:
+        """The whole log of each incident that changed now but was created before the history that was read.
+
+        The feed has only its newest entries; without the older ones its first acknowledgement would be lost.
+        """
+        covered = iso(self._plan.covered_since or self._plan.since)
+        for key in sorted(k for k in self._extract.windows("incidents") if k.startswith("feed ")):
+            older = [
+                name
+                for row in self._extract.read("incidents", key)
+                if (created := _created_at(row)) and created < covered and (name := row_id(row))
+            ]
+            for name in dict.fromkeys(older):
+                yield from self._listing(
+                    "log_entries",
+                    f"incident {name}",
+                    f"/incidents/{name}/log_entries",
+                    [_UTC, ("is_overview", "false")],
+                )
+
     # -- custom fields ------------------------------------------------------------------------------------------
 
     def _custom_fields(self) -> Iterator[Task]:
@@ -295,6 +325,14 @@ def _limits(window: Window) -> dict[str, Any]:
     """How many rows a window may have: a single second can only be read as a whole, up to the ceiling."""
     divisible = window.seconds > 1
     return {"fits": TARGET if divisible else CEILING, "divisible": divisible}
+
+
+def _created_at(incident: bytes) -> str | None:
+    """`created_at` as sent (UTC, because the request asks for that); None when it cannot be read."""
+    try:
+        return _INCIDENT.decode(incident).created_at
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def _embedded(entry: bytes) -> bytes | None:

@@ -103,8 +103,11 @@ def allowance(headers: Mapping[str, str]) -> tuple[int | None, float | None]:
     return int(remaining), min(max(reset, 0.0), LONGEST_RESET)
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds the vendor asks to wait: `Retry-After` as seconds or HTTP date (RFC 9110), else its reset headers."""
+def retry_after(headers: Mapping[str, str], *, throttled: bool) -> float | None:
+    """Seconds the vendor asks to wait: `Retry-After` as seconds or HTTP date (RFC 9110).
+
+    When it is `throttled` (429), its reset headers count too; on other errors they say nothing about when to retry.
+    """
     value = headers.get("retry-after")
     if value is not None:
         seconds = _number(value)
@@ -112,6 +115,8 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
             seconds = _seconds_until(value)
         if seconds is not None:
             return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
+    if not throttled:
+        return None
     for name in ("ratelimit-reset", "x-ratelimit-period-in-sec", "x-ratelimit-interval-seconds"):
         seconds = _number(headers.get(name))
         if seconds is not None:

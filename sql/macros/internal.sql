@@ -48,7 +48,7 @@ CREATE OR REPLACE MACRO text_or_null(value) AS nullif(trim(value), '');
 CREATE OR REPLACE MACRO json_label(value) AS
     text_or_null(coalesce(value ->> '$.value', value ->> '$.name', value ->> '$.displayName', value ->> '$.label', value ->> '$'));
 CREATE OR REPLACE MACRO json_text(value) AS
-    CASE WHEN json_type(value) = 'ARRAY' THEN json_label(value -> '$[0]') ELSE json_label(value) END;
+    CASE WHEN json_type(value) = 'ARRAY' THEN json_label(json_extract(value, '$[0]')) ELSE json_label(value) END;
 
 -- An instant sent as ISO 8601 text or as an epoch number (Jira's bulk changelog sends either).
 CREATE OR REPLACE MACRO any_instant(text, zone := NULL) AS

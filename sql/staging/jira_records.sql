@@ -1,0 +1,86 @@
+/*
+description = """Jira issues in the common shape. Severity is the mapped field's, else the priority's; a major incident is at
+least SEV2. The resolution tells false alarms and duplicates from incidents; the original of a duplicate is the issue it
+`duplicates`, else any issue linked by that type."""
+not_null = ["source", "external_id"]
+unique = [["source", "external_id"]]
+
+[columns]
+source = "always jira"
+external_id = "numeric id of the issue"
+key = "issue key"
+title = "title"
+url = "page of the issue"
+kind = "incident, or false_alarm by its resolution"
+severity = "SEV1..SEV4, NULL when nothing says it"
+severity_source = "field, priority or major_incident"
+vendor_severity = "the vendor's word for it"
+vendor_status = "status as sent"
+service = "name of the service"
+team = "mapped field"
+tags = "labels"
+root_cause_category = "mapped field"
+affected_users = "mapped field"
+revenue_impact = "mapped field"
+duplicate_of_id = "id of the issue that it repeats; NULL when no link says which"
+is_duplicate = "whether its resolution is Duplicate"
+dedup_key = "none in this source"
+updated_at = "when it was changed last"
+landed_in = "landing file"
+*/
+WITH fields AS (
+    SELECT
+        external_id,
+        max(value) FILTER (WHERE target = 'severity') AS severity,
+        max(value) FILTER (WHERE target = 'service') AS service,
+        max(value) FILTER (WHERE target = 'team') AS team,
+        max(value) FILTER (WHERE target = 'root_cause_category') AS root_cause_category,
+        max(try_cast(value AS BIGINT)) FILTER (WHERE target = 'affected_users') AS affected_users,
+        max(try_cast(value AS DOUBLE)) FILTER (WHERE target = 'revenue_impact') AS revenue_impact,
+        coalesce(bool_or(target = 'major_incident' AND lower(value) NOT IN ('false', 'no', 'none', '0')), false) AS is_major
+    FROM staging.jira_fields
+    GROUP BY external_id
+),
+judged AS (
+    SELECT
+        i.*,
+        f.* EXCLUDE (external_id),
+        regexp_replace(lower(i.resolution), '[^a-z]', '', 'g') AS resolved_as,
+        coalesce(from_field.severity, from_priority.severity) AS stated_severity,
+        CASE WHEN f.is_major THEN least(coalesce(from_field.severity, from_priority.severity, 'SEV2'), 'SEV2')
+            ELSE coalesce(from_field.severity, from_priority.severity) END AS judged_severity,
+        CASE WHEN from_field.severity IS NOT NULL THEN 'field' WHEN from_priority.severity IS NOT NULL THEN 'priority' END
+            AS stated_by,
+        list_filter(i.links, lambda l: lower(l.type.name) = 'duplicate') AS duplicates
+    FROM raw.jira_issues AS i
+    LEFT JOIN fields AS f ON f.external_id = i.external_id
+    LEFT JOIN config.severities AS from_field ON from_field.source = 'jira' AND from_field.value = lower(f.severity)
+    LEFT JOIN config.severities AS from_priority ON from_priority.source = 'jira' AND from_priority.value = lower(i.priority)
+)
+SELECT
+    'jira' AS source,
+    external_id,
+    key,
+    title,
+    site_url || '/browse/' || key AS url,
+    CASE WHEN resolved_as IN ('wontdo', 'cancelled', 'canceled', 'declined', 'cannotreproduce') THEN 'false_alarm'
+        ELSE 'incident' END AS kind,
+    judged_severity AS severity,
+    CASE WHEN judged_severity IS DISTINCT FROM stated_severity THEN 'major_incident' ELSE stated_by END AS severity_source,
+    coalesce(severity, priority) AS vendor_severity,
+    status AS vendor_status,
+    coalesce(service, component) AS service,
+    team,
+    labels AS tags,
+    root_cause_category,
+    affected_users,
+    revenue_impact,
+    CASE WHEN resolved_as = 'duplicate' THEN coalesce(
+        list_filter(duplicates, lambda l: l.outwardIssue.id IS NOT NULL)[1].outwardIssue.id,
+        duplicates[1].inwardIssue.id
+    ) END AS duplicate_of_id,
+    coalesce(resolved_as = 'duplicate', false) AS is_duplicate,
+    NULL::VARCHAR AS dedup_key,
+    updated_at,
+    landed_in
+FROM judged

@@ -1,0 +1,121 @@
+/*
+description = """History of Opsgenie alerts in the common shape. acknowledged and resolved are log entries; where the log has
+none they are createdAt plus the report's milliseconds, and updatedAt stands in for the close of an alert without either. An
+alert is never reopened: a new one with the same alias comes instead. A user's name is an address, so an owner with an @ is
+a person; an auto-close policy says so in the text of its entry."""
+not_null = ["source", "external_id", "event_id", "event_type"]
+unique = [["source", "external_id", "event_id"]]
+
+[columns]
+source = "always opsgenie"
+external_id = "Opsgenie id of the alert"
+event_id = "id of the alert and the log entry, note or field"
+event_type = "event of the incident model; `other` sets no stamp"
+vendor_type = "text of the log entry, or the field"
+happened_at = "when it happened"
+actor = "who did it"
+actor_kind = "human, integration or timeout"
+notes = "text of a note"
+provenance = "api or derived"
+severity_from = "severity before a change of priority, where the text names it"
+severity_to = "severity after it"
+landed_in = "landing file"
+*/
+WITH entries AS (
+    SELECT
+        l.alert_id AS external_id, l.alert_id || '/log/' || l.entry_id AS event_id,
+        CASE
+            WHEN l.entry_type IN ('acknowledge', 'acknowledged', 'ack') THEN 'acknowledged'
+            WHEN l.entry_type IN ('unacknowledge', 'unacknowledged', 'unack') THEN 'unacknowledged'
+            WHEN l.entry_type IN ('close', 'closed') THEN 'resolved'
+            WHEN regexp_matches(l.log, '^(alert )?(was |has been )?(acknowledged|acked)\b', 'i') THEN 'acknowledged'
+            WHEN regexp_matches(l.log, '^(alert )?(was |has been )?un-?(acknowledged|acked)\b', 'i') THEN 'unacknowledged'
+            WHEN regexp_matches(l.log, '^(alert )?(was |has been )?(auto[- ]?)?closed\b', 'i') THEN 'resolved'
+            WHEN regexp_matches(l.log, '^(alert )?(was |has been )?snoozed\b', 'i') THEN 'snoozed'
+            WHEN regexp_matches(l.log, '^(updated )?(alert )?priority\b', 'i') THEN 'severity_changed'
+            ELSE 'other'
+        END AS event_type,
+        coalesce(l.log, l.entry_type) AS vendor_type,
+        l.created_at AS happened_at,
+        l.owner AS actor,
+        CASE
+            WHEN contains(l.owner, '@') THEN 'human'
+            WHEN regexp_matches(l.log, 'auto[- ]?close', 'i') THEN 'timeout'
+            ELSE 'integration'
+        END AS actor_kind,
+        regexp_extract_all(upper(l.log), '\bP[1-5]\b') AS priorities,
+        'api' AS provenance,
+        l.landed_in
+    FROM raw.opsgenie_alert_logs AS l
+    JOIN raw.opsgenie_alerts AS a ON a.external_id = l.alert_id
+),
+told AS (
+    SELECT e.* EXCLUDE (priorities), old.severity AS severity_from, new.severity AS severity_to
+    FROM entries AS e
+    LEFT JOIN config.severities AS old
+        ON old.source = 'opsgenie' AND old.value = lower(e.priorities[1]) AND len(e.priorities) = 2
+        AND e.event_type = 'severity_changed'
+    LEFT JOIN config.severities AS new
+        ON new.source = 'opsgenie' AND new.value = lower(e.priorities[-1]) AND e.event_type = 'severity_changed'
+),
+logged AS (
+    SELECT external_id, bool_or(event_type = 'acknowledged') AS has_ack, bool_or(event_type = 'resolved') AS has_close
+    FROM entries
+    GROUP BY external_id
+),
+reported AS (
+    SELECT
+        a.external_id, a.external_id || '/' || event_type AS event_id, r.event_type, r.vendor_type, r.happened_at, r.actor,
+        CASE WHEN contains(r.actor, '@') THEN 'human' WHEN r.actor IS NOT NULL THEN 'integration' END AS actor_kind,
+        r.provenance, a.landed_in
+    FROM (
+        SELECT
+            external_id, 'detected' AS event_type, 'createdAt' AS vendor_type, created_at AS happened_at,
+            NULL AS actor, 'api' AS provenance
+        FROM raw.opsgenie_alerts
+        UNION ALL
+        SELECT
+            a.external_id, 'acknowledged', 'report.ackTime', TRY(a.created_at + to_milliseconds(a.ack_ms)),
+            a.acknowledged_by, 'api'
+        FROM raw.opsgenie_alerts AS a
+        LEFT JOIN logged AS l ON l.external_id = a.external_id
+        WHERE NOT coalesce(l.has_ack, false)
+        UNION ALL
+        SELECT
+            a.external_id, 'resolved', CASE WHEN a.close_ms IS NULL THEN 'updatedAt' ELSE 'report.closeTime' END,
+            coalesce(TRY(a.created_at + to_milliseconds(a.close_ms)), CASE WHEN a.status = 'closed' THEN a.updated_at END),
+            a.closed_by, CASE WHEN a.close_ms IS NULL THEN 'derived' ELSE 'api' END
+        FROM raw.opsgenie_alerts AS a
+        LEFT JOIN logged AS l ON l.external_id = a.external_id
+        WHERE NOT coalesce(l.has_close, false)
+    ) AS r
+    JOIN raw.opsgenie_alerts AS a ON a.external_id = r.external_id
+    WHERE r.happened_at IS NOT NULL
+),
+notes AS (
+    SELECT
+        n.alert_id AS external_id, n.alert_id || '/note/' || n.entry_id AS event_id, n.created_at AS happened_at,
+        n.owner AS actor, CASE WHEN contains(n.owner, '@') THEN 'human' ELSE 'integration' END AS actor_kind, n.note AS notes,
+        n.landed_in
+    FROM raw.opsgenie_alert_notes AS n
+    JOIN raw.opsgenie_alerts AS a ON a.external_id = n.alert_id
+),
+everything AS (
+    SELECT * FROM told
+    UNION ALL BY NAME SELECT * FROM reported
+    UNION ALL BY NAME SELECT *, 'note' AS event_type, 'note' AS vendor_type, 'api' AS provenance FROM notes
+    UNION ALL BY NAME
+    SELECT
+        n.* REPLACE (n.event_id || '/' || mark.event_type AS event_id), mark.event_type, 'note' AS vendor_type,
+        'derived' AS provenance
+    FROM notes AS n
+    JOIN (
+        SELECT 'root_cause_found' AS event_type, root_cause_marks AS marks FROM config.sources WHERE source = 'opsgenie'
+        UNION ALL
+        SELECT 'mitigated', mitigated_marks FROM config.sources WHERE source = 'opsgenie'
+    ) AS mark ON starts_with_any(n.notes, mark.marks)
+)
+SELECT
+    'opsgenie' AS source, external_id, event_id, event_type, vendor_type, happened_at, actor, actor_kind, notes, provenance,
+    severity_from, severity_to, landed_in
+FROM everything

@@ -1,0 +1,70 @@
+/*
+description = """Opsgenie alerts in the common shape. The service is what the details name, else a tag `service:x`, else the
+entity, else the integration. The API names no page of an alert."""
+not_null = ["source", "external_id"]
+unique = [["source", "external_id"]]
+
+[columns]
+source = "always opsgenie"
+external_id = "Opsgenie id of the alert"
+key = "tiny id"
+title = "title"
+url = "none in this source"
+kind = "always incident"
+severity = "SEV1..SEV4, NULL when nothing says it"
+severity_source = "always priority"
+vendor_severity = "the vendor's priority"
+vendor_status = "status as sent"
+service = "name of the service"
+team = "name of the owner team, else of the first team"
+tags = "tags"
+root_cause_category = "none in this source"
+affected_users = "none in this source"
+revenue_impact = "none in this source"
+duplicate_of_id = "none in this source"
+is_duplicate = "always false"
+dedup_key = "alias"
+updated_at = "when it was changed last"
+landed_in = "landing file"
+*/
+WITH described AS (
+    SELECT
+        external_id,
+        entity,
+        list_filter(map_entries(details), lambda d:
+            replace(replace(replace(lower(d.key), '_', ''), '-', ''), ' ', '')
+                IN ('service', 'servicename', 'affectedservice', 'affectedservices', 'impactedservice')
+            AND text_or_null(d.value) IS NOT NULL) AS named
+    FROM raw.opsgenie_alert_details
+)
+SELECT
+    'opsgenie' AS source,
+    a.external_id,
+    a.tiny_id AS key,
+    a.title,
+    NULL::VARCHAR AS url,
+    'incident' AS kind,
+    s.severity,
+    CASE WHEN s.severity IS NOT NULL THEN 'priority' END AS severity_source,
+    a.priority AS vendor_severity,
+    a.status AS vendor_status,
+    coalesce(
+        trim(list_sort(d.named)[1].value),
+        text_or_null(list_filter(a.tags, lambda t: starts_with(lower(t), 'service:'))[1][9:]),
+        d.entity,
+        a.integration_name
+    ) AS service,
+    t.name AS team,
+    a.tags,
+    NULL::VARCHAR AS root_cause_category,
+    NULL::BIGINT AS affected_users,
+    NULL::DOUBLE AS revenue_impact,
+    NULL::VARCHAR AS duplicate_of_id,
+    false AS is_duplicate,
+    a.alias AS dedup_key,
+    a.updated_at,
+    a.landed_in
+FROM raw.opsgenie_alerts AS a
+LEFT JOIN described AS d ON d.external_id = a.external_id
+LEFT JOIN raw.opsgenie_teams AS t ON t.external_id = a.team_id
+LEFT JOIN config.severities AS s ON s.source = 'opsgenie' AND s.value = lower(a.priority)

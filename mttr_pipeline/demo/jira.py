@@ -180,8 +180,9 @@ class JiraSimulator:
     def _find(self, jql: str, book: Book, now: datetime) -> list[Json]:
         """The issues a query selects, in its order."""
         key = ("search", jql, now if "now" in jql or '"-' in jql or " -" in jql else None)
-        if key in book.answers:
-            return book.answers[key]
+        known: list[Json] | None = book.answers.get(key)
+        if known is not None:
+            return known
         site = Site(
             {str(project[name]) for project in book.projects for name in ("id", "key", "name") if project.get(name)},
             {str(kind[name]) for kind in book.issue_types for name in ("id", "name") if kind.get(name)},

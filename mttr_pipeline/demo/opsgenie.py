@@ -174,7 +174,8 @@ class OpsgenieSimulator:
         if order not in ("asc", "desc"):
             raise OpsgenieError(422, "Order must be asc or desc")
         key = (kind, query, sort, order)
-        if key not in book.answers:
+        found: list[Json] | None = book.answers.get(key)
+        if found is None:
             rows = [row for row in getattr(book, kind) if row]
             try:
                 test = parse(query)
@@ -184,7 +185,7 @@ class OpsgenieSimulator:
                 book.answers.clear()
             found = sorted(filter(test, rows), key=lambda row: _sort_key(row, sort), reverse=order == "desc")
             book.answers[key] = found
-        return book.answers[key]
+        return found
 
     def _page(self, request: Request, rows: list[Json]) -> tuple[list[Json], dict[str, str]]:
         """One page by offset, with absolute links to its neighbours."""

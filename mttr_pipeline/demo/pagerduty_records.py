@@ -111,9 +111,8 @@ def policy_ref(service: str) -> Json:
 
 @cache
 def integration_ref(service: str) -> Json:
-    """The monitor that feeds a service."""
-    identity = _id("P", "integration", service)
-    return reference("events_api_v2_inbound_integration", identity, "Prometheus", "integrations") | {"html_url": None}
+    """The monitor that feeds a service, as an agent of log entries."""
+    return reference("integration", _id("P", "integration", service), "Prometheus", "integrations")
 
 
 def reference_lists() -> Json:
@@ -132,7 +131,7 @@ def reference_lists() -> Json:
             "last_incident_timestamp": None,
             "escalation_policy": policy_ref(service.name),
             "teams": [team_ref(service.team)],
-            "integrations": [integration_ref(service.name)],
+            "integrations": [integration_ref(service.name) | {"type": "events_api_v2_inbound_integration_reference"}],
             "incident_urgency_rule": {"type": "constant", "urgency": "severity_based"},
             "support_hours": None,
             "scheduled_actions": [],

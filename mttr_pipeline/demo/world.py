@@ -1,8 +1,8 @@
 """The generated history of one small company, as timed facts.
 
-The history is a pure function of (seed, until, days, volumes); it runs on for a few
-days after `until`, so that moving the clock forward makes late acknowledgements, resolves, reopens, merges, changes of
-priority or service, and deletions appear.
+The history is a pure function of (seed, until, days, volumes, future); it runs on for a few days after `until`, so that
+moving the clock forward makes late acknowledgements, resolves, reopens, merges, changes of priority or service, and
+deletions appear.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from mttr_pipeline.demo.truth import Truth, fold
 #: How many records each tool holds at `until` (roughly: the history continues at the same rate afterwards).
 VOLUMES: dict[str, int] = {"pagerduty": 350, "opsgenie": 200, "opsgenie_incident": 25, "jira": 85, "jira-dc": 35}
 
-#: How far the history goes on after `until`.
-FUTURE = timedelta(days=4)
-
 
 class World:
-    """A company history. `until` is the present of the story: a timezone-aware instant."""
+    """A company history. `until` is the present of the story: a timezone-aware instant.
+
+    For a flood, make `days` and `future` short and the volume large.
+    """
 
     def __init__(
         self,
@@ -35,6 +35,7 @@ class World:
         *,
         days: float = 243,
         volumes: Mapping[str, int] = VOLUMES,
+        future: timedelta = timedelta(days=4),
     ) -> None:
         until = until or datetime(2026, 10, 1, 6, 0, tzinfo=UTC)
         if until.tzinfo is None:
@@ -42,6 +43,7 @@ class World:
         self.seed = seed
         self.until = until.astimezone(UTC).replace(microsecond=0)
         self.start = self.until - timedelta(days=days)
+        self.end = self.until + future
         self.volumes = dict(volumes)
         self.cases: list[Case] = []
         for tool, volume in self.volumes.items():
@@ -65,7 +67,7 @@ def _history(world: World, tool: str, volume: int) -> list[Case]:
     """All cases of one tool: the ordinary ones, then the pairs that need a partner, then tomorrow's surprises."""
     rng = random.Random(f"{world.seed}:{tool}:{world.until.isoformat()}:{volume}")
     span = world.until - world.start
-    total = volume + math.ceil(volume * (FUTURE / span)) if volume else 0
+    total = volume + math.ceil(volume * ((world.end - world.until) / span)) if volume else 0
     tick = timedelta(seconds=1) if tool == "pagerduty" else timedelta(milliseconds=1)
     arrivals = _arrivals(rng, world, total, tick)
     cases = [
@@ -73,7 +75,7 @@ def _history(world: World, tool: str, volume: int) -> list[Case]:
         for serial, (created, story) in enumerate(zip(arrivals, deck(rng, tool, total), strict=True))
     ]
     for case in cases:
-        tell(Story(rng, case, (case.created - world.start) / span, tick))
+        tell(Story(rng, case, min(1.0, (case.created - world.start) / span), tick))
     _pair_up(rng, cases, tick)
     _surprises(rng, world, tool, cases)
     for case in cases:
@@ -86,7 +88,7 @@ def _history(world: World, tool: str, volume: int) -> list[Case]:
 
 def _arrivals(rng: random.Random, world: World, total: int, tick: timedelta) -> list[datetime]:
     """Creation times over the whole span, by the hour and the weekday."""
-    seconds = (world.until + FUTURE - world.start).total_seconds()
+    seconds = (world.end - world.start).total_seconds()
     ceiling = max(company.HOUR_WEIGHTS) * max(company.WEEKDAY_WEIGHTS)
     found: list[datetime] = []
     while len(found) < total:

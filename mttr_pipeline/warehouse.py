@@ -217,12 +217,13 @@ class Warehouse:
             self.con.executemany(f"INSERT INTO ops.attempts VALUES ({', '.join('?' * 12)})", rows)
 
     def _start_over_if_outdated(self) -> None:
-        """Raw tables depend on their SQL and on the zones in force; when those change, load the landing zone anew."""
+        """Raw tables depend on their SQL, the zones and the severities of custom records; when those change, load all anew."""
         text = json.dumps(
             [
                 *(model.sql for model in load_models() if model.schema == "raw"),
                 load_macros("internal"),
                 {name: options.time_zone for name, options in self.settings.file.sources},
+                self.settings.file.sources.custom.severity,
             ]
         )
         value = hashlib.sha256(text.encode()).hexdigest()
@@ -245,7 +246,7 @@ class Warehouse:
             self.con.execute(f"CREATE OR REPLACE TABLE {model.table} AS {model.sql}")
         if model.table == "mart.incidents":
             self.con.execute(self.analyst_macros())
-        produced = [row[0] for row in self.con.execute(f"DESCRIBE {model.table}").fetchall()]
+        produced = list(self.columns(model))
         documented = [name for name in model.columns if name != "reject_reason" or model.schema != "raw"]
         if produced != documented:
             raise ContractError(
@@ -261,6 +262,10 @@ class Warehouse:
             outliers_excluded=str(file.outliers.enabled).lower(),
             time_zone=file.reporting_time_zone,
         )
+
+    def columns(self, model: Model) -> dict[str, str]:
+        """Column name -> type of a built table."""
+        return {row[0]: row[1] for row in self.con.execute(f"DESCRIBE {model.table}").fetchall()}
 
     def count(self, model: Model) -> int:
         row = self.con.execute(f"SELECT count(*) FROM {model.table}").fetchone()

@@ -66,6 +66,12 @@ class Model:
         found = {f"{m['schema']}.{m['table']}" for m in _REFERENCE.finditer(_COMMENT.sub(" ", self.sql))}
         return tuple(sorted(found.union(self.hidden) - {self.table}))
 
+    def promises(self) -> dict[str, str]:
+        """Check name -> what it promises: no NULLs, unique keys and the header's own assertions."""
+        found = {f"not_null_{column}": f"{column} is never NULL" for column in self.not_null}
+        found |= {f"unique_{'_'.join(columns)}": f"({', '.join(columns)}) is unique" for columns in self.unique}
+        return found | self.asserts
+
 
 def sql_folder() -> Path:
     """The `sql/` tree: inside the installed package, or beside it in a checkout."""

@@ -274,16 +274,16 @@ class Warehouse:
 
     def check(self, model: Model) -> list[CheckResult]:
         """Run every promise of a header against the built table. A check that itself fails is a failed check."""
-        promises = {f"not_null_{column}": f"SELECT count(*) FROM {model.table} WHERE {column} IS NULL" for column in model.not_null}
+        queries = {f"not_null_{column}": f'SELECT count(*) FROM {model.table} WHERE "{column}" IS NULL' for column in model.not_null}
         for columns in model.unique:
-            named = ", ".join(columns)
-            promises[f"unique_{'_'.join(columns)}"] = (
+            named = ", ".join(f'"{column}"' for column in columns)
+            queries[f"unique_{'_'.join(columns)}"] = (
                 f"SELECT count(*) FROM (SELECT 1 FROM {model.table} GROUP BY {named} HAVING count(*) > 1)"
             )
         for name, predicate in model.asserts.items():
-            promises[name] = f"SELECT count(*) FROM {model.table} WHERE NOT coalesce({predicate}, true)"
+            queries[name] = f"SELECT count(*) FROM {model.table} WHERE NOT coalesce({predicate}, true)"
         results = []
-        for name, query in promises.items():
+        for name, query in queries.items():
             try:
                 row = self.con.execute(query).fetchone()
                 broken = int(row[0]) if row else 0

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Protocol
 
 
@@ -25,3 +28,21 @@ class Silent:
 
     def finish(self, source: str) -> None:
         pass
+
+
+_CURRENT: ContextVar[Progress | None] = ContextVar("progress", default=None)
+
+
+def current() -> Progress:
+    """The reporter of the program that runs, the silent one where none was set."""
+    return _CURRENT.get() or Silent()
+
+
+@contextmanager
+def shown_by(progress: Progress) -> Iterator[None]:
+    """Let `progress` render whatever is pulled inside the block."""
+    token = _CURRENT.set(progress)
+    try:
+        yield
+    finally:
+        _CURRENT.reset(token)

@@ -35,12 +35,13 @@ WITH counted AS (
         'records whose severity is a word that no mapping knows; add it under [sources.<name>.severity]'
     FROM core.records GROUP BY source
     UNION ALL
-    SELECT 'unmapped_status', 'jira', count(DISTINCT lower(r.vendor_status)) FILTER (WHERE s.status IS NULL
+    SELECT 'unmapped_status', r.source, count(DISTINCT lower(r.vendor_status)) FILTER (WHERE s.status IS NULL
         AND NOT starts_with(lower(r.vendor_status), 'waiting for')), count(DISTINCT lower(r.vendor_status)), 'warn',
         'status names that no mapping knows and that were judged by their category; add them under [sources.jira.status]'
     FROM core.records AS r
     LEFT JOIN (SELECT DISTINCT status FROM config.statuses) AS s ON s.status = lower(r.vendor_status)
     WHERE r.source = 'jira'
+    GROUP BY r.source
     UNION ALL
     SELECT 'unknown_event_type', source, count(*) FILTER (WHERE event_type = 'other'), count(*), 'info',
         'history entries that set no stamp because their type means nothing to the incident model'

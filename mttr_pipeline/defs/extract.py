@@ -1,0 +1,98 @@
+"""Assets that fill the landing zone. A source that fails is told by its check and in its manifest; the others go on."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from mttr_pipeline.defs.resources import RunResource, explained
+from mttr_pipeline.errors import ConfigError, MttrError
+from mttr_pipeline.sources import build_source, progress, pull
+
+OWNERS = ["team:incident-metrics"]
+_SYSTEMS = {"pagerduty": "PagerDuty", "opsgenie": "Opsgenie", "jira": "Jira"}
+
+
+def _landing_asset(name: str) -> dg.AssetsDefinition:
+    key = dg.AssetKey(["landing", name])
+
+    @dg.asset(
+        key=key,
+        group_name="landing",
+        kinds={"python", "json"},
+        owners=OWNERS,
+        description=f"Records of {_SYSTEMS[name]} as they came, pulled over HTTP. Off while its credentials are not set.",
+        check_specs=[
+            dg.AssetCheckSpec("fresh", asset=key, description="The pull of this run went through; otherwise its rows are old.")
+        ],
+    )
+    def extract(context: dg.AssetExecutionContext, run: RunResource) -> dg.MaterializeResult:
+        if not run.wants(name):
+            off = dg.AssetCheckResult(check_name="fresh", passed=True, description="not asked for in this run")
+            return dg.MaterializeResult(metadata={"status": "off"}, check_results=[off])
+        try:
+            source = build_source(name, run.settings)
+            try:
+                manifest = pull(
+                    source,
+                    run.settings,
+                    run.landing,
+                    run.id,
+                    as_of=run.clock,
+                    since=run.instant("since"),
+                    until=run.instant("until"),
+                    full_refresh=run.full_refresh,
+                    progress=progress.current(),
+                )
+            finally:
+                source.close()
+        except ConfigError as error:
+            raise explained(error) from error
+        except MttrError as error:
+            context.log.error(str(error))
+            stale = dg.AssetCheckResult(
+                check_name="fresh", passed=False, severity=dg.AssetCheckSeverity.WARN, description=str(error)
+            )
+            return dg.MaterializeResult(metadata={"status": "failed", "error": str(error)}, check_results=[stale])
+        attempt = manifest.attempts[-1]
+        return dg.MaterializeResult(
+            metadata={
+                "status": "complete",
+                "records": manifest.records,
+                "requests": attempt.requests,
+                "dagster/row_count": manifest.records,
+                "high_water": manifest.high_water or "",
+                "extract": manifest.extract_id,
+            },
+            check_results=[dg.AssetCheckResult(check_name="fresh", passed=True)],
+        )
+
+    return extract
+
+
+landing_assets = [_landing_asset(name) for name in _SYSTEMS]
+
+imported_records = dg.AssetSpec(
+    ["landing", "custom"],
+    group_name="landing",
+    kinds={"json"},
+    owners=OWNERS,
+    description="Records that `mttr import` put into the landing zone.",
+)
+
+
+def failed_sources(run: RunResource) -> dict[str, str]:
+    """Source -> error, of those whose pull failed in this run."""
+    return {
+        manifest.source: attempt.error or "unknown"
+        for manifest in run.landing.manifests()
+        for attempt in manifest.attempts
+        if attempt.run_id == run.id and attempt.status == "failed"
+    }
+
+
+def none_left(run: RunResource) -> Iterator[str]:
+    """The errors, when every source that this run asked failed; nothing otherwise."""
+    failed = failed_sources(run)
+    wanted = [name for name in _SYSTEMS if run.wants(name)]
+    if wanted and all(name in failed for name in wanted):
+        yield from (failed[name] for name in wanted)

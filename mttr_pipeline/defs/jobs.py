@@ -1,0 +1,32 @@
+"""Jobs and the schedule."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+# Retrying a whole run is nobody's remedy here: transient failures are retried inside the extraction, and what is left
+# (a refused key, a failed check) fails again.
+_NO_RUN_RETRIES = {"dagster/max_retries": "0"}
+
+nightly = dg.define_asset_job(
+    "nightly",
+    selection=dg.AssetSelection.all(),
+    tags=_NO_RUN_RETRIES,
+    description="Pull every configured source, load, normalise, compute, check, publish.",
+)
+
+rebuild = dg.define_asset_job(
+    "rebuild",
+    selection=dg.AssetSelection.all() - dg.AssetSelection.groups("landing"),
+    tags=_NO_RUN_RETRIES,
+    config={"resources": {"run": {"config": {"start_over": True}}}},
+    description="The same from the landing zone alone, without any request: every table anew.",
+)
+
+daily = dg.ScheduleDefinition(
+    name="daily",
+    job=nightly,
+    cron_schedule="15 3 * * *",
+    execution_timezone="UTC",
+    description="Every night at 03:15 UTC. Off until it is switched on in the UI.",
+)

@@ -1,0 +1,134 @@
+"""The one resource: what a run needs, opened once and closed whatever happens."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+from filelock import FileLock, Timeout
+from pydantic import PrivateAttr
+
+from mttr_pipeline.errors import ConfigError, ContractError, MttrError
+from mttr_pipeline.landing import Landing, new_run_id
+from mttr_pipeline.settings import Settings, load_settings, parse_instant
+from mttr_pipeline.warehouse import Warehouse
+
+
+class RunResource(dg.ConfigurableResource):
+    """Settings, landing zone and warehouse of one run.
+
+    Fields are what `mttr run` takes as options; credentials are never among them, because run configuration is stored:
+    they come from the environment of the process. The warehouse is opened at its first use, one connection per run, and
+    closed even when an asset raises. A second run on the same data directory waits for the first one.
+    """
+
+    data_dir: str | None = None
+    config_file: str | None = None
+    as_of: str | None = None
+    since: str | None = None
+    until: str | None = None
+    full_refresh: bool = False
+    sources: list[str] = []
+    start_over: bool = False
+    run_id: str | None = None
+    wait_seconds: float = 600
+
+    _settings: Settings = PrivateAttr()
+    _as_of: datetime = PrivateAttr()
+    _run_id: str = PrivateAttr()
+    _warehouse: Warehouse | None = PrivateAttr(default=None)
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[RunResource]:
+        try:
+            self._settings = load_settings(os.environ, data_dir=self.data_dir, config=self.config_file)
+            # Whole seconds: what an operator types back into --as-of gives the same run.
+            self._as_of = (
+                parse_instant(self.as_of, "--as-of") if self.as_of else datetime.now(UTC).replace(microsecond=0)
+            )
+            self._run_id = self.run_id or new_run_id()
+            lock = FileLock(prepared(self._settings.data_dir) / ".lock")
+            with _held(lock, self.wait_seconds, self._settings.data_dir):
+                try:
+                    yield self
+                finally:
+                    if self._warehouse is not None:
+                        self._warehouse.close()
+                        self._warehouse = None
+        except MttrError as error:
+            raise explained(error) from error
+
+    @property
+    def settings(self) -> Settings:
+        return self._settings
+
+    @property
+    def clock(self) -> datetime:
+        """as_of of the run, UTC."""
+        return self._as_of
+
+    @property
+    def id(self) -> str:
+        return self._run_id
+
+    @property
+    def landing(self) -> Landing:
+        return Landing(self._settings.data_dir / "landing")
+
+    @property
+    def published_root(self) -> Path:
+        return self._settings.data_dir / "published"
+
+    @property
+    def warehouse(self) -> Warehouse:
+        if self._warehouse is None:
+            self._warehouse = Warehouse(
+                self._settings.data_dir / "work.duckdb", self._settings, self._as_of, self._run_id
+            )
+        return self._warehouse
+
+    def wants(self, source: str) -> bool:
+        """Whether this run pulls a source: its credentials are set, and it was not left out by --source."""
+        return source in self._settings.enabled_sources and (not self.sources or source in self.sources)
+
+    def instant(self, name: str) -> datetime | None:
+        """`since` or `until` as an instant. Raises ConfigError."""
+        text = getattr(self, name)
+        return parse_instant(text, f"--{name}") if text else None
+
+
+def prepared(data_dir: Path) -> Path:
+    """The data directory, made if need be. Raises ConfigError when it cannot be written."""
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        probe = data_dir / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ConfigError(
+            f"The data directory {data_dir} cannot be written ({error.strerror}); choose another with --data-dir or MTTR_DATA_DIR."
+        ) from error
+    return data_dir
+
+
+def explained(error: MttrError) -> dg.Failure:
+    """The error as Dagster's, with its sentence; a retry would not mend it."""
+    return dg.Failure(description=str(error), metadata={"error": type(error).__name__}, allow_retries=False)
+
+
+@contextmanager
+def _held(lock: FileLock, wait_seconds: float, data_dir: Path) -> Iterator[None]:
+    try:
+        lock.acquire(timeout=wait_seconds)
+    except Timeout as error:
+        raise ContractError(
+            f"Another run has been using {data_dir} for {wait_seconds:.0f} seconds; wait for it to end, or stop it, and start again."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()

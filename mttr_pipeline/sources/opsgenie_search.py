@@ -68,7 +68,12 @@ class Search:
 
     def page(self, query: str | None, offset: int, *, sort: str = "createdAt", order: str = "asc") -> Page:
         """One page; `total` is the search's own where it gives one. Raises TooMany above the ceiling."""
-        params: list[tuple[str, Any]] = [("limit", PAGE), ("offset", offset), ("sort", sort), ("order", order)]
+        params: list[tuple[str, Any]] = [
+            ("limit", min(PAGE, CEILING - offset)),
+            ("offset", offset),
+            ("sort", sort),
+            ("order", order),
+        ]
         if query:
             params.append(("query", query))
         return get_page(self.client, self.path, params)

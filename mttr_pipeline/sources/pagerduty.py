@@ -230,7 +230,7 @@ class _Pull:
 
     def _pages(self, path: str, name: str, params: list[tuple[str, Any]]) -> Callable[[int], Page]:
         def page(offset: int) -> Page:
-            asked = [*params, ("limit", PAGE), ("offset", offset)]
+            asked = [*params, ("limit", min(PAGE, CEILING - offset)), ("offset", offset)]
             if offset == 0:
                 asked.append(("total", "true"))  # costs the vendor time, so only once per listing
             return get_page(self._client, path, name, asked)

@@ -1,0 +1,150 @@
+"""Paging over listings that move while they are read: complete, without duplicates, and it ends."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mttr_pipeline.sources.paging import Page, Repeats, TokenLoop, TooMany, Unsettled, read_all, read_by_token, row_id
+
+
+def row(number: int, version: int = 0) -> bytes:
+    return json.dumps({"id": f"r{number}", "version": version}).encode()
+
+
+@given(st.integers(0, 300), st.integers(1, 60), st.randoms(use_true_random=False))
+def test_pages_of_any_size_give_every_row_once(count: int, most: int, chance: random.Random) -> None:
+    rows = [row(n) for n in range(count)]
+    got: list[bytes] = []
+
+    def page(offset: int) -> Page:
+        size = chance.randint(1, most)  # a server may give fewer rows than asked for
+        return Page(rows[offset : offset + size], offset + size < count, count)
+
+    counted = read_all(page, got.append)
+    assert got == rows and counted == (count, 0, count)
+
+
+@given(st.integers(1, 200), st.integers(2, 20), st.randoms(use_true_random=False))
+def test_rows_that_stand_twice_on_a_page_push_nothing_out(count: int, size: int, chance: random.Random) -> None:
+    rows = [row(n) for n in range(count)]
+    got: list[bytes] = []
+
+    def page(offset: int) -> Page:
+        found = rows[offset : offset + size]
+        if chance.random() < 0.5:
+            found = [*found, *found[:1]]
+        return Page(found, offset + size < count, None)
+
+    read_all(page, got.append)
+    assert got == rows
+
+
+@settings(deadline=None)
+@given(st.integers(30, 200), st.integers(5, 20), st.randoms(use_true_random=False))
+def test_rows_that_vanish_while_paging_are_made_up_for(count: int, size: int, chance: random.Random) -> None:
+    """A row that leaves the listing moves the rest one place forward: the next page would skip one."""
+    rows = [row(n) for n in range(count)]
+    leaving = set(chance.sample(range(count // 2), 3))
+    present = list(rows)
+    got: list[bytes] = []
+
+    def page(offset: int) -> Page:
+        if offset and leaving:
+            present.remove(rows[leaving.pop()])
+        return Page(present[offset : offset + size], offset + size < len(present), len(present))
+
+    counted = read_all(page, got.append)
+    assert set(present) <= set(got) and len(got) == len(set(got))
+    assert counted.rows >= counted.expected
+
+
+@given(st.integers(30, 200), st.integers(5, 20), st.randoms(use_true_random=False))
+def test_rows_that_come_in_while_paging_are_repeats_and_not_duplicates(
+    count: int, size: int, chance: random.Random
+) -> None:
+    rows = [row(n) for n in range(count)]
+    got: list[bytes] = []
+    present = list(rows)
+
+    def page(offset: int) -> Page:
+        if offset and len(present) < count + 5:
+            present.insert(chance.randrange(offset), row(1000 + len(present)))
+        return Page(present[offset : offset + size], offset + size < len(present), None)
+
+    read_all(page, got.append)
+    assert set(rows) <= set(got) and len(got) == len(set(got))
+
+
+def test_a_total_that_never_adds_up_is_reported_or_asks_for_smaller_windows() -> None:
+    calls = []
+
+    def page(offset: int) -> Page:
+        calls.append(offset)
+        return Page([row(offset)], offset < 1, 3)
+
+    assert read_all(page, lambda _: None) == (2, 4, 3)
+    assert len(calls) == 6  # three readings of two pages
+    with pytest.raises(Unsettled):
+        read_all(page, lambda _: None, divisible=True)
+
+
+def test_a_single_page_that_does_not_add_up_cannot_be_cut_further() -> None:
+    assert read_all(lambda _: Page([row(1)], False, 2), lambda _: None, divisible=True) == (1, 2, 2)
+
+
+def test_a_total_that_does_not_fit_stops_before_a_row_is_written() -> None:
+    got: list[bytes] = []
+    with pytest.raises(TooMany) as caught:
+        read_all(lambda _: Page([row(1)], True, 11), got.append, fits=10)
+    assert caught.value.total == 11 and got == []
+
+
+def test_the_ceiling_without_a_total_is_no_silent_end() -> None:
+    with pytest.raises(TooMany):
+        read_all(lambda offset: Page([row(offset + n) for n in range(10)], True), lambda _: None, ceiling=100)
+
+
+def test_more_with_an_empty_page_ends() -> None:
+    assert read_all(lambda _: Page([], True), lambda _: None) == (0, 0, None)
+
+
+@given(st.lists(st.integers(0, 5), max_size=12))
+def test_tokens_are_followed_over_empty_pages(sizes: list[int]) -> None:
+    pages = [[row(100 * place + n) for n in range(size)] for place, size in enumerate(sizes)] or [[]]
+    got: list[bytes] = []
+
+    def page(token: str | None) -> tuple[list[bytes], str | None]:
+        place = int(token or 0)
+        return pages[place], str(place + 1) if place + 1 < len(pages) else None
+
+    read_by_token(page, got.append)
+    assert got == [one for rows in pages for one in rows]
+
+
+def test_a_token_that_comes_back_is_an_error() -> None:
+    with pytest.raises(TokenLoop, match="repeats"):
+        read_by_token(lambda token: ([row(1)], "again"), lambda _: None)
+
+
+def test_empty_pages_do_not_go_on_for_ever() -> None:
+    numbers = iter(range(1000))
+    with pytest.raises(TokenLoop, match="empty pages"):
+        read_by_token(lambda token: ([], str(next(numbers))), lambda _: None)
+
+
+def test_a_newer_state_of_a_record_is_no_repeat() -> None:
+    repeats = Repeats()
+    assert [repeats.is_new(r) for r in (row(1), row(1), row(1, 2), row(2))] == [True, False, True, True]
+    assert (repeats.distinct, repeats.dropped) == (2, 1)
+
+
+@pytest.mark.parametrize("raw", [b'{"id":null}', b'{"id":{}}', b"{}", b'{"unreadable":1}', b"{", b'{"id":1.5}'])
+def test_rows_without_an_id_are_told_apart_by_their_bytes(raw: bytes) -> None:
+    repeats = Repeats()
+    assert row_id(raw) is None
+    assert repeats.is_new(raw) and not repeats.is_new(raw) and repeats.is_new(raw + b" ")

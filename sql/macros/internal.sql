@@ -50,6 +50,10 @@ CREATE OR REPLACE MACRO json_label(value) AS
 CREATE OR REPLACE MACRO json_text(value) AS
     CASE WHEN json_type(value) = 'ARRAY' THEN json_label(json_extract(value, '$[0]')) ELSE json_label(value) END;
 
+-- The members of a JSON object; NULL for anything else. An object that has a name twice is NULL too: the cast would stop.
+CREATE OR REPLACE MACRO json_map(value) AS
+    CASE WHEN len(json_keys(value)) = len(list_distinct(json_keys(value))) THEN try_cast(value AS MAP(VARCHAR, JSON)) END;
+
 -- An instant sent as ISO 8601 text or as an epoch number (Jira's bulk changelog sends either).
 CREATE OR REPLACE MACRO any_instant(text, zone := NULL) AS
     coalesce(TRY(epoch_instant(try_cast(text AS BIGINT))), instant(text, zone));

@@ -30,6 +30,17 @@ histories = "embedded changelog: changes of status, priority, assignee and custo
 reject_reason = "why the record cannot be used"
 landed_in = "landing file"
 */
+WITH issues AS (
+    SELECT * REPLACE (json_map(fields) AS fields), zone
+    FROM landed({
+        id: 'VARCHAR', key: 'VARCHAR', self: 'VARCHAR', fields: 'JSON',
+        changelog: 'STRUCT(histories STRUCT(id VARCHAR, created VARCHAR,
+            author STRUCT(accountId VARCHAR, accountType VARCHAR, "key" VARCHAR, "name" VARCHAR, displayName VARCHAR),
+            items STRUCT(field VARCHAR, fieldId VARCHAR, fieldtype VARCHAR, "from" VARCHAR, fromString VARCHAR, "to" VARCHAR,
+                toString VARCHAR)[])[])'
+    })
+    CROSS JOIN (SELECT time_zone AS zone FROM config.sources WHERE source = 'jira')
+)
 SELECT
     id AS external_id,
     key,
@@ -58,11 +69,4 @@ SELECT
         ELSE instant_problem('created', fields['created'] ->> '$', instant(fields['created'] ->> '$', zone))
     END AS reject_reason,
     landed_in
-FROM landed({
-    id: 'VARCHAR', key: 'VARCHAR', self: 'VARCHAR', fields: 'MAP(VARCHAR, JSON)',
-    changelog: 'STRUCT(histories STRUCT(id VARCHAR, created VARCHAR,
-        author STRUCT(accountId VARCHAR, accountType VARCHAR, "key" VARCHAR, "name" VARCHAR, displayName VARCHAR),
-        items STRUCT(field VARCHAR, fieldId VARCHAR, fieldtype VARCHAR, "from" VARCHAR, fromString VARCHAR, "to" VARCHAR,
-            toString VARCHAR)[])[])'
-})
-CROSS JOIN (SELECT time_zone AS zone FROM config.sources WHERE source = 'jira')
+FROM issues

@@ -8,7 +8,7 @@ version = "updated_at"
 [columns]
 external_id = "id of the alert"
 entity = "what the alert is about, often a host or a service"
-details = "free key-value pairs"
+details = "free key-value pairs, the values as JSON"
 updated_at = "when the alert was changed last"
 reject_reason = "why the record cannot be used"
 landed_in = "landing file"
@@ -16,10 +16,10 @@ landed_in = "landing file"
 SELECT
     id AS external_id,
     text_or_null(entity) AS entity,
-    details,
+    json_map(details) AS details,
     instant(updatedAt, 'UTC') AS updated_at,
     CASE WHEN text_or_null(id) IS NULL THEN 'no id' END AS reject_reason,
     landed_in
 FROM landed({
-    id: 'VARCHAR', entity: 'VARCHAR', details: 'MAP(VARCHAR, VARCHAR)', updatedAt: 'VARCHAR'
+    id: 'VARCHAR', entity: 'VARCHAR', details: 'JSON', updatedAt: 'VARCHAR'
 })

@@ -7,13 +7,14 @@ unique = [["external_id", "change_id"]]
 [columns]
 external_id = "id of the issue"
 change_id = "id of the history and position of the change in it"
+seq = "position of the change in the history of the issue"
 project_key = "project of the issue now"
-field = "id of the field, else its name (Data Center before 8.x names no id)"
+field = "id of the field, else its name (Data Center names no id)"
 from_id = "value before, as an id"
 from_name = "value before, as shown"
 to_id = "value after, as an id"
 to_name = "value after, as shown"
-happened_at = "when it was changed"
+happened_at = "when it was changed; NULL when that cannot be read"
 actor = "who did it; NULL for a deleted user and some automation"
 actor_kind = "human or integration (apps, and nobody)"
 landed_in = "landing file"
@@ -37,6 +38,9 @@ items AS (
 SELECT
     i.external_id,
     i.history_id || '/' || i.place AS change_id,
+    row_number() OVER (
+        PARTITION BY i.external_id ORDER BY any_instant(i.created, zone), try_cast(i.history_id AS BIGINT), i.history_id, i.place
+    ) AS seq,
     issue.project_key,
     coalesce(text_or_null(i.item.fieldId), CASE WHEN i.item.fieldtype = 'custom' THEN lower(i.item.field) || ' (custom)' END,
         i.item.field) AS field,
@@ -53,4 +57,3 @@ SELECT
 FROM items AS i
 JOIN raw.jira_issues AS issue ON issue.external_id = i.external_id
 CROSS JOIN (SELECT time_zone AS zone FROM config.sources WHERE source = 'jira')
-WHERE any_instant(i.created, zone) IS NOT NULL

@@ -57,16 +57,16 @@ reopened AS (
 -- Everything that counts as taking the issue; `spell` numbers the times that it was open.
 takes AS (
     SELECT
-        *, sum(opens) OVER (PARTITION BY external_id ORDER BY happened_at, change_id ROWS UNBOUNDED PRECEDING) AS spell
+        *, sum(opens) OVER (PARTITION BY external_id ORDER BY seq ROWS UNBOUNDED PRECEDING) AS spell
     FROM (
         SELECT
-            external_id, change_id, happened_at, actor, actor_kind, landed_in, to_name AS vendor_type,
+            external_id, change_id, seq, happened_at, actor, actor_kind, landed_in, to_name AS vendor_type,
             new_type = 'acknowledged' AS is_mapped, new_type = 'acknowledged' OR is_started AS is_take,
             (was_done AND NOT is_done)::INTEGER AS opens
         FROM moves
         UNION ALL
         SELECT
-            external_id, change_id, happened_at, actor, actor_kind, landed_in, 'assignee', false,
+            external_id, change_id, seq, happened_at, actor, actor_kind, landed_in, 'assignee', false,
             to_id IS NOT NULL AND actor_kind = 'human', 0
         FROM staging.jira_changes
         WHERE field = 'assignee'
@@ -78,7 +78,7 @@ acknowledged AS (
         actor_kind, 'changelog' AS provenance, landed_in
     FROM (
         SELECT
-            *, row_number() OVER (PARTITION BY external_id, spell ORDER BY happened_at, is_mapped DESC, change_id) AS place
+            *, row_number() OVER (PARTITION BY external_id, spell ORDER BY happened_at, is_mapped DESC, seq) AS place
         FROM takes
         WHERE is_take
     )
@@ -110,11 +110,12 @@ stamped AS (
     SELECT
         external_id, external_id || '/field/' || target, replace(target, '_at', ''), field_id, happened_at, 'field', landed_in
     FROM staging.jira_fields
-    WHERE happened_at IS NOT NULL
+    WHERE happened_at IS NOT NULL OR problem IS NOT NULL
 ),
 last_move AS (
-    SELECT external_id, max(happened_at) AS happened_at, arg_max(is_done, (happened_at, change_id)) AS is_done
+    SELECT external_id, max(happened_at) AS happened_at, arg_max(is_done, seq) AS is_done
     FROM moves
+    WHERE happened_at IS NOT NULL
     GROUP BY external_id
 ),
 settled AS (

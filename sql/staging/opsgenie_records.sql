@@ -34,7 +34,7 @@ WITH described AS (
         list_filter(map_entries(details), lambda d:
             replace(replace(replace(lower(d.key), '_', ''), '-', ''), ' ', '')
                 IN ('service', 'servicename', 'affectedservice', 'affectedservices', 'impactedservice')
-            AND text_or_null(d.value) IS NOT NULL) AS named
+            AND json_text(d.value) IS NOT NULL) AS named
     FROM raw.opsgenie_alert_details
 )
 SELECT
@@ -49,7 +49,7 @@ SELECT
     a.priority AS vendor_severity,
     a.status AS vendor_status,
     coalesce(
-        trim(list_sort(d.named)[1].value),
+        json_text(list_sort(d.named)[1].value),
         text_or_null(list_filter(a.tags, lambda t: starts_with(lower(t), 'service:'))[1][9:]),
         d.entity,
         a.integration_name

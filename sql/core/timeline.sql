@@ -57,8 +57,8 @@ stretches AS (
     SELECT *,
         event_type = 'reopened' AND before IN ('resolved', 'closed') AS reopens,
         event_type <> 'reopened' AND coalesce(before, 'reopened') = 'reopened' AS ends_stretch,
-        sum(CASE WHEN event_type = 'reopened' THEN 1 ELSE 0 END) OVER (
-            PARTITION BY source, record_id ORDER BY seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS stretch
+        coalesce(sum(CASE WHEN event_type = 'reopened' THEN 1 ELSE 0 END) OVER (
+            PARTITION BY source, record_id ORDER BY seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS stretch
     FROM switches
 ),
 done AS (

@@ -110,7 +110,7 @@ def _comment(con: duckdb.DuckDBPyConnection, model: Model) -> None:
     """Write the header of a model into the file, so that the documentation travels with the data."""
     con.execute(f"COMMENT ON TABLE published.main.{model.name} IS {quoted(model.description)}")
     for column, text in model.columns.items():
-        con.execute(f"COMMENT ON COLUMN published.main.{model.name}.\"{column}\" IS {quoted(text)}")
+        con.execute(f'COMMENT ON COLUMN published.main.{model.name}."{column}" IS {quoted(text)}')
 
 
 def _write_manifest(warehouse: Warehouse, folder: Path, run_id: str, files: dict[str, int | None]) -> None:
@@ -137,16 +137,18 @@ def _point_latest(root: Path, run_id: str, as_of: str) -> None:
     link = root / ".latest.new"
     link.unlink(missing_ok=True)
     link.symlink_to(run_id, target_is_directory=True)
-    os.replace(link, root / "latest")
+    link.replace(root / "latest")
     named = root / ".latest.json.new"
     named.write_text(json.dumps({"run_id": run_id, "as_of": as_of, "path": run_id}) + "\n", encoding="utf-8")
-    os.replace(named, root / "latest.json")
+    named.replace(root / "latest.json")
     _sync(root)
 
 
 def _prune(root: Path, keep: int, newest: str) -> None:
     """Delete the oldest generations beyond `keep`; the one just published always stays."""
-    generations = sorted(path.name for path in root.iterdir() if path.is_dir() and not path.is_symlink() and path.name[0] != ".")
+    generations = sorted(
+        path.name for path in root.iterdir() if path.is_dir() and not path.is_symlink() and path.name[0] != "."
+    )
     for name in generations[:-keep]:
         if name != newest:
             _remove(root / name)

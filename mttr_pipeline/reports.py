@@ -95,7 +95,10 @@ def _rows(con: duckdb.DuckDBPyConnection, query: str, values: list[Any] | None =
     cursor = con.execute(query, values or [])
     names = [column[0] for column in cursor.description or []]
     return [
-        {name: instant_text(value) if isinstance(value, datetime) else value for name, value in zip(names, row, strict=True)}
+        {
+            name: instant_text(value) if isinstance(value, datetime) else value
+            for name, value in zip(names, row, strict=True)
+        }
         for row in cursor.fetchall()
     ]
 

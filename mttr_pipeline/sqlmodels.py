@@ -31,7 +31,18 @@ SCHEMAS = ("raw", "staging", "core", "mart")
 _HEADER = re.compile(r"\A\s*/\*(?P<toml>.*?)\*/(?P<sql>.*)\Z", re.DOTALL)
 _REFERENCE = re.compile(rf"\b(?P<schema>{'|'.join(SCHEMAS)})\.(?P<table>[a-z_0-9]+)\b")
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
-_KNOWN_KEYS = {"description", "columns", "depends", "not_null", "unique", "assert", "source", "stream", "key", "version"}
+_KNOWN_KEYS = {
+    "description",
+    "columns",
+    "depends",
+    "not_null",
+    "unique",
+    "assert",
+    "source",
+    "stream",
+    "key",
+    "version",
+}
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,9 @@ class Warehouse:
         """
         manifests = landing.manifests()
         self._record_attempts(manifests)
-        loaded = {row[0] for row in self.con.execute("SELECT DISTINCT source || '/' || extract_id FROM ops.loads").fetchall()}
+        loaded = {
+            row[0] for row in self.con.execute("SELECT DISTINCT source || '/' || extract_id FROM ops.loads").fetchall()
+        }
         total = 0
         for manifest in manifests:
             if manifest.status != "complete" or f"{manifest.source}/{manifest.extract_id}" in loaded:
@@ -112,11 +114,17 @@ class Warehouse:
         """All streams of one extract, in one transaction: it is in whole or not at all."""
         self.con.execute("BEGIN")
         try:
-            known = {model.stream: model for model in load_models() if model.schema == "raw" and model.source == manifest.source}
+            known = {
+                model.stream: model
+                for model in load_models()
+                if model.schema == "raw" and model.source == manifest.source
+            }
             for stream in sorted({file.stream for file in manifest.files}):
                 files = [file for file in manifest.files if file.stream == stream]
                 if stream not in known:
-                    raise ContractError(f"The landing zone has a stream {manifest.source}/{stream} that no SQL file reads.")
+                    raise ContractError(
+                        f"The landing zone has a stream {manifest.source}/{stream} that no SQL file reads."
+                    )
                 paths = [str(landing.folder(manifest) / file.file) for file in files]
                 self._load_stream(known[stream], manifest, landing.root, paths, sum(file.records for file in files))
             if not manifest.files:
@@ -133,7 +141,9 @@ class Warehouse:
         """Newest payload per key into the raw table, rejects into quarantine, the counts into the ledger."""
         con = self.con
         self._point_at(paths, root)
-        con.execute(f"CREATE OR REPLACE TEMP TABLE delta AS SELECT *, row_number() OVER () AS landed_row FROM ({model.sql})")
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE delta AS SELECT *, row_number() OVER () AS landed_row FROM ({model.sql})"
+        )
         key = ", ".join(model.key)
         count = con.execute(
             f"SELECT count(*), count(reject_reason), count(DISTINCT CASE WHEN reject_reason IS NULL THEN ({key}) END) FROM delta"
@@ -181,7 +191,10 @@ class Warehouse:
 
     def _create_raw_tables(self) -> None:
         """An empty table for every stream that was never loaded, so that models can select from it."""
-        present = {row[0] for row in self.con.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'raw'").fetchall()}
+        present = {
+            row[0]
+            for row in self.con.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'raw'").fetchall()
+        }
         missing = [model for model in load_models() if model.schema == "raw" and model.name not in present]
         if not missing:
             return
@@ -190,7 +203,9 @@ class Warehouse:
             empty.write_bytes(zstandard.compress(b""))
             self._point_at([str(empty)], Path(folder))
             for model in missing:
-                self.con.execute(f"CREATE TABLE {model.table} AS SELECT * EXCLUDE (reject_reason) FROM ({model.sql}) LIMIT 0")
+                self.con.execute(
+                    f"CREATE TABLE {model.table} AS SELECT * EXCLUDE (reject_reason) FROM ({model.sql}) LIMIT 0"
+                )
 
     def _point_at(self, files: list[str], root: Path) -> None:
         """Say which files the macro `landed` reads, and what to cut off their names."""
@@ -274,7 +289,10 @@ class Warehouse:
 
     def check(self, model: Model) -> list[CheckResult]:
         """Run every promise of a header against the built table. A check that itself fails is a failed check."""
-        queries = {f"not_null_{column}": f'SELECT count(*) FROM {model.table} WHERE "{column}" IS NULL' for column in model.not_null}
+        queries = {
+            f"not_null_{column}": f'SELECT count(*) FROM {model.table} WHERE "{column}" IS NULL'
+            for column in model.not_null
+        }
         for columns in model.unique:
             named = ", ".join(f'"{column}"' for column in columns)
             queries[f"unique_{'_'.join(columns)}"] = (

@@ -1,11 +1,10 @@
 """Assets that fill the landing zone. A source that fails is told by its check and in its manifest; the others go on."""
 
-from collections.abc import Iterator
-
 import dagster as dg
 
 from mttr_pipeline.defs.resources import RunResource, explained
 from mttr_pipeline.errors import ConfigError, MttrError
+from mttr_pipeline.landing import Landing
 from mttr_pipeline.sources import build_source, progress, pull
 
 OWNERS = ["team:incident-metrics"]
@@ -22,7 +21,9 @@ def _landing_asset(name: str) -> dg.AssetsDefinition:
         owners=OWNERS,
         description=f"Records of {_SYSTEMS[name]} as they came, pulled over HTTP. Off while its credentials are not set.",
         check_specs=[
-            dg.AssetCheckSpec("fresh", asset=key, description="The pull of this run went through; otherwise its rows are old.")
+            dg.AssetCheckSpec(
+                "fresh", asset=key, description="The pull of this run went through; otherwise its rows are old."
+            )
         ],
     )
     def extract(context: dg.AssetExecutionContext, run: RunResource) -> dg.MaterializeResult:
@@ -80,19 +81,18 @@ imported_records = dg.AssetSpec(
 )
 
 
-def failed_sources(run: RunResource) -> dict[str, str]:
+def failed_sources(landing: Landing, run_id: str) -> dict[str, str]:
     """Source -> error, of those whose pull failed in this run."""
     return {
         manifest.source: attempt.error or "unknown"
-        for manifest in run.landing.manifests()
+        for manifest in landing.manifests()
         for attempt in manifest.attempts
-        if attempt.run_id == run.id and attempt.status == "failed"
+        if attempt.run_id == run_id and attempt.status == "failed"
     }
 
 
-def none_left(run: RunResource) -> Iterator[str]:
+def none_left(run: RunResource) -> list[str]:
     """The errors, when every source that this run asked failed; nothing otherwise."""
-    failed = failed_sources(run)
+    failed = failed_sources(run.landing, run.id)
     wanted = [name for name in _SYSTEMS if run.wants(name)]
-    if wanted and all(name in failed for name in wanted):
-        yield from (failed[name] for name in wanted)
+    return [failed[name] for name in wanted] if all(name in failed for name in wanted) else []

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import dagster as dg
 from filelock import FileLock, Timeout
-from pydantic import PrivateAttr
+from pydantic import Field, PrivateAttr
 
 from mttr_pipeline.errors import ConfigError, ContractError, MttrError
 from mttr_pipeline.landing import Landing, new_run_id
@@ -32,7 +32,7 @@ class RunResource(dg.ConfigurableResource):
     since: str | None = None
     until: str | None = None
     full_refresh: bool = False
-    sources: list[str] = []
+    sources: list[str] = Field(default_factory=list)
     start_over: bool = False
     run_id: str | None = None
     wait_seconds: float = 600

@@ -71,7 +71,7 @@ def _result(warehouse: Warehouse, model: Model) -> dg.MaterializeResult:
 def raw_tables(context: dg.AssetExecutionContext, run: RunResource) -> Iterator[dg.MaterializeResult]:
     """Load every extract that is not in yet: newest payload per record, rejects into quarantine, counts into the ledger."""
     try:
-        errors = list(none_left(run))
+        errors = none_left(run)
         if errors:
             raise ContractError("Every source failed, nothing was published. " + " ".join(errors))
         if run.start_over:

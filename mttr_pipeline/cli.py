@@ -1,0 +1,262 @@
+"""The `mttr` command: options in, one sentence or one table out, an exit code that a cron job can trust.
+
+0 done and published; 1 failed, nothing published; 2 bad usage or configuration; 3 published, but a source failed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from mttr_pipeline import __version__
+from mttr_pipeline.errors import ConfigError, MttrError
+from mttr_pipeline.settings import Settings, load_settings, parse_instant
+from mttr_pipeline.terminal import Bars, doctor_table, summary_tables, wide_console
+
+DONE, FAILED, PARTLY = 0, 1, 3
+
+
+@dataclass(frozen=True)
+class Globals:
+    data_dir: str | None
+    config: str | None
+    debug: bool
+
+    def settings(self, env: Mapping[str, str] | None = None) -> Settings:
+        return load_settings(env, data_dir=self.data_dir, config=self.config)
+
+
+def _told(command: Callable[..., int]) -> Callable[..., None]:
+    """Turn what a command returns or raises into an exit code and, for an error, one sentence on stderr."""
+
+    @wraps(command)
+    def run(*args: Any, **options: Any) -> None:
+        context = click.get_current_context()
+        try:
+            context.exit(command(context.obj, *args, **options))
+        except MttrError as error:
+            _complain(str(error), context.obj.debug)
+            context.exit(error.exit_code)
+        except KeyboardInterrupt:
+            _complain("Interrupted; what was landed is kept and the next run goes on from there.", False)
+            context.exit(130)
+        except (click.exceptions.Exit, click.ClickException):
+            raise
+        except Exception as error:
+            _complain(
+                f"Unforeseen failure ({type(error).__name__}); run again with --debug to see where.", context.obj.debug
+            )
+            context.exit(FAILED)
+
+    return run
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--data-dir", metavar="DIR", help="Where everything is kept. Default: MTTR_DATA_DIR, else ./data.")
+@click.option(
+    "--config", metavar="FILE", help="Configuration file. Default: MTTR_CONFIG, else ./mttr.toml if it exists."
+)
+@click.option("--debug", is_flag=True, help="Show tracebacks and the log of the run.")
+@click.version_option(__version__, prog_name="mttr")
+@click.pass_context
+def main(context: click.Context, data_dir: str | None, config: str | None, debug: bool) -> None:
+    """Honest incident-recovery metrics from PagerDuty, Opsgenie and Jira.
+
+    Credentials come from the environment: PAGERDUTY_TOKEN, OPSGENIE_API_KEY, JIRA_URL with JIRA_EMAIL and
+    JIRA_API_TOKEN (Cloud) or JIRA_PERSONAL_TOKEN (Data Center). `mttr demo` needs none.
+    """
+    context.obj = Globals(data_dir, config, debug)
+
+
+@main.command()
+@click.option(
+    "--source",
+    "sources",
+    multiple=True,
+    metavar="NAME",
+    help="Only this source (repeatable): pagerduty, opsgenie, jira.",
+)
+@click.option(
+    "--since",
+    metavar="ISO",
+    help="First instant to pull; without an offset UTC. Default: from where the last run ended.",
+)
+@click.option("--until", metavar="ISO", help="First instant not to pull. Default: the clock of the run.")
+@click.option("--full-refresh", is_flag=True, help="Pull the whole history again.")
+@click.option("--as-of", metavar="ISO", help="Clock of the run: open incidents last until then. Default: now.")
+@_told
+def run(
+    given: Globals,
+    sources: tuple[str, ...],
+    since: str | None,
+    until: str | None,
+    full_refresh: bool,
+    as_of: str | None,
+) -> int:
+    """Pull, load, normalise, compute, check, publish: the nightly job once."""
+    settings = given.settings()
+    for name, text in (("--since", since), ("--until", until), ("--as-of", as_of)):
+        if text:
+            parse_instant(text, name)
+    known = ("pagerduty", "opsgenie", "jira")
+    for name in sources:
+        if name not in known:
+            raise ConfigError(f"--source: there is no source {name!r}; use {', '.join(known)}.")
+        if name not in settings.enabled_sources:
+            raise ConfigError(f"--source {name}: its credentials are not set; see `mttr doctor`.")
+    if not settings.enabled_sources:
+        raise ConfigError(
+            "No source is configured: set PAGERDUTY_TOKEN, OPSGENIE_API_KEY or JIRA_URL with a token, or try `mttr demo`. "
+            "Imported records alone are published by `mttr rebuild`."
+        )
+    if _demo_mark(settings.data_dir).exists():
+        raise ConfigError(
+            f"{settings.data_dir} holds the data of `mttr demo`; choose another --data-dir for real data."
+        )
+    return _execute(
+        given,
+        settings,
+        "nightly",
+        {"sources": list(sources), "since": since, "until": until, "full_refresh": full_refresh, "as_of": as_of},
+    )
+
+
+@main.command()
+@click.option("--as-of", metavar="ISO", help="Clock of the run: open incidents last until then. Default: now.")
+@_told
+def rebuild(given: Globals, as_of: str | None) -> int:
+    """Make everything anew from the landing zone alone, without any request."""
+    settings = given.settings()
+    if as_of:
+        parse_instant(as_of, "--as-of")
+    if not (settings.data_dir / "landing").is_dir():
+        raise ConfigError(
+            f"{settings.data_dir} has no landing zone to rebuild from; `mttr run`, `mttr import` or `mttr demo` fills one."
+        )
+    return _execute(given, settings, "rebuild", {"as_of": as_of, "start_over": True})
+
+
+@main.command()
+@click.option("--seed", default=1, show_default=True, help="Another seed, another invented company history.")
+@click.option(
+    "--faults",
+    default="light",
+    show_default=True,
+    metavar="PROFILE",
+    help="How badly the vendors behave: none, light or heavy.",
+)
+@_told
+def demo(given: Globals, seed: int, faults: str) -> int:
+    """Run the nightly job against simulated vendors: no credentials, no network, invented incidents."""
+    from mttr_pipeline.demo import VendorServer, World
+    from mttr_pipeline.demo.faults import PROFILES
+
+    settings = given.settings()
+    if faults not in PROFILES:
+        raise ConfigError(f"--faults: there is no profile {faults!r}; use one of {', '.join(sorted(PROFILES))}.")
+    start_demo_folder(settings.data_dir)
+    world = World(seed, datetime.now(UTC).replace(microsecond=0))
+    with VendorServer(world, faults=faults, seed=seed) as server, ExitStack() as stack:
+        stack.callback(_restore_environment, dict(os.environ))
+        for name in [name for name in os.environ if name.startswith(("PAGERDUTY_", "OPSGENIE_", "JIRA_", "JSM_"))]:
+            del os.environ[name]
+        os.environ.update(server.env())
+        Console(stderr=True).print(
+            f"Simulated PagerDuty, Opsgenie and Jira on {server.address}, faults: {faults}", highlight=False
+        )
+        return _execute(given, given.settings(), "nightly", {})
+
+
+@main.command("import")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@_told
+def import_(given: Globals, files: tuple[str, ...]) -> int:
+    """Take custom incident records (JSON Lines, CSV or Parquet) into the landing zone.
+
+    `mttr rebuild` or the next `mttr run` publishes them.
+    """
+    from filelock import FileLock
+
+    from mttr_pipeline.defs.resources import prepared
+    from mttr_pipeline.importer import import_files
+    from mttr_pipeline.landing import Landing, new_run_id
+
+    settings = given.settings()
+    folder = prepared(settings.data_dir)
+    with FileLock(folder / ".lock"), Bars() as bars:
+        report = import_files([Path(name) for name in files], Landing(folder / "landing"), new_run_id(), progress=bars)
+    click.echo(str(report))
+    click.echo("Publish them with `mttr rebuild`, or by the next `mttr run`.")
+    return DONE
+
+
+@main.command()
+@_told
+def doctor(given: Globals) -> int:
+    """Check configuration, credentials (one cheap request per source), disk and versions."""
+    from mttr_pipeline.doctor import examine
+
+    findings = examine(given.settings)
+    wide_console().print(doctor_table(findings))
+    return DONE if all(finding.ok for finding in findings) else FAILED
+
+
+def start_demo_folder(data_dir: Path) -> None:
+    """Make or empty the folder of the demo. Raises ConfigError when it holds anything that is not the demo's."""
+    import shutil
+
+    from mttr_pipeline.defs.resources import prepared
+
+    prepared(data_dir)
+    mark = _demo_mark(data_dir)
+    if (data_dir / "landing").exists() and not mark.exists():
+        raise ConfigError(f"{data_dir} holds real data; choose another folder for the demo with --data-dir.")
+    mark.touch()
+    shutil.rmtree(data_dir / "landing", ignore_errors=True)
+    (data_dir / "work.duckdb").unlink(missing_ok=True)
+
+
+def _restore_environment(before: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def _demo_mark(data_dir: Path) -> Path:
+    return data_dir / ".demo"
+
+
+def _execute(given: Globals, settings: Settings, job: str, options: dict[str, Any]) -> int:
+    """Run a Dagster job in this process and show what came of it."""
+    from mttr_pipeline.execute import execute
+
+    with Bars() as bars:
+        outcome = execute(
+            job, {**options, "data_dir": str(settings.data_dir), "config_file": given.config}, bars, debug=given.debug
+        )
+    for sentence in outcome.errors:
+        _complain(sentence, False)
+    if outcome.generation is None:
+        return outcome.exit_code or FAILED
+    console = wide_console()
+    for table in summary_tables(outcome.generation):
+        console.print(table)
+    click.echo(f"Published in {settings.data_dir / 'published' / 'latest'} (generation {outcome.generation.name})")
+    return PARTLY if outcome.failed_sources else DONE
+
+
+def _complain(sentence: str, debug: bool) -> None:
+    if debug:
+        traceback.print_exc()
+    click.echo(f"mttr: {sentence}", err=True)
+    sys.stderr.flush()

@@ -1,0 +1,70 @@
+"""`mttr doctor`: looks at everything a run needs and says, one line each, `ok` or what to do."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from mttr_pipeline.defs.resources import prepared
+from mttr_pipeline.errors import MttrError
+from mttr_pipeline.settings import Settings
+from mttr_pipeline.sources import build_source
+
+LITTLE_DISK = 1_000_000_000  # bytes
+_HOW = {
+    "pagerduty": "PAGERDUTY_TOKEN",
+    "opsgenie": "OPSGENIE_API_KEY",
+    "jira": "JIRA_URL with JIRA_EMAIL and JIRA_API_TOKEN (Cloud) or JIRA_PERSONAL_TOKEN (Data Center)",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    name: str
+    ok: bool
+    text: str
+
+
+def examine(load: Callable[[], Settings]) -> list[Finding]:
+    """Every finding, the sources last. `load` reads the settings; a failure there ends the list."""
+    found = [
+        Finding(
+            "versions",
+            True,
+            ", ".join(f"{name} {version(name)}" for name in ("mttr-pipeline", "dagster", "duckdb", "polars")),
+        )
+    ]
+    try:
+        settings = load()
+    except MttrError as error:
+        return [*found, Finding("configuration", False, str(error))]
+    found.append(Finding("configuration", True, str(settings.config_file or "defaults, no mttr.toml")))
+    found.append(_disk(settings))
+    return [*found, *(_source(name, settings) for name in _HOW)]
+
+
+def _disk(settings: Settings) -> Finding:
+    try:
+        folder = prepared(settings.data_dir)
+    except MttrError as error:
+        return Finding("data directory", False, str(error))
+    free = shutil.disk_usage(folder).free
+    text = f"{folder}, {free / 1e9:.1f} GB free"
+    return Finding(
+        "data directory", free > LITTLE_DISK, text if free > LITTLE_DISK else f"{text}: make room before the next run"
+    )
+
+
+def _source(name: str, settings: Settings) -> Finding:
+    if name not in settings.enabled_sources:
+        return Finding(name, True, f"off; set {_HOW[name]} to switch it on")
+    try:
+        source = build_source(name, settings)
+        try:
+            return Finding(name, True, source.check().removeprefix("ok: "))
+        finally:
+            source.close()
+    except MttrError as error:
+        return Finding(name, False, str(error))

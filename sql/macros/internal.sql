@@ -46,7 +46,9 @@ CREATE OR REPLACE MACRO text_or_null(value) AS nullif(trim(value), '');
 
 -- The text that a JSON value stands for: the value itself, the label of an option or object, that of a list's first element.
 CREATE OR REPLACE MACRO json_label(value) AS
-    text_or_null(coalesce(value ->> '$.value', value ->> '$.name', value ->> '$.displayName', value ->> '$.label', value ->> '$'));
+    text_or_null(CASE WHEN json_type(value) = 'OBJECT'
+        THEN coalesce(value ->> '$.value', value ->> '$.name', value ->> '$.displayName', value ->> '$.label', value ->> '$.id')
+        ELSE value ->> '$' END);
 CREATE OR REPLACE MACRO json_text(value) AS
     CASE WHEN json_type(value) = 'ARRAY' THEN json_label(json_extract(value, '$[0]')) ELSE json_label(value) END;
 

@@ -41,7 +41,6 @@ entered AS (
         external_id, change_id || '/status' AS event_id,
         CASE
             WHEN was_done AND is_done THEN CASE WHEN new_type = 'closed' AND old_type <> 'closed' THEN 'closed' ELSE 'other' END
-            WHEN new_type = 'reopened' AND NOT was_done AND old_type <> 'other' THEN 'other'
             ELSE new_type
         END AS event_type,
         to_name AS vendor_type, happened_at, actor, actor_kind, 'changelog' AS provenance, landed_in

@@ -67,7 +67,7 @@ class Plan:
 
 
 class Source(Protocol):
-    """One vendor. Not reusable after `close`."""
+    """One vendor. Not reusable after `close` or a failed extract: its requests are stopped then."""
 
     @property
     def name(self) -> str: ...

@@ -42,8 +42,11 @@ def cases(source: str) -> list[str]:
 
 
 @contextmanager
-def built(source: str, extracts: list[dict[str, list[bytes]]], settings: dict[str, Any], folder: Path) -> Iterator[Warehouse]:
+def built(
+    source: str, extracts: list[dict[str, list[bytes]]], settings: dict[str, Any], folder: Path
+) -> Iterator[Warehouse]:
     """A warehouse into which the extracts (stream -> lines) were loaded, with all staging tables of the source."""
+    folder.mkdir(exist_ok=True)
     landing = Landing(folder / "landing")
     for number, streams in enumerate(extracts, 1):
         extract = landing.begin(source, f"run-{number}", {"extract": number})

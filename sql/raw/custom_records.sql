@@ -102,7 +102,7 @@ judged AS (
                 CASE WHEN json_type(record.tags) NOT IN ('ARRAY', 'VARCHAR', 'NULL')
                     THEN 'tags is no list: ' || left(record.tags::VARCHAR, 40) END,
                 CASE WHEN trim(record.duplicate_of) = external_id THEN 'duplicate_of is the record itself' END,
-                CASE WHEN json_type(record.timeline) NOT IN ('ARRAY', 'NULL')
+                CASE WHEN json_type(record.timeline) NOT IN ('ARRAY', 'NULL') AND (record.timeline ->> '$') <> ''
                     THEN 'timeline is no list: ' || left(record.timeline::VARCHAR, 40) END
             ],
             list_transform(

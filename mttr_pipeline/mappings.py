@@ -11,7 +11,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from mttr_pipeline.settings import Settings, SourceOptions
+from mttr_pipeline.settings import FIXED_VARIANTS, STAMPS, Settings, SourceOptions, Stamp
 
 PRIORITIES = {"p1": "SEV1", "p2": "SEV2", "p3": "SEV3", "p4": "SEV4", "p5": "SEV4"}
 SEVERITIES = {
@@ -79,7 +79,7 @@ def config_tables(settings: Settings, as_of: datetime) -> dict[str, tuple[str, R
     return {
         "run": (
             "as_of TIMESTAMP, reopen_us BIGINT, flap_us BIGINT, outliers_excluded BOOLEAN, outlier_hours DOUBLE, "
-            "phase_model VARCHAR, reporting_time_zone VARCHAR, definition_hash VARCHAR",
+            "at_risk_pct DOUBLE, phase_model VARCHAR, reporting_time_zone VARCHAR, definition_hash VARCHAR",
             [
                 [
                     as_of.replace(tzinfo=None),
@@ -87,6 +87,7 @@ def config_tables(settings: Settings, as_of: datetime) -> dict[str, tuple[str, R
                     round(file.lifecycle.flap_minutes * 60_000_000),
                     file.outliers.enabled,
                     file.outliers.hours,
+                    file.targets.at_risk_pct,
                     file.phase_model,
                     file.reporting_time_zone,
                     definition_hash(settings),
@@ -119,6 +120,35 @@ def config_tables(settings: Settings, as_of: datetime) -> dict[str, tuple[str, R
         "fields": (
             "source VARCHAR, field VARCHAR, target VARCHAR",
             [[source, field, target] for (source, field), target in fields.items()],
+        ),
+        "variants": (
+            "calculation_type VARCHAR, start_place INTEGER, end_place INTEGER, start_stamp VARCHAR, end_stamp VARCHAR",
+            [
+                [name, STAMPS.index(start) + 1, STAMPS.index(end) + 1, start, end]
+                for name, (start, end) in variants_in_force(settings).items()
+            ],
+        ),
+        "targets": (
+            "severity VARCHAR, service VARCHAR, minutes DOUBLE",
+            [[severity, None, minutes] for severity, minutes in file.targets.severities.items()]
+            + [
+                [severity, service, minutes]
+                for service, targets in file.targets.services.items()
+                for severity, minutes in targets.items()
+            ],
+        ),
+        "phase_targets": ("phase VARCHAR, minutes DOUBLE", [[phase, m] for phase, m in file.targets.phases.items()]),
+        "thresholds": (
+            "scope VARCHAR, scope_value VARCHAR, phase VARCHAR, warning DOUBLE, critical DOUBLE",
+            [
+                [scope, value, phase, threshold.warning, threshold.critical]
+                for scope, value, phases in [
+                    ("all", "all", file.thresholds.phases),
+                    *(("severity", name, phases) for name, phases in file.thresholds.severities.items()),
+                    *(("service", name, phases) for name, phases in file.thresholds.services.items()),
+                ]
+                for phase, threshold in phases.items()
+            ],
         ),
         "definitions": ("name VARCHAR, value VARCHAR", _definition_rows(settings)),
         "services": (
@@ -162,6 +192,11 @@ def _definition_rows(settings: Settings) -> Rows:
 
     walk("setting", definitions_in_force(settings))
     return rows
+
+
+def variants_in_force(settings: Settings) -> dict[str, tuple[Stamp, Stamp]]:
+    """Name -> (start stamp, end stamp): the three fixed variants and those of `[variants]`."""
+    return FIXED_VARIANTS | {name: (variant.start, variant.end) for name, variant in settings.file.variants.items()}
 
 
 def definitions_in_force(settings: Settings) -> dict[str, Any]:

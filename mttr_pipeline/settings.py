@@ -7,15 +7,16 @@ Unknown keys are errors that name the key, so that a misspelt setting is never s
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from mttr_pipeline.errors import ConfigError
 
@@ -47,6 +48,15 @@ EventType = Literal[
 ]
 
 DEFAULT_BACKFILL_DAYS = 730
+STAMPS: tuple[Stamp, ...] = get_args(Stamp)
+TargetPhase = Literal["detection", "acknowledgment", "investigation", "mitigation"]
+Phase = Literal[TargetPhase, "resolution", "closure"]
+FIXED_VARIANTS: dict[str, tuple[Stamp, Stamp]] = {
+    "basic": ("detected_at", "resolved_at"),
+    "service_restore": ("detected_at", "mitigated_at"),
+    "full_recovery": ("detected_at", "closed_at"),
+}
+DEFAULT_TARGETS: dict[Severity, float] = {"SEV1": 30, "SEV2": 120, "SEV3": 480, "SEV4": 1440}
 
 
 class _Section(BaseModel):
@@ -139,6 +149,68 @@ class Lifecycle(_Section):
     )
 
 
+class Variant(_Section):
+    start: Stamp
+    end: Stamp
+
+    @model_validator(mode="after")
+    def _two_stamps(self) -> Variant:
+        if self.start == self.end:
+            raise ValueError(f"start and end are both {self.start}; name two different stamps")
+        return self
+
+
+Minutes = Annotated[float, Field(gt=0)]
+
+
+class Targets(_Section):
+    """Minutes from detected to resolved within which an incident should be over, and optional targets per phase."""
+
+    severities: dict[Severity, Minutes] = Field(default_factory=lambda: dict(DEFAULT_TARGETS))
+    services: dict[str, dict[Severity, Minutes]] = Field(default_factory=dict)
+    phases: dict[Phase, Minutes] = Field(default_factory=dict)
+    at_risk_pct: float = Field(
+        80, gt=0, le=100, description="a resolved incident beyond this share of its target is at risk"
+    )
+
+    @field_validator("severities")
+    @classmethod
+    def _with_defaults(cls, given: dict[Severity, float]) -> dict[Severity, float]:
+        return DEFAULT_TARGETS | given
+
+
+class Threshold(_Section):
+    warning: Minutes
+    critical: Minutes
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Threshold:
+        if self.critical < self.warning:
+            raise ValueError("critical is below warning")
+        return self
+
+
+DEFAULT_THRESHOLDS: dict[TargetPhase, Threshold] = {
+    "detection": Threshold(warning=5, critical=15),
+    "acknowledgment": Threshold(warning=5, critical=10),
+    "investigation": Threshold(warning=30, critical=60),
+    "mitigation": Threshold(warning=15, critical=30),
+}
+
+
+class Thresholds(_Section):
+    """Minutes of a phase's mean from which it is a bottleneck."""
+
+    phases: dict[TargetPhase, Threshold] = Field(default_factory=lambda: dict(DEFAULT_THRESHOLDS))
+    severities: dict[Severity, dict[TargetPhase, Threshold]] = Field(default_factory=dict)
+    services: dict[str, dict[TargetPhase, Threshold]] = Field(default_factory=dict)
+
+    @field_validator("phases")
+    @classmethod
+    def _with_defaults(cls, given: dict[TargetPhase, Threshold]) -> dict[TargetPhase, Threshold]:
+        return DEFAULT_THRESHOLDS | given
+
+
 class Publish(_Section):
     keep: int = Field(30, gt=0, description="generations that stay on disk; older ones are deleted after a publish")
 
@@ -150,11 +222,26 @@ class FileSettings(_Section):
     sources: Sources = Sources()
     services: dict[str, Service] = Field(default_factory=dict)
     outliers: Outliers = Outliers()
+    variants: dict[str, Variant] = Field(
+        default_factory=dict, description="further calculations between any two stamps"
+    )
+    targets: Targets = Targets()
+    thresholds: Thresholds = Thresholds()
     lifecycle: Lifecycle = Lifecycle()
     publish: Publish = Publish()
     phase_model: Literal["auto", "lifecycle", "coarse"] = "auto"
 
     _check_zone = field_validator("reporting_time_zone")(_zone)
+
+    @field_validator("variants")
+    @classmethod
+    def _own_names(cls, given: dict[str, Variant]) -> dict[str, Variant]:
+        for name in given:
+            if name in FIXED_VARIANTS or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+                raise ValueError(
+                    f"{name!r}: a variant's name is lower case letters, digits and _, and none of {', '.join(FIXED_VARIANTS)}"
+                )
+        return given
 
 
 class PagerDutyAccess(_Section):

@@ -21,7 +21,7 @@ import zstandard
 
 from mttr_pipeline.errors import ContractError
 from mttr_pipeline.landing import Landing, Manifest
-from mttr_pipeline.mappings import config_tables
+from mttr_pipeline.mappings import config_tables, variants_in_force
 from mttr_pipeline.settings import Settings
 from mttr_pipeline.sqlmodels import Model, load_macros, load_models
 
@@ -271,11 +271,14 @@ class Warehouse:
 
     def analyst_macros(self) -> str:
         """The macros over `incidents`, with the configured outlier rule and reporting zone as their defaults."""
-        file = self.settings.file
+        file, variants = self.settings.file, variants_in_force(self.settings)
         return Template(load_macros("analyst")).safe_substitute(
             outlier_hours=f"{file.outliers.hours:g}",
             outliers_excluded=str(file.outliers.enabled).lower(),
             time_zone=file.reporting_time_zone,
+            variant_starts=" ".join(f"WHEN '{name}' THEN '{start}'" for name, (start, _) in variants.items()),
+            variant_ends=" ".join(f"WHEN '{name}' THEN '{end}'" for name, (_, end) in variants.items()),
+            variant_names=", ".join(variants),
         )
 
     def columns(self, model: Model) -> dict[str, str]:

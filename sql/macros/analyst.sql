@@ -1,5 +1,5 @@
 -- Macros stored in the published file. Nightly tables are computed with these very macros, so both always agree.
--- ${outlier_hours} and ${outliers_excluded} are the configured outlier rule (168 hours, on).
+-- ${outlier_hours} and ${outliers_excluded} are the configured outlier rule (168 hours, on), ${variant_names} the variants.
 
 -- Microseconds since 1970 of an instant given as TIMESTAMPTZ, TIMESTAMP, DATE or ISO text; without an offset it is UTC,
 -- whatever the zone of the session.
@@ -47,6 +47,24 @@ CREATE OR REPLACE MACRO mttr_measures(population, duration_us) AS {
         / nullif(sum(duration_us) FILTER (WHERE population IN ('analysed', 'outlier')), 0)::DOUBLE
 };
 
+-- The eight stamps in the order of an incident's life, in microseconds since 1970.
+CREATE OR REPLACE MACRO stamps_us(occurred_at, detected_at, acknowledged_at, investigating_at, root_cause_found_at, mitigated_at,
+    resolved_at, closed_at) AS
+    [epoch_us(occurred_at), epoch_us(detected_at), epoch_us(acknowledged_at), epoch_us(investigating_at),
+        epoch_us(root_cause_found_at), epoch_us(mitigated_at), epoch_us(resolved_at), epoch_us(closed_at)];
+
+-- The one population an incident falls in: the first that applies. `latest_us` is the latest stamp at or after the end's
+-- place in life: where there is none, the incident is still open for this calculation.
+CREATE OR REPLACE MACRO population_of(start_us, end_us, latest_us, exclude_outliers, outlier_threshold_hours) AS
+    CASE
+        WHEN start_us IS NULL THEN 'missing_start'
+        WHEN end_us IS NULL AND latest_us IS NULL THEN 'open'
+        WHEN end_us IS NULL THEN 'missing_end'
+        WHEN end_us < start_us THEN 'invalid'
+        WHEN exclude_outliers AND end_us - start_us > outlier_threshold_hours * 3600000000 THEN 'outlier'
+        ELSE 'analysed'
+    END;
+
 -- Every incident that the calculation matches, with the one population it falls in: missing_start, open, missing_end,
 -- invalid, outlier or analysed. Duplicates and non-incidents are left out. This lists what is behind any figure.
 CREATE OR REPLACE MACRO mttr_population(
@@ -55,10 +73,8 @@ CREATE OR REPLACE MACRO mttr_population(
 ) AS TABLE
     WITH asked AS (
         SELECT
-            coalesce(start_stamp, CASE WHEN calculation_type IN ('basic', 'service_restore', 'full_recovery')
-                THEN 'detected_at' END) AS from_stamp,
-            coalesce(end_stamp, CASE calculation_type WHEN 'basic' THEN 'resolved_at' WHEN 'service_restore' THEN 'mitigated_at'
-                WHEN 'full_recovery' THEN 'closed_at' END) AS to_stamp,
+            coalesce(start_stamp, CASE calculation_type ${variant_starts} END) AS from_stamp,
+            coalesce(end_stamp, CASE calculation_type ${variant_ends} END) AS to_stamp,
             ['occurred_at', 'detected_at', 'acknowledged_at', 'investigating_at', 'root_cause_found_at', 'mitigated_at',
                 'resolved_at', 'closed_at'] AS known
     ),
@@ -66,7 +82,7 @@ CREATE OR REPLACE MACRO mttr_population(
         SELECT CASE
             WHEN from_stamp IS NULL OR to_stamp IS NULL
                 THEN error('unknown calculation_type ' || coalesce(calculation_type, 'NULL')
-                    || '; use basic, service_restore, full_recovery, or name start_stamp and end_stamp')
+                    || '; use ${variant_names}, or name start_stamp and end_stamp')
             WHEN NOT list_contains(known, from_stamp) OR NOT list_contains(known, to_stamp)
                 THEN error('unknown stamp ' || CASE WHEN list_contains(known, from_stamp) THEN to_stamp ELSE from_stamp END
                     || '; use one of ' || array_to_string(known, ', '))
@@ -80,9 +96,8 @@ CREATE OR REPLACE MACRO mttr_population(
             i.incident_id, i.source, i.external_id, i.severity,
             coalesce(i.service, 'unknown') AS service, coalesce(i.team, 'unknown') AS team,
             epoch_us(i.started_at) AS started_us,
-            [epoch_us(i.occurred_at), epoch_us(i.detected_at), epoch_us(i.acknowledged_at), epoch_us(i.investigating_at),
-                epoch_us(i.root_cause_found_at), epoch_us(i.mitigated_at), epoch_us(i.resolved_at), epoch_us(i.closed_at)
-            ] AS us,
+            stamps_us(i.occurred_at, i.detected_at, i.acknowledged_at, i.investigating_at, i.root_cause_found_at,
+                i.mitigated_at, i.resolved_at, i.closed_at) AS us,
             s.span
         FROM incidents AS i
         CROSS JOIN stamps AS s
@@ -94,21 +109,13 @@ CREATE OR REPLACE MACRO mttr_population(
             AND (end_date IS NULL OR epoch_us(i.started_at) < instant_us(end_date))
     ),
     timed AS (
-        SELECT *, us[span.stop] - us[span.start] AS duration_us,
-            list_max(us[span.stop:]) IS NULL AS nothing_later
-        FROM chosen
+        SELECT *, us[span.stop] - us[span.start] AS duration_us FROM chosen
     )
     SELECT
         incident_id, source, external_id, severity, service, team,
         make_timestamptz(started_us) AS started_at,
-        CASE
-            WHEN us[span.start] IS NULL THEN 'missing_start'
-            WHEN us[span.stop] IS NULL AND nothing_later THEN 'open'
-            WHEN us[span.stop] IS NULL THEN 'missing_end'
-            WHEN duration_us < 0 THEN 'invalid'
-            WHEN exclude_outliers AND duration_us > outlier_threshold_hours * 3600000000 THEN 'outlier'
-            ELSE 'analysed'
-        END AS population,
+        population_of(us[span.start], us[span.stop], list_max(us[span.stop:]), exclude_outliers, outlier_threshold_hours)
+            AS population,
         CASE WHEN duration_us >= 0 THEN duration_us END AS duration_us
     FROM timed;
 

@@ -10,7 +10,7 @@ no_data_is_null = "(incidents_analyzed = 0) = (mean_minutes IS NULL)"
 ordered = "min_minutes <= median_minutes AND median_minutes <= p90_minutes AND p90_minutes <= p95_minutes AND p95_minutes <= p99_minutes AND p99_minutes <= max_minutes"
 
 [columns]
-calculation_type = "basic (detected to resolved), service_restore (detected to mitigated), full_recovery (detected to closed)"
+calculation_type = "basic (detected to resolved), service_restore (detected to mitigated), full_recovery (detected to closed) or a configured variant"
 phase_model = "phase model in force: lifecycle or coarse"
 scope = "all, severity, service or team"
 scope_value = "the member; `unknown` where an incident has no service or team"
@@ -44,7 +44,7 @@ WITH placed AS (
 wanted AS (
     SELECT v.calculation_type, w.name AS window_name
     FROM core.windows AS w
-    CROSS JOIN (SELECT unnest(['basic', 'service_restore', 'full_recovery']) AS calculation_type) AS v
+    CROSS JOIN config.variants AS v
 ),
 measured AS (
     -- The whole has a row even when nothing happened.

@@ -25,8 +25,8 @@ landed_in = "landing file"
 WITH moves AS (
     SELECT
         c.*,
-        old.event_type AS old_type, new.event_type AS new_type,
-        coalesce(old.is_done, false) AS was_done, coalesce(new.is_done, false) AS is_done, coalesce(new.is_started, false) AS is_started
+        new.event_type AS new_type, coalesce(old.is_done, false) AS was_done, coalesce(new.is_done, false) AS is_done,
+        coalesce(new.is_started, false) AS is_started
     FROM staging.jira_changes AS c
     LEFT JOIN staging.jira_statuses AS old
         ON old.project_key = coalesce(c.project_key, '') AND old.status_id = coalesce(c.from_id, '')
@@ -36,15 +36,23 @@ WITH moves AS (
         AND new.name = coalesce(c.to_name, '')
     WHERE c.field = 'status'
 ),
+-- Among done statuses only the first close of that time counts; the issue was over before.
 entered AS (
     SELECT
         external_id, change_id || '/status' AS event_id,
         CASE
-            WHEN was_done AND is_done THEN CASE WHEN new_type = 'closed' AND old_type <> 'closed' THEN 'closed' ELSE 'other' END
+            WHEN was_done AND is_done AND (new_type <> 'closed' OR last_close > coalesce(last_open, 0)) THEN 'other'
             ELSE new_type
         END AS event_type,
         to_name AS vendor_type, happened_at, actor, actor_kind, 'changelog' AS provenance, landed_in
-    FROM moves
+    FROM (
+        SELECT
+            *,
+            max(CASE WHEN new_type = 'closed' THEN seq END) OVER before AS last_close,
+            max(CASE WHEN NOT is_done THEN seq END) OVER before AS last_open
+        FROM moves
+        WINDOW before AS (PARTITION BY external_id ORDER BY seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+    )
 ),
 reopened AS (
     SELECT

@@ -25,6 +25,7 @@ from mttr_pipeline.settings import Settings, load_settings, parse_instant
 from mttr_pipeline.terminal import Bars, doctor_table, summary_tables, wide_console
 
 DONE, FAILED, PARTLY = 0, 1, 3
+WAIT_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -186,15 +187,13 @@ def import_(given: Globals, files: tuple[str, ...]) -> int:
 
     `mttr rebuild` or the next `mttr run` publishes them.
     """
-    from filelock import FileLock
-
-    from mttr_pipeline.defs.resources import prepared
+    from mttr_pipeline.defs.resources import held, prepared
     from mttr_pipeline.importer import import_files
     from mttr_pipeline.landing import Landing, new_run_id
 
     settings = given.settings()
     folder = prepared(settings.data_dir)
-    with FileLock(folder / ".lock"), Bars() as bars:
+    with held(folder, WAIT_SECONDS), Bars() as bars:
         report = import_files([Path(name) for name in files], Landing(folder / "landing"), new_run_id(), progress=bars)
     click.echo(str(report))
     click.echo("Publish them with `mttr rebuild`, or by the next `mttr run`.")

@@ -46,6 +46,12 @@ def publish(warehouse: Warehouse, root: Path, run_id: str, keep: int) -> Generat
 
     Raises ContractError when it cannot be written; `latest` then stands where it was. At most `keep` generations stay.
     """
+    others = warehouse.not_of_this_run()
+    if others:
+        raise ContractError(
+            f"{len(others)} tables were not made by this run ({', '.join(others[:3])}, ...), so publishing would mix two runs; "
+            "run the whole job `nightly` or `rebuild`."
+        )
     final = root / run_id
     partial = root / f".{run_id}.partial"
     try:

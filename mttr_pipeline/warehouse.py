@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS ops.quarantine (
     source VARCHAR, stream VARCHAR, external_id VARCHAR, reason VARCHAR, extract_id VARCHAR, raw_reference VARCHAR
 );
 CREATE TABLE IF NOT EXISTS ops.fingerprint (value VARCHAR);
+CREATE TABLE IF NOT EXISTS ops.builds (table_name VARCHAR, run_id VARCHAR);
 CREATE OR REPLACE TABLE ops.attempts (
     source VARCHAR, extract_id VARCHAR, run_id VARCHAR, started_at TIMESTAMP, finished_at TIMESTAMP, status VARCHAR,
     requests BIGINT, fetched BIGINT, since VARCHAR, until VARCHAR, error VARCHAR, data_as_of TIMESTAMP
@@ -72,6 +73,7 @@ class Warehouse:
         self.con.execute("SET TimeZone = 'UTC'")
         self.con.execute("SET preserve_insertion_order = true")
         self.con.execute("SET enable_progress_bar = false")
+        self.con.execute(f"SET temp_directory = {quoted(path.parent / '.spill')}")
         self.con.execute(_OPS)
         for schema in ("raw", "staging", "core", "mart", "config"):
             self.con.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
@@ -261,6 +263,8 @@ class Warehouse:
             self.con.execute(f"CREATE OR REPLACE TABLE {model.table} AS {model.sql}")
         if model.table == "mart.incidents":
             self.con.execute(self.analyst_macros())
+        self.con.execute("DELETE FROM ops.builds WHERE table_name = ?", [model.table])
+        self.con.execute("INSERT INTO ops.builds VALUES (?, ?)", [model.table, self.run_id])
         produced = list(self.columns(model))
         documented = [name for name in model.columns if name != "reject_reason" or model.schema != "raw"]
         if produced != documented:
@@ -280,6 +284,16 @@ class Warehouse:
             variant_ends=" ".join(f"WHEN '{name}' THEN '{end}'" for name, (_, end) in variants.items()),
             variant_names=", ".join(variants),
         )
+
+    def not_of_this_run(self) -> list[str]:
+        """Tables that another run built, or none: published together with this run's they would be a mixture."""
+        built = {
+            name
+            for (name,) in self.con.execute(
+                "SELECT table_name FROM ops.builds WHERE run_id = ?", [self.run_id]
+            ).fetchall()
+        }
+        return [model.table for model in load_models() if model.table not in built]
 
     def columns(self, model: Model) -> dict[str, str]:
         """Column name -> type of a built table."""

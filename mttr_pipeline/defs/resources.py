@@ -51,8 +51,7 @@ class RunResource(dg.ConfigurableResource):
                 parse_instant(self.as_of, "--as-of") if self.as_of else datetime.now(UTC).replace(microsecond=0)
             )
             self._run_id = self.run_id or new_run_id()
-            lock = FileLock(prepared(self._settings.data_dir) / ".lock")
-            with _held(lock, self.wait_seconds, self._settings.data_dir):
+            with held(prepared(self._settings.data_dir), self.wait_seconds):
                 try:
                     yield self
                 finally:
@@ -121,7 +120,9 @@ def explained(error: MttrError) -> dg.Failure:
 
 
 @contextmanager
-def _held(lock: FileLock, wait_seconds: float, data_dir: Path) -> Iterator[None]:
+def held(data_dir: Path, wait_seconds: float) -> Iterator[None]:
+    """The data directory for this process alone. Raises ContractError when another keeps it for `wait_seconds`."""
+    lock = FileLock(data_dir / ".lock")
     try:
         lock.acquire(timeout=wait_seconds)
     except Timeout as error:

@@ -27,22 +27,42 @@ WITH loaded AS (
     SELECT source, extract_id, sum(normalised) AS normalised, sum(duplicates) AS duplicates, sum(quarantined) AS quarantined
     FROM ops.loads
     GROUP BY source, extract_id
+),
+-- A run that first completes what an earlier one left unfinished pulls a source twice: both pulls are one row.
+runs AS (
+    SELECT
+        a.source,
+        a.run_id,
+        min(a.started_at) AS started_at,
+        max(a.finished_at) AS finished_at,
+        CASE WHEN bool_and(a.status = 'complete') THEN 'complete' ELSE 'failed' END AS status,
+        sum(a.requests) AS requests,
+        sum(a.fetched) AS fetched,
+        sum(CASE WHEN a.status = 'complete' THEN l.normalised END) AS normalised,
+        sum(CASE WHEN a.status = 'complete' THEN l.duplicates END) AS duplicates,
+        sum(CASE WHEN a.status = 'complete' THEN l.quarantined END) AS quarantined,
+        min(instant(a.since, 'UTC')) AS since,
+        max(instant(a.until, 'UTC')) AS until,
+        string_agg(a.error, ' ' ORDER BY a.started_at) AS error,
+        max(a.data_as_of) AS data_as_of
+    FROM ops.attempts AS a
+    LEFT JOIN loaded AS l ON l.source = a.source AND l.extract_id = a.extract_id
+    GROUP BY a.source, a.run_id
 )
 SELECT
-    a.source,
-    a.run_id,
-    make_timestamptz(epoch_us(a.started_at)) AS started_at,
-    make_timestamptz(epoch_us(a.finished_at)) AS finished_at,
-    a.status,
-    a.requests,
-    a.fetched AS records_fetched,
-    coalesce(CASE WHEN a.status = 'complete' THEN l.normalised END, 0)::BIGINT AS records_normalised,
-    coalesce(CASE WHEN a.status = 'complete' THEN l.duplicates END, 0)::BIGINT AS duplicates_dropped,
-    coalesce(CASE WHEN a.status = 'complete' THEN l.quarantined END, 0)::BIGINT AS quarantined,
-    make_timestamptz(epoch_us(instant(a.since, 'UTC'))) AS since,
-    make_timestamptz(epoch_us(instant(a.until, 'UTC'))) AS until,
-    a.error,
-    make_timestamptz(epoch_us(max(a.data_as_of) OVER (PARTITION BY a.source ORDER BY a.started_at, a.run_id))) AS data_as_of
-FROM ops.attempts AS a
-LEFT JOIN loaded AS l ON l.source = a.source AND l.extract_id = a.extract_id
-ORDER BY a.source, a.started_at, a.run_id
+    source,
+    run_id,
+    make_timestamptz(epoch_us(started_at)) AS started_at,
+    make_timestamptz(epoch_us(finished_at)) AS finished_at,
+    status,
+    requests::BIGINT AS requests,
+    fetched::BIGINT AS records_fetched,
+    coalesce(normalised, 0)::BIGINT AS records_normalised,
+    coalesce(duplicates, 0)::BIGINT AS duplicates_dropped,
+    coalesce(quarantined, 0)::BIGINT AS quarantined,
+    make_timestamptz(epoch_us(since)) AS since,
+    make_timestamptz(epoch_us(until)) AS until,
+    error,
+    make_timestamptz(epoch_us(max(data_as_of) OVER (PARTITION BY source ORDER BY started_at, run_id))) AS data_as_of
+FROM runs
+ORDER BY source, started_at, run_id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -124,7 +125,9 @@ def held(data_dir: Path, wait_seconds: float) -> Iterator[None]:
     """The data directory for this process alone. Raises ContractError when another keeps it for `wait_seconds`."""
     lock = FileLock(data_dir / ".lock")
     try:
-        lock.acquire(timeout=wait_seconds)
+        if not _taken_at_once(lock):
+            print(f"Another run is using {data_dir}; waiting for it to end.", file=sys.stderr, flush=True)
+            lock.acquire(timeout=wait_seconds)
     except Timeout as error:
         raise ContractError(
             f"Another run has been using {data_dir} for {wait_seconds:.0f} seconds; wait for it to end, or stop it, and start again."
@@ -133,3 +136,11 @@ def held(data_dir: Path, wait_seconds: float) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _taken_at_once(lock: FileLock) -> bool:
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return False
+    return True

@@ -1,9 +1,9 @@
 /*
 description = """History of Jira issues in the common shape. Entering a done status is resolved (closed, where it is mapped so);
 going from one done status to another is at most the close; leaving done is reopened, besides what the new status means. An
-issue is acknowledged when it enters a status mapped so, is first worked on or first gets an assignee from a person, once
-each time it is open. Where the history does not lead to the current status (a workflow was migrated), the issue's own
-instants fill in."""
+issue is acknowledged when it enters a status mapped so, is first worked on or first gets an assignee from a person, and
+again after a reopen that is late enough for a new episode. Where the history does not lead to the current status (a
+workflow was migrated), the issue's own instants fill in."""
 not_null = ["source", "external_id", "event_id", "event_type"]
 unique = [["source", "external_id", "event_id"]]
 
@@ -22,7 +22,7 @@ severity_from = "severity before a change of priority or severity"
 severity_to = "severity after it"
 landed_in = "landing file"
 */
-WITH moves AS (
+WITH steps AS (
     SELECT
         c.*,
         new.event_type AS new_type, coalesce(old.is_done, false) AS was_done, coalesce(new.is_done, false) AS is_done,
@@ -36,6 +36,17 @@ WITH moves AS (
         AND new.name = coalesce(c.to_name, '')
     WHERE c.field = 'status'
 ),
+moves AS (
+    SELECT
+        s.*,
+        max(CASE WHEN s.new_type = 'closed' THEN s.seq END) OVER before AS last_close,
+        max(CASE WHEN NOT s.is_done THEN s.seq END) OVER before AS last_open,
+        s.was_done AND NOT s.is_done AND epoch_us(s.happened_at) - run.reopen_us > epoch_us(
+            max(CASE WHEN s.is_done AND NOT s.was_done THEN s.happened_at END) OVER before) AS is_late_reopen
+    FROM steps AS s
+    CROSS JOIN config.run AS run
+    WINDOW before AS (PARTITION BY s.external_id ORDER BY s.seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+),
 -- Among done statuses only the first close of that time counts; the issue was over before.
 entered AS (
     SELECT
@@ -45,14 +56,7 @@ entered AS (
             ELSE new_type
         END AS event_type,
         to_name AS vendor_type, happened_at, actor, actor_kind, 'changelog' AS provenance, landed_in
-    FROM (
-        SELECT
-            *,
-            max(CASE WHEN new_type = 'closed' THEN seq END) OVER before AS last_close,
-            max(CASE WHEN NOT is_done THEN seq END) OVER before AS last_open
-        FROM moves
-        WINDOW before AS (PARTITION BY external_id ORDER BY seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
-    )
+    FROM moves
 ),
 reopened AS (
     SELECT
@@ -61,20 +65,22 @@ reopened AS (
     FROM moves
     WHERE was_done AND NOT is_done AND new_type <> 'reopened'
 ),
--- Everything that counts as taking the issue; `spell` numbers the times that it was open.
+-- Everything that counts as taking the issue, and in which episode.
 takes AS (
     SELECT
-        *, sum(opens) OVER (PARTITION BY external_id ORDER BY seq ROWS UNBOUNDED PRECEDING) AS spell
+        *,
+        sum(CASE WHEN begins THEN 1 ELSE 0 END) OVER (
+            PARTITION BY external_id ORDER BY seq ROWS UNBOUNDED PRECEDING) AS episode
     FROM (
         SELECT
             external_id, change_id, seq, happened_at, actor, actor_kind, landed_in, to_name AS vendor_type,
             new_type = 'acknowledged' AS is_mapped, new_type = 'acknowledged' OR is_started AS is_take,
-            (was_done AND NOT is_done)::INTEGER AS opens
+            is_late_reopen AS begins
         FROM moves
         UNION ALL
         SELECT
             external_id, change_id, seq, happened_at, actor, actor_kind, landed_in, 'assignee', false,
-            to_id IS NOT NULL AND actor_kind = 'human', 0
+            to_id IS NOT NULL AND actor_kind = 'human', false
         FROM staging.jira_changes
         WHERE field = 'assignee'
     )
@@ -85,7 +91,7 @@ acknowledged AS (
         actor_kind, 'changelog' AS provenance, landed_in
     FROM (
         SELECT
-            *, row_number() OVER (PARTITION BY external_id, spell ORDER BY happened_at, is_mapped DESC, seq) AS place
+            *, row_number() OVER (PARTITION BY external_id, episode ORDER BY happened_at, is_mapped DESC, seq) AS place
         FROM takes
         WHERE is_take
     )

@@ -69,9 +69,19 @@ measured AS (
     FROM scoped
     GROUP BY calculation_type, scope, scope_value, window_name
 ),
+-- Written out, because a sum over rows adds doubles in any order, and then the last digit differs from run to run.
+added AS (
+    SELECT
+        *,
+        coalesce(detection.mean_us, 0) + coalesce(acknowledgment.mean_us, 0) + coalesce(to_cause.mean_us, 0)
+            + coalesce(cause_to_mitigated.mean_us, 0) AS lifecycle_means_us,
+        coalesce(detection.mean_us, 0) + coalesce(acknowledgment.mean_us, 0) + coalesce(to_mitigated.mean_us, 0)
+            + coalesce(mitigated_to_resolved.mean_us, 0) AS coarse_means_us
+    FROM measured
+),
 long AS (
     SELECT
-        calculation_type, scope, scope_value, window_name,
+        calculation_type, scope, scope_value, window_name, lifecycle_means_us, coarse_means_us,
         unnest([
             {model: 'lifecycle', place: 1, phase: 'detection', a: 'occurred_at', b: 'detected_at', m: detection,
                 pooled: lifecycle_detection, cases: lifecycle_n},
@@ -96,12 +106,12 @@ long AS (
             {model: 'coarse', place: 6, phase: 'closure', a: 'resolved_at', b: 'closed_at', m: closure,
                 pooled: NULL, cases: coarse_n}
         ]) AS p
-    FROM measured
+    FROM added
 ),
 shared AS (
     SELECT
         *,
-        sum(CASE WHEN p.place <= 4 THEN p.m.mean_us END) OVER one_report AS means_us,
+        CASE p.model WHEN 'lifecycle' THEN lifecycle_means_us ELSE coarse_means_us END AS means_us,
         sum(p.pooled) OVER one_report AS pooled_us
     FROM long
     WINDOW one_report AS (PARTITION BY calculation_type, scope, scope_value, window_name, p.model)

@@ -22,7 +22,7 @@ from rich.console import Console
 from mttr_pipeline import __version__
 from mttr_pipeline.errors import ConfigError, MttrError
 from mttr_pipeline.settings import Settings, load_settings, parse_instant
-from mttr_pipeline.terminal import Bars, doctor_table, summary_tables, wide_console
+from mttr_pipeline.terminal import Bars, doctor_table, stats_table, summary_tables, wide_console
 
 DONE, FAILED, PARTLY = 0, 1, 3
 WAIT_SECONDS = 600.0
@@ -197,6 +197,60 @@ def import_(given: Globals, files: tuple[str, ...]) -> int:
         report = import_files([Path(name) for name in files], Landing(folder / "landing"), new_run_id(), progress=bars)
     click.echo(str(report))
     click.echo("Publish them with `mttr rebuild`, or by the next `mttr run`.")
+    return DONE
+
+
+@main.command()
+@click.option(
+    "--type",
+    "calculation_type",
+    default="basic",
+    show_default=True,
+    metavar="T",
+    help="Variant: basic, service_restore, full_recovery or a configured one.",
+)
+@click.option(
+    "--severity", "severities", multiple=True, metavar="S", help="Only this severity (repeatable): SEV1 to SEV4."
+)
+@click.option(
+    "--service", "services", multiple=True, metavar="S", help="Only this service (repeatable); `unknown` for none."
+)
+@click.option("--team", "teams", multiple=True, metavar="T", help="Only this team (repeatable); `unknown` for none.")
+@click.option("--start", metavar="ISO", help="First instant of detection that counts; without an offset UTC.")
+@click.option("--end", metavar="ISO", help="First instant that counts no more.")
+@click.option("--start-stamp", metavar="S", help="Another start, such as acknowledged_at.")
+@click.option("--end-stamp", metavar="S", help="Another end, such as mitigated_at.")
+@click.option("--include-outliers", is_flag=True, help="Leave nothing out for its length.")
+@click.option(
+    "--outlier-hours",
+    type=float,
+    metavar="H",
+    help="Longer than this is an outlier. Default: the configured limit, 168.",
+)
+@click.option("--by", metavar="DIM", help="One row per severity, service, team, day, week or month.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
+    help="How to print it.",
+)
+@_told
+def stats(given: Globals, form: str, **asked: Any) -> int:
+    """Calculate on the published database: counts, exclusions, mean, median, percentiles, in minutes."""
+    from mttr_pipeline.publish import latest
+    from mttr_pipeline.stats import Question, ask
+
+    root = given.settings().data_dir / "published"
+    generation = latest(root)
+    if generation is None:
+        raise ConfigError(f"Nothing is published in {root} yet; `mttr run`, `mttr rebuild` or `mttr demo` publishes.")
+    answer = ask(generation / "mttr.duckdb", Question(**asked))
+    if form == "table":
+        wide_console().print(stats_table(answer.columns, answer.rows))
+    else:
+        click.echo(answer.as_json() if form == "json" else answer.as_csv())
     return DONE
 
 

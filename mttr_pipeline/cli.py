@@ -21,7 +21,7 @@ from rich.console import Console
 
 from mttr_pipeline import __version__
 from mttr_pipeline.errors import ConfigError, MttrError
-from mttr_pipeline.settings import Settings, load_settings, parse_instant
+from mttr_pipeline.settings import VENDORS, Settings, load_settings, parse_instant
 from mttr_pipeline.terminal import Bars, doctor_table, stats_table, summary_tables, wide_console
 
 DONE, FAILED, PARTLY = 0, 1, 3
@@ -63,7 +63,14 @@ def _told(command: Callable[..., int]) -> Callable[..., None]:
     return run
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+_CREDENTIALS = "; ".join(f"{vendor.title}: {vendor.credentials}" for vendor in VENDORS.values())
+
+
+@click.group(
+    help="Honest incident-recovery metrics from PagerDuty, Opsgenie and Jira.\n\n"
+    f"Credentials come from the environment. {_CREDENTIALS}. `mttr demo` needs none.",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.option("--data-dir", metavar="DIR", help="Where everything is kept. Default: MTTR_DATA_DIR, else ./data.")
 @click.option(
     "--config", metavar="FILE", help="Configuration file. Default: MTTR_CONFIG, else ./mttr.toml if it exists."
@@ -72,11 +79,6 @@ def _told(command: Callable[..., int]) -> Callable[..., None]:
 @click.version_option(__version__, prog_name="mttr")
 @click.pass_context
 def main(context: click.Context, data_dir: str | None, config: str | None, debug: bool) -> None:
-    """Honest incident-recovery metrics from PagerDuty, Opsgenie and Jira.
-
-    Credentials come from the environment: PAGERDUTY_TOKEN, OPSGENIE_API_KEY, JIRA_URL with JIRA_EMAIL and
-    JIRA_API_TOKEN (Cloud) or JIRA_PERSONAL_TOKEN (Data Center). `mttr demo` needs none.
-    """
     context.obj = Globals(data_dir, config, debug)
 
 
@@ -86,7 +88,7 @@ def main(context: click.Context, data_dir: str | None, config: str | None, debug
     "sources",
     multiple=True,
     metavar="NAME",
-    help="Only this source (repeatable): pagerduty, opsgenie, jira.",
+    help=f"Only this source (repeatable): {', '.join(VENDORS)}.",
 )
 @click.option(
     "--since",
@@ -110,15 +112,15 @@ def run(
     for name, text in (("--since", since), ("--until", until), ("--as-of", as_of)):
         if text:
             parse_instant(text, name)
-    known = ("pagerduty", "opsgenie", "jira")
     for name in sources:
-        if name not in known:
-            raise ConfigError(f"--source: there is no source {name!r}; use {', '.join(known)}.")
+        if name not in VENDORS:
+            raise ConfigError(f"--source: there is no source {name!r}; use {', '.join(VENDORS)}.")
         if name not in settings.enabled_sources:
             raise ConfigError(f"--source {name}: its credentials are not set; see `mttr doctor`.")
     if not settings.enabled_sources:
         raise ConfigError(
-            "No source is configured: set PAGERDUTY_TOKEN, OPSGENIE_API_KEY or JIRA_URL with a token, or try `mttr demo`. "
+            "No source is configured: set PAGERDUTY_TOKEN, OPSGENIE_API_KEY, JSM_CLOUD_ID or JIRA_URL with a token, "
+            "or try `mttr demo`. "
             "Imported records alone are published by `mttr rebuild`."
         )
     if _demo_mark(settings.data_dir).exists():
@@ -170,12 +172,12 @@ def demo(given: Globals, seed: int, faults: str) -> int:
     world = World(seed, datetime.now(UTC).replace(microsecond=0))
     with VendorServer(world, faults=faults, seed=seed) as server, ExitStack() as stack:
         stack.callback(_restore_environment, dict(os.environ))
-        for name in [name for name in os.environ if name.startswith(("PAGERDUTY_", "OPSGENIE_", "JIRA_", "JSM_"))]:
+        prefixes = tuple(f"{name.upper()}_" for name in VENDORS)
+        for name in [name for name in os.environ if name.startswith(prefixes)]:
             del os.environ[name]
         os.environ.update(server.env())
-        Console(stderr=True).print(
-            f"Simulated PagerDuty, Opsgenie and Jira on {server.address}, faults: {faults}", highlight=False
-        )
+        titles = ", ".join(vendor.title for vendor in VENDORS.values())
+        Console(stderr=True).print(f"Simulated {titles} on {server.address}, faults: {faults}", highlight=False)
         return _execute(given, given.settings(), "nightly", {})
 
 

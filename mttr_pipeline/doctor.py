@@ -9,15 +9,10 @@ from importlib.metadata import version
 
 from mttr_pipeline.defs.resources import prepared
 from mttr_pipeline.errors import MttrError
-from mttr_pipeline.settings import Settings
+from mttr_pipeline.settings import VENDORS, Settings
 from mttr_pipeline.sources import build_source
 
 LITTLE_DISK = 1_000_000_000  # bytes
-_HOW = {
-    "pagerduty": "PAGERDUTY_TOKEN",
-    "opsgenie": "OPSGENIE_API_KEY",
-    "jira": "JIRA_URL with JIRA_EMAIL and JIRA_API_TOKEN (Cloud) or JIRA_PERSONAL_TOKEN (Data Center)",
-}
 
 
 @dataclass(frozen=True)
@@ -42,7 +37,7 @@ def examine(load: Callable[[], Settings]) -> list[Finding]:
         return [*found, Finding("configuration", False, str(error))]
     found.append(Finding("configuration", True, str(settings.config_file or "defaults, no mttr.toml")))
     found.append(_disk(settings))
-    return [*found, *(_source(name, settings) for name in _HOW)]
+    return [*found, *(_source(name, settings) for name in VENDORS)]
 
 
 def _disk(settings: Settings) -> Finding:
@@ -59,7 +54,7 @@ def _disk(settings: Settings) -> Finding:
 
 def _source(name: str, settings: Settings) -> Finding:
     if name not in settings.enabled_sources:
-        return Finding(name, True, f"off; set {_HOW[name]} to switch it on")
+        return Finding(name, True, f"off; set {VENDORS[name].credentials} to switch it on")
     try:
         source = build_source(name, settings)
         try:

@@ -17,6 +17,7 @@ PRIORITIES = {"p1": "SEV1", "p2": "SEV2", "p3": "SEV3", "p4": "SEV4", "p5": "SEV
 SEVERITIES = {
     "pagerduty": PRIORITIES | {"sev1": "SEV1", "sev2": "SEV2", "sev3": "SEV3", "sev4": "SEV4"},
     "opsgenie": PRIORITIES,
+    "jsm": PRIORITIES,
     "jira": {
         "highest": "SEV1",
         "high": "SEV2",
@@ -57,6 +58,7 @@ JIRA_FIELDS = {
     "severity": "severity",
     "affected services": "service",
     "major incident": "major_incident",
+    "responders": "responders",
     "incident start": "occurred_at",
     "impact start": "occurred_at",
     "detected at": "detected_at",

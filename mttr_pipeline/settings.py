@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -32,7 +32,15 @@ Stamp = Literal[
     "closed_at",
 ]
 FieldTarget = Literal[
-    Stamp, "severity", "service", "team", "root_cause_category", "affected_users", "revenue_impact", "major_incident"
+    Stamp,
+    "severity",
+    "service",
+    "team",
+    "root_cause_category",
+    "affected_users",
+    "revenue_impact",
+    "major_incident",
+    "responders",
 ]
 EventType = Literal[
     "occurred",
@@ -46,6 +54,22 @@ EventType = Literal[
     "reopened",
     "paused",
 ]
+
+
+class Vendor(NamedTuple):
+    """A system that is pulled: its name for people, and what switches it on."""
+
+    title: str
+    credentials: str
+
+
+#: Every source that is pulled, by its name, in the order in which sources are listed and run.
+VENDORS: dict[str, Vendor] = {
+    "pagerduty": Vendor("PagerDuty", "PAGERDUTY_TOKEN"),
+    "opsgenie": Vendor("Opsgenie", "OPSGENIE_API_KEY"),
+    "jsm": Vendor("Jira Service Management Operations", "JSM_CLOUD_ID, JSM_EMAIL and JSM_API_TOKEN"),
+    "jira": Vendor("Jira", "JIRA_URL with JIRA_EMAIL and JIRA_API_TOKEN (Cloud) or JIRA_PERSONAL_TOKEN (Data Center)"),
+}
 
 DEFAULT_BACKFILL_DAYS = 730
 STAMPS: tuple[Stamp, ...] = get_args(Stamp)
@@ -109,6 +133,10 @@ class OpsgenieOptions(SourceOptions):
     details: bool = Field(True, description="read each changed alert singly too: only that shows entity and details")
 
 
+class JsmOptions(SourceOptions):
+    details: bool = Field(True, description="read each changed alert singly too: only that shows extra properties")
+
+
 class JiraProject(_Section):
     status: dict[str, EventType] = Field(
         default_factory=dict, description="status name -> event, for this project only"
@@ -128,6 +156,7 @@ class CustomOptions(SourceOptions):
 class Sources(_Section):
     pagerduty: PagerDutyOptions = PagerDutyOptions()
     opsgenie: OpsgenieOptions = OpsgenieOptions()
+    jsm: JsmOptions = JsmOptions()
     jira: JiraOptions = JiraOptions()
     custom: CustomOptions = CustomOptions()
 
@@ -254,6 +283,15 @@ class OpsgenieAccess(_Section):
     url: str = "https://api.opsgenie.com"
 
 
+class JsmAccess(_Section):
+    """An Atlassian site's Operations: its cloud id, and an account with an API token."""
+
+    cloud_id: str
+    email: str
+    token: SecretStr
+    url: str = "https://api.atlassian.com"
+
+
 class JiraAccess(_Section):
     """Jira Cloud has `email` and `token`; Jira Data Center only a `token` (personal access token)."""
 
@@ -275,12 +313,13 @@ class Settings(_Section):
     file: FileSettings = FileSettings()
     pagerduty: PagerDutyAccess | None = None
     opsgenie: OpsgenieAccess | None = None
+    jsm: JsmAccess | None = None
     jira: JiraAccess | None = None
 
     @property
     def enabled_sources(self) -> tuple[str, ...]:
         """The pulled sources whose credentials are set, in a fixed order."""
-        return tuple(name for name in ("pagerduty", "opsgenie", "jira") if getattr(self, name) is not None)
+        return tuple(name for name in VENDORS if getattr(self, name) is not None)
 
 
 def load_settings(
@@ -299,6 +338,7 @@ def load_settings(
         file=file,
         pagerduty=_pagerduty(env),
         opsgenie=_opsgenie(env),
+        jsm=_jsm(env),
         jira=_jira(env),
     )
 
@@ -387,6 +427,30 @@ def _opsgenie(env: Mapping[str, str]) -> OpsgenieAccess | None:
     if key is None:
         return None
     return OpsgenieAccess(key=key, url=_url(env, "OPSGENIE_API_URL", "https://api.opsgenie.com"))
+
+
+def _jsm(env: Mapping[str, str]) -> JsmAccess | None:
+    token = _secret(env, "JSM_API_TOKEN")
+    given = {name: env.get(name, "").strip() for name in ("JSM_CLOUD_ID", "JSM_EMAIL")}
+    if token is None and not given["JSM_CLOUD_ID"]:
+        return None
+    missing = [name for name, value in {**given, "JSM_API_TOKEN": token}.items() if not value]
+    if missing:
+        raise ConfigError(
+            f"JSM Operations needs JSM_CLOUD_ID, JSM_EMAIL and JSM_API_TOKEN; not set: {', '.join(missing)}. "
+            "The cloud id of a site is shown at https://<site>.atlassian.net/_edge/tenant_info."
+        )
+    if not re.fullmatch(r"[0-9A-Za-z-]+", given["JSM_CLOUD_ID"]):
+        raise ConfigError(
+            "JSM_CLOUD_ID is no cloud id; copy it from https://<site>.atlassian.net/_edge/tenant_info (letters, digits, -)."
+        )
+    assert token is not None
+    return JsmAccess(
+        cloud_id=given["JSM_CLOUD_ID"],
+        email=given["JSM_EMAIL"],
+        token=token,
+        url=_url(env, "JSM_API_URL", "https://api.atlassian.com"),
+    )
 
 
 def _jira(env: Mapping[str, str]) -> JiraAccess | None:

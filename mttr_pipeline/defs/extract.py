@@ -5,10 +5,10 @@ import dagster as dg
 from mttr_pipeline.defs.resources import RunResource, explained
 from mttr_pipeline.errors import ConfigError, MttrError
 from mttr_pipeline.landing import Landing
+from mttr_pipeline.settings import VENDORS
 from mttr_pipeline.sources import build_source, progress, pull
 
 OWNERS = ["team:incident-metrics"]
-_SYSTEMS = {"pagerduty": "PagerDuty", "opsgenie": "Opsgenie", "jira": "Jira"}
 
 
 def _landing_asset(name: str) -> dg.AssetsDefinition:
@@ -19,7 +19,7 @@ def _landing_asset(name: str) -> dg.AssetsDefinition:
         group_name="landing",
         kinds={"python", "json"},
         owners=OWNERS,
-        description=f"Records of {_SYSTEMS[name]} as they came, pulled over HTTP. Off while its credentials are not set.",
+        description=f"Records of {VENDORS[name].title} as they came, pulled over HTTP. Off while its credentials are not set.",
         check_specs=[
             dg.AssetCheckSpec(
                 "fresh", asset=key, description="The pull of this run went through; otherwise its rows are old."
@@ -70,7 +70,7 @@ def _landing_asset(name: str) -> dg.AssetsDefinition:
     return extract
 
 
-landing_assets = [_landing_asset(name) for name in _SYSTEMS]
+landing_assets = [_landing_asset(name) for name in VENDORS]
 
 imported_records = dg.AssetSpec(
     ["landing", "custom"],
@@ -94,5 +94,5 @@ def failed_sources(landing: Landing, run_id: str) -> dict[str, str]:
 def none_left(run: RunResource) -> list[str]:
     """The errors, when every source that this run asked failed; nothing otherwise."""
     failed = failed_sources(run.landing, run.id)
-    wanted = [name for name in _SYSTEMS if run.wants(name)]
+    wanted = [name for name in VENDORS if run.wants(name)]
     return [failed[name] for name in wanted] if all(name in failed for name in wanted) else []

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from mttr_pipeline.errors import ConfigError, ContractError, MttrError
 from mttr_pipeline.landing import Extract, Landing, Manifest
-from mttr_pipeline.settings import Settings
+from mttr_pipeline.settings import VENDORS, Settings
 from mttr_pipeline.sources.base import Plan, Source, make_plan, new_mark
 from mttr_pipeline.sources.explain import redact
 from mttr_pipeline.sources.progress import Progress, Silent
@@ -20,7 +20,7 @@ __all__ = ["Plan", "Progress", "Silent", "Source", "build_source", "pull"]
 
 
 def build_source(name: str, settings: Settings) -> Source:
-    """The source `name` (pagerduty, opsgenie, jira) with the credentials and options of `settings`.
+    """The source `name` (one of VENDORS) with the credentials and options of `settings`.
 
     Raises ConfigError when its credentials are not set or there is no such source.
     """
@@ -38,9 +38,9 @@ def build_source(name: str, settings: Settings) -> Source:
 
         return Jira(settings.jira, options.jira)
     raise ConfigError(
-        f"The source {name!r} has no credentials; set PAGERDUTY_TOKEN, OPSGENIE_API_KEY or JIRA_URL with a token."
-        if name in ("pagerduty", "opsgenie", "jira")
-        else f"There is no source {name!r}; known: pagerduty, opsgenie, jira."
+        f"The source {name!r} has no credentials; set {VENDORS[name].credentials}."
+        if name in VENDORS
+        else f"There is no source {name!r}; known: {', '.join(VENDORS)}."
     )
 
 

@@ -1,6 +1,6 @@
 """Publishing: one complete, read-only generation per run, and the atomic move of `latest` onto it.
 
-    published/<run-id>/  mttr.duckdb  parquet/<table>.parquet  json/summary.json  manifest.json
+    published/<run-id>/  mttr.duckdb  parquet/<table>.parquet  json/<report>.json  report.html  manifest.json
     published/latest     -> <run-id>   (latest.json names it too)
 
 A generation is written under a hidden name, renamed when it is whole, and only then becomes `latest`: readers see the old
@@ -107,8 +107,12 @@ def _write(warehouse: Warehouse, folder: Path) -> dict[str, int | None]:
         name = f"parquet/{model.name}.parquet"
         con.execute(f"COPY (FROM {model.table}) TO {quoted(folder / name)} (FORMAT parquet, COMPRESSION zstd)")
         files[name] = warehouse.count(model)
-    (folder / "json" / "summary.json").write_text(reports.dumps(reports.summary(con)), encoding="utf-8")
-    files["json/summary.json"] = None
+    documents = reports.documents(con)
+    texts = {f"json/{name}.json": reports.dumps(document) for name, document in documents.items()}
+    texts["report.html"] = reports.render(documents)
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+        files[name] = None
     return files
 
 

@@ -1,0 +1,25 @@
+"""The reports of one run: a JSON document per question and one page for people, all made from the mart tables.
+
+The page is made from the documents and from nothing else, so whatever it shows stands in one of them, and whatever stands
+in a document is a value of a table.
+"""
+
+from __future__ import annotations
+
+import duckdb
+
+from mttr_pipeline.reports import data_quality, summary
+from mttr_pipeline.reports.kernel import Document, dumps, instant_text
+from mttr_pipeline.reports.page import render
+
+__all__ = ["DOCUMENTS", "Document", "documents", "dumps", "instant_text", "render"]
+
+DOCUMENTS = {
+    "summary": summary.document,
+    "data_quality": data_quality.document,
+}
+
+
+def documents(con: duckdb.DuckDBPyConnection) -> dict[str, Document]:
+    """Name -> document, each valid by `schemas/<name>.schema.json`."""
+    return {name: make(con) for name, make in DOCUMENTS.items()}

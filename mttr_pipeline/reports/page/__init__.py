@@ -1,0 +1,5 @@
+"""report.html, made from the JSON documents of the same run."""
+
+from mttr_pipeline.reports.page.render import render
+
+__all__ = ["render"]

@@ -1,0 +1,52 @@
+"""Figures as people read them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from markupsafe import Markup
+
+__all__ = ["count", "day", "duration", "instant", "minutes", "percent"]
+
+_NONE = Markup('<span class="none">no data</span>')
+
+
+def duration(value: float) -> str:
+    """Minutes in the unit that suits them: 42 s, 13 min, 3 h 2 min, 4.5 days."""
+    if value < 1:
+        return f"{value * 60:.0f} s"
+    if round(value) < 60:
+        return f"{value:.1f} min" if value < 9.95 else f"{value:.0f} min"
+    if value < 48 * 60:
+        hours, rest = divmod(round(value), 60)
+        return f"{hours} h {rest} min" if rest else f"{hours} h"
+    return f"{value / 1440:.1f} days"
+
+
+def minutes(value: float | None) -> Markup:
+    """A duration that carries its exact minutes, so that it can be looked up in the tables."""
+    return _NONE if value is None else Markup('<data value="{}">{}</data>').format(repr(value), duration(value))
+
+
+def percent(value: float | None, digits: int = 0) -> Markup:
+    """A percentage with its exact value."""
+    return _NONE if value is None else Markup('<data value="{}">{:.{}f} %</data>').format(repr(value), value, digits)
+
+
+def count(value: int | None) -> Markup:
+    """A count with its exact value, thousands set apart."""
+    return (
+        _NONE if value is None else Markup('<data value="{}">{}</data>').format(value, f"{value:,}".replace(",", " "))
+    )
+
+
+def instant(value: str | None) -> Markup:
+    """An instant in UTC, to the minute."""
+    if value is None:
+        return _NONE
+    return Markup('<time datetime="{}">{:%-d %b %Y, %H:%M} UTC</time>').format(value, datetime.fromisoformat(value))
+
+
+def day(value: str) -> Markup:
+    """The date of an instant."""
+    return Markup('<time datetime="{}">{:%-d %b %Y}</time>').format(value, datetime.fromisoformat(value))

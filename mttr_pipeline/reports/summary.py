@@ -1,0 +1,61 @@
+"""summary.json: the last 30 days against the 30 before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import duckdb
+
+from mttr_pipeline.reports.data_quality import sources
+from mttr_pipeline.reports.kernel import Document, head, rows
+
+_MINUTES = ("mean_minutes", "median_minutes", "p95_minutes")
+
+
+def document(con: duckdb.DuckDBPyConnection, calculation_type: str = "basic") -> Document:
+    """Minutes, counts, changes in percent (None without a baseline), phases."""
+    windows = rows(con, "SELECT name, window_start, window_end FROM core.windows WHERE window_start IS NOT NULL")
+    period = {window["name"]: {"start": window["window_start"], "end": window["window_end"]} for window in windows}
+    current, previous = (_stats(con, calculation_type, period[name]["start"]) for name in ("current", "previous"))
+    model = current["phase_model"]
+    return {
+        **head(con),
+        "calculation_type": calculation_type,
+        "period": period["current"],
+        "previous_period": period["previous"],
+        "current_mttr": {name: current[name] for name in _MINUTES},
+        "previous_mttr": {name: previous[name] for name in _MINUTES},
+        "change_from_previous": {
+            name.replace("_minutes", "_pct"): change_pct(previous[name], current[name]) for name in _MINUTES
+        },
+        "incidents": {
+            "current_count": current["incidents_matched"],
+            "previous_count": previous["incidents_matched"],
+            "change_pct": change_pct(previous["incidents_matched"], current["incidents_matched"]),
+            "analysed": current["incidents_analyzed"],
+            "open": current["excluded_open"],
+            "excluded": current["incidents_excluded"],
+        },
+        "phase_model": model,
+        "phase_breakdown": rows(
+            con,
+            """SELECT phase, n, mean_minutes, median_minutes, total_minutes, invalid, pct_of_means, share_pct, share_n
+            FROM mart.phase_breakdown
+            WHERE calculation_type = ? AND phase_model = ? AND scope = 'all' AND window_start = ?::TIMESTAMPTZ""",
+            [calculation_type, model, period["current"]["start"]],
+        ),
+        "sources": sources(con),
+    }
+
+
+def change_pct(before: float | None, now: float | None) -> float | None:
+    """Change in percent; None where there is no baseline to change from."""
+    return None if before is None or now is None or before == 0 else 100 * (now - before) / before
+
+
+def _stats(con: duckdb.DuckDBPyConnection, calculation_type: str, start: str) -> dict[str, Any]:
+    return rows(
+        con,
+        "FROM mart.mttr_stats WHERE calculation_type = ? AND scope = 'all' AND window_start = ?::TIMESTAMPTZ",
+        [calculation_type, start],
+    )[0]

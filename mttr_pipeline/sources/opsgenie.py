@@ -10,8 +10,8 @@ services, teams. Logs, notes and timeline entries are wrapped with the id of the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -19,28 +19,15 @@ from mttr_pipeline.errors import PermanentError
 from mttr_pipeline.landing import Extract, wrap_child
 from mttr_pipeline.settings import OpsgenieAccess, OpsgenieOptions
 from mttr_pipeline.sources import envelope
+from mttr_pipeline.sources.alert_pull import AlertPull, Kind, Reader
+from mttr_pipeline.sources.alert_search import stamp
 from mttr_pipeline.sources.base import Plan
 from mttr_pipeline.sources.http import HttpClient, HttpRefused
-from mttr_pipeline.sources.opsgenie_search import CEILING, PAGE, Search, get_page, stamp
-from mttr_pipeline.sources.paging import (
-    TARGET,
-    Page,
-    Repeats,
-    TokenLoop,
-    TooMany,
-    read_all,
-    read_by_token,
-    row_id,
-)
+from mttr_pipeline.sources.opsgenie_search import CEILING, PAGE, Search, get_page
+from mttr_pipeline.sources.paging import TARGET, Page, Repeats, TooMany, read_all
 from mttr_pipeline.sources.progress import Progress
-from mttr_pipeline.sources.runner import Runner, Task, pieces_for
-from mttr_pipeline.sources.windows import Window, gaps
-
-Reader = Callable[[str], Iterable[bytes]]
-
-CHUNK = 25  # parents per file of child records
-EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-OVERLAP = timedelta(hours=1)  # changes that the search index learns late
+from mttr_pipeline.sources.runner import Task
+from mttr_pipeline.sources.windows import Window
 
 
 class Opsgenie:
@@ -86,28 +73,19 @@ class Opsgenie:
         _Pull(self._client, self.options, plan, extract, progress).run()
 
 
-class _Pull:
+class _Pull(AlertPull):
     """One extract under way."""
+
+    vendor = "Opsgenie"
 
     def __init__(
         self, client: HttpClient, options: OpsgenieOptions, plan: Plan, extract: Extract, progress: Progress
     ) -> None:
-        self._client = client
-        self._options = options
-        self._plan = plan
-        self._extract = extract
-        self._runner = Runner(extract, client, options.connections, progress)
+        super().__init__(client, options, plan, extract, progress)
+        self._details = options.details
         site = extract.facts.setdefault("site", {})
         self._alerts = Search(client, "/v2/alerts", site.setdefault("alert_dates", {}))
         self._incidents = Search(client, "/v1/incidents", site.setdefault("incident_dates", {}))
-        since = plan.since
-        if plan.incremental:
-            since -= max(timedelta(0), OVERLAP - timedelta(minutes=options.lag_minutes))
-        self._changed_since = since
-        self._covered = Window(min(plan.covered_since or plan.since, plan.until), plan.until)
-        # Changed records are cut up by creation, which never changes: a record that keeps changing cannot slip from
-        # window to window, nor past an upper end
-        self._ever = Window(min(EPOCH, plan.until), plan.until)
 
     def run(self) -> None:
         self._runner.run(
@@ -118,6 +96,29 @@ class _Pull:
                 Task("incidents", self._plan_incidents),
             ]
         )
+
+    def _search(self, stream: str) -> Search:
+        return self._alerts if stream == "alerts" else self._incidents
+
+    @property
+    def _ceiling(self) -> int:
+        return CEILING
+
+    @property
+    def _target(self) -> int:
+        return TARGET
+
+    def _readers(self, stream: str) -> dict[str, Reader]:
+        if stream == "incidents":
+            return {
+                "incident_timelines": self._timeline,
+                "incident_notes": lambda name: self._by_token(f"/v1/incidents/{name}/notes", name),
+            }
+        readers: dict[str, Reader] = {
+            "alert_logs": lambda name: self._by_token(f"/v2/alerts/{name}/logs", name),
+            "alert_notes": lambda name: self._by_token(f"/v2/alerts/{name}/notes", name),
+        }
+        return {**readers, "alert_details": self._detail} if self._details else readers
 
     # -- whole lists --------------------------------------------------------------------------------------------
 
@@ -139,7 +140,7 @@ class _Pull:
                 self._runner.note(f"{stream}_not_in_plan")
                 self._extract.land(stream, "all", ())
             except TooMany as error:
-                raise _too_many(path) from error
+                raise self._too_many(path) from error
             else:
                 self._runner.reconcile(stream, "all", counted)
             return []
@@ -160,9 +161,9 @@ class _Pull:
                 "read completely; report this with the region of the account."
             )
         if not self._plan.incremental:
-            yield from self._windows("alerts", "created", self._plan.window)
+            yield from self._windows("alerts", self._created, self._plan.window)
         elif self._alerts.settle("updatedAt"):
-            yield from self._windows("alerts", "changed", self._ever)
+            yield from self._windows("alerts", self._changed, self._ever)
         elif not self._extract.has("alerts", "walk"):
             yield Task("alerts", self._walk)
         yield from resumed
@@ -176,13 +177,13 @@ class _Pull:
                 return
             if encoding is None:
                 if not self._extract.has("incidents", "all"):
-                    yield Task("incidents", self._all_incidents)
+                    yield Task("incidents", lambda: self._whole_list("incidents", "/v1/incidents"))
             elif not self._plan.incremental:
-                yield from self._windows("incidents", "created", self._plan.window)
+                yield from self._windows("incidents", self._created, self._plan.window)
             elif self._incidents.settle("updatedAt"):
-                yield from self._windows("incidents", "changed", self._ever)
+                yield from self._windows("incidents", self._changed, self._ever)
             else:
-                yield from self._windows("incidents", "created", self._covered)
+                yield from self._windows("incidents", self._created, self._covered)
         except HttpRefused as error:
             if error.status not in (402, 403):
                 raise
@@ -190,42 +191,12 @@ class _Pull:
             return
         yield from resumed
 
-    # -- windows ------------------------------------------------------------------------------------------------
-
-    def _windows(self, stream: str, kind: str, whole: Window) -> Iterator[Task]:
-        """Tasks for the parts of `whole` that are not landed yet, each as wide as it is: the count comes first."""
-        prefix = f"{kind} "
-        done = [Window.parse(k.removeprefix(prefix)) for k in self._extract.windows(stream) if k.startswith(prefix)]
-        for gap in gaps(whole, done):
-            yield self._window(stream, kind, gap)
-
-    def _window(self, stream: str, kind: str, window: Window) -> Task:
-        search = self._alerts if stream == "alerts" else self._incidents
-        key = f"{kind} {window.key}"
-        since = self._changed_since if kind == "changed" else None
-        query = search.clause(window, since)
-        divisible = window.seconds > 1
-        fits = TARGET if divisible else CEILING
-
-        def page(offset: int) -> Page:
-            total = None
-            if offset == 0 and stream == "alerts":  # their list has no total of its own
-                total = count(self._client, query)
-                if total > fits or total == 0:
-                    return Page([], False, total)
-            got = search.checked_page(window, since, offset)
-            return got if total is None else got._replace(total=total)
-
-        def work() -> list[Task]:
-            try:
-                with self._extract.writing(stream, key) as write:
-                    counted = read_all(page, write, ceiling=CEILING, fits=fits, divisible=divisible)
-            except TooMany as error:
-                return [self._window(stream, kind, piece) for piece in pieces_for(window, error)]
-            self._runner.reconcile(stream, key, counted)
-            return self._children(stream, key)
-
-        return Task(stream, work)
+    def _count(self, stream: str, window: Window, kind: Kind) -> int | None:
+        """Only the list of alerts has no total of its own: they are counted first."""
+        if stream != "alerts":
+            return None
+        query = str(self._alerts.condition(window, kind.changed_since, kind.also)["query"])
+        return count(self._client, query)
 
     def _walk(self) -> list[Task]:
         """Alerts by change where only sorting by it is offered: from the newest change back to the mark.
@@ -252,71 +223,8 @@ class _Pull:
                 read_all(page, write, ceiling=CEILING)
         except TooMany:
             self._runner.note("alerts_listed_again_in_full")
-            return list(self._windows("alerts", "created", self._covered))
+            return list(self._windows("alerts", self._created, self._covered))
         return self._children("alerts", "walk")
-
-    def _all_incidents(self) -> list[Task]:
-        """Incidents without any search."""
-        try:
-            with self._extract.writing("incidents", "all") as write:
-                counted = read_all(lambda offset: self._incidents.page(None, offset), write, ceiling=CEILING)
-        except TooMany as error:
-            raise _too_many("/v1/incidents") from error
-        self._runner.reconcile("incidents", "all", counted)
-        return self._children("incidents", "all")
-
-    # -- child records ------------------------------------------------------------------------------------------
-
-    def _resume(self, stream: str, key: str) -> Task:
-        """A window that an earlier attempt landed, maybe without all of its child records."""
-        return Task(stream, lambda: self._children(stream, key))
-
-    def _children(self, stream: str, key: str) -> list[Task]:
-        """Tasks for the child records of a landed window that are not landed yet, in files of some parents each."""
-        ids = list(dict.fromkeys(self._parents(stream, key)))
-        readers: dict[str, Reader]
-        if stream == "alerts":
-            readers = {
-                "alert_logs": lambda name: self._by_token(f"/v2/alerts/{name}/logs", name),
-                "alert_notes": lambda name: self._by_token(f"/v2/alerts/{name}/notes", name),
-            }
-            if self._options.details:
-                readers["alert_details"] = self._detail
-        else:
-            readers = {
-                "incident_timelines": self._timeline,
-                "incident_notes": lambda name: self._by_token(f"/v1/incidents/{name}/notes", name),
-            }
-        return [
-            self._child_task(child, f"{key} {start}", ids[start : start + CHUNK], read)
-            for start in range(0, len(ids), CHUNK)
-            for child, read in readers.items()
-            if not self._extract.has(child, f"{key} {start}")
-        ]
-
-    def _parents(self, stream: str, key: str) -> Iterator[str]:
-        """The ids of the rows of a landed window whose child records may have changed."""
-        for row in self._extract.read(stream, key):
-            name = row_id(row)
-            at = stamp(row, "updatedAt") if self._plan.incremental else None
-            if name is not None and (at is None or at >= self._changed_since):
-                yield name
-
-    def _child_task(self, child: str, key: str, ids: list[str], read: Reader) -> Task:
-        def records() -> Iterator[bytes]:
-            for name in ids:
-                try:
-                    yield from read(name)
-                except HttpRefused as error:
-                    if error.status != 404:
-                        raise
-                    self._runner.note("deleted_between_list_and_detail")
-
-        def work() -> list[Task]:
-            self._extract.land(child, key, records())
-            return []
-
-        return Task(child, work)
 
     def _detail(self, name: str) -> Iterator[bytes]:
         def parse(body: bytes) -> bytes:
@@ -329,7 +237,6 @@ class _Pull:
 
     def _by_token(self, path: str, parent: str) -> list[bytes]:
         """Logs or notes, oldest first; the next page starts after the `offset` of the last record."""
-        found: list[bytes] = []
 
         def page(token: str | None) -> tuple[list[bytes], str | None]:
             params: list[tuple[str, Any]] = [("limit", PAGE), ("order", "asc"), ("direction", "next")]
@@ -338,14 +245,10 @@ class _Pull:
             got = get_page(self._client, path, params)
             following = place(got.rows[-1]) if got.rows and got.more else None
             if got.rows and got.more and following is None:
-                raise PermanentError(f"Opsgenie: {path} says that there is more but not where; report this.")
+                raise self._no_place(path)
             return got.rows, following
 
-        try:
-            read_by_token(page, lambda row: found.append(wrap_child(parent, row)))
-        except TokenLoop as error:
-            raise PermanentError(f"Opsgenie: the paging of {path} does not end ({error}); report this.") from error
-        return found
+        return self._chained(path, parent, page)
 
     def _timeline(self, name: str) -> list[bytes]:
         """All groups of an incident's timeline. Whether it is paged is not documented: it is read until nothing new
@@ -388,10 +291,3 @@ def _entries(body: bytes) -> tuple[list[bytes], bool]:
     if "entries" not in members:
         raise envelope.InvalidBody("no member 'data.entries'")
     return envelope.items(members["entries"]), envelope.scalar(members.get("nextOffset")) not in (None, "")
-
-
-def _too_many(path: str) -> PermanentError:
-    return PermanentError(
-        f"Opsgenie: {path} lists more than the {CEILING} rows its paging reaches and cannot be cut up; "
-        "ask Atlassian for an export."
-    )

@@ -97,3 +97,13 @@ CREATE OR REPLACE MACRO duration_measures(us) AS {
     total_us: sum(us) FILTER (WHERE us >= 0),
     invalid: count(us) FILTER (WHERE us < 0)
 };
+
+-- What thresholds and opportunities are judged by: n and sum of the valid durations of a phase, how many reach the warning and
+-- the critical level, and the time spent above the warning level. All are exact integers, so that groups can be added up.
+CREATE OR REPLACE MACRO threshold_measures(us, warning_us, critical_us) AS {
+    n: count(us) FILTER (WHERE us >= 0),
+    total_us: coalesce(sum(us) FILTER (WHERE us >= 0), 0),
+    n_at_warning: count(us) FILTER (WHERE us >= 0 AND us >= warning_us),
+    n_at_critical: count(us) FILTER (WHERE us >= 0 AND us >= critical_us),
+    avoidable_us: coalesce(sum(us - warning_us) FILTER (WHERE us > warning_us), 0)
+};

@@ -1,0 +1,157 @@
+/*
+description = """Exact sums over the phases of the model in force, per variant, scope and window (whole history, last 30 days), with
+how many incidents reach the levels that hold for the scope. Counted like phase_breakdown: matched incidents without the
+outliers of the variant, negative durations left out."""
+not_null = ["calculation_type", "phase_model", "scope", "scope_value", "window_name", "phase", "n", "total_us"]
+unique = [["calculation_type", "scope", "scope_value", "window_name", "phase"]]
+
+[assert]
+levels_nest = "n_at_critical <= n_at_warning AND n_at_warning <= n"
+
+[columns]
+calculation_type = "variant whose outliers are left out"
+phase_model = "model in force: lifecycle or coarse"
+scope = "all, severity, service or team"
+scope_value = "the member"
+window_name = "whole or current, as in core.windows"
+phase = "detection, acknowledgment, investigation, mitigation, resolution (lifecycle only) or closure"
+place = "order of the phases"
+start_place = "place of its first stamp among the eight"
+end_place = "place of its last stamp"
+n = "incidents with a valid duration"
+total_us = "their sum"
+warning_us = "warning level of the scope; NULL for phases without one"
+critical_us = "critical level of the scope"
+n_at_warning = "incidents at or above the warning level"
+n_at_critical = "incidents at or above the critical level"
+avoidable_us = "time spent above the warning level; NULL for phases without one"
+*/
+WITH outliers AS (
+    -- The variants differ only in a handful of outliers, so everything is added up once and those are taken out by group.
+    SELECT incident_id, list(calculation_type ORDER BY calculation_type) AS left_out_of
+    FROM core.population
+    WHERE population = 'outlier'
+    GROUP BY incident_id
+),
+timed AS (
+    SELECT
+        d.severity, d.service, d.team, o.left_out_of,
+        d.started_us >= epoch_us(w.window_start) AND d.started_us < epoch_us(w.window_end) AS is_current,
+        d.detection_us,
+        d.acknowledgment_us,
+        CASE WHEN m.phase_model = 'lifecycle' THEN d.to_cause_us ELSE d.to_mitigated_us END AS investigation_us,
+        CASE WHEN m.phase_model = 'lifecycle' THEN d.cause_to_mitigated_us ELSE d.mitigated_to_resolved_us END AS mitigation_us,
+        CASE WHEN m.phase_model = 'lifecycle' THEN d.mitigated_to_resolved_us END AS resolution_us,
+        d.closure_us
+    FROM core.phases AS d
+    CROSS JOIN core.phase_model AS m
+    JOIN core.windows AS w ON w.name = 'current'
+    LEFT JOIN outliers AS o ON o.incident_id = d.incident_id
+),
+scoped AS (
+    SELECT 'all' AS scope, 'all' AS scope_value, * FROM timed
+    UNION ALL
+    SELECT 'severity', severity, * FROM timed
+    UNION ALL
+    SELECT 'service', service, * FROM timed
+    UNION ALL
+    SELECT 'team', team, * FROM timed
+),
+levels AS (
+    SELECT
+        scope, scope_value,
+        max(warning_us) FILTER (WHERE phase = 'detection') AS detection_warning,
+        max(critical_us) FILTER (WHERE phase = 'detection') AS detection_critical,
+        max(warning_us) FILTER (WHERE phase = 'acknowledgment') AS acknowledgment_warning,
+        max(critical_us) FILTER (WHERE phase = 'acknowledgment') AS acknowledgment_critical,
+        max(warning_us) FILTER (WHERE phase = 'investigation') AS investigation_warning,
+        max(critical_us) FILTER (WHERE phase = 'investigation') AS investigation_critical,
+        max(warning_us) FILTER (WHERE phase = 'mitigation') AS mitigation_warning,
+        max(critical_us) FILTER (WHERE phase = 'mitigation') AS mitigation_critical
+    FROM core.thresholds
+    GROUP BY scope, scope_value
+),
+measured AS (
+    SELECT
+        s.scope, s.scope_value, s.is_current, s.left_out_of,
+        threshold_measures(s.detection_us, coalesce(own.detection_warning, general.detection_warning),
+            coalesce(own.detection_critical, general.detection_critical)) AS detection,
+        threshold_measures(s.acknowledgment_us, coalesce(own.acknowledgment_warning, general.acknowledgment_warning),
+            coalesce(own.acknowledgment_critical, general.acknowledgment_critical)) AS acknowledgment,
+        threshold_measures(s.investigation_us, coalesce(own.investigation_warning, general.investigation_warning),
+            coalesce(own.investigation_critical, general.investigation_critical)) AS investigation,
+        threshold_measures(s.mitigation_us, coalesce(own.mitigation_warning, general.mitigation_warning),
+            coalesce(own.mitigation_critical, general.mitigation_critical)) AS mitigation,
+        threshold_measures(s.resolution_us, NULL::BIGINT, NULL::BIGINT) AS resolution,
+        threshold_measures(s.closure_us, NULL::BIGINT, NULL::BIGINT) AS closure
+    FROM scoped AS s
+    JOIN levels AS general ON general.scope = 'all'
+    LEFT JOIN levels AS own ON own.scope = s.scope AND own.scope_value = s.scope_value AND own.scope <> 'all'
+    GROUP BY s.scope, s.scope_value, s.is_current, s.left_out_of
+),
+long AS (
+    SELECT
+        scope, scope_value, is_current, left_out_of,
+        unnest([
+            {phase: 'detection', m: detection},
+            {phase: 'acknowledgment', m: acknowledgment},
+            {phase: 'investigation', m: investigation},
+            {phase: 'mitigation', m: mitigation},
+            {phase: 'resolution', m: resolution},
+            {phase: 'closure', m: closure}
+        ]) AS p
+    FROM measured
+),
+known AS (
+    SELECT *
+    FROM (VALUES
+        ('lifecycle', 1, 'detection', 1, 2),
+        ('lifecycle', 2, 'acknowledgment', 2, 3),
+        ('lifecycle', 3, 'investigation', 3, 5),
+        ('lifecycle', 4, 'mitigation', 5, 6),
+        ('lifecycle', 5, 'resolution', 6, 7),
+        ('lifecycle', 6, 'closure', 7, 8),
+        ('coarse', 1, 'detection', 1, 2),
+        ('coarse', 2, 'acknowledgment', 2, 3),
+        ('coarse', 3, 'investigation', 3, 6),
+        ('coarse', 4, 'mitigation', 6, 7),
+        ('coarse', 6, 'closure', 7, 8)
+    ) AS k (phase_model, place, phase, start_place, end_place)
+    SEMI JOIN core.phase_model AS m ON m.phase_model = k.phase_model
+),
+added AS (
+    SELECT
+        v.calculation_type, l.scope, l.scope_value, w.window_name, l.p.phase AS phase,
+        sum(l.p.m.n)::BIGINT AS n,
+        sum(l.p.m.total_us)::HUGEINT AS total_us,
+        sum(l.p.m.n_at_warning)::BIGINT AS n_at_warning,
+        sum(l.p.m.n_at_critical)::BIGINT AS n_at_critical,
+        sum(l.p.m.avoidable_us)::HUGEINT AS avoidable_us
+    FROM long AS l
+    JOIN config.variants AS v ON NOT coalesce(list_contains(l.left_out_of, v.calculation_type), false)
+    JOIN (VALUES ('whole'), ('current')) AS w (window_name) ON w.window_name = 'whole' OR l.is_current
+    GROUP BY v.calculation_type, l.scope, l.scope_value, w.window_name, l.p.phase
+)
+SELECT
+    a.calculation_type,
+    k.phase_model,
+    a.scope,
+    a.scope_value,
+    a.window_name,
+    a.phase,
+    k.place,
+    k.start_place,
+    k.end_place,
+    a.n,
+    a.total_us,
+    coalesce(own.warning_us, general.warning_us) AS warning_us,
+    coalesce(own.critical_us, general.critical_us) AS critical_us,
+    a.n_at_warning,
+    a.n_at_critical,
+    CASE WHEN general.warning_us IS NOT NULL THEN a.avoidable_us END AS avoidable_us
+FROM added AS a
+JOIN known AS k ON k.phase = a.phase
+LEFT JOIN core.thresholds AS general ON general.scope = 'all' AND general.phase = a.phase
+LEFT JOIN core.thresholds AS own ON own.scope = a.scope AND own.scope_value = a.scope_value AND own.phase = a.phase
+    AND own.scope <> 'all'
+ORDER BY a.calculation_type, a.scope, a.scope_value, a.window_name, k.place

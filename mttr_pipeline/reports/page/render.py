@@ -19,8 +19,9 @@ from markupsafe import Markup
 
 from mttr_pipeline.reports.kernel import Document
 from mttr_pipeline.reports.page import words
+from mttr_pipeline.reports.page.view import context
 
-_FOLDER = Path(__file__).parent
+_FOLDER = Path(__file__).parent / "templates"
 _CONTROL = {code: "\N{REPLACEMENT CHARACTER}" for code in [*range(32), *range(127, 160)] if chr(code) not in "\t\n"}
 
 
@@ -28,7 +29,11 @@ def render(documents: Mapping[str, Document]) -> str:
     """The whole page. The same documents give the same text on the same machine."""
     style = (_FOLDER / "report.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return _environment().get_template("report.html.j2").render(**documents, style=Markup(style), style_hash=digest)
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(**context(documents), style=Markup(style), style_hash=digest)
+    )
 
 
 def link(url: str | None) -> str | None:

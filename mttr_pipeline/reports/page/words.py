@@ -6,7 +6,7 @@ from datetime import datetime
 
 from markupsafe import Markup
 
-__all__ = ["count", "day", "duration", "instant", "minutes", "percent"]
+__all__ = ["count", "day", "duration", "instant", "minutes", "percent", "status"]
 
 _NONE = Markup('<span class="none">no data</span>')
 
@@ -50,3 +50,8 @@ def instant(value: str | None) -> Markup:
 def day(value: str) -> Markup:
     """The date of an instant."""
     return Markup('<time datetime="{}">{:%-d %b %Y}</time>').format(value, datetime.fromisoformat(value))
+
+
+def status(value: str) -> str:
+    """The status of a target."""
+    return value.replace("_", " ")

@@ -1,0 +1,35 @@
+"""compliance.json: who met the targets, and who did not."""
+
+from __future__ import annotations
+
+import duckdb
+
+from mttr_pipeline.reports.kernel import Document, head, rows
+
+BREACHES = 50
+
+
+def document(con: duckdb.DuckDBPyConnection) -> Document:
+    """Every row of target_compliance, and the worst breaches of the last 90 days with the number of all."""
+    return {
+        **head(con),
+        "targets": rows(
+            con,
+            """SELECT window_start, window_end, severity, service, target_minutes, actual_mean, actual_median, resolved_count,
+                incidents_count, within_target, at_risk, breached, open_breached, pending, not_measured, compliance_pct,
+                compliance_low_pct, compliance_high_pct, status
+            FROM mart.target_compliance
+            ORDER BY window_start NULLS FIRST, service NULLS FIRST, severity""",
+        ),
+        "breach_count": rows(con, f"SELECT count(*) AS n {_RECENT}")[0]["n"],
+        "worst_breaches": rows(
+            con,
+            f"""SELECT incident_id, source, key, title, url, severity, service, team, status, started_at, resolved_at,
+                target_minutes, actual_minutes, over_minutes, times_target, is_open {_RECENT}
+            ORDER BY over_minutes DESC, incident_id LIMIT {BREACHES}""",
+        ),
+    }
+
+
+_RECENT = """FROM mart.target_breaches
+    WHERE started_at >= (SELECT min(window_start) FROM mart.target_compliance)"""

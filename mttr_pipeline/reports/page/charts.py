@@ -1,0 +1,151 @@
+"""The charts: Vega-Lite through Altair, drawn as SVG when the page is made.
+
+Static SVG because it needs no script, prints, and is the same every time. Colours are variables of the style sheet, so a
+chart follows light, dark and print. Each chart is drawn twice, for a desk and for a phone: scaled down, its words would be
+too small to read. Altair and vl-convert are imported at the first chart, because importing them takes most of a second.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from mttr_pipeline.reports.kernel import Document
+from mttr_pipeline.reports.page.rules import GOAL_PCT
+
+if TYPE_CHECKING:
+    import altair as alt
+
+WIDE, NARROW = 720, 312
+_LIGHT = {
+    "--ink": "#1b1f24",
+    "--muted": "#57606a",
+    "--grid": "#d8dee4",
+    "--accent": "#0b5cad",
+    "--soft": "#9cc3ea",
+    "--paper": "#ffffff",
+}
+_INK, _MUTED, _GRID, _ACCENT, _SOFT, _PAPER = (f"var({name})" for name in _LIGHT)
+_OPENING = re.compile(r"<svg [^>]*?width=\"(?P<width>[\d.]+)\" height=\"(?P<height>[\d.]+)\"[^>]*>")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart in both widths, and what it says in words for those who do not see it."""
+
+    wide: Markup
+    narrow: Markup
+
+
+def figure(draw: Callable[[int], alt.LayerChart | alt.VConcatChart], says: str) -> Figure:
+    """Draw a chart for a desk and for a phone; `says` is its text alternative."""
+    return Figure(_svg(draw(WIDE), says, "wide"), _svg(draw(NARROW), says, "narrow"))
+
+
+def phases(rows: Sequence[Document]) -> Callable[[int], alt.LayerChart]:
+    """A bar per phase: its share of the time of the incidents in which every phase is known."""
+    import altair as alt
+
+    shown = [
+        {
+            "phase": row["phase"].capitalize(),
+            "share": row["share_pct"],
+            "says": f"{row['share_pct']:.0f} %",
+        }
+        for row in rows
+        if row["share_pct"] is not None
+    ]
+
+    def draw(width: int) -> alt.LayerChart:
+        base = alt.Chart(alt.Data(values=shown)).encode(
+            y=alt.Y("phase:N", sort=None, title=None, axis=alt.Axis(ticks=False, domain=False)),
+            x=alt.X("share:Q", title="share of the time, %", scale=alt.Scale(nice=True)),
+        )
+        bars = base.mark_bar(color=_ACCENT, height=18)
+        names = base.mark_text(align="left", dx=5, color=_INK).encode(text="says:N")
+        return (bars + names).properties(width=width, height=34 * len(shown))
+
+    return draw
+
+
+def targets(rows: Sequence[Document]) -> Callable[[int], alt.LayerChart]:
+    """A dot with its limits per severity, against the goal."""
+    import altair as alt
+
+    shown = [
+        {
+            "severity": f"{row['severity']} (n = {row['incidents_count']})",
+            "within": row["compliance_pct"],
+            "low": row["compliance_low_pct"],
+            "high": row["compliance_high_pct"],
+        }
+        for row in rows
+    ]
+
+    def draw(width: int) -> alt.LayerChart:
+        percent = alt.Scale(domain=[0, 100])
+        base = alt.Chart(alt.Data(values=shown)).encode(
+            y=alt.Y("severity:N", sort=None, title=None, axis=alt.Axis(ticks=False, domain=False))
+        )
+        limits = base.mark_rule(color=_SOFT, strokeWidth=8, strokeCap="round").encode(
+            x=alt.X("low:Q", title="within target, %", scale=percent), x2="high:Q"
+        )
+        dots = base.mark_point(color=_ACCENT, filled=True, size=110, opacity=1).encode(
+            x=alt.X("within:Q", scale=percent)
+        )
+        goal = (
+            alt.Chart(alt.Data(values=[{"goal": GOAL_PCT}]))
+            .mark_rule(color=_INK, strokeDash=[4, 3])
+            .encode(x=alt.X("goal:Q", scale=percent))
+        )
+        return (goal + limits + dots).properties(width=width, height=40 * len(shown))
+
+    return draw
+
+
+def png(chart: alt.LayerChart | alt.VConcatChart) -> bytes:
+    """The chart as a picture with fixed colours, for places that take no style sheet."""
+    import vl_convert
+
+    text = _styled(chart).to_json()
+    for name, colour in _LIGHT.items():
+        text = text.replace(f"var({name})", colour)
+    return vl_convert.vegalite_to_png(text, scale=1.5)
+
+
+def _svg(chart: alt.LayerChart | alt.VConcatChart, says: str, kind: str) -> Markup:
+    import vl_convert
+
+    drawn = vl_convert.vegalite_to_svg(_styled(chart, "transparent").to_dict())
+    found = _OPENING.match(drawn)
+    assert found is not None, drawn[:200]
+    opening = Markup('<svg class="{}" role="img" aria-label="{}" width="{}" height="{}" viewBox="0 0 {} {}">').format(
+        kind, says, found["width"], found["height"], found["width"], found["height"]
+    )
+    return opening + Markup(drawn[found.end() :].strip())
+
+
+def _styled(chart: Any, background: str = _PAPER) -> Any:
+    axis = {
+        "labelColor": _INK,
+        "titleColor": _MUTED,
+        "gridColor": _GRID,
+        "domainColor": _GRID,
+        "tickColor": _GRID,
+        "labelFontSize": 13,
+        "titleFontSize": 13,
+        "titleFontWeight": "normal",
+        "labelLimit": 220,
+    }
+    return (
+        chart.properties(autosize={"type": "fit-x", "contains": "padding"}, padding=4, background=background)
+        .configure(aria=False, font="Roboto, system-ui, sans-serif")
+        .configure_view(stroke=None)
+        .configure_axis(**axis)
+        .configure_text(fontSize=13)
+        .configure_title(fontSize=14, color=_INK, anchor="start", fontWeight="bold")
+    )

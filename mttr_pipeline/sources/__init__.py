@@ -33,6 +33,10 @@ def build_source(name: str, settings: Settings) -> Source:
         from mttr_pipeline.sources.opsgenie import Opsgenie
 
         return Opsgenie(settings.opsgenie, options.opsgenie)
+    if name == "jsm" and settings.jsm:
+        from mttr_pipeline.sources.jsm import Jsm
+
+        return Jsm(settings.jsm, options.jsm)
     if name == "jira" and settings.jira:
         from mttr_pipeline.sources.jira import Jira
 

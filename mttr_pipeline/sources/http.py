@@ -72,8 +72,9 @@ class HttpClient:
     """Requests to one vendor, from many threads. Close it when done.
 
     `base_url` may carry a path prefix; every path is appended to it and no other host is ever asked. `secrets` are
-    removed from every message. `remedies` says per status what the user can do; `address_from` names the variable
-    with the address. `clock` (seconds, monotonic), `sleep` and `jitter` (0..1) can be replaced in tests.
+    removed from every message. `scope` is what a token must be allowed; `remedies` says per status what the user can do;
+    `address_from` names the variable with the address. `clock` (seconds, monotonic), `sleep` and `jitter` (0..1) can be
+    replaced in tests.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class HttpClient:
         secrets: Sequence[str] = (),
         remedies: Mapping[int, str] | None = None,
         address_from: str = "its address",
+        scope: str = "",
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] | None = None,
         jitter: Callable[[], float] = random.random,
@@ -102,6 +104,7 @@ class HttpClient:
         self._secrets = tuple(secrets)
         self._remedies = dict(remedies or {})
         self._address_from = address_from
+        self._scope = scope
         self._clock = clock
         self._jitter = jitter
         self._stop = threading.Event()
@@ -290,7 +293,7 @@ class HttpClient:
         if "CAPTCHA" in login.upper() or "AUTHENTICATION_DENIED" in login.upper():
             return "the account is locked by a CAPTCHA: log in once in a browser, then start again"
         if "scope does not match" in said.lower():
-            return "the API token lacks a scope: create one with the read scopes of this product"
+            return f"the API token lacks a scope: create one with {self._scope or 'the read scopes of this product'}"
         if "CHANGE-2046" in said:
             return (
                 "this site has removed the old search; JIRA_URL must be a Cloud site with JIRA_EMAIL and JIRA_API_TOKEN"

@@ -1,0 +1,234 @@
+"""What the end-to-end tests share: the `mttr` command in this process or its own, a world with a known truth, the
+published database, and one finished run that modules copy instead of repeating it.
+
+`UNTIL` lies in the past of every clock these tests may meet, because a pull never calls the real future known.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import functools
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import duckdb
+import zstandard
+
+from mttr_pipeline.cli import main
+from mttr_pipeline.demo import Truth, VendorServer, World
+
+REPOSITORY = Path(__file__).parents[1]
+UNTIL = datetime(2025, 10, 1, 6, tzinfo=UTC)
+CLOUD = ("pagerduty", "opsgenie", "jira")
+_FOREIGN = ("PAGERDUTY_", "OPSGENIE_", "JIRA_", "JSM_", "MTTR_", "DAGSTER_")
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def text(self) -> str:
+        return self.out + self.err
+
+    def ended(self, code: int) -> Result:
+        """Itself, when that is the exit code and no traceback was shown."""
+        assert self.code == code, f"exit code {self.code} instead of {code}:\n{self.out}\n{self.err}"
+        assert "Traceback" not in self.text, self.text
+        return self
+
+
+def clean_env(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment without anything that configures this program, plus `extra`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
+    return {**kept, "DAGSTER_DISABLE_TELEMETRY": "1", **(extra or {})}
+
+
+@functools.cache
+def empty_folder() -> Path:
+    """A working directory without an `mttr.toml`."""
+    return scratch()
+
+
+def scratch() -> Path:
+    """A temporary folder that is gone when the tests end."""
+    folder = Path(tempfile.mkdtemp(prefix="mttr-test-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def mttr(*arguments: object, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Result:
+    """The real command line in this process: saves the second that Python and Dagster take to start."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        patch.dict(os.environ, clean_env(env), clear=True),
+        contextlib.chdir(cwd or empty_folder()),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            main([str(argument) for argument in arguments])
+            code = 0
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 1
+    return Result(code, out.getvalue(), err.getvalue())
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "mttr_pipeline", *map(str, arguments)]
+
+
+def process(arguments: Iterable[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Result:
+    """A command as a process of its own."""
+    done = subprocess.run(
+        list(arguments),
+        env=clean_env(env),
+        cwd=cwd or empty_folder(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+@functools.cache
+def world() -> World:
+    return World(1, UNTIL)
+
+
+@contextlib.contextmanager
+def vendors(faults: Any = "none", **options: Any) -> Iterator[VendorServer]:
+    """The vendors of `world()`, without a request budget."""
+    with VendorServer(world(), faults=faults, seed=1, limits=None, **options) as server:
+        yield server
+
+
+@functools.cache
+def finished_run() -> Path:
+    """A data directory after one nightly run at UNTIL. Read it, copy it; never write into it."""
+    data_dir = scratch() / "data"
+    with vendors() as server:
+        mttr("--data-dir", data_dir, "run", "--as-of", UNTIL.isoformat(), env=server.env(*CLOUD)).ended(0)
+    return data_dir
+
+
+def copy_of(data_dir: Path, target: Path) -> Path:
+    shutil.copytree(data_dir, target, symlinks=True)
+    return target
+
+
+def latest(data_dir: Path) -> Path:
+    return (data_dir / "published" / "latest").resolve(strict=True)
+
+
+@contextlib.contextmanager
+def published(data_dir: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The newest published database, opened as an analyst opens it."""
+    with duckdb.connect(str(latest(data_dir) / "mttr.duckdb"), read_only=True) as con:
+        con.execute("SET TimeZone = 'UTC'")
+        yield con
+
+
+def query(data_dir: Path, sql: str, values: list[Any] | None = None) -> list[tuple[Any, ...]]:
+    with published(data_dir) as con:
+        return con.execute(sql, values or []).fetchall()
+
+
+def content(folder: Path, *, leave_out: Iterable[str] = ()) -> dict[str, bytes]:
+    """Name -> bytes of every file of a generation."""
+    left_out = set(leave_out)
+    return {
+        name: path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and (name := path.relative_to(folder).as_posix()) not in left_out
+    }
+
+
+def every_byte(folder: Path) -> Iterator[tuple[Path, bytes]]:
+    """Every file below a folder, compressed ones unpacked too."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            data = path.read_bytes()
+            yield path, data
+            if path.suffix == ".zst":
+                yield path, zstandard.ZstdDecompressor().stream_reader(data, read_across_frames=True).read()
+
+
+# -- the truth ---------------------------------------------------------------------------------------------------------
+
+#: column of `incidents` -> attribute of Truth
+COMPARED = {
+    "title": "title",
+    "kind": "kind",
+    "severity": "severity",
+    "severity_source": "severity_source",
+    "service": "service",
+    "team": "team",
+    "occurred_at": "occurred_at",
+    "detected_at": "counted_detected_at",
+    "acknowledged_at": "counted_acknowledged_at",
+    "investigating_at": "investigating_at",
+    "root_cause_found_at": "root_cause_found_at",
+    "mitigated_at": "mitigated_at",
+    "first_resolved_at": "first_resolved_at",
+    "resolved_at": "resolved_at",
+    "closed_at": "closed_at",
+    "reopen_count": "reopen_count",
+    "ack_count": "ack_count",
+    "resolution_kind": "resolution_kind",
+}
+
+
+def differences(data_dir: Path, truth: Iterable[Truth]) -> list[str]:
+    """Every value of `incidents` that is not the truth's, every incident that is missing or too many."""
+    rows = [row for row in truth if not row.deleted]
+    followers = {(row.tool, row.flap_of) for row in rows if row.flap_of}
+    expected = {(row.source, row.external_id, row.episode): row for row in rows if not row.flap_of}
+    columns = ", ".join(f"i.{name}" for name in COMPARED)
+    found = {
+        row[:3]: row[3:]
+        for row in query(
+            data_dir,
+            f"""SELECT i.source, i.external_id, i.episode, target.external_id, i.flap_count, {columns}
+            FROM incidents AS i LEFT JOIN incidents AS target ON target.incident_id = i.duplicate_of""",
+        )
+    }
+    told = [f"{key} is missing" for key in expected.keys() - found.keys()]
+    told += [f"{key} is not in the truth" for key in found.keys() - expected.keys()]
+    for key, row in expected.items():
+        if key not in found:
+            continue
+        duplicate_of, flaps, *values = found[key]
+        names = {**COMPARED, "duplicate_of": "duplicate_of"}
+        if (row.tool, row.external_id) in followers:  # its stamps are those of the whole row of flaps
+            told += [f"{key}: a flap is not counted"] if flaps != 1 else []
+            names = {name: name for name in ("title", "severity", "service", "team", "kind")} | {
+                "detected_at": "counted_detected_at"
+            }
+        actual = dict(zip(COMPARED, values, strict=True)) | {"duplicate_of": duplicate_of}
+        if row.duplicate_of:  # that it was merged says nothing about who ended it
+            names.pop("resolution_kind", None)
+        if row.source == "jira":  # the desk has no acknowledgements of its own to count
+            names.pop("ack_count", None)
+        told += [
+            f"{key} {name}: {actual[name]} instead of {getattr(row, attribute)}"
+            for name, attribute in names.items()
+            if actual[name] != getattr(row, attribute)
+        ]
+    return sorted(told)

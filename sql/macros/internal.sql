@@ -107,3 +107,18 @@ CREATE OR REPLACE MACRO threshold_measures(us, warning_us, critical_us) AS {
     n_at_critical: count(us) FILTER (WHERE us >= 0 AND us >= critical_us),
     avoidable_us: coalesce(sum(us - warning_us) FILTER (WHERE us > warning_us), 0)
 };
+
+-- Limits of a share of k in n with 95 % confidence (Wilson), 0 to 1; NULL for n = 0. At none or all, the limit is exactly 0 or
+-- 1; the formula would miss it by a rounding error.
+CREATE OR REPLACE MACRO wilson_low(k, n) AS
+    CASE WHEN n > 0 AND k = 0 THEN 0.0::DOUBLE WHEN n > 0 THEN
+        (k + 3.8414588206941254::DOUBLE / 2 - 1.959963984540054::DOUBLE * sqrt(k::DOUBLE * (n - k) / n + 3.8414588206941254::DOUBLE / 4))
+        / (n + 3.8414588206941254::DOUBLE) END;
+CREATE OR REPLACE MACRO wilson_high(k, n) AS
+    CASE WHEN n > 0 AND k = n THEN 1.0::DOUBLE WHEN n > 0 THEN
+        (k + 3.8414588206941254::DOUBLE / 2 + 1.959963984540054::DOUBLE * sqrt(k::DOUBLE * (n - k) / n + 3.8414588206941254::DOUBLE / 4))
+        / (n + 3.8414588206941254::DOUBLE) END;
+
+-- What k of n incidents within their target mean, compared in whole numbers.
+CREATE OR REPLACE MACRO compliance_status(k, n) AS
+    CASE WHEN n = 0 THEN 'no_data' WHEN k * 100 >= 95 * n THEN 'healthy' WHEN k * 100 >= 80 * n THEN 'warning' ELSE 'critical' END;

@@ -91,49 +91,30 @@ filled AS (
         AND c.service IS NOT DISTINCT FROM wanted.service
     LEFT JOIN core.targets AS own ON own.severity = wanted.severity AND own.service = wanted.service
     LEFT JOIN core.targets AS general ON general.severity = wanted.severity AND general.service IS NULL
-),
-limited AS (
-    SELECT
-        *,
-        k / nullif(n, 0) AS p,
-        1.959963984540054 AS z,
-        (1.959963984540054 * 1.959963984540054) / nullif(n, 0) AS zz
-    FROM filled
 )
 SELECT
-    make_timestamptz(epoch_us(l.window_start)) AS window_start,
-    make_timestamptz(epoch_us(l.window_end)) AS window_end,
+    make_timestamptz(epoch_us(f.window_start)) AS window_start,
+    make_timestamptz(epoch_us(f.window_end)) AS window_end,
     make_timestamptz(epoch_us(run.as_of)) AS as_of,
-    l.severity,
-    l.service,
+    f.severity,
+    f.service,
     s.team,
-    l.target_minutes,
-    l.resolved_us::DOUBLE / (nullif(l.resolved_count, 0) * 6e7) AS actual_mean,
-    l.median_us / 6e7 AS actual_median,
-    l.resolved_count,
-    l.n AS incidents_count,
-    l.k AS within_target,
-    l.at_risk,
-    l.late + l.open_breached AS breached,
-    l.open_breached,
-    l.pending,
-    l.not_measured,
-    100.0 * l.k / nullif(l.n, 0) AS compliance_pct,
-    -- At none or all within, the limit is exactly 0 or 100; the formula would miss it by a rounding error.
-    CASE WHEN l.n > 0 AND l.k = 0 THEN 0.0
-        ELSE 100 * ((l.p + l.zz / 2 - l.z * sqrt(l.p * (1 - l.p) / nullif(l.n, 0) + l.zz / (4 * nullif(l.n, 0)))) / (1 + l.zz)) END
-        AS compliance_low_pct,
-    CASE WHEN l.n > 0 AND l.k = l.n THEN 100.0
-        ELSE 100 * ((l.p + l.zz / 2 + l.z * sqrt(l.p * (1 - l.p) / nullif(l.n, 0) + l.zz / (4 * nullif(l.n, 0)))) / (1 + l.zz)) END
-        AS compliance_high_pct,
-    CASE
-        WHEN l.target_minutes IS NULL AND l.n = 0 THEN 'no_target'
-        WHEN l.n = 0 THEN 'no_data'
-        WHEN l.k * 100 >= 95 * l.n THEN 'healthy'
-        WHEN l.k * 100 >= 80 * l.n THEN 'warning'
-        ELSE 'critical'
-    END AS status
-FROM limited AS l
+    f.target_minutes,
+    f.resolved_us::DOUBLE / (nullif(f.resolved_count, 0) * 6e7) AS actual_mean,
+    f.median_us / 6e7 AS actual_median,
+    f.resolved_count,
+    f.n AS incidents_count,
+    f.k AS within_target,
+    f.at_risk,
+    f.late + f.open_breached AS breached,
+    f.open_breached,
+    f.pending,
+    f.not_measured,
+    100.0 * f.k / nullif(f.n, 0) AS compliance_pct,
+    100 * wilson_low(f.k, f.n) AS compliance_low_pct,
+    100 * wilson_high(f.k, f.n) AS compliance_high_pct,
+    CASE WHEN f.target_minutes IS NULL AND f.n = 0 THEN 'no_target' ELSE compliance_status(f.k, f.n) END AS status
+FROM filled AS f
 CROSS JOIN config.run AS run
-LEFT JOIN mart.services AS s ON s.service = l.service
-ORDER BY l.window_start NULLS FIRST, l.severity, l.service NULLS FIRST
+LEFT JOIN mart.services AS s ON s.service = f.service
+ORDER BY f.window_start NULLS FIRST, f.severity, f.service NULLS FIRST

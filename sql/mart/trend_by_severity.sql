@@ -1,0 +1,77 @@
+/*
+description = """The trend of each severity, in the shape of trend. Calendar windows begin at midnight of the
+reporting zone, on Mondays, on the first of the month; rolling ones end at as_of. Windows are half-open on started_at; the first
+and the last are clipped to the 90 days. An empty window has zero counts and NULLs."""
+not_null = ["interval", "alignment", "phase_model", "window_start", "window_end", "is_partial", "immature", "calculation_type", "scope", "scope_value", "incident_count", "analyzed_count", "open_count", "outlier_count"]
+unique = [["interval", "alignment", "calculation_type", "scope_value", "window_start"]]
+
+[assert]
+ordered = "window_start < window_end AND window_end <= as_of"
+no_data_is_null = "(analyzed_count = 0) = (mttr IS NULL)"
+counts_add_up = "incident_count = analyzed_count + open_count + outlier_count + invalid_count + missing_count"
+
+[columns]
+interval = "day, week or month"
+alignment = "calendar or rolling"
+phase_model = "phase model in force: lifecycle or coarse"
+window_start = "first instant of started_at that counts. UTC"
+window_end = "first instant after it. UTC"
+is_partial = "clipped by the span of 90 days: shorter than its interval"
+immature = "an incident of it is still open: its figures will grow"
+calculation_type = "variant"
+scope = "severity"
+scope_value = "SEV1..SEV4, those that ever occurred"
+mttr = "mean minutes: exact sum / n, n = analyzed_count"
+median = "median minutes"
+p90 = "90th percentile, minutes"
+mttd = "mean minutes of the detection phase"
+mtta = "mean minutes of the acknowledgment phase"
+mtti = "mean minutes of the investigation phase"
+mttm = "mean minutes of the mitigation phase"
+mttd_n = "incidents behind mttd; outliers of the variant are left out of all phases"
+mtta_n = "incidents behind mtta"
+mtti_n = "incidents behind mtti"
+mttm_n = "incidents behind mttm"
+incident_count = "matched incidents that started in the window"
+analyzed_count = "those with a usable duration"
+open_count = "those not over yet"
+outlier_count = "those longer than the outlier limit"
+invalid_count = "those that end before they start"
+missing_count = "those without the variant's start, or without its end although a later stamp exists"
+as_of = "clock of the run. UTC"
+*/
+SELECT
+    w."interval",
+    w.alignment,
+    model.phase_model,
+    make_timestamptz(w.start_us) AS window_start,
+    make_timestamptz(w.end_us) AS window_end,
+    w.is_partial,
+    t.open_count > 0 AS immature,
+    t.calculation_type,
+    t.scope,
+    t.scope_value,
+    t.total_us::DOUBLE / (t.analyzed_count * 6e7) AS mttr,
+    t.quantiles_us[1] / 6e7 AS median,
+    t.quantiles_us[2] / 6e7 AS p90,
+    t.detection_us::DOUBLE / t.detection_n / 6e7 AS mttd,
+    t.acknowledgment_us::DOUBLE / t.acknowledgment_n / 6e7 AS mtta,
+    t.investigation_us::DOUBLE / t.investigation_n / 6e7 AS mtti,
+    t.mitigation_us::DOUBLE / t.mitigation_n / 6e7 AS mttm,
+    t.detection_n AS mttd_n,
+    t.acknowledgment_n AS mtta_n,
+    t.investigation_n AS mtti_n,
+    t.mitigation_n AS mttm_n,
+    t.incident_count,
+    t.analyzed_count,
+    t.open_count,
+    t.outlier_count,
+    t.invalid_count,
+    t.missing_count,
+    make_timestamptz(epoch_us(run.as_of)) AS as_of
+FROM core.trend AS t
+JOIN core.trend_windows AS w ON w.window_id = t.window_id
+CROSS JOIN core.phase_model AS model
+CROSS JOIN config.run AS run
+WHERE t.scope = 'severity'
+ORDER BY t.calculation_type, w.window_id, t.scope_value

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import duckdb
 
-from mttr_pipeline.reports import compliance, data_quality, summary
+from mttr_pipeline.reports import bottlenecks, comparisons, compliance, data_quality, summary, trend
 from mttr_pipeline.reports.kernel import Document, dumps, instant_text
 from mttr_pipeline.reports.page import render
 
@@ -16,7 +16,10 @@ __all__ = ["DOCUMENTS", "Document", "documents", "dumps", "instant_text", "rende
 
 DOCUMENTS = {
     "summary": summary.document,
+    "trend": trend.document,
+    "comparisons": comparisons.document,
     "compliance": compliance.document,
+    "bottlenecks": bottlenecks.document,
     "data_quality": data_quality.document,
 }
 

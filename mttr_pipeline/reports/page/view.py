@@ -15,6 +15,7 @@ SECTIONS = {
     "phases": "Where the time goes",
     "targets": "Targets",
     "breaches": "Worst breaches",
+    "bottlenecks": "Bottlenecks, and what to do",
     "quality": "Data quality",
     "definitions": "What the words mean",
 }
@@ -23,6 +24,8 @@ SECTIONS = {
 def context(documents: Mapping[str, Document]) -> dict[str, Any]:
     """Everything the templates need."""
     summary, compliance, quality = (documents[name] for name in ("summary", "compliance", "data_quality"))
+    bottlenecks = documents["bottlenecks"]
+    strategies = [row for row in bottlenecks["recommendations"] if row["window_start"]]
     shares = [row for row in summary["phase_breakdown"] if row["share_pct"] is not None]
     recent, rows = _targets(compliance)
     return {
@@ -33,9 +36,19 @@ def context(documents: Mapping[str, Document]) -> dict[str, Any]:
         "phase_n": next((row["share_n"] for row in summary["phase_breakdown"] if row["share_n"] is not None), 0),
         "targets": charts.figure(charts.targets(recent), _targets_said(recent)) if recent else None,
         "target_rows": rows,
+        "opportunity": next((row for row in bottlenecks["opportunities"] if _is_overall(row)), None),
+        "bottleneck_rows": [
+            {**row, "strategies": [each for each in strategies if each["phase"] == row["phase"]]}
+            for row in bottlenecks["last_30_days"]
+            if row["scope"] == "all"
+        ],
         "warnings": [row for row in quality["findings"] if row["status"] == "warn"],
         "terms": [],
     }
+
+
+def _is_overall(row: Document) -> bool:
+    return row["scope"] == "all" and row["window_start"] is not None
 
 
 def _shares_said(rows: list[Document]) -> str:

@@ -11,7 +11,7 @@ event_id = "the vendor's id of the event, or one derived from what it says"
 event_type = "event of the incident model; other, note, paused and the like set no stamp"
 vendor_type = "the vendor's word for it"
 happened_at = "UTC"
-rank = "order among events of one instant: occurred 0 .. reopened 8, 9 for those that set no stamp"
+rank = "order among events of one instant: occurred 0 .. reopened 8, 9 for those that set no stamp; -1 for a reopen that is only inferred from what was done at that instant"
 actor = "who did it"
 actor_kind = "human, integration or timeout"
 notes = "text of a note"
@@ -44,10 +44,10 @@ SELECT
     e.event_type,
     e.vendor_type,
     e.happened_at,
-    CASE e.event_type
-        WHEN 'occurred' THEN 0 WHEN 'detected' THEN 1 WHEN 'acknowledged' THEN 2 WHEN 'investigating' THEN 3
-        WHEN 'root_cause_found' THEN 4 WHEN 'mitigated' THEN 5 WHEN 'resolved' THEN 6 WHEN 'closed' THEN 7
-        WHEN 'reopened' THEN 8 ELSE 9
+    CASE
+        WHEN e.event_type = 'reopened' AND e.provenance = 'derived' THEN -1
+        ELSE coalesce(list_position(['occurred', 'detected', 'acknowledged', 'investigating', 'root_cause_found', 'mitigated',
+            'resolved', 'closed', 'reopened'], e.event_type) - 1, 9)
     END AS rank,
     e.actor,
     e.actor_kind,

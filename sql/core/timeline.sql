@@ -43,10 +43,11 @@ reopened AS (
 ),
 ordered AS (
     -- What happens at the very instant of a reopen (Jira: Done -> In Progress, PagerDuty: a reopen by acknowledging) belongs to
-    -- the time after it: among equal instants the switches of the state machine come first.
+    -- the time after it: among equal instants the switches of the state machine come first, and a reopen that is only inferred
+    -- from what was done then (rank -1) before all.
     SELECT s.*, row_number() OVER (
         PARTITION BY s.source, s.record_id
-        ORDER BY s.happened_at, s.rank NOT IN (6, 7, 8), s.rank, s.member_id, s.event_id) AS seq
+        ORDER BY s.happened_at, s.rank NOT IN (-1, 6, 7, 8), s.rank, s.member_id, s.event_id) AS seq
     FROM seen AS s
     JOIN reopened AS r ON r.source = s.source AND r.record_id = s.record_id
 ),
@@ -81,10 +82,8 @@ splits AS (
 episodes AS (
     SELECT
         o.*,
-        -- What was done at the very instant of a late reopen belongs to the new episode (in Jira the move that reopens an
-        -- issue also acknowledges it), except the end of the old one.
         1 + sum(CASE WHEN s.splits THEN 1 ELSE 0 END) OVER (
-            PARTITION BY o.source, o.record_id ORDER BY o.happened_at, o.rank < 6, o.seq)::INTEGER AS episode,
+            PARTITION BY o.source, o.record_id ORDER BY o.seq)::INTEGER AS episode,
         coalesce(s.reopens AND NOT s.splits, false) AS is_reopen,
         coalesce(s.ends_stretch, false) AS ends_stretch
     FROM ordered AS o

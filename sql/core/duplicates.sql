@@ -1,6 +1,7 @@
 /*
-description = """Where each merged or duplicate record is counted: the record at the end of its chain. Chains are followed by
-doubling, up to 64 links; records that only point at each other are duplicates of nothing and are left out here."""
+description = """Where each merged or duplicate record is counted: the record at the end of its chain, or, where
+that one is a flap, the first of its row. Chains are followed by doubling, up to 64 links; records that only point at each
+other are duplicates of nothing and are left out here."""
 not_null = ["source", "external_id", "root_id"]
 unique = [["source", "external_id"]]
 
@@ -26,6 +27,7 @@ hop32 AS (SELECT a.source, a.external_id, coalesce(b.target, a.target) AS target
     FROM hop16 AS a LEFT JOIN hop16 AS b ON b.source = a.source AND b.external_id = a.target),
 hop64 AS (SELECT a.source, a.external_id, coalesce(b.target, a.target) AS target
     FROM hop32 AS a LEFT JOIN hop32 AS b ON b.source = a.source AND b.external_id = a.target)
-SELECT h.source, h.external_id, h.target AS root_id
+SELECT h.source, h.external_id, coalesce(f.root_id, h.target) AS root_id
 FROM hop64 AS h
+LEFT JOIN core.flaps AS f ON f.source = h.source AND f.external_id = h.target
 ANTI JOIN link AS l ON l.source = h.source AND l.external_id = h.target

@@ -61,7 +61,7 @@ folded AS (
         max(stamp) FILTER (WHERE event_type = 'closed' AND is_field) AS closed_field,
         max(stamp) FILTER (WHERE event_type = 'closed' AND NOT is_undone) AS closed_last,
         max(stamp) FILTER (WHERE event_type = 'resolved' AND NOT is_undone AND NOT is_field) AS resolved_told,
-        min(stamp) FILTER (WHERE event_type = 'resolved' AND NOT is_field) AS resolved_first,
+        min(stamp) FILTER (WHERE event_type = 'resolved') AS resolved_first,
         min(stamp) FILTER (WHERE event_type = 'reopened') AS reopened_first,
         max(happened_at) FILTER (WHERE is_reopen) AS reopened_last,
         max(happened_at) FILTER (WHERE event_type = 'acknowledged') AS acknowledged_latest,
@@ -83,7 +83,7 @@ chosen AS (
     SELECT
         *,
         coalesce(occurred_field, occurred_first) AS occurred,
-        coalesce(detected_field, detected_first) AS detected,
+        coalesce(detected_field, CASE WHEN episode = 1 THEN detected_first END) AS detected,
         coalesce(acknowledged_field, acknowledged_first) AS acknowledged,
         coalesce(investigating_field, investigating_first) AS investigating,
         coalesce(root_cause_found_field, root_cause_found_first) AS root_cause_found,

@@ -61,8 +61,10 @@ WITH members AS (
         d.root_id,
         min(e.detected_at) AS detected_at,
         min(e.acknowledged_at) AS acknowledged_at,
-        min(e.detected_provenance) AS detected_provenance,
-        min(e.acknowledged_provenance) AS acknowledged_provenance
+        (min({happened_at: e.detected_at, provenance: e.detected_provenance})
+            FILTER (WHERE e.detected_at IS NOT NULL)).provenance AS detected_provenance,
+        (min({happened_at: e.acknowledged_at, provenance: e.acknowledged_provenance})
+            FILTER (WHERE e.acknowledged_at IS NOT NULL)).provenance AS acknowledged_provenance
     FROM core.duplicates AS d
     JOIN core.episodes AS e ON e.source = d.source AND e.record_id = d.external_id AND e.episode = 1
     GROUP BY d.source, d.root_id
@@ -116,8 +118,9 @@ SELECT
     g.reopen_count,
     g.flap_count,
     g.ack_count,
-    g.active_us,
-    coalesce(r.resolution_kind, g.resolution_kind) IN ('integration', 'timeout') AS auto_resolved,
+    g.active_us + epoch_us(g.detected_at) - epoch_us(g.detected_at_any) AS active_us,
+    coalesce(g.resolved_at IS NOT NULL AND coalesce(r.resolution_kind, g.resolution_kind) IN ('integration', 'timeout'), false)
+        AS auto_resolved,
     CASE WHEN g.resolved_at IS NOT NULL THEN coalesce(r.resolution_kind, g.resolution_kind) END AS resolution_kind,
     r.service,
     r.team,

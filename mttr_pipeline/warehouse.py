@@ -40,6 +40,7 @@ CREATE OR REPLACE TABLE ops.attempts (
     source VARCHAR, extract_id VARCHAR, run_id VARCHAR, started_at TIMESTAMP, finished_at TIMESTAMP, status VARCHAR,
     requests BIGINT, fetched BIGINT, since VARCHAR, until VARCHAR, error VARCHAR, data_as_of TIMESTAMP
 );
+CREATE OR REPLACE TABLE ops.differences (source VARCHAR, extract_id VARCHAR, stream VARCHAR, expected BIGINT, received BIGINT);
 """
 
 
@@ -99,6 +100,7 @@ class Warehouse:
         """
         manifests = landing.manifests()
         self._record_attempts(manifests)
+        self._record_differences(manifests)
         loaded = {
             row[0] for row in self.con.execute("SELECT DISTINCT source || '/' || extract_id FROM ops.loads").fetchall()
         }
@@ -232,6 +234,20 @@ class Warehouse:
                 )
         if rows:
             self.con.executemany(f"INSERT INTO ops.attempts VALUES ({', '.join('?' * 12)})", rows)
+
+    def _record_differences(self, manifests: list[Manifest]) -> None:
+        """Where a listing held fewer records than the vendor's own count of it; a full pull of a source settles earlier ones."""
+        self.con.execute("DELETE FROM ops.differences")
+        for manifest in manifests:
+            if manifest.status != "complete":
+                continue
+            if manifest.plan.get("mode") != "incremental":
+                self.con.execute("DELETE FROM ops.differences WHERE source = ?", [manifest.source])
+            for found in manifest.facts.get("count_differences", []):
+                self.con.execute(
+                    "INSERT INTO ops.differences VALUES (?, ?, ?, ?, ?)",
+                    [manifest.source, manifest.extract_id, found["stream"], found["expected"], found["received"]],
+                )
 
     def _start_over_if_outdated(self) -> None:
         """Raw tables depend on their SQL, the zones and the severities of custom records; when those change, load all anew."""

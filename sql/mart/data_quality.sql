@@ -1,6 +1,7 @@
 /*
 description = """What to know before trusting a figure: how many rows each finding touches, out of how many. Unresolved findings
-warn; they never stop a run."""
+warn; they never stop a run. coverage_*, ack_rate and owned_* count what is there, all others what is wrong or special.
+data_quality_status sums it up."""
 not_null = ["dq_check", "n", "total", "status"]
 unique = [["dq_check", "source"]]
 
@@ -13,14 +14,75 @@ pct = "100 * n / total; NULL when there are none"
 status = "ok (nothing found), info (worth knowing) or warn (a figure may be wrong because of it)"
 meaning = "what it says, in a sentence"
 */
-WITH counted AS (
-    SELECT 'ack_rate' AS dq_check, source, count(acknowledged_at) AS n, count(*) AS total, 'info' AS level,
-        'incidents that somebody acknowledged; the others have no acknowledgement and are never imputed' AS meaning
-    FROM core.incidents WHERE duplicate_of IS NULL AND kind = 'incident' GROUP BY source
+WITH real AS (
+    SELECT * FROM core.incidents WHERE duplicate_of IS NULL AND kind = 'incident'
+),
+covered AS (
+    SELECT source, unnest([
+            {stamp: 'occurred_at', n: count(occurred_at), meaning: 'the detection phase'},
+            {stamp: 'detected_at', n: count(detected_at), meaning: 'every default calculation'},
+            {stamp: 'acknowledged_at', n: count(acknowledged_at), meaning: 'acknowledgment and investigation'},
+            {stamp: 'investigating_at', n: count(investigating_at), meaning: 'calculations that name it'},
+            {stamp: 'root_cause_found_at', n: count(root_cause_found_at), meaning: 'the lifecycle phase model'},
+            {stamp: 'mitigated_at', n: count(mitigated_at), meaning: 'service_restore and the mitigation phase'},
+            {stamp: 'resolved_at', n: count(resolved_at), meaning: 'basic; the rest is open or lost'},
+            {stamp: 'closed_at', n: count(closed_at), meaning: 'full_recovery and the closure phase'}
+        ]) AS c, count(*) AS total
+    FROM real
+    GROUP BY source
+),
+newest AS (
+    SELECT *, row_number() OVER (PARTITION BY source ORDER BY started_at DESC, run_id DESC) AS place FROM ops.attempts
+),
+counted AS (
+    SELECT 'coverage_' || c.stamp AS dq_check, source, c.n AS n, total, 'share' AS level,
+        'incidents that carry ' || c.stamp || '; without it an incident is missing from ' || c.meaning AS meaning
+    FROM covered
+    UNION ALL
+    SELECT 'owned_service', source, count(service), count(*), 'share', 'incidents that name a service' FROM real GROUP BY source
+    UNION ALL
+    SELECT 'owned_team', source, count(team), count(*), 'share', 'incidents that a team owns' FROM real GROUP BY source
+    UNION ALL
+    SELECT 'owned_both', source, count(*) FILTER (WHERE service IS NOT NULL AND team IS NOT NULL), count(*), 'share',
+        'incidents that name a service and that a team owns'
+    FROM real GROUP BY source
+    UNION ALL
+    SELECT 'noise', source, count(*) FILTER (WHERE auto_resolved AND acknowledged_at IS NULL), count(*), 'info',
+        'incidents that went away by themselves before anybody acknowledged them: candidates for a better alert'
+    FROM real GROUP BY source
+    UNION ALL
+    SELECT 'duplicates_dropped', source, sum(duplicates)::BIGINT, sum(fetched)::BIGINT, 'info',
+        'records that one pull delivered more than once; the newest was kept'
+    FROM ops.loads GROUP BY source
+    UNION ALL
+    SELECT 'vendor_count_difference', l.source, coalesce(max(d.n), 0), sum(l.fetched)::BIGINT, 'warn',
+        'records that the vendor counts but its listings did not give, also when read again; pull with --full-refresh'
+    FROM ops.loads AS l
+    LEFT JOIN (SELECT source, sum(expected - received)::BIGINT AS n FROM ops.differences GROUP BY source) AS d
+        ON d.source = l.source
+    GROUP BY l.source
+    UNION ALL
+    SELECT 'last_pull_failed', source, CASE WHEN status = 'failed' THEN 1 ELSE 0 END, 1, 'warn',
+        'the newest pull of this source failed: its figures are those of an earlier one; see source_runs'
+    FROM newest WHERE place = 1
+    UNION ALL
+    SELECT 'unknown_service_in_configuration', 'configuration', count(*) FILTER (WHERE s.service IS NULL), count(*), 'warn',
+        'services that have targets or thresholds but that no incident names: a misspelt name?'
+    FROM (
+        SELECT service FROM core.targets WHERE service IS NOT NULL
+        UNION
+        SELECT scope_value FROM core.thresholds WHERE scope = 'service'
+    ) AS c
+    LEFT JOIN (SELECT DISTINCT service FROM real) AS s ON s.service = c.service
+    HAVING count(*) > 0
+    UNION ALL
+    SELECT 'ack_rate', source, count(acknowledged_at), count(*), 'share',
+        'incidents that somebody acknowledged; the others have no acknowledgement and are never imputed'
+    FROM real GROUP BY source
     UNION ALL
     SELECT 'auto_resolved', source, count(*) FILTER (WHERE auto_resolved), count(*), 'info',
         'incidents that an integration or a timeout resolved'
-    FROM core.incidents WHERE duplicate_of IS NULL AND kind = 'incident' GROUP BY source
+    FROM real GROUP BY source
     UNION ALL
     SELECT 'severity_by_default', source, count(*) FILTER (WHERE severity_source = 'default'), count(*), 'warn',
         'incidents without any known severity, counted as SEV3'
@@ -66,10 +128,12 @@ WITH counted AS (
     LEFT JOIN core.flaps AS f ON f.source = r.source AND f.external_id = r.external_id
     GROUP BY r.source
     UNION ALL
-    SELECT 'negative_duration', source, count(*) FILTER (WHERE resolved_at < detected_at OR acknowledged_at < detected_at
-        OR mitigated_at < detected_at OR closed_at < resolved_at OR detected_at < occurred_at), count(*), 'warn',
+    SELECT 'negative_duration', source, count(*) FILTER (WHERE detected_at < occurred_at OR acknowledged_at < detected_at
+        OR root_cause_found_at < acknowledged_at OR mitigated_at < root_cause_found_at OR mitigated_at < acknowledged_at
+        OR resolved_at < mitigated_at OR closed_at < resolved_at OR mitigated_at < detected_at OR resolved_at < detected_at
+        OR closed_at < detected_at), count(*), 'warn',
         'incidents with a stamp before the one it should follow; the pair is excluded, never clamped'
-    FROM core.incidents WHERE duplicate_of IS NULL AND kind = 'incident' GROUP BY source
+    FROM real GROUP BY source
     UNION ALL
     SELECT 'merged_duplicates', source, count(*) FILTER (WHERE duplicate_of IS NOT NULL), count(*), 'info',
         'records that are counted under another one'
@@ -98,10 +162,10 @@ WITH counted AS (
     UNION ALL
     SELECT 'without_service', source, count(*) FILTER (WHERE service IS NULL), count(*), 'info',
         'incidents that name no service'
-    FROM core.incidents WHERE duplicate_of IS NULL AND kind = 'incident' GROUP BY source
+    FROM real GROUP BY source
     UNION ALL
     SELECT 'without_team', source, count(*) FILTER (WHERE team IS NULL), count(*), 'info', 'incidents that nobody owns'
-    FROM core.incidents WHERE duplicate_of IS NULL AND kind = 'incident' GROUP BY source
+    FROM real GROUP BY source
     UNION ALL
     SELECT 'quarantined', l.source, coalesce(max(q.n), 0), sum(l.fetched)::BIGINT, 'warn',
         'records that could not be read; see the table quarantine'
@@ -115,7 +179,7 @@ SELECT
     n,
     total,
     100.0 * n / nullif(total, 0) AS pct,
-    CASE WHEN n = 0 AND dq_check <> 'ack_rate' THEN 'ok' ELSE level END AS status,
+    CASE WHEN level = 'share' THEN 'info' WHEN n = 0 THEN 'ok' ELSE level END AS status,
     meaning
 FROM counted
 ORDER BY dq_check, source

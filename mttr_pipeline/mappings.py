@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from mttr_pipeline.settings import FIXED_VARIANTS, STAMPS, Settings, SourceOptions, Stamp
@@ -212,9 +213,10 @@ def definitions_in_force(settings: Settings) -> dict[str, Any]:
 
 
 def definition_hash(settings: Settings) -> str:
-    """A short hash of the SQL and the settings in force: equal hashes mean that numbers can be compared."""
+    """A short hash of the SQL, the statistics in Python and the settings in force: equal hashes mean that numbers can be compared."""
     from mttr_pipeline.sqlmodels import load_macros, load_models
 
     parts = [model.sql for model in load_models()] + [load_macros("internal"), load_macros("analyst")]
+    parts += [path.read_text(encoding="utf-8") for path in sorted((Path(__file__).parent / "metrics").glob("*.py"))]
     text = json.dumps([parts, definitions_in_force(settings)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -11,6 +11,10 @@
     */
     SELECT ...
 
+Where SQL says it badly, the header names a function, `python = "mttr_pipeline.metrics.survival:published"`, and the SELECT reads
+what it returns under the name `computed`: the file still says what the table is called, documents and types it. What the
+function reads is listed in `depends`.
+
 What belongs here: reading and ordering these files. Running them is the warehouse's work. A file's folder is the schema
 its table lives in; what it depends on is read from the schema-qualified names it selects from, so it cannot be misstated.
 """
@@ -19,13 +23,18 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from mttr_pipeline.errors import ContractError
+
+if TYPE_CHECKING:
+    import duckdb
 
 SCHEMAS = ("raw", "staging", "core", "mart")
 _HEADER = re.compile(r"\A\s*/\*(?P<toml>.*?)\*/(?P<sql>.*)\Z", re.DOTALL)
@@ -42,6 +51,7 @@ _KNOWN_KEYS = {
     "stream",
     "key",
     "version",
+    "python",
 }
 
 
@@ -50,7 +60,8 @@ class Model:
     """One table: where it lives, what it means, the SELECT that makes it and what must hold for it.
 
     `source`, `stream`, `key`, `version` and `record` are set for raw tables only: which landed stream is read, what
-    identifies a record in it and which column tells the newer of two. `hidden` are tables it reads through a macro.
+    identifies a record in it and which column tells the newer of two. `hidden` are tables it reads through a macro or through
+    `python`, the function that makes `computed`.
     """
 
     schema: str
@@ -66,6 +77,7 @@ class Model:
     key: tuple[str, ...] = ()
     version: str | None = None
     hidden: tuple[str, ...] = ()
+    python: str | None = None
 
     @property
     def table(self) -> str:
@@ -76,6 +88,19 @@ class Model:
         """Tables this one selects from, as `schema.name`, sorted."""
         found = {f"{m['schema']}.{m['table']}" for m in _REFERENCE.finditer(_COMMENT.sub(" ", self.sql))}
         return tuple(sorted(found.union(self.hidden) - {self.table}))
+
+    def function(self) -> Callable[[duckdb.DuckDBPyConnection], dict[str, Any]] | None:
+        """What makes `computed`, as columns. Raises ContractError when the header names nothing that can be called."""
+        if self.python is None:
+            return None
+        module, _, name = self.python.partition(":")
+        try:
+            found = getattr(import_module(module), name)
+        except (ImportError, AttributeError) as error:
+            raise ContractError(
+                f"sql/{self.schema}/{self.name}.sql: python = {self.python!r} is not there: {error}."
+            ) from error
+        return cast("Callable[[duckdb.DuckDBPyConnection], dict[str, Any]]", found)
 
     def promises(self) -> dict[str, str]:
         """Check name -> what it promises: no NULLs, unique keys and the header's own assertions."""
@@ -145,4 +170,5 @@ def parse_model(text: str, schema: str, name: str) -> Model:
         key=tuple(header.get("key", ())),
         version=header.get("version"),
         hidden=tuple(header.get("depends", ())),
+        python=header.get("python"),
     )

@@ -1,0 +1,201 @@
+"""Kaplan-Meier curves of many groups at once: quantiles with limits, and the restricted mean.
+
+An observation is a time and whether it ended in an event; otherwise it is censored. Where times are equal, events come before
+the censored. Taken one by one in that order, an event at n at risk multiplies the curve by 1 - 1/n and adds 1 / (n (n - 1)) to
+Greenwood's sum. At the last of d equal events both have come to what the textbook has for all d together, 1 - d/n and
+d / (n (n - d)), so times need not be grouped, and only there the curve is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+
+from mttr_pipeline.metrics.observed import (
+    Columns,
+    Flags,
+    Floats,
+    Integers,
+    by_scope,
+    joined,
+    observations,
+    picked,
+    variants,
+    windows,
+)
+
+Z = 1.959963984540054  # 97.5th percentile of the normal distribution, for 95 % limits
+HORIZON_US = 168 * 3_600_000_000  # the restricted mean looks this far
+QUANTILES = (0.5, 0.9)
+_BLOCK = 65_536  # rows worked on at a time: their columns stay in the processor's cache
+
+# Running sums are sums of integers, in units of 2**-58 and 2**-62: exact in any order, where a sum of floats over a million
+# rows would drift. |ln S| stays below ln n (no more than 32, for any n that fits in memory) and Greenwood's sum below 1.
+_LOG_UNIT = 2.0**58
+_VARIANCE_UNIT = 2.0**62
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What Kaplan-Meier says of each group. Microseconds; NaN where there is no value."""
+
+    n: Integers
+    events: Integers
+    longest_us: Floats
+    quantile_us: dict[float, Floats]
+    low_us: dict[float, Floats]
+    high_us: dict[float, Floats]
+    mean_us: Floats
+    mean_variance: Floats
+    carried_on: (
+        Flags  # the last observation is censored before the horizon: the mean takes the curve as flat from there on
+    )
+
+
+def time_order(time_us: Integers, is_event: Flags) -> Integers:
+    """The order the functions below want: by time, events before the censored."""
+    return np.argsort(time_us * 2 + ~is_event, kind="stable")
+
+
+def curves(
+    bounds: Integers, time_us: Integers, is_event: Flags, horizon_us: Floats | float = float(HORIZON_US)
+) -> Curves:
+    """Curves of groups that lie one after another, each in `time_order`; a horizon for all or one per group."""
+    groups = len(bounds) - 1
+    n = np.diff(bounds)
+    nothing = np.full(groups, np.nan)
+    horizon = np.broadcast_to(np.asarray(horizon_us, dtype=np.float64), (groups,))
+    out = Curves(
+        n=n,
+        events=np.zeros(groups, dtype=np.int64),
+        longest_us=nothing.copy(),
+        quantile_us={q: nothing.copy() for q in QUANTILES},
+        low_us={q: nothing.copy() for q in QUANTILES},
+        high_us={q: nothing.copy() for q in QUANTILES},
+        mean_us=nothing.copy(),
+        mean_variance=nothing.copy(),
+        carried_on=np.zeros(groups, dtype=np.bool_),
+    )
+    filled = np.flatnonzero(n)
+    for members in _blocks(filled, n):
+        rows = slice(int(bounds[members[0]]), int(bounds[members[-1] + 1]))
+        _fill(out, members, n[members], time_us[rows], is_event[rows], horizon[members])
+    return out
+
+
+def _blocks(filled: Integers, n: Integers) -> Iterator[Integers]:
+    """Neighbouring groups, as many as make a block of rows; a group is never split."""
+    before = np.cumsum(n[filled]) - n[filled]
+    cuts = np.flatnonzero(np.diff(before // _BLOCK)) + 1
+    return (part for part in np.split(filled, cuts) if len(part))
+
+
+def _fill(out: Curves, members: Integers, n: Integers, time_us: Integers, is_event: Flags, horizon: Floats) -> None:
+    """Work out some groups, none of them empty, that lie one after another."""
+    starts = np.cumsum(n) - n
+    lasts = starts + n - 1
+    place = np.repeat(np.arange(len(n)), n)
+    at_risk = np.repeat(starts + n, n) - np.arange(len(time_us))
+    risk = at_risk.astype(np.float64)
+    shrinks = is_event & (at_risk > 1)
+    divisor = np.where(shrinks, risk, 2.0)
+    log_curve = _running(np.where(shrinks, np.log1p(-1 / divisor), 0.0) * _LOG_UNIT, starts, n) / _LOG_UNIT
+    greenwood = (
+        _running(np.where(shrinks, 1 / (divisor * (divisor - 1)), 0.0) * _VARIANCE_UNIT, starts, n) / _VARIANCE_UNIT
+    )
+    ends = is_event & (at_risk == 1)  # the last observation is an event: the curve is at 0
+    curve = np.where(ends, 0.0, np.exp(log_curve))
+
+    out.events[members] = np.add.reduceat(is_event.astype(np.int64), starts)
+    out.longest_us[members] = time_us[lasts]
+
+    # The curve and its limits are read after the last of equal events.
+    next_differs = np.ones(len(time_us), dtype=np.bool_)
+    next_differs[:-1] = (time_us[1:] != time_us[:-1]) | ~is_event[1:]
+    next_differs[lasts] = True
+    read = is_event & next_differs
+    known = read & ~ends & (log_curve < 0)  # at 0 the variance is infinite: no limits there
+    logs = np.where(known, log_curve, -1.0)
+    power = np.exp(Z * np.sqrt(greenwood) / -logs)
+    for q in QUANTILES:
+        _first(out.quantile_us[q], members, place, time_us, read & (curve <= 1 - q + 1e-12))
+        _first(out.low_us[q], members, place, time_us, known & (logs * power <= np.log(1 - q)))
+        _first(out.high_us[q], members, place, time_us, known & (logs / power <= np.log(1 - q)))
+
+    # The area under the curve up to the horizon: what lies before the first observation, then one strip per observation.
+    limit = np.repeat(horizon, n)
+    clipped = np.minimum(time_us.astype(np.float64), limit)
+    until = np.empty_like(clipped)
+    until[:-1] = clipped[1:]
+    until[lasts] = horizon
+    strips = curve * (until - clipped)
+    first = clipped[starts]
+    out.mean_us[members] = first + np.add.reduceat(strips, starts)
+    out.carried_on[members] = ~is_event[lasts] & (time_us[lasts] < horizon)
+
+    # Var = sum over events of (area after the event)^2 / (n (n - 1)). Areas are summed in units that suit their group.
+    unit = np.repeat(np.ldexp(1.0, 61 - np.frexp(np.add.reduceat(strips, starts))[1]), n)
+    done = _running(strips * unit, starts, n)
+    before = done - np.rint(strips * unit).astype(np.int64)
+    after = (np.repeat(done[lasts], n) - before) / unit
+    variance = np.add.reduceat(np.where(shrinks, after * after / (divisor * (divisor - 1)), 0.0), starts)
+    out.mean_variance[members] = np.where(variance > 0, variance, np.nan)
+
+
+def _running(values: Floats, starts: Integers, n: Integers) -> Integers:
+    """Sum from the first row of its group to each row. The total over all groups may wrap around; the difference does not."""
+    whole = np.rint(values).astype(np.int64)
+    total = np.cumsum(whole)
+    return total - np.repeat(total[starts] - whole[starts], n)
+
+
+def _first(result: Floats, members: Integers, place: Integers, time_us: Integers, reached: Flags) -> None:
+    """The time of the first row of each group that reaches."""
+    rows = np.flatnonzero(reached)
+    hit = place[rows]
+    leading = np.ones(len(rows), dtype=np.bool_)
+    leading[1:] = hit[1:] != hit[:-1]
+    result[members[hit[leading]]] = time_us[rows[leading]]
+
+
+def published(con: duckdb.DuckDBPyConnection) -> Columns:
+    """The curves of every variant, window and scope member that has an observation. Minutes."""
+    parts: list[Columns] = []
+    for variant in variants(con):
+        everything = observations(con, variant)
+        everything = picked(everything, time_order(everything["observed_us"], everything["is_event"]))
+        for window, inside in windows(con, everything["started_us"]):
+            rows = everything if inside is None else picked(everything, inside)
+            for member, bounds, order in by_scope(con, rows):
+                found = curves(bounds, rows["observed_us"][order], rows["is_event"][order])
+                parts.append(_columns(found, variant, window, member))
+    nothing = curves(np.zeros(1, np.int64), np.zeros(0, np.int64), np.zeros(0, np.bool_))
+    return joined([_columns(nothing, "", "", np.zeros(0, np.int64)), *parts])
+
+
+def _columns(found: Curves, variant: str, window: str, member: Integers) -> Columns:
+    error = Z * np.sqrt(found.mean_variance)
+    minutes = {
+        "longest_minutes": found.longest_us,
+        "km_median": found.quantile_us[0.5],
+        "km_median_low": found.low_us[0.5],
+        "km_median_high": found.high_us[0.5],
+        "km_p90": found.quantile_us[0.9],
+        "km_p90_low": found.low_us[0.9],
+        "km_p90_high": found.high_us[0.9],
+        "rmst_minutes": found.mean_us,
+        "rmst_low": np.maximum(found.mean_us - error, 0),
+        "rmst_high": np.minimum(found.mean_us + error, HORIZON_US),
+    }
+    return {
+        "calculation_type": np.full(len(member), variant, dtype=object),
+        "window_name": np.full(len(member), window, dtype=object),
+        "member_id": member,
+        "n": found.n,
+        "n_events": found.events,
+        "is_carried_on": found.carried_on,
+        **{name: values / 6e7 for name, values in minutes.items()},
+    }

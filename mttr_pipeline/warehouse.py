@@ -276,7 +276,12 @@ class Warehouse:
     def build(self, model: Model) -> int:
         """Make one table anew; gives its rows. Raises ContractError when its columns are not the documented ones."""
         if model.schema != "raw":
+            function = model.function()
+            if function is not None:
+                self.con.register("computed", function(self.con))
             self.con.execute(f"CREATE OR REPLACE TABLE {model.table} AS {model.sql}")
+            if function is not None:
+                self.con.unregister("computed")
         if model.table == "mart.incidents":
             self.con.execute(self.analyst_macros())
         self.con.execute("DELETE FROM ops.builds WHERE table_name = ?", [model.table])

@@ -1,7 +1,8 @@
 /*
 description = """The calculation, one row per variant, scope and window. Each incident is exactly one of analysed or an
-exclusion, so the counts add up; no data is NULL, never 0. The macros mttr and mttr_by give the same figures."""
-not_null = ["calculation_type", "phase_model", "scope", "scope_value", "as_of", "incidents_matched"]
+exclusion, so the counts add up; no data is NULL, never 0. The macros mttr and mttr_by give the same figures. The honest statistics
+from km_median on count open incidents as lasting at least until as_of and keep outliers; their n is n_events + n_open."""
+not_null = ["calculation_type", "phase_model", "scope", "scope_value", "as_of", "incidents_matched", "n_events", "n_open", "low_n"]
 unique = [["calculation_type", "scope", "scope_value", "window_start"]]
 
 [assert]
@@ -34,6 +35,20 @@ min_minutes = "shortest"
 max_minutes = "longest"
 std_dev_minutes = "sample standard deviation; NULL for n = 1"
 outlier_minutes_share = "minutes of the left-out outliers / minutes of analysed and outliers, 0 to 1"
+km_median = "typical recovery: Kaplan-Meier median, the first time at which half have recovered; NULL when not reached"
+km_median_low = "lower 95 % limit (log-log); NULL when it does not exist"
+km_median_high = "upper 95 % limit (log-log); NULL when it does not exist"
+km_median_text = "the median in words; `> 812 min` when it is not reached within the longest observation"
+km_p90 = "bad day: Kaplan-Meier 90th percentile; NULL when not reached"
+km_p90_low = "lower 95 % limit (log-log); NULL when it does not exist"
+km_p90_high = "upper 95 % limit (log-log); NULL when it does not exist"
+rmst_minutes = "capped mean: area under the Kaplan-Meier curve to 168 h"
+rmst_low = "lower 95 % limit (Greenwood); NULL when the curve has no variance. To be shown from 100 events"
+rmst_high = "upper 95 % limit (Greenwood); NULL when the curve has no variance. To be shown from 100 events"
+is_rmst_bound = "the longest observation is censored before 168 h; the curve is taken as flat from there, rmst_minutes is an upper bound"
+n_events = "incidents seen to recover, outliers included"
+n_open = "incidents censored: open until as_of, or resolved by a timeout"
+low_n = "fewer than 5 events"
 */
 WITH placed AS (
     SELECT p.calculation_type, p.severity, p.service, p.team, p.population, p.duration_us, w.name AS window_name
@@ -71,8 +86,29 @@ SELECT
     make_timestamptz(epoch_us(w.window_start)) AS window_start,
     make_timestamptz(epoch_us(w.window_end)) AS window_end,
     make_timestamptz(epoch_us(w.as_of)) AS as_of,
-    unnest(measured.m)
+    unnest(measured.m),
+    s.km_median,
+    s.km_median_low,
+    s.km_median_high,
+    CASE
+        WHEN s.km_median >= 9.95 THEN printf('%.0f min', s.km_median)
+        WHEN s.km_median IS NOT NULL THEN printf('%.1f min', s.km_median)
+        WHEN s.n > 0 THEN printf('> %d min', floor(s.longest_minutes)::BIGINT)
+    END AS km_median_text,
+    s.km_p90,
+    s.km_p90_low,
+    s.km_p90_high,
+    s.rmst_minutes,
+    s.rmst_low,
+    s.rmst_high,
+    s.is_rmst_bound,
+    coalesce(s.n_events, 0) AS n_events,
+    coalesce(s.n_open, 0) AS n_open,
+    coalesce(s.n_events, 0) < 5 AS low_n
 FROM measured
 JOIN core.windows AS w ON w.name = measured.window_name
+LEFT JOIN core.survival AS s
+    ON s.calculation_type = measured.calculation_type AND s.window_name = measured.window_name
+    AND s.scope = measured.scope AND s.scope_value = measured.scope_value
 CROSS JOIN core.phase_model AS model
 ORDER BY measured.calculation_type, measured.scope, measured.scope_value, w.window_start NULLS FIRST

@@ -34,7 +34,9 @@ import zstandard
 from mttr_pipeline.errors import ContractError
 
 MANIFEST_VERSION = 1
+TOMBSTONES = "tombstones"  # the stream of what vendors deleted
 _NEWLINES = bytes.maketrans(b"\r\n", b"  ")  # outside strings JSON newlines are white space; inside they are escaped
+_BLOCK = 1 << 18  # bytes to compress at once: one call a record spends more time on handing threads over than on the work
 
 
 class LandedFile(msgspec.Struct, frozen=True):
@@ -228,13 +230,28 @@ class Extract:
         try:
             with partial.open("wb") as raw:
                 with zstandard.ZstdCompressor(level=3).stream_writer(raw, closefd=False) as out:
+                    lines: list[bytes] = []
+                    size = 0
+
+                    def flush() -> None:
+                        nonlocal size
+                        out.write(b"".join(lines))
+                        lines.clear()
+                        size = 0
 
                     def write(record: bytes) -> None:
-                        nonlocal count
-                        out.write(bytes(record).translate(_NEWLINES) + b"\n")
+                        nonlocal count, size
+                        line = bytes(record)
+                        if b"\n" in line or b"\r" in line:
+                            line = line.translate(_NEWLINES)
+                        lines.extend((line, b"\n"))
                         count += 1
+                        size += len(line)
+                        if size >= _BLOCK:
+                            flush()
 
                     yield write
+                    flush()
                 raw.flush()
                 os.fsync(raw.fileno())
             with partial.open("rb") as written:
@@ -279,6 +296,11 @@ class Extract:
 def wrap_child(parent_id: str, record: bytes) -> bytes:
     """A line for a record that does not name its parent: `{"parent_id": ..., "record": <as sent>}`."""
     return b'{"parent_id":' + msgspec.json.encode(parent_id) + b',"record":' + bytes(record) + b"}"
+
+
+def tombstone(stream: str, name: str, seen_missing_at: datetime) -> bytes:
+    """A line of the stream `tombstones`: a record that the vendor does not have any more."""
+    return msgspec.json.encode({"stream": stream, "id": name, "seen_missing_at": seen_missing_at.isoformat()})
 
 
 def _now() -> str:

@@ -148,3 +148,19 @@ def test_rows_without_an_id_are_told_apart_by_their_bytes(raw: bytes) -> None:
     repeats = Repeats()
     assert row_id(raw) is None
     assert repeats.is_new(raw) and not repeats.is_new(raw) and repeats.is_new(raw + b" ")
+
+
+@pytest.mark.parametrize(
+    ("raw", "name"),
+    [
+        (b'{"id":"Q1","title":"a"}', "Q1"),
+        (b'{ "id" : "Q1" }', "Q1"),
+        (b'{"key":"x","id":"Q1"}', "Q1"),
+        (b'{"id":7}', "7"),
+        (rb'{"id":"a\"b"}', 'a"b'),
+        ('{"id":"ä"}'.encode(), "ä"),
+        (b'{"incident":{"id":"other"},"id":"Q1"}', "Q1"),
+    ],
+)
+def test_the_id_of_a_row_is_found_wherever_and_however_it_is_written(raw: bytes, name: str) -> None:
+    assert row_id(raw) == name

@@ -13,9 +13,15 @@ def test_serves_and_prints_exports() -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout
-            lines = [process.stdout.readline().strip() for _ in range(10)]
+            lines = [process.stdout.readline().strip() for _ in range(14)]
             env = dict(line.removeprefix("export ").split("=", 1) for line in lines if line.startswith("export "))
-            assert {"PAGERDUTY_TOKEN", "PAGERDUTY_API_URL", "OPSGENIE_API_KEY", "JIRA_URL", "JIRA_EMAIL"} <= env.keys()
+            assert {
+                "PAGERDUTY_TOKEN",
+                "PAGERDUTY_API_URL",
+                "OPSGENIE_API_KEY",
+                "JSM_API_TOKEN",
+                "JIRA_EMAIL",
+            } <= env.keys()
             answer = requests.get(
                 env["PAGERDUTY_API_URL"] + "/incidents?date_range=all&total=true",
                 headers={"Authorization": f"Token token={env['PAGERDUTY_TOKEN']}"},

@@ -55,7 +55,7 @@ def test_truth_is_in_order(seed: int) -> None:
         if last and not row.closed_at:
             assert all(at <= last for at in stamps), row
         assert row.counted_detected_at <= first
-        assert row.source in ("pagerduty", "opsgenie", "opsgenie_incident", "jira")
+        assert row.source in ("pagerduty", "opsgenie", "opsgenie_incident", "jsm", "jira")
 
 
 def test_durations_are_believable(world: World) -> None:
@@ -115,7 +115,7 @@ def test_the_next_day_brings_every_late_change(seed: int) -> None:
     wanted = {"acknowledged", "resolved", "reopened", "merged", "priority", "service", "deleted", "closed"}
     assert wanted <= news.keys()
     assert {"pagerduty", "jira"} <= tools["reopened"] and "opsgenie_incident" in tools["closed"]
-    assert "opsgenie" in tools["acknowledged"] and {"pagerduty", "opsgenie"} <= tools["deleted"]
+    assert "opsgenie" in tools["acknowledged"] and {"pagerduty", "opsgenie", "jsm"} <= tools["deleted"]
     assert any(case.created > UNTIL for case in world.cases)
 
 

@@ -13,6 +13,7 @@ either.
 """
 
 from mttr_pipeline.demo.jira import JiraSimulator
+from mttr_pipeline.demo.jsm import JsmSimulator
 from mttr_pipeline.demo.limits import DEMO, DOCUMENTED, Limit
 from mttr_pipeline.demo.opsgenie import OpsgenieSimulator
 from mttr_pipeline.demo.pagerduty import PagerDutySimulator
@@ -24,6 +25,7 @@ __all__ = [
     "DEMO",
     "DOCUMENTED",
     "JiraSimulator",
+    "JsmSimulator",
     "Limit",
     "OpsgenieSimulator",
     "PagerDutySimulator",

@@ -1,8 +1,9 @@
 """The people, teams and services of the demonstration company, and how long its incidents usually take.
 
 Larkspur sells garden things online. Its product teams are paged by PagerDuty; Fernway, the courier it bought, still
-runs on Opsgenie; the internal IT desk works in Jira Service Management, with the payroll desk on an old Data Center
-instance. No part uses the tools of another, so no incident is recorded twice. All names are made up.
+runs on Opsgenie, except for its warehouses, which have moved to JSM Operations; the internal IT desk works in Jira
+Service Management, with the payroll desk on an old Data Center instance. No part uses the tools of another, so no
+incident is recorded twice. All names are made up.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ TEAMS: dict[str, tuple[str, ...]] = {
     "Payments": ("fatima", "jonas"),
     "Platform": ("priya", "wei", "jonas"),
     "Fernway Delivery": ("tomas", "oleg"),
+    "Fernway Warehouse": ("tomas", "fatima"),
     "IT Desk": ("hana", "oleg", "priya"),
 }
 
@@ -70,6 +72,8 @@ SERVICES = (
     Service("Route Planner", "Fernway Delivery", "opsgenie", 3, ("solver timeouts", "map tiles missing", "no plan")),
     Service("Driver App", "Fernway Delivery", "opsgenie", 3, ("crash rate above 1 %", "sync backlog", "login loop")),
     Service("Parcel Tracking", "Fernway Delivery", "opsgenie", 2, ("events are late", "scanner gateway down", "lag")),
+    Service("Sorting Line", "Fernway Warehouse", "jsm", 3, ("belt stopped", "scan rate below 90 %", "misroutes")),
+    Service("Label Printing", "Fernway Warehouse", "jsm", 2, ("queue is stuck", "labels unreadable", "no paper")),
     Service("Identity", "IT Desk", "jira", 3, ("single sign-on fails", "MFA codes do not arrive", "directory sync")),
     Service("Office Network", "IT Desk", "jira", 2, ("VPN drops", "Wi-Fi on floor 2", "DNS slow", "printer queue")),
     Service("Payroll", "IT Desk", "jira-dc", 1, ("payslips missing", "export stuck", "wrong tax table")),

@@ -74,10 +74,10 @@ def identifier(*parts: object) -> str:
 
 
 def record_id(tool: str, identity: str, serial: int, created: datetime) -> str:
-    """An id in the vendor's style: Q... for PagerDuty, UUIDs for Opsgenie, numbers for Jira."""
+    """An id in the vendor's style: Q... for PagerDuty, UUIDs for Opsgenie and JSM, numbers for Jira."""
     if tool == "pagerduty":
         return "Q" + code(identity, 13)
-    if tool == "opsgenie":
+    if tool in ("opsgenie", "jsm"):
         return f"{uuid(identity)}-{int(created.timestamp() * 1000)}"
     if tool == "opsgenie_incident":
         return uuid(identity)

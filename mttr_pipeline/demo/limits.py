@@ -46,11 +46,12 @@ class Budget:
             return Verdict(True, self.limit.requests - self._used, reset)
 
 
-#: What the vendors document: PagerDuty 960 a minute per key (REST docs, Rate Limits). Opsgenie and Jira publish
+#: What the vendors document: PagerDuty 960 a minute per key (REST docs, Rate Limits). Opsgenie, JSM and Jira publish
 #: the mechanism but no number for every plan; these are of the usual size.
 DOCUMENTED: dict[str, Limit] = {
     "pagerduty": Limit(960, 60.0),
     "opsgenie": Limit(600, 60.0),
+    "jsm": Limit(600, 60.0),
     "jira": Limit(600, 60.0),
     "jira-dc": Limit(600, 60.0),
 }

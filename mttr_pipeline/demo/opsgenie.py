@@ -11,21 +11,19 @@ What a client must cope with and therefore finds here (Opsgenie API reference; A
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from mttr_pipeline.demo.alert_query import TIMES, millis, parse
 from mttr_pipeline.demo.facts import identifier, uuid
 from mttr_pipeline.demo.opsgenie_records import DETAIL_FIELDS, Book, Json, Renderer, reference_lists
-from mttr_pipeline.demo.query import COMPARE, Parser, QueryError, Test, Token, tokens_of
-from mttr_pipeline.demo.wire import Request, Response, Snapshots, answer, encode, epoch_ms, page_number
+from mttr_pipeline.demo.query import QueryError
+from mttr_pipeline.demo.wire import Request, Response, Snapshots, answer, encode, page_number
 from mttr_pipeline.demo.world import World
 
 CEILING = 20_000
 MAX_LIMIT = 100
-_TIMES = {"createdat": "createdAt", "updatedat": "updatedAt", "lastoccurredat": "lastOccurredAt"}
-_WORDS = {"status": "status", "priority": "priority", "owner": "owner", "source": "source", "alias": "alias"}
-_WORDS |= {"tinyid": "tinyId", "message": "message", "id": "id"}
 _SORTS = {"createdAt", "updatedAt", "tinyId", "alias", "message", "status", "acknowledged", "isSeen", "snoozed"}
 _SORTS |= {"count", "lastOccurredAt", "source", "owner"}
 _INCIDENT_SORTS = {"createdAt", "tinyId", "message", "status", "isSeen", "owner"}
@@ -278,67 +276,8 @@ def _by_id(rows: list[Json], identity: str, kind: str) -> Json:
 
 def _sort_key(row: Json, sort: str) -> tuple[bool, Any]:
     value = row.get(sort)
-    if sort in _TIMES.values():
-        return (value is None, _millis(value))
+    if sort in TIMES.values():
+        return (value is None, millis(value))
     if sort == "tinyId":
         return (value is None, int(value or 0))
     return (value is None, str(value))
-
-
-def _millis(text: Any) -> int:
-    try:
-        return epoch_ms(datetime.fromisoformat(str(text)).astimezone(UTC))
-    except ValueError:
-        return -1
-
-
-class _Query(Parser):
-    """`field: value`, `createdAt >= 1790820845120`, a bare word searches the message."""
-
-    def clause(self) -> Test:
-        word = self.take()
-        following = self.peek()
-        if following is None or following.quoted or following not in COMPARE:
-            return lambda row: word.lower() in str(row.get("message", "")).lower()
-        operator, field = self.take(), word.lower()
-        if operator == ":" and not self.tokens[self.place].quoted and self.tokens[self.place] in (">", "<", ">=", "<="):
-            operator = self.take()
-        value, compare = self.take(), COMPARE[operator]
-        if field in _TIMES:
-            instant, column = _date(value), _TIMES[field]
-            return lambda row: compare(_millis(row.get(column)), instant)
-        if field in ("tag", "tags"):
-            return lambda row: (
-                value in (row.get("tags") or ()) if operator != "!=" else value not in row.get("tags", ())
-            )
-        if field in ("acknowledged", "isseen", "snoozed"):
-            column = {"isseen": "isSeen"}.get(field, field)
-            return lambda row: compare(str(bool(row.get(column))).lower(), value.lower())
-        if field in _WORDS:
-            column = _WORDS[field]
-            return lambda row: compare(str(row.get(column, "")).lower(), value.lower())
-        raise QueryError(f"field [{word}] is not searchable")
-
-
-def _date(value: Token) -> int:
-    """Epoch milliseconds, or a quoted day-month-year."""
-    if value.isdigit():
-        return int(value)
-    for pattern in ("%d-%m-%YT%H:%M:%S", "%d-%m-%Y"):
-        try:
-            return epoch_ms(datetime.strptime(value, pattern).replace(tzinfo=UTC))
-        except ValueError:
-            continue
-    raise QueryError(f"[{value}] is not a date")
-
-
-def parse(query: str) -> Test:
-    """The test that a search text stands for; an empty one lets everything through."""
-    tokens = tokens_of(query)
-    if not tokens:
-        return lambda row: True
-    parser = _Query(tokens)
-    test = parser.expression()
-    if (rest := parser.peek()) is not None:
-        raise QueryError(f"unexpected [{rest}]")
-    return test

@@ -240,12 +240,14 @@ class VendorServer:
 def simulators_of(world: World) -> list[Simulator]:
     """All the vendors a world's company uses; Jira Cloud comes before Data Center, so `env()` offers the Cloud site."""
     from mttr_pipeline.demo.jira import JiraSimulator
+    from mttr_pipeline.demo.jsm import JsmSimulator
     from mttr_pipeline.demo.opsgenie import OpsgenieSimulator
     from mttr_pipeline.demo.pagerduty import PagerDutySimulator
 
     return [
         PagerDutySimulator.from_world(world),
         OpsgenieSimulator.from_world(world),
+        JsmSimulator.from_world(world),
         JiraSimulator.from_world(world, "cloud"),
         JiraSimulator.from_world(world, "dc"),
     ]

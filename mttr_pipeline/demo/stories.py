@@ -45,6 +45,17 @@ SHARES: dict[str, dict[str, float]] = {
         "open": 0.02,
         "deleted": 0.01,
     },
+    "jsm": {
+        "auto": 0.12,
+        "timeout": 0.02,
+        "no_ack": 0.05,
+        "reack": 0.05,
+        "flap": 0.03,
+        "reprioritised": 0.03,
+        "monster": 0.02,
+        "open": 0.05,
+        "deleted": 0.02,
+    },
     "opsgenie_incident": {"no_ack": 0.08, "open": 0.08, "monster": 0.04},
     "jira": {
         "reopened": 0.05,

@@ -152,7 +152,7 @@ def _first(facts: list[Fact], kind: str) -> datetime | None:
 
 def _closed(case: Case, episode: list[Fact], reopened: list[datetime]) -> datetime | None:
     """Only desks and Opsgenie incidents have a close of their own, and reopening clears it."""
-    if case.tool in ("pagerduty", "opsgenie"):
+    if case.tool in ("pagerduty", "opsgenie", "jsm"):
         return None
     return next(
         (fact.at for fact in reversed(episode) if fact.kind == "closed" and all(fact.at > at for at in reopened)), None

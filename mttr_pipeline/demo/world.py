@@ -19,7 +19,14 @@ from mttr_pipeline.demo.stories import Story, deck, tell
 from mttr_pipeline.demo.truth import Truth, fold
 
 #: How many records each tool holds at `until` (roughly: the history continues at the same rate afterwards).
-VOLUMES: dict[str, int] = {"pagerduty": 350, "opsgenie": 200, "opsgenie_incident": 25, "jira": 85, "jira-dc": 35}
+VOLUMES: dict[str, int] = {
+    "pagerduty": 350,
+    "opsgenie": 200,
+    "opsgenie_incident": 25,
+    "jira": 85,
+    "jira-dc": 35,
+    "jsm": 60,
+}
 
 
 class World:

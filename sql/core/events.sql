@@ -28,6 +28,8 @@ WITH every AS (
     UNION ALL BY NAME
     SELECT * FROM staging.opsgenie_incident_events
     UNION ALL BY NAME
+    SELECT * FROM staging.jsm_events
+    UNION ALL BY NAME
     SELECT * FROM staging.jira_events
     UNION ALL BY NAME
     SELECT * FROM staging.custom_events

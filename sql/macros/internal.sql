@@ -41,6 +41,20 @@ CREATE OR REPLACE MACRO content_id(content) AS left(sha1(content), 16);
 CREATE OR REPLACE MACRO starts_with_any(note, marks) AS
     len(list_filter(marks, lambda mark: starts_with(lower(ltrim(note)), lower(mark)))) > 0;
 
+-- What an entry in the log of an Opsgenie or JSM alert stands for, by its type where that says something, else by its text.
+CREATE OR REPLACE MACRO alert_log_event(kind, text) AS
+    CASE
+        WHEN kind IN ('acknowledge', 'acknowledged', 'ack') THEN 'acknowledged'
+        WHEN kind IN ('unacknowledge', 'unacknowledged', 'unack') THEN 'unacknowledged'
+        WHEN kind IN ('close', 'closed') THEN 'resolved'
+        WHEN regexp_matches(text, '^(alert )?(was |has been )?(acknowledged|acked)\b', 'i') THEN 'acknowledged'
+        WHEN regexp_matches(text, '^(alert )?(was |has been )?un-?(acknowledged|acked)\b', 'i') THEN 'unacknowledged'
+        WHEN regexp_matches(text, '^(alert )?(was |has been )?(auto[- ]?)?closed\b', 'i') THEN 'resolved'
+        WHEN regexp_matches(text, '^(alert )?(was |has been )?snoozed\b', 'i') THEN 'snoozed'
+        WHEN regexp_matches(text, '^(updated )?(alert )?priority\b', 'i') THEN 'severity_changed'
+        ELSE 'other'
+    END;
+
 -- Trimmed text; empty is NULL.
 CREATE OR REPLACE MACRO text_or_null(value) AS nullif(trim(value), '');
 
@@ -55,6 +69,15 @@ CREATE OR REPLACE MACRO json_text(value) AS
 -- The members of a JSON object; NULL for anything else. An object that has a name twice is NULL too: the cast would stop.
 CREATE OR REPLACE MACRO json_map(value) AS
     CASE WHEN len(json_keys(value)) = len(list_distinct(json_keys(value))) THEN try_cast(value AS MAP(VARCHAR, JSON)) END;
+
+-- The service that the free key-value pairs of an alert name (the first by key), and the one that a tag `service:x` names.
+CREATE OR REPLACE MACRO service_in(details) AS
+    json_text(list_sort(list_filter(map_entries(details), lambda d:
+        replace(replace(replace(lower(d.key), '_', ''), '-', ''), ' ', '')
+            IN ('service', 'servicename', 'affectedservice', 'affectedservices', 'impactedservice')
+        AND json_text(d.value) IS NOT NULL))[1].value);
+CREATE OR REPLACE MACRO service_tag(tags) AS
+    text_or_null(substr(list_filter(tags, lambda t: starts_with(lower(t), 'service:'))[1]::VARCHAR, 9));
 
 -- An instant sent as ISO 8601 text or as an epoch number (Jira's bulk changelog sends either).
 CREATE OR REPLACE MACRO any_instant(text, zone := NULL) AS

@@ -4,7 +4,7 @@ read takes them off this list."""
 not_null = ["source", "reason", "detected_in_run", "raw_reference"]
 
 [columns]
-source = "source it was pulled from: pagerduty, opsgenie, jira or custom"
+source = "source it was pulled from: pagerduty, opsgenie, jsm, jira or custom"
 stream = "kind of record"
 external_id = "its id, where it has one"
 reason = "what is wrong with it"

@@ -8,7 +8,7 @@ unique = [["source", "run_id"]]
 nothing_is_lost = "records_fetched = records_normalised + duplicates_dropped + quarantined"
 
 [columns]
-source = "pagerduty, opsgenie, jira or custom"
+source = "pagerduty, opsgenie, jsm, jira or custom"
 run_id = "id of the run that pulled"
 started_at = "UTC"
 finished_at = "UTC"

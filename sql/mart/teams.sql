@@ -14,6 +14,8 @@ WITH known AS (
     UNION ALL
     SELECT source, name FROM staging.opsgenie_teams
     UNION ALL
+    SELECT source, name FROM staging.jsm_teams
+    UNION ALL
     SELECT 'configuration', team FROM config.services
     UNION ALL
     SELECT source, team FROM core.records

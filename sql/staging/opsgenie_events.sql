@@ -24,17 +24,7 @@ landed_in = "landing file"
 WITH entries AS (
     SELECT
         l.alert_id AS external_id, l.alert_id || '/log/' || l.entry_id AS event_id,
-        CASE
-            WHEN l.entry_type IN ('acknowledge', 'acknowledged', 'ack') THEN 'acknowledged'
-            WHEN l.entry_type IN ('unacknowledge', 'unacknowledged', 'unack') THEN 'unacknowledged'
-            WHEN l.entry_type IN ('close', 'closed') THEN 'resolved'
-            WHEN regexp_matches(l.log, '^(alert )?(was |has been )?(acknowledged|acked)\b', 'i') THEN 'acknowledged'
-            WHEN regexp_matches(l.log, '^(alert )?(was |has been )?un-?(acknowledged|acked)\b', 'i') THEN 'unacknowledged'
-            WHEN regexp_matches(l.log, '^(alert )?(was |has been )?(auto[- ]?)?closed\b', 'i') THEN 'resolved'
-            WHEN regexp_matches(l.log, '^(alert )?(was |has been )?snoozed\b', 'i') THEN 'snoozed'
-            WHEN regexp_matches(l.log, '^(updated )?(alert )?priority\b', 'i') THEN 'severity_changed'
-            ELSE 'other'
-        END AS event_type,
+        alert_log_event(l.entry_type, l.log) AS event_type,
         coalesce(l.log, l.entry_type) AS vendor_type,
         l.created_at AS happened_at,
         l.owner AS actor,

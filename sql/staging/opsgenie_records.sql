@@ -27,16 +27,6 @@ dedup_key = "alias"
 updated_at = "when it was changed last"
 landed_in = "landing file"
 */
-WITH described AS (
-    SELECT
-        external_id,
-        entity,
-        list_filter(map_entries(details), lambda d:
-            replace(replace(replace(lower(d.key), '_', ''), '-', ''), ' ', '')
-                IN ('service', 'servicename', 'affectedservice', 'affectedservices', 'impactedservice')
-            AND json_text(d.value) IS NOT NULL) AS named
-    FROM raw.opsgenie_alert_details
-)
 SELECT
     'opsgenie' AS source,
     a.external_id,
@@ -48,12 +38,7 @@ SELECT
     CASE WHEN s.severity IS NOT NULL THEN 'priority' END AS severity_source,
     a.priority AS vendor_severity,
     a.status AS vendor_status,
-    coalesce(
-        json_text(list_sort(d.named)[1].value),
-        text_or_null(list_filter(a.tags, lambda t: starts_with(lower(t), 'service:'))[1][9:]),
-        d.entity,
-        a.integration_name
-    ) AS service,
+    coalesce(service_in(d.details), service_tag(a.tags), d.entity, a.integration_name) AS service,
     t.name AS team,
     a.tags,
     NULL::VARCHAR AS root_cause_category,
@@ -65,6 +50,6 @@ SELECT
     a.updated_at,
     a.landed_in
 FROM raw.opsgenie_alerts AS a
-LEFT JOIN described AS d ON d.external_id = a.external_id
+LEFT JOIN raw.opsgenie_alert_details AS d ON d.external_id = a.external_id
 LEFT JOIN raw.opsgenie_teams AS t ON t.external_id = a.team_id
 LEFT JOIN config.severities AS s ON s.source = 'opsgenie' AND s.value = lower(a.priority)

@@ -1,0 +1,111 @@
+/*
+description = """History of JSM Operations alerts in the common shape. acknowledged and resolved are log entries; where the log has
+none they are ackTime and closeTime, and updatedAt stands in for the close of an alert without either. An alert is never
+reopened: a new one with the same alias comes instead. An owner in the log is a person unless it is the system, an integration
+or a team; an auto-close policy says so in the text of its entry."""
+not_null = ["source", "external_id", "event_id", "event_type"]
+unique = [["source", "external_id", "event_id"]]
+
+[columns]
+source = "always jsm"
+external_id = "id of the alert"
+event_id = "id of the alert and the log entry, note or field"
+event_type = "event of the incident model; `other` sets no stamp"
+vendor_type = "text of the log entry, or the field"
+happened_at = "when it happened"
+actor = "who did it"
+actor_kind = "human, integration or timeout; NULL when nothing says it"
+notes = "text of a note"
+provenance = "api or derived"
+severity_from = "severity before a change of priority, where the text names it"
+severity_to = "severity after it"
+landed_in = "landing file"
+*/
+WITH alerts AS (
+    SELECT a.*, t.name AS team FROM raw.jsm_alerts AS a LEFT JOIN raw.jsm_teams AS t ON t.external_id = a.team_id
+),
+entries AS (
+    SELECT
+        l.alert_id AS external_id, l.alert_id || '/log/' || l.entry_id AS event_id,
+        alert_log_event(l.entry_type, l.log) AS event_type,
+        coalesce(l.log, l.entry_type) AS vendor_type,
+        l.created_at AS happened_at,
+        l.owner AS actor,
+        CASE
+            WHEN regexp_matches(l.log, 'auto[- ]?close', 'i') THEN 'timeout'
+            WHEN l.owner IS NULL OR lower(l.owner) IN ('system', 'api', 'automation')
+                OR lower(l.owner) IN (lower(a.integration_name), lower(a.team))
+                OR regexp_matches(l.log, 'via (api|email|integration)\b', 'i') THEN 'integration'
+            ELSE 'human'
+        END AS actor_kind,
+        regexp_extract_all(upper(l.log), '\bP[1-5]\b') AS priorities,
+        'api' AS provenance,
+        l.landed_in
+    FROM raw.jsm_alert_logs AS l
+    JOIN alerts AS a ON a.external_id = l.alert_id
+),
+told AS (
+    SELECT e.* EXCLUDE (priorities), old.severity AS severity_from, new.severity AS severity_to
+    FROM entries AS e
+    LEFT JOIN config.severities AS old
+        ON old.source = 'jsm' AND old.value = lower(e.priorities[1]) AND len(e.priorities) = 2
+        AND e.event_type = 'severity_changed'
+    LEFT JOIN config.severities AS new
+        ON new.source = 'jsm' AND new.value = lower(e.priorities[-1]) AND e.event_type = 'severity_changed'
+),
+logged AS (
+    SELECT external_id, bool_or(event_type = 'acknowledged') AS has_ack, bool_or(event_type = 'resolved') AS has_close
+    FROM entries
+    GROUP BY external_id
+),
+reported AS (
+    SELECT external_id, external_id || '/' || event_type AS event_id, event_type, vendor_type, happened_at, provenance, landed_in
+    FROM (
+        SELECT external_id, 'detected' AS event_type, 'createdAt' AS vendor_type, created_at AS happened_at,
+            'api' AS provenance, landed_in
+        FROM alerts
+        UNION ALL
+        SELECT a.external_id, 'acknowledged', 'ackTime', a.acknowledged_at, 'api', a.landed_in
+        FROM alerts AS a
+        LEFT JOIN logged AS l ON l.external_id = a.external_id
+        WHERE NOT coalesce(l.has_ack, false)
+        UNION ALL
+        SELECT
+            a.external_id, 'resolved', CASE WHEN a.ended_at IS NULL THEN 'updatedAt' ELSE 'closeTime' END,
+            coalesce(a.ended_at, CASE WHEN a.status IN ('closed', 'resolved') THEN a.updated_at END),
+            CASE WHEN a.ended_at IS NULL THEN 'derived' ELSE 'api' END, a.landed_in
+        FROM alerts AS a
+        LEFT JOIN logged AS l ON l.external_id = a.external_id
+        WHERE NOT coalesce(l.has_close, false)
+    )
+    WHERE happened_at IS NOT NULL
+),
+notes AS (
+    SELECT
+        n.alert_id AS external_id, n.alert_id || '/note/' || n.entry_id AS event_id, n.created_at AS happened_at,
+        n.owner AS actor,
+        CASE WHEN n.owner IS NULL OR lower(n.owner) IN ('system', 'api', lower(a.integration_name)) THEN 'integration'
+            ELSE 'human' END AS actor_kind,
+        n.note AS notes, n.landed_in
+    FROM raw.jsm_alert_notes AS n
+    JOIN alerts AS a ON a.external_id = n.alert_id
+),
+everything AS (
+    SELECT * FROM told
+    UNION ALL BY NAME SELECT * FROM reported
+    UNION ALL BY NAME SELECT *, 'note' AS event_type, 'note' AS vendor_type, 'api' AS provenance FROM notes
+    UNION ALL BY NAME
+    SELECT
+        n.* REPLACE (n.event_id || '/' || mark.event_type AS event_id), mark.event_type, 'note' AS vendor_type,
+        'derived' AS provenance
+    FROM notes AS n
+    JOIN (
+        SELECT 'root_cause_found' AS event_type, root_cause_marks AS marks FROM config.sources WHERE source = 'jsm'
+        UNION ALL
+        SELECT 'mitigated', mitigated_marks FROM config.sources WHERE source = 'jsm'
+    ) AS mark ON starts_with_any(n.notes, mark.marks)
+)
+SELECT
+    'jsm' AS source, external_id, event_id, event_type, vendor_type, happened_at, actor, actor_kind, notes, provenance,
+    severity_from, severity_to, landed_in
+FROM everything

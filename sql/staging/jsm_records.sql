@@ -1,0 +1,55 @@
+/*
+description = """JSM Operations alerts in the common shape. The service is what the extra properties name, else a tag `service:x`, else the
+entity, else the integration. The API names no page of an alert."""
+not_null = ["source", "external_id"]
+unique = [["source", "external_id"]]
+
+[columns]
+source = "always jsm"
+external_id = "id of the alert"
+key = "tiny id"
+title = "title"
+url = "none in this source"
+kind = "always incident"
+severity = "SEV1..SEV4, NULL when nothing says it"
+severity_source = "always priority"
+vendor_severity = "the vendor's priority"
+vendor_status = "status as sent"
+service = "name of the service"
+team = "name of the owner team, else of the first team among the responders"
+tags = "tags"
+root_cause_category = "none in this source"
+affected_users = "none in this source"
+revenue_impact = "none in this source"
+duplicate_of_id = "none in this source"
+is_duplicate = "always false"
+dedup_key = "alias"
+updated_at = "when it was changed last"
+landed_in = "landing file"
+*/
+SELECT
+    'jsm' AS source,
+    a.external_id,
+    a.tiny_id AS key,
+    a.title,
+    NULL::VARCHAR AS url,
+    'incident' AS kind,
+    s.severity,
+    CASE WHEN s.severity IS NOT NULL THEN 'priority' END AS severity_source,
+    a.priority AS vendor_severity,
+    a.status AS vendor_status,
+    coalesce(service_in(d.details), service_tag(a.tags), d.entity, a.integration_name) AS service,
+    t.name AS team,
+    a.tags,
+    NULL::VARCHAR AS root_cause_category,
+    NULL::BIGINT AS affected_users,
+    NULL::DOUBLE AS revenue_impact,
+    NULL::VARCHAR AS duplicate_of_id,
+    false AS is_duplicate,
+    a.alias AS dedup_key,
+    a.updated_at,
+    a.landed_in
+FROM raw.jsm_alerts AS a
+LEFT JOIN raw.jsm_alert_details AS d ON d.external_id = a.external_id
+LEFT JOIN raw.jsm_teams AS t ON t.external_id = a.team_id
+LEFT JOIN config.severities AS s ON s.source = 'jsm' AND s.value = lower(a.priority)

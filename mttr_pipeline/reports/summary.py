@@ -9,14 +9,32 @@ import duckdb
 from mttr_pipeline.reports.data_quality import sources
 from mttr_pipeline.reports.kernel import Document, head, rows
 
+_HONEST = (
+    "incidents_matched",
+    "n_events",
+    "n_open",
+    "low_n",
+    "km_median",
+    "km_median_low",
+    "km_median_high",
+    "km_median_text",
+    "km_p90",
+    "km_p90_low",
+    "km_p90_high",
+    "rmst_minutes",
+    "rmst_low",
+    "rmst_high",
+    "is_rmst_bound",
+)
 _MINUTES = ("mean_minutes", "median_minutes", "p95_minutes")
 
 
 def document(con: duckdb.DuckDBPyConnection, calculation_type: str = "basic") -> Document:
-    """Minutes, counts, changes in percent (None without a baseline), phases."""
+    """Minutes, counts, changes in percent (None without a baseline), honest statistics, phases, freshness."""
     windows = rows(con, "SELECT name, window_start, window_end FROM core.windows WHERE window_start IS NOT NULL")
     period = {window["name"]: {"start": window["window_start"], "end": window["window_end"]} for window in windows}
     current, previous = (_stats(con, calculation_type, period[name]["start"]) for name in ("current", "previous"))
+    whole = _stats(con, calculation_type, None)
     model = current["phase_model"]
     return {
         **head(con),
@@ -34,7 +52,12 @@ def document(con: duckdb.DuckDBPyConnection, calculation_type: str = "basic") ->
             "change_pct": change_pct(previous["incidents_matched"], current["incidents_matched"]),
             "analysed": current["incidents_analyzed"],
             "open": current["excluded_open"],
+            "open_now": whole["excluded_open"],
             "excluded": current["incidents_excluded"],
+        },
+        "recovery": {
+            name: {column: stats[column] for column in _HONEST}
+            for name, stats in (("current", current), ("previous", previous), ("whole", whole))
         },
         "phase_model": model,
         "phase_breakdown": rows(
@@ -53,9 +76,9 @@ def change_pct(before: float | None, now: float | None) -> float | None:
     return None if before is None or now is None or before == 0 else 100 * (now - before) / before
 
 
-def _stats(con: duckdb.DuckDBPyConnection, calculation_type: str, start: str) -> dict[str, Any]:
+def _stats(con: duckdb.DuckDBPyConnection, calculation_type: str, start: str | None) -> dict[str, Any]:
     return rows(
         con,
-        "FROM mart.mttr_stats WHERE calculation_type = ? AND scope = 'all' AND window_start = ?::TIMESTAMPTZ",
+        """FROM mart.mttr_stats WHERE calculation_type = ? AND scope = 'all' AND window_start IS NOT DISTINCT FROM ?::TIMESTAMPTZ""",
         [calculation_type, start],
     )[0]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
@@ -44,6 +45,50 @@ class Figure:
 def figure(draw: Callable[[int], alt.LayerChart | alt.VConcatChart], says: str) -> Figure:
     """Draw a chart for a desk and for a phone; `says` is its text alternative."""
     return Figure(_svg(draw(WIDE), says, "wide"), _svg(draw(NARROW), says, "narrow"))
+
+
+def trend(weeks: Sequence[Document]) -> Callable[[int], alt.VConcatChart]:
+    """Recovery per week, hollow where incidents are still open; below it the incidents, the open ones apart."""
+    import altair as alt
+
+    longest = max((row["median"] or 0 for row in weeks), default=0)
+    unit, per = ("hours", 60) if longest >= 180 else ("minutes", 1)
+    shown = [
+        {
+            "week": f"{datetime.fromisoformat(row['window_start']):%-d %b}",
+            "recovery": None if row["median"] is None else row["median"] / per,
+            "immature": row["immature"],
+            "open": row["open_count"],
+            "ended": row["incident_count"] - row["open_count"],
+        }
+        for row in weeks
+    ]
+
+    def draw(width: int) -> alt.VConcatChart:
+        week = alt.X("week:O", sort=None, title=None, axis=alt.Axis(labelAngle=0, labelOverlap=True))
+        base = alt.Chart(alt.Data(values=shown)).encode(x=week)
+        line = base.mark_line(color=_SOFT, strokeWidth=2).encode(y=alt.Y("recovery:Q", title=unit))
+        dots = base.mark_point(size=80, opacity=1, stroke=_ACCENT, strokeWidth=2).encode(
+            y="recovery:Q", fill=alt.when("datum.immature").then(alt.value(_PAPER)).otherwise(alt.value(_ACCENT))
+        )
+        counts = (
+            base.transform_fold(["ended", "open"], as_=["state", "incidents"])
+            .mark_bar(stroke=_PAPER)
+            .encode(
+                y=alt.Y("incidents:Q", title="incidents"),
+                color=alt.Color(
+                    "state:N",
+                    scale=alt.Scale(domain=["ended", "open"], range=[_SOFT, _INK]),
+                    legend=alt.Legend(title=None, orient="bottom"),
+                ),
+            )
+        )
+        return alt.vconcat(
+            (line + dots).properties(width=width - 60, height=210, title="Median recovery"),
+            counts.properties(width=width - 60, height=90, title="Incidents"),
+        )
+
+    return draw
 
 
 def phases(rows: Sequence[Document]) -> Callable[[int], alt.LayerChart]:

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from mttr_pipeline.reports.kernel import Document
-from mttr_pipeline.reports.page import charts, rules, words
+from mttr_pipeline.reports.page import charts, rules, verdict, words
 
 SECTIONS = {
+    "trend": "Trend",
     "phases": "Where the time goes",
     "targets": "Targets",
     "breaches": "Worst breaches",
@@ -27,15 +28,21 @@ def context(documents: Mapping[str, Document]) -> dict[str, Any]:
     bottlenecks = documents["bottlenecks"]
     strategies = [row for row in bottlenecks["recommendations"] if row["window_start"]]
     shares = [row for row in summary["phase_breakdown"] if row["share_pct"] is not None]
-    recent, rows = _targets(compliance)
+    recent = [row for row in verdict.recent_targets(compliance) if row["incidents_count"]]
+    weeks = [
+        row for row in documents["trend"]["windows"] if (row["interval"], row["alignment"]) == ("week", "calendar")
+    ]
     return {
         **documents,
         "sections": SECTIONS.items(),
-        "lead": "",
+        "lead": verdict.lead(summary),
+        "cards": verdict.cards(documents),
+        "weeks": weeks,
+        "trend_chart": charts.figure(charts.trend(weeks), _trend_said(weeks)) if _has_data(weeks) else None,
         "phases": charts.figure(charts.phases(shares), _shares_said(shares)) if shares else None,
         "phase_n": next((row["share_n"] for row in summary["phase_breakdown"] if row["share_n"] is not None), 0),
         "targets": charts.figure(charts.targets(recent), _targets_said(recent)) if recent else None,
-        "target_rows": rows,
+        "target_rows": _target_rows(compliance),
         "opportunity": next((row for row in bottlenecks["opportunities"] if _is_overall(row)), None),
         "bottleneck_rows": [
             {**row, "strategies": [each for each in strategies if each["phase"] == row["phase"]]}
@@ -47,6 +54,21 @@ def context(documents: Mapping[str, Document]) -> dict[str, Any]:
     }
 
 
+def _has_data(weeks: list[Document]) -> bool:
+    return any(row["median"] is not None for row in weeks)
+
+
+def _trend_said(weeks: list[Document]) -> str:
+    """The ends of the story; the numbers of every week are in the table below the chart."""
+    known = [row for row in weeks if row["median"] is not None]
+    first, last = known[0], known[-1]
+    return (
+        f"Chart of {len(weeks)} weeks. Median of the week of {first['window_start'][:10]}: {words.duration(first['median'])}; "
+        f"of {last['window_start'][:10]}: {words.duration(last['median'])}. "
+        f"{sum(row['immature'] for row in weeks)} weeks still have open incidents."
+    )
+
+
 def _is_overall(row: Document) -> bool:
     return row["scope"] == "all" and row["window_start"] is not None
 
@@ -55,8 +77,8 @@ def _shares_said(rows: list[Document]) -> str:
     return "Bar chart. " + ", ".join(f"{row['phase']} {row['share_pct']:.0f} %" for row in rows) + "."
 
 
-def _targets(compliance: Document) -> tuple[list[Document], list[Document]]:
-    """The rows of whole severities: those of the last 90 days with data, and all of them with a word and a colour."""
+def _target_rows(compliance: Document) -> list[Document]:
+    """The rows of whole severities, each with its period in words and the colour it may have."""
     spans = sorted({row["window_start"] for row in compliance["targets"] if row["window_start"]})
     names = dict(zip([None, *spans], ["whole history", "last 90 days", "last 30 days"], strict=False))
     rows = [
@@ -64,8 +86,7 @@ def _targets(compliance: Document) -> tuple[list[Document], list[Document]]:
         for row in compliance["targets"]
         if row["service"] is None
     ]
-    rows.sort(key=lambda row: (row["severity"], row["window_start"] or ""), reverse=False)
-    return [row for row in rows if row["period"] == "last 90 days" and row["incidents_count"]], rows
+    return sorted(rows, key=lambda row: (row["severity"], row["window_start"] or ""))
 
 
 def _targets_said(rows: list[Document]) -> str:

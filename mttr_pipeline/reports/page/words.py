@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from markupsafe import Markup
 
-__all__ = ["count", "day", "duration", "instant", "minutes", "percent", "status"]
+__all__ = ["count", "day", "duration", "instant", "listed", "minutes", "percent", "status"]
 
 _NONE = Markup('<span class="none">no data</span>')
 
@@ -50,6 +51,12 @@ def instant(value: str | None) -> Markup:
 def day(value: str) -> Markup:
     """The date of an instant."""
     return Markup('<time datetime="{}">{:%-d %b %Y}</time>').format(value, datetime.fromisoformat(value))
+
+
+def listed(words: Iterable[str]) -> str:
+    """a, b and c."""
+    *first, last = list(words)
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def status(value: str) -> str:

@@ -1,0 +1,152 @@
+"""The minute that a manager has: one paragraph, and a card per question. In words, from the documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from mttr_pipeline.reports.kernel import Document
+from mttr_pipeline.reports.page import rules
+from mttr_pipeline.reports.page.words import count, instant, listed, minutes
+
+
+@dataclass(frozen=True)
+class Card:
+    """A question, its answer, and what stands behind it; `colour` only where chance is ruled out."""
+
+    title: str
+    figure: Markup | str
+    texts: tuple[Markup | str, ...] = ()
+    colour: str | None = None
+
+
+def lead(summary: Document) -> Markup:
+    """The verdict in one or two sentences."""
+    now = summary["recovery"]["current"]
+    if not summary["recovery"]["whole"]["incidents_matched"]:
+        return Markup("There is nothing to report: no incident was ever recorded.")
+    if not now["incidents_matched"]:
+        return Markup("No incident began in the last 30 days.")
+    if now["low_n"]:
+        return Markup("Too few incidents of the last 30 days have ended to say how long a recovery takes: {}.").format(
+            _n(now)
+        )
+    if now["km_median"] is None:
+        text = Markup("Half of the incidents of the last 30 days are not over: recovery takes <strong>{}</strong>.")
+        return text.format(now["km_median_text"])
+    text = Markup("Half of the incidents of the last 30 days were over within <strong>{}</strong>").format(
+        minutes(now["km_median"])
+    )
+    if now["n_events"] >= rules.P90_EVENTS and now["km_p90"] is not None:
+        text += Markup(", nine in ten within <strong>{}</strong>").format(minutes(now["km_p90"]))
+    return text + "."
+
+
+def cards(documents: Mapping[str, Document]) -> list[Card]:
+    """The questions in the order in which they are asked."""
+    summary = documents["summary"]
+    now = summary["recovery"]["current"]
+    return [
+        _typical(now),
+        _bad_day(now),
+        _targets(documents["compliance"]),
+        _open(summary, documents["compliance"]),
+        _sources(documents["data_quality"]),
+    ]
+
+
+def _typical(now: Document) -> Card:
+    title = "Typical recovery, last 30 days"
+    if now["low_n"]:
+        return Card(title, _too_few(now), (_n(now),))
+    if now["km_median"] is None:
+        return Card(title, now["km_median_text"], (_n(now), "Half of them are not over."))
+    return Card(title, minutes(now["km_median"]), (_limits(now, "km_median"), _n(now)))
+
+
+def _bad_day(now: Document) -> Card:
+    title = "Bad day: one in ten takes longer"
+    if now["n_events"] < rules.P90_EVENTS:
+        return Card(title, _too_few(now), ("Shown from 10 recoveries.",))
+    if now["km_p90"] is None:
+        return Card(title, "not reached", ("More than one in ten is not over.", _n(now)))
+    return Card(title, minutes(now["km_p90"]), (_limits(now, "km_p90"), _n(now)))
+
+
+def _targets(compliance: Document) -> Card:
+    title = "Targets, last 90 days"
+    rows = [row for row in recent_targets(compliance) if row["incidents_count"]]
+    if not rows:
+        return Card(title, "no data", ("No incident with a target has an outcome.",))
+    below = [row for row in rows if rules.colour(row) in ("bad", "fair")]
+    texts = [
+        Markup("{}: {} of {} in time").format(
+            row["severity"], count(row["within_target"]), count(row["incidents_count"])
+        )
+        for row in rows
+    ]
+    detail = (Markup("; ").join(texts) + ".",)
+    if below:
+        worst = "bad" if any(rules.colour(row) == "bad" for row in below) else "fair"
+        return Card(title, listed(row["severity"] for row in below) + " below the goal", detail, worst)
+    missed = [row["severity"] for row in rows if row["status"] != "healthy"]
+    if missed:
+        return Card(
+            title, "no clear miss", (*detail, f"{listed(missed)}: too few incidents to tell a miss from chance.")
+        )
+    return Card(title, "all at the goal", detail)
+
+
+def _open(summary: Document, compliance: Document) -> Card:
+    late = sum(
+        row["open_breached"] for row in compliance["targets"] if row["service"] is None and not row["window_start"]
+    )
+    now = summary["recovery"]["whole"]
+    text = Markup("{} of them are past their target.").format(count(late)) if late else "None is past its target."
+    return Card("Open now", count(summary["incidents"]["open_now"]), (text,) if now["incidents_matched"] else ())
+
+
+def _sources(quality: Document) -> Card:
+    title = "Data"
+    stale = [row for row in quality["sources"] if rules.is_stale(row, quality["as_of"])]
+    warned = sum(row["status"] == "warn" for row in quality["findings"])
+    findings = f"{warned} findings to act on." if warned else "No finding that could make a figure wrong."
+    if not quality["sources"]:
+        return Card(title, "imported", ("No source is pulled.", findings))
+    if not stale:
+        return Card(title, "all sources fresh", (findings,))
+    known = [Markup("{}: known up to {}.").format(row["source"], instant(row["data_as_of"])) for row in stale]
+    return Card(title, f"stale: {listed(row['source'] for row in stale)}", (*known, findings), "bad")
+
+
+def recent_targets(compliance: Document) -> list[Document]:
+    """The rows of whole severities over the longer of the two recent windows, 90 days."""
+    starts = [row["window_start"] for row in compliance["targets"] if row["window_start"]]
+    return [
+        row
+        for row in compliance["targets"]
+        if row["service"] is None and row["window_start"] == min(starts, default=None) and row["window_start"]
+    ]
+
+
+def _too_few(row: Document) -> Markup:
+    return Markup("not enough data (n = {})").format(count(row["n_events"]))
+
+
+def _n(row: Document) -> Markup:
+    if not row["n_events"] + row["n_open"]:
+        return Markup("{} incidents, none with a usable duration").format(count(row["incidents_matched"]))
+    return Markup("{} ended, {} still open or timed out").format(count(row["n_events"]), count(row["n_open"]))
+
+
+def _limits(row: Document, name: str) -> Markup:
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    if low is None and high is None:
+        return Markup("No limits: too few incidents.")
+    if high is None:
+        return Markup("95 % limits: from {}, no upper one").format(minutes(low))
+    if low is None:
+        return Markup("95 % limits: up to {}").format(minutes(high))
+    return Markup("95 % limits {} to {}").format(minutes(low), minutes(high))

@@ -1,0 +1,306 @@
+"""What the tests of the SQL share: the real door into the warehouse, drawn examples, and comparisons with the reference.
+
+`door` lands records the way a run does (custom records through the importer, PagerDuty payloads through the landing zone),
+loads them and builds every table. A build takes most of a second, so tests draw many small histories and build once:
+every history gets ids of its own and is then compared by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from reference import DAY, STAMPS, Event, Incident, Record
+
+from mttr_pipeline.importer import import_files
+from mttr_pipeline.landing import Landing
+from mttr_pipeline.settings import FileSettings, Settings
+from mttr_pipeline.sqlmodels import load_models
+from mttr_pipeline.warehouse import Warehouse
+
+AS_OF = datetime(2026, 11, 1, tzinfo=UTC)
+AS_OF_US = int(AS_OF.timestamp()) * 1_000_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FAR = int(os.environ.get("MTTR_TEST_EXAMPLES", "1"))  # times as many examples, and other ones each time, when above 1
+
+
+def instant(us: int) -> datetime:
+    return EPOCH + timedelta(microseconds=us)
+
+
+def iso(us: int) -> str:
+    """ISO 8601 with Z; also for years that Python's datetime does not reach."""
+    days, rest = divmod(us, DAY)
+    year = 0
+    while days > 2_900_000:  # whole cycles of 400 years
+        days, year = days - 146_097, year + 400
+    at = EPOCH + timedelta(days=days, microseconds=rest)
+    return f"{at.year + year:04d}-{at:%m-%dT%H:%M:%S.%f}Z"
+
+
+def microseconds(text: str) -> int:
+    return (datetime.fromisoformat(text) - EPOCH) // timedelta(microseconds=1)
+
+
+def drawn(strategy: st.SearchStrategy[Any], count: int) -> list[Any]:
+    """That many examples, the same ones in every run. For tests that build once and compare each."""
+    found: list[Any] = []
+
+    @settings(
+        max_examples=count * FAR,
+        derandomize=FAR == 1,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(strategy)
+    def collect(value: Any) -> None:
+        found.append(value)
+
+    collect()
+    return found
+
+
+def examples(count: int) -> settings:
+    """Hypothesis settings of the property tests: reproducible, without a clock."""
+    return settings(
+        max_examples=count * FAR,
+        derandomize=FAR == 1,
+        database=None,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
+
+
+# --- the door ---------------------------------------------------------------------------------------------------------
+
+
+def land_custom(landing: Landing, records: Sequence[dict[str, Any]], run_id: str = "run-1") -> None:
+    """As `mttr import` does it."""
+    path = landing.root.parent / f"{run_id}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    import_files([path], landing, run_id)
+
+
+def land(landing: Landing, source: str, streams: dict[str, list[dict[str, Any]]], run_id: str = "run-1") -> None:
+    """As an extraction leaves it: the payloads, one a line."""
+    extract = landing.begin(source, run_id, {"run": run_id})
+    for stream, payloads in streams.items():
+        extract.land(stream, "all", (json.dumps(payload).encode() for payload in payloads))
+    extract.finish(AS_OF)
+
+
+def open_warehouse(
+    folder: Path, configured: dict[str, Any] | None = None, as_of: datetime = AS_OF, run_id: str = "run-1"
+) -> Warehouse:
+    options = Settings(data_dir=folder, file=FileSettings.model_validate(configured or {}))
+    return Warehouse(folder / "work.duckdb", options, as_of, run_id)
+
+
+def build_all(warehouse: Warehouse) -> None:
+    """Every table, and every promise of every header."""
+    for model in load_models():
+        warehouse.build(model)
+        assert [check for check in warehouse.check(model) if not check.passed] == [], model.table
+
+
+@contextmanager
+def door(
+    folder: Path,
+    custom: Sequence[dict[str, Any]] = (),
+    pagerduty: dict[str, list[dict[str, Any]]] | None = None,
+    configured: dict[str, Any] | None = None,
+    as_of: datetime = AS_OF,
+) -> Iterator[Warehouse]:
+    """A warehouse with every table built from these records."""
+    landing = Landing(folder / "landing")
+    if custom:
+        land_custom(landing, custom)
+    if pagerduty:
+        land(landing, "pagerduty", pagerduty)
+    warehouse = open_warehouse(folder, configured, as_of)
+    try:
+        warehouse.load(landing)
+        build_all(warehouse)
+        yield warehouse
+    finally:
+        warehouse.close()
+
+
+def rows(con: Any, query: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
+    cursor = con.execute(query, list(values))
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+# --- what a record says, for the reference ----------------------------------------------------------------------------
+
+
+def custom_history(record: dict[str, Any]) -> tuple[Record, list[Event]]:
+    """The reference's view of one custom record: fields, timeline entries (a repeated one once), notes that carry a stamp."""
+    external_id = record["external_id"]
+    about = Record(
+        external_id,
+        kind=record.get("kind", "incident"),
+        severity=record.get("severity", "SEV3"),
+        service=record.get("service"),
+        team=record.get("team"),
+        duplicate_of=record.get("duplicate_of"),
+        resolution_kind=record.get("resolution_kind"),
+    )
+    events = [
+        Event(external_id, f"field/{name}", name, _era(record[f"{name}_at"]), "field")
+        for name in STAMPS
+        if record.get(f"{name}_at")
+    ]
+    for entry in {json.dumps(entry): entry for entry in record.get("timeline", ())}.values():
+        identity, at = json.dumps(entry), _era(entry["at"])
+        events.append(Event(external_id, identity, entry["event_type"], at))
+        events += [
+            Event(external_id, f"{identity}/{name}", name, at, "derived")
+            for name in _marked(entry.get("notes"))
+            if name != entry["event_type"]
+        ]
+    return about, events
+
+
+def pagerduty_history(
+    incident: dict[str, Any], entries: Iterable[dict[str, Any]], names: dict[str, str]
+) -> tuple[Record, list[Event]]:
+    """The reference's view of one PagerDuty incident and its log entries. `names`: priority -> severity."""
+    external_id = incident["id"]
+    reason = incident.get("resolve_reason") or {}
+    priority = (incident.get("priority") or {}).get("name")
+    about = Record(
+        external_id,
+        "pagerduty",
+        severity=names.get(priority) or ("SEV1" if incident["urgency"] == "high" else "SEV3"),
+        service=incident["service"]["summary"],
+        duplicate_of=reason["incident"]["id"] if reason.get("type") == "merge_resolve_reason" else None,
+        dedup_key=incident.get("incident_key"),
+    )
+    events = [Event(external_id, "created", "detected", _era(incident["created_at"]))]
+    told = [(entry, _era(entry["created_at"]), entry["type"].removesuffix("_log_entry")) for entry in entries]
+    resolves = [at for _, at, kind in told if kind == "resolve" and at is not None]
+    types = {"acknowledge": "acknowledged", "resolve": "resolved", "reopen": "reopened", "annotate": "note"}
+    for entry, at, kind in told:
+        agent = entry["agent"]["type"].removesuffix("_reference")
+        actor = "timeout" if entry["channel"]["type"] == "timeout" else "human" if agent == "user" else "integration"
+        channel = entry["channel"]
+        events.append(
+            Event(
+                external_id,
+                entry["id"],
+                "severity_changed" if kind == "priority_change" else types.get(kind, "other"),
+                at,
+                actor_kind=actor,
+                severity_from=names.get((channel.get("old_priority") or {}).get("name")),
+                severity_to=names.get((channel.get("new_priority") or {}).get("name")),
+            )
+        )
+        if kind == "annotate":
+            marks = _marked(channel.get("summary"))
+            events += [Event(external_id, f"{entry['id']}/{name}", name, at, "derived", actor) for name in marks]
+        if kind in ("acknowledge", "unacknowledge", "trigger") and resolves and at is not None and at > min(resolves):
+            events.append(Event(external_id, f"{entry['id']}/reopened", "reopened", at, "derived", actor))
+    if incident["status"] == "resolved" and not resolves:
+        events.append(Event(external_id, "resolved", "resolved", _era(incident["resolved_at"])))
+    return about, events
+
+
+def _marked(note: str | None) -> list[str]:
+    """The stamps that a responder's note carries."""
+    marks = {"root_cause_found": "root cause found:", "mitigated": "mitigated:"}
+    return [name for name, mark in marks.items() if (note or "").lstrip().lower().startswith(mark)]
+
+
+def _era(text: str) -> int | None:
+    """Microseconds of an instant, None beyond the years that Python knows: such stamps are set aside anyway."""
+    return microseconds(text) if text[4] == "-" else None
+
+
+# --- comparisons ------------------------------------------------------------------------------------------------------
+
+_INCIDENTS = """
+SELECT i.*, {stamps}, epoch_us(i.first_resolved_at) AS first_resolved_us, epoch_us(i.started_at) AS started_us,
+    round(i.active_minutes * 6e7)::BIGINT AS active_us
+FROM mart.incidents AS i
+""".format(stamps=", ".join(f"epoch_us(i.{name}_at) AS {name}_us" for name in STAMPS))
+
+
+def built_incidents(warehouse: Warehouse) -> dict[str, dict[str, Any]]:
+    """incident_id -> what the SQL made of it, in the reference's words."""
+    return {row["incident_id"]: _told(row) for row in rows(warehouse.con, _INCIDENTS)}
+
+
+def _told(row: dict[str, Any]) -> dict[str, Any]:
+    same = (
+        "external_id",
+        "episode",
+        "recurrence_of",
+        "duplicate_of",
+        "kind",
+        "severity",
+        "severity_first",
+        "severity_max",
+    )
+    counted = ("status", "reopen_count", "flap_count", "ack_count", "active_us", "resolution_kind", "auto_resolved")
+    return {name: row[name] for name in same + counted} | {
+        "at": {name: row[f"{name}_us"] for name in STAMPS if row[f"{name}_us"] is not None},
+        "provenance": {name: row[f"{name}_provenance"] for name in STAMPS if row[f"{name}_provenance"] is not None},
+        "first_resolved": row["first_resolved_us"],
+        "started": row["started_us"],
+        "service": row["service"],
+        "team": row["team"],
+    }
+
+
+def expected_incident(incident: Incident) -> dict[str, Any]:
+    """The same of the reference's incident."""
+    record = incident.record
+    return {
+        "external_id": record.external_id,
+        "episode": incident.episode,
+        "recurrence_of": incident.recurrence_of,
+        "duplicate_of": incident.duplicate_of,
+        "kind": record.kind,
+        "severity": record.severity,
+        "severity_first": incident.severity_first,
+        "severity_max": incident.severity_max,
+        "status": incident.status,
+        "reopen_count": incident.reopen_count,
+        "flap_count": incident.flap_count,
+        "ack_count": incident.ack_count,
+        "active_us": incident.active_us,
+        "resolution_kind": incident.resolution_kind,
+        "auto_resolved": incident.auto_resolved,
+        "at": incident.at,
+        "provenance": incident.provenance,
+        "first_resolved": incident.first_resolved,
+        "started": incident.started,
+        "service": record.service,
+        "team": record.team,
+    }
+
+
+def close(found: Any, expected: Any) -> bool:
+    """Integers and texts the same, floats to 1e-9 of their size (and never closer than a billionth of a minute)."""
+    if isinstance(expected, float) and isinstance(found, float):
+        return found == pytest.approx(expected, rel=1e-9, abs=1e-9)
+    return bool(found == expected) and isinstance(found, bool) == isinstance(expected, bool)
+
+
+def assert_figures(found: dict[str, Any], expected: dict[str, Any], about: object = None) -> None:
+    """Every expected figure is there and the same."""
+    wrong = {name: (found[name], value) for name, value in expected.items() if not close(found[name], value)}
+    assert wrong == {}, f"found, expected: {wrong} of {about}"

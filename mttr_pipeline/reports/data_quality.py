@@ -8,9 +8,10 @@ from mttr_pipeline.reports.kernel import Document, head, rows
 
 
 def document(con: duckdb.DuckDBPyConnection) -> Document:
-    """Every finding per source, the newest pull of every source, and how much is in quarantine."""
+    """The traffic light, every finding per source, the newest pull of every source, and how much is in quarantine."""
     return {
         **head(con),
+        "lights": lights(con),
         "findings": rows(
             con,
             "SELECT dq_check, source, n, total, pct, status, meaning FROM mart.data_quality ORDER BY dq_check, source",
@@ -21,6 +22,14 @@ def document(con: duckdb.DuckDBPyConnection) -> Document:
             "SELECT source, reason, count(*) AS n FROM mart.quarantine GROUP BY source, reason ORDER BY source, reason",
         ),
     }
+
+
+def lights(con: duckdb.DuckDBPyConnection) -> list[Document]:
+    """The traffic light of every source and of all."""
+    return rows(
+        con,
+        "SELECT source, light, warnings, incidents, headline, findings FROM mart.data_quality_status ORDER BY source",
+    )
 
 
 def sources(con: duckdb.DuckDBPyConnection) -> list[Document]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 
-from mttr_pipeline.reports.data_quality import sources
+from mttr_pipeline.reports.data_quality import lights, sources
 from mttr_pipeline.reports.kernel import Document, head, rows
 
 _HONEST = (
@@ -67,6 +67,7 @@ def document(con: duckdb.DuckDBPyConnection, calculation_type: str = "basic") ->
             WHERE calculation_type = ? AND phase_model = ? AND scope = 'all' AND window_start = ?::TIMESTAMPTZ""",
             [calculation_type, model, period["current"]["start"]],
         ),
+        "traffic_light": next(row for row in lights(con) if row["source"] == "all"),
         "sources": sources(con),
     }
 

@@ -21,7 +21,7 @@ from mttr_pipeline.reports.page.rules import GOAL_PCT
 if TYPE_CHECKING:
     import altair as alt
 
-WIDE, NARROW = 720, 312
+WIDE, NARROW = 880, 318
 _LIGHT = {
     "--ink": "#1b1f24",
     "--muted": "#57606a",
@@ -31,6 +31,8 @@ _LIGHT = {
     "--paper": "#ffffff",
 }
 _INK, _MUTED, _GRID, _ACCENT, _SOFT, _PAPER = (f"var({name})" for name in _LIGHT)
+_MARGIN = 48
+_NAMES = {"title": None, "ticks": False, "domain": False, "minExtent": 118, "labelPadding": 8}
 _OPENING = re.compile(r"<svg [^>]*?width=\"(?P<width>[\d.]+)\" height=\"(?P<height>[\d.]+)\"[^>]*>")
 
 
@@ -65,9 +67,12 @@ def trend(weeks: Sequence[Document]) -> Callable[[int], alt.VConcatChart]:
     ]
 
     def draw(width: int) -> alt.VConcatChart:
-        week = alt.X("week:O", sort=None, title=None, axis=alt.Axis(labelAngle=0, labelOverlap=True))
+        week = alt.X(
+            "week:O", sort=None, title=None, axis=alt.Axis(labelAngle=0, labelOverlap=True, labelSeparation=12)
+        )
+        numbers = alt.Axis(title=None, tickCount=4, minExtent=40, maxExtent=40)
         base = alt.Chart(alt.Data(values=shown)).encode(x=week)
-        line = base.mark_line(color=_SOFT, strokeWidth=2).encode(y=alt.Y("recovery:Q", title=unit))
+        line = base.mark_line(color=_SOFT, strokeWidth=2).encode(y=alt.Y("recovery:Q", axis=numbers))
         dots = base.mark_point(size=80, opacity=1, stroke=_ACCENT, strokeWidth=2).encode(
             y="recovery:Q", fill=alt.when("datum.immature").then(alt.value(_PAPER)).otherwise(alt.value(_ACCENT))
         )
@@ -75,7 +80,7 @@ def trend(weeks: Sequence[Document]) -> Callable[[int], alt.VConcatChart]:
             base.transform_fold(["ended", "open"], as_=["state", "incidents"])
             .mark_bar(stroke=_PAPER)
             .encode(
-                y=alt.Y("incidents:Q", title="incidents"),
+                y=alt.Y("incidents:Q", axis=alt.Axis(title=None, tickCount=3, minExtent=40, maxExtent=40)),
                 color=alt.Color(
                     "state:N",
                     scale=alt.Scale(domain=["ended", "open"], range=[_SOFT, _INK]),
@@ -84,8 +89,8 @@ def trend(weeks: Sequence[Document]) -> Callable[[int], alt.VConcatChart]:
             )
         )
         return alt.vconcat(
-            (line + dots).properties(width=width - 60, height=210, title="Median recovery"),
-            counts.properties(width=width - 60, height=90, title="Incidents"),
+            (line + dots).properties(width=width - _MARGIN, height=220, title=f"Median recovery, {unit}"),
+            counts.properties(width=width - _MARGIN, height=90, title="Incidents"),
         )
 
     return draw
@@ -107,8 +112,8 @@ def phases(rows: Sequence[Document]) -> Callable[[int], alt.LayerChart]:
 
     def draw(width: int) -> alt.LayerChart:
         base = alt.Chart(alt.Data(values=shown)).encode(
-            y=alt.Y("phase:N", sort=None, title=None, axis=alt.Axis(ticks=False, domain=False)),
-            x=alt.X("share:Q", title="share of the time, %", scale=alt.Scale(nice=True)),
+            y=alt.Y("phase:N", sort=None, axis=alt.Axis(**_NAMES)),
+            x=alt.X("share:Q", axis=alt.Axis(title="share of the time, %", tickCount=5)),
         )
         bars = base.mark_bar(color=_ACCENT, height=18)
         names = base.mark_text(align="left", dx=5, color=_INK).encode(text="says:N")
@@ -133,11 +138,10 @@ def targets(rows: Sequence[Document]) -> Callable[[int], alt.LayerChart]:
 
     def draw(width: int) -> alt.LayerChart:
         percent = alt.Scale(domain=[0, 100])
-        base = alt.Chart(alt.Data(values=shown)).encode(
-            y=alt.Y("severity:N", sort=None, title=None, axis=alt.Axis(ticks=False, domain=False))
-        )
+        base = alt.Chart(alt.Data(values=shown)).encode(y=alt.Y("severity:N", sort=None, axis=alt.Axis(**_NAMES)))
         limits = base.mark_rule(color=_SOFT, strokeWidth=8, strokeCap="round").encode(
-            x=alt.X("low:Q", title="within target, %", scale=percent), x2="high:Q"
+            x=alt.X("low:Q", scale=percent, axis=alt.Axis(title="within target, %", values=[0, 25, 50, 75, 95])),
+            x2="high:Q",
         )
         dots = base.mark_point(color=_ACCENT, filled=True, size=110, opacity=1).encode(
             x=alt.X("within:Q", scale=percent)
@@ -192,5 +196,6 @@ def _styled(chart: Any, background: str = _PAPER) -> Any:
         .configure_view(stroke=None)
         .configure_axis(**axis)
         .configure_text(fontSize=13)
+        .configure_legend(labelColor=_INK, labelFontSize=13, symbolType="square")
         .configure_title(fontSize=14, color=_INK, anchor="start", fontWeight="bold")
     )

@@ -108,17 +108,32 @@ def _open(summary: Document, compliance: Document) -> Card:
     return Card("Open now", count(summary["incidents"]["open_now"]), (text,) if now["incidents_matched"] else ())
 
 
+_LIGHTS = {
+    "green": ("good", "\N{BLACK CIRCLE} green"),
+    "amber": ("fair", "\N{BLACK UP-POINTING TRIANGLE} amber"),
+    "red": ("bad", "\N{BLACK DIAMOND} red"),
+    "no_data": (None, "no data"),
+}
+
+
 def _sources(quality: Document) -> Card:
-    title = "Data"
+    light = next(row for row in quality["lights"] if row["source"] == "all")
+    colour, word = _LIGHTS[light["light"]]
+    return Card("Data quality", word, (freshness(quality), light["headline"]), colour)
+
+
+def freshness(quality: Document) -> Markup:
+    """How fresh the sources are, stale ones by name."""
     stale = [row for row in quality["sources"] if rules.is_stale(row, quality["as_of"])]
-    warned = sum(row["status"] == "warn" for row in quality["findings"])
-    findings = f"{warned} findings to act on." if warned else "No finding that could make a figure wrong."
     if not quality["sources"]:
-        return Card(title, "imported", ("No source is pulled.", findings))
+        return Markup("No source is pulled; the incidents were imported.")
     if not stale:
-        return Card(title, "all sources fresh", (findings,))
-    known = [Markup("{}: known up to {}.").format(row["source"], instant(row["data_as_of"])) for row in stale]
-    return Card(title, f"stale: {listed(row['source'] for row in stale)}", (*known, findings), "bad")
+        oldest = min(row["data_as_of"] for row in quality["sources"])
+        return Markup("All sources are fresh, known up to {}.").format(instant(oldest))
+    known = Markup("; ").join(
+        Markup("{} is stale, known up to {}").format(row["source"], instant(row["data_as_of"])) for row in stale
+    )
+    return known + "."
 
 
 def recent_targets(compliance: Document) -> list[Document]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from mttr_pipeline.reports.kernel import Document
 from mttr_pipeline.reports.page import charts, rules, verdict, words
+from mttr_pipeline.reports.page.terms import TERMS
 
 SECTIONS = {
     "trend": "Trend",
@@ -49,8 +50,10 @@ def context(documents: Mapping[str, Document]) -> dict[str, Any]:
             for row in bottlenecks["last_30_days"]
             if row["scope"] == "all"
         ],
+        "lights": {row["source"]: row for row in quality["lights"]},
+        "stale": [row["source"] for row in quality["sources"] if rules.is_stale(row, quality["as_of"])],
         "warnings": [row for row in quality["findings"] if row["status"] == "warn"],
-        "terms": [],
+        "terms": TERMS,
     }
 
 

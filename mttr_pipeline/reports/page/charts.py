@@ -32,7 +32,7 @@ _LIGHT = {
 }
 _INK, _MUTED, _GRID, _ACCENT, _SOFT, _PAPER = (f"var({name})" for name in _LIGHT)
 _MARGIN = 48
-_NAMES = {"title": None, "ticks": False, "domain": False, "minExtent": 118, "labelPadding": 8}
+_NAMES: dict[str, Any] = {"title": None, "ticks": False, "domain": False, "minExtent": 118, "labelPadding": 8}
 _OPENING = re.compile(r"<svg [^>]*?width=\"(?P<width>[\d.]+)\" height=\"(?P<height>[\d.]+)\"[^>]*>")
 
 

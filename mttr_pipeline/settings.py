@@ -118,8 +118,11 @@ class SourceOptions(_Section):
     connections: int = Field(8, gt=0, le=64, description="parallel requests")
     lag_minutes: int = Field(30, ge=0, description="the high-water mark stays this far behind the clock of the run")
     lookback_days: int = Field(14, ge=0, description="records created this recently are read again on every run")
-    timeout_seconds: float = Field(60, gt=0, description="how long one response may take")
+    timeout_seconds: float = Field(60, gt=0, description="how long one response may take, all of it")
     max_wait_minutes: float = Field(15, gt=0, description="how long one request may be retried in all")
+    audit_requests: int = Field(
+        200, ge=0, description="most requests per run that looking for records deleted at the vendor may cost; 0: never"
+    )
 
     _check_zone = field_validator("time_zone")(_zone)
 

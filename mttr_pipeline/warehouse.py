@@ -20,7 +20,7 @@ import duckdb
 import zstandard
 
 from mttr_pipeline.errors import ContractError
-from mttr_pipeline.landing import Landing, Manifest
+from mttr_pipeline.landing import TOMBSTONES, Landing, Manifest
 from mttr_pipeline.mappings import config_tables, variants_in_force
 from mttr_pipeline.settings import Settings
 from mttr_pipeline.sqlmodels import Model, load_macros, load_models
@@ -36,12 +36,15 @@ CREATE TABLE IF NOT EXISTS ops.quarantine (
 );
 CREATE TABLE IF NOT EXISTS ops.fingerprint (value VARCHAR);
 CREATE TABLE IF NOT EXISTS ops.builds (table_name VARCHAR, run_id VARCHAR);
+CREATE OR REPLACE TABLE ops.facts (source VARCHAR, extract_id VARCHAR, fact VARCHAR, n BIGINT);
 CREATE OR REPLACE TABLE ops.attempts (
     source VARCHAR, extract_id VARCHAR, run_id VARCHAR, started_at TIMESTAMP, finished_at TIMESTAMP, status VARCHAR,
     requests BIGINT, fetched BIGINT, since VARCHAR, until VARCHAR, error VARCHAR, data_as_of TIMESTAMP
 );
 CREATE OR REPLACE TABLE ops.differences (source VARCHAR, extract_id VARCHAR, stream VARCHAR, expected BIGINT, received BIGINT);
 """
+
+_AUDITED = frozenset({model.source for model in load_models() if model.stream == TOMBSTONES})
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,7 @@ class Warehouse:
         """
         manifests = landing.manifests()
         self._record_attempts(manifests)
+        self._record_facts(manifests)
         self._record_differences(manifests)
         loaded = {
             row[0] for row in self.con.execute("SELECT DISTINCT source || '/' || extract_id FROM ops.loads").fetchall()
@@ -123,7 +127,8 @@ class Warehouse:
                 for model in load_models()
                 if model.schema == "raw" and model.source == manifest.source
             }
-            for stream in sorted({file.stream for file in manifest.files}):
+            streams = {file.stream for file in manifest.files}
+            for stream in sorted(streams, key=lambda name: (name == TOMBSTONES, name)):
                 files = [file for file in manifest.files if file.stream == stream]
                 if stream not in known:
                     raise ContractError(
@@ -159,21 +164,13 @@ class Warehouse:
                 f"{manifest.source}/{manifest.extract_id}: {promised} records were landed in {model.stream} but {fetched} can be "
                 "read back; move that folder out of the landing zone and pull again with --full-refresh."
             )
-        newest = "SELECT * EXCLUDE (landed_row) FROM delta WHERE reject_reason IS NULL"
-        if distinct != fetched - quarantined:
-            order = f"{model.version} DESC NULLS LAST, landed_row DESC" if model.version else "landed_row DESC"
-            newest = f"""SELECT * EXCLUDE (landed_row, place) FROM (
-                SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY {order}) AS place FROM delta WHERE reject_reason IS NULL
-            ) WHERE place = 1"""
-        same = " AND ".join(f"old.{column} = new.{column}" for column in model.key)
-        con.execute(f"CREATE OR REPLACE TEMP TABLE newest AS {newest}")
-        if model.version:  # a payload that is older than the one we have (a late re-delivery) does not replace it
-            con.execute(
-                f"DELETE FROM newest AS new USING {model.table} AS old WHERE {same} AND new.{model.version} < old.{model.version}"
-            )
-        con.execute(f"DELETE FROM {model.table} AS old USING newest AS new WHERE {same}")
-        con.execute(f"INSERT INTO {model.table} BY NAME SELECT * EXCLUDE (reject_reason) FROM newest")
         identity = model.key[0]
+        if manifest.source in _AUDITED and model.stream != TOMBSTONES:  # alive again; those of this extract come after it
+            con.execute(
+                f"DELETE FROM raw.{manifest.source}_{TOMBSTONES} AS old USING delta AS new "
+                f"WHERE old.of_stream = ? AND old.external_id = new.{identity}::VARCHAR",
+                [model.stream],
+            )
         con.execute(
             f"DELETE FROM ops.quarantine AS old USING delta AS new WHERE old.source = ? AND old.stream = ? "
             f"AND old.external_id = new.{identity}::VARCHAR",
@@ -248,6 +245,18 @@ class Warehouse:
                     "INSERT INTO ops.differences VALUES (?, ?, ?, ?, ?)",
                     [manifest.source, manifest.extract_id, found["stream"], found["expected"], found["received"]],
                 )
+
+    def _record_facts(self, manifests: list[Manifest]) -> None:
+        """What the pulls noticed on their way."""
+        self.con.execute("DELETE FROM ops.facts")
+        rows = [
+            [manifest.source, manifest.extract_id, fact, n]
+            for manifest in manifests
+            if manifest.status == "complete"
+            for fact, n in _facts(manifest).items()
+        ]
+        if rows:
+            self.con.executemany("INSERT INTO ops.facts VALUES (?, ?, ?, ?)", rows)
 
     def _start_over_if_outdated(self) -> None:
         """Raw tables depend on their SQL, the zones and the severities of custom records; when those change, load all anew."""
@@ -347,6 +356,14 @@ class Warehouse:
             except duckdb.Error as error:
                 results.append(CheckResult(name, False, f"the check itself failed: {_first_line(error)}"))
         return results
+
+
+def _facts(manifest: Manifest) -> dict[str, int]:
+    """Fact -> number."""
+    counted: dict[str, Any] = dict(manifest.facts.get("counts", {}))
+    windows = manifest.facts.get("audit", {}).get("postponed", {})
+    counted["audit_windows_postponed"] = sum(len(keys) for keys in windows.values())
+    return {fact: int(n) for fact, n in sorted(counted.items()) if n}
 
 
 def quoted(text: str | Path) -> str:

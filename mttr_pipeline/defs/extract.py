@@ -4,6 +4,7 @@ import dagster as dg
 
 from mttr_pipeline.defs.resources import RunResource, explained
 from mttr_pipeline.errors import ConfigError, MttrError
+from mttr_pipeline.known import WarehouseKnown
 from mttr_pipeline.landing import Landing
 from mttr_pipeline.settings import VENDORS
 from mttr_pipeline.sources import build_source, progress, pull
@@ -43,6 +44,7 @@ def _landing_asset(name: str) -> dg.AssetsDefinition:
                     until=run.instant("until"),
                     full_refresh=run.full_refresh,
                     progress=progress.current(),
+                    known=_known(run, name, context),
                 )
             finally:
                 source.close()
@@ -68,6 +70,18 @@ def _landing_asset(name: str) -> dg.AssetsDefinition:
         )
 
     return extract
+
+
+def _known(run: RunResource, name: str, context: dg.AssetExecutionContext) -> WarehouseKnown | None:
+    """What we hold of a source so far, to find out what it has deleted; nothing before its first complete pull."""
+    if not any(manifest.status == "complete" for manifest in run.landing.manifests(name)):
+        return None
+    try:
+        run.warehouse.load(run.landing)  # an earlier run may have pulled without coming to loading
+    except MttrError as error:
+        context.log.warning(f"records deleted at the vendor are not looked for: {error}")
+        return None
+    return WarehouseKnown(run.warehouse, name)
 
 
 landing_assets = [_landing_asset(name) for name in VENDORS]

@@ -7,16 +7,17 @@ meaning of a record.
 from __future__ import annotations
 
 import contextlib
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from mttr_pipeline.errors import ConfigError, ContractError, MttrError
 from mttr_pipeline.landing import Extract, Landing, Manifest
 from mttr_pipeline.settings import VENDORS, Settings
+from mttr_pipeline.sources.audit import Audit, Audited, Known, covered_windows
 from mttr_pipeline.sources.base import Plan, Source, make_plan, new_mark
 from mttr_pipeline.sources.explain import redact
 from mttr_pipeline.sources.progress import Progress, Silent
 
-__all__ = ["Plan", "Progress", "Silent", "Source", "build_source", "pull"]
+__all__ = ["Known", "Plan", "Progress", "Silent", "Source", "build_source", "pull"]
 
 
 def build_source(name: str, settings: Settings) -> Source:
@@ -59,12 +60,15 @@ def pull(
     until: datetime | None = None,
     full_refresh: bool = False,
     progress: Progress | None = None,
+    known: Known | None = None,
 ) -> Manifest:
     """Pull one source once and give the manifest of its newest extract.
 
     The first pull reaches back to `since`, else the configured date, else 730 days before `as_of`; later ones start at
     the last high-water mark. An extract that an earlier run left unfinished is completed first, fetching only the
     windows that are missing; when its end is older than tonight's, a second extract brings the source up to date.
+
+    With `known`, what we hold so far, an incremental pull also looks for records that the vendor has deleted.
 
     A failure is written into the manifest and raised: MttrError, whatever the cause was. An interrupt leaves the
     extract unfinished, to be taken up by the next pull.
@@ -84,24 +88,34 @@ def pull(
         )
         extract = landing.begin(source.name, run_id, plan.as_json())
         begun = Plan.from_json(extract.plan)
-        manifest = _attempt(source, begun, extract, complete, progress)
-        if begun.until < plan.until:
+        up_to_date = begun.until >= plan.until
+        manifest = _attempt(source, begun, extract, complete, progress, known if up_to_date else None)
+        if not up_to_date:
             complete = [m for m in landing.manifests(source.name) if m.status == "complete"]
             plan = make_plan(source.options, complete, as_of=as_of, until=until, scope=source.scope)
             extract = landing.begin(source.name, run_id, plan.as_json())
-            manifest = _attempt(source, plan, extract, complete, progress)
+            manifest = _attempt(source, plan, extract, complete, progress, known)
         return manifest
     finally:
         progress.finish(source.name)
 
 
-def _attempt(source: Source, plan: Plan, extract: Extract, complete: list[Manifest], progress: Progress) -> Manifest:
+def _attempt(
+    source: Source,
+    plan: Plan,
+    extract: Extract,
+    complete: list[Manifest],
+    progress: Progress,
+    known: Known | None,
+) -> Manifest:
     """Run one extract to its end, or write down why it failed."""
     before = source.requests
     if complete and "site" in complete[-1].facts and not plan.full_refresh:
         extract.facts.setdefault("site", complete[-1].facts["site"])  # what was probed once is kept
     try:
         source.extract(plan, extract, progress)
+        if known is not None:
+            _audit(source, plan, extract, complete, progress, known)
         extract.requests = source.requests - before
         return extract.finish(new_mark(plan, source.options))
     except MttrError as error:
@@ -124,6 +138,19 @@ def _attempt(source: Source, plan: Plan, extract: Extract, complete: list[Manife
         )
         _try_to_fail(extract, message)
         raise ContractError(message) from error
+
+
+def _audit(
+    source: Source, plan: Plan, extract: Extract, complete: list[Manifest], progress: Progress, known: Known
+) -> None:
+    """Look for deleted records among those that the earlier pulls must have seen."""
+    budget = source.options.audit_requests
+    if not plan.incremental or plan.high_water is None or budget == 0 or not isinstance(source, Audited):
+        return
+    until = min(plan.until, plan.high_water + timedelta(minutes=source.options.lag_minutes))
+    covered = covered_windows((m.plan for m in complete), plan.scope, until)
+    left = complete[-1].facts.get("audit", {}).get("postponed", {}) if complete else {}
+    source.audit(Audit(known, covered, budget, left), plan, extract, progress)
 
 
 def _try_to_fail(extract: Extract, message: str) -> None:

@@ -13,6 +13,7 @@ from mttr_pipeline.errors import PermanentError
 from mttr_pipeline.landing import Extract, wrap_child
 from mttr_pipeline.settings import SourceOptions
 from mttr_pipeline.sources.alert_search import AlertSearch, stamp
+from mttr_pipeline.sources.audit import Audit, Side
 from mttr_pipeline.sources.base import Plan
 from mttr_pipeline.sources.http import HttpClient, HttpRefused
 from mttr_pipeline.sources.paging import Page, TokenLoop, TooMany, read_all, read_by_token, row_id
@@ -81,6 +82,42 @@ class AlertPull:
         """How many rows a window has, asked before it is read; None where the pages say so themselves."""
         return None
 
+    def _is_gone(self, stream: str, name: str) -> bool:
+        """Whether one record, asked for singly, does not exist any more."""
+        raise NotImplementedError
+
+    # -- what was deleted ---------------------------------------------------------------------------------------
+
+    def audit(self, audit: Audit, streams: Iterable[str]) -> None:
+        """Compare records by creation, as far as the account's search can."""
+        lacking = self._extract.facts.get("counts", {})
+        sides = [
+            self._side(stream)
+            for stream in streams
+            if self._search(stream).encodings.get("createdAt") and f"{stream}_not_in_plan" not in lacking
+        ]
+        audit.run(self._runner, lambda: self._client.requests, self._plan.as_of, sides)
+
+    def _side(self, stream: str) -> Side:
+        search = self._search(stream)
+
+        def total(window: Window) -> int | None:
+            counted = self._count(stream, window, self._created)
+            return search.checked_page(window, None, 0).total if counted is None else counted
+
+        def rows(window: Window) -> list[bytes]:
+            found: list[bytes] = []
+            read_all(lambda offset: search.checked_page(window, None, offset), found.append, ceiling=self._ceiling)
+            # whether the end of a range is included is not documented everywhere
+            return [row for row in found if (at := stamp(row, "createdAt")) is None or at < window.until]
+
+        def restore(key: str, rows: list[bytes]) -> list[Task]:
+            if not self._extract.has(stream, key):
+                self._extract.land(stream, key, rows)
+            return self._children(stream, key)
+
+        return Side(stream, total, rows, restore, lambda name: self._is_gone(stream, name))
+
     # -- windows ------------------------------------------------------------------------------------------------
 
     def _windows(self, stream: str, kind: Kind, whole: Window) -> Iterator[Task]:
@@ -140,7 +177,7 @@ class AlertPull:
         """Tasks for the child records of a landed window that are not landed yet, in files of some parents each."""
         ids = list(dict.fromkeys(self._parents(stream, key)))
         return [
-            self._child_task(child, f"{key} {start}", ids[start : start + CHUNK], read)
+            self._child_task(stream, child, f"{key} {start}", ids[start : start + CHUNK], read)
             for start in range(0, len(ids), CHUNK)
             for child, read in self._readers(stream).items()
             if not self._extract.has(child, f"{key} {start}")
@@ -150,11 +187,12 @@ class AlertPull:
         """The ids of the rows of a landed window whose child records may have changed."""
         for row in self._extract.read(stream, key):
             name = row_id(row)
-            at = stamp(row, "updatedAt") if self._plan.incremental else None
+            known = self._plan.incremental and not key.startswith("audit ")
+            at = stamp(row, "updatedAt") if known else None
             if name is not None and (at is None or at >= self._changed_since):
                 yield name
 
-    def _child_task(self, child: str, key: str, ids: list[str], read: Reader) -> Task:
+    def _child_task(self, stream: str, child: str, key: str, ids: list[str], read: Reader) -> Task:
         def records() -> Iterator[bytes]:
             for name in ids:
                 try:
@@ -162,7 +200,7 @@ class AlertPull:
                 except HttpRefused as error:
                     if error.status != 404:
                         raise
-                    self._runner.note("deleted_between_list_and_detail")
+                    self._runner.gone(stream, name)
 
         def work() -> list[Task]:
             self._extract.land(child, key, records())

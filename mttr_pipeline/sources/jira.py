@@ -6,7 +6,11 @@ Windows are laid over `created`, which never changes: at first over the asked ra
 issue is cut there. Data Center: `GET /rest/api/2/search` with `expand=changelog`, and single reads where that is cut
 all the same. Facts from developer.atlassian.com (Jira Cloud REST API v3, search and reconcile, rate limiting).
 
-Streams: issues; changelogs (`{"issueId", "changeHistories": [...]}`, several lines an issue); fields; statuses.
+An issue that is deleted leaves no trace; one that is moved or retyped so that the JQL selects it no more is treated the
+same, and one that is moved but still selected keeps its id. Both are found by comparing ids.
+
+Streams: issues; changelogs (`{"issueId", "changeHistories": [...]}`, several lines an issue); fields; statuses;
+tombstones of issues that are gone.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from mttr_pipeline.errors import PermanentError
 from mttr_pipeline.landing import Extract
 from mttr_pipeline.settings import JiraAccess, JiraOptions
 from mttr_pipeline.sources import envelope
+from mttr_pipeline.sources.audit import Audit, Side
 from mttr_pipeline.sources.base import Plan
 from mttr_pipeline.sources.http import HttpClient, HttpRefused
 from mttr_pipeline.sources.jql import combined, created_in, quoted
@@ -32,6 +37,8 @@ from mttr_pipeline.sources.windows import Window, epoch_ms, gaps
 CLOUD_PAGE = 100  # with all fields the site may give fewer
 SERVER_PAGE = 50  # the embedded changelogs make a page heavy for the server
 TARGET = 1_000  # issues per window
+IDS_PAGE = 5_000  # the largest page of the search when only ids are asked for
+READ_AT_ONCE = 100  # issues per issue/bulkfetch
 BATCH = 500  # issues per changelog/bulkfetch, of at most 1,000
 HISTORIES = 1_000  # change histories per page of it
 OVERLAP = timedelta(hours=1)  # the search index learns changes late (search and reconcile)
@@ -66,6 +73,7 @@ class Jira:
         token = access.token.get_secret_value()
         self.options = options
         self._access = access
+        self._jql = access.jql
         key = "JIRA_API_TOKEN" if access.is_cloud else "JIRA_PERSONAL_TOKEN"
         names = f"JIRA_EMAIL and {key}" if access.is_cloud else key
         self._client = HttpClient(
@@ -105,9 +113,15 @@ class Jira:
 
     def extract(self, plan: Plan, extract: Extract, progress: Progress) -> None:
         whoami(self._client, self._api)  # some sites answer a search with wrong credentials as anonymous: no issues
-        jql = self._access.jql or self._default_jql()
+        self._jql = self._access.jql or self._default_jql()
+        self._pull(plan, extract, progress).run()
+
+    def audit(self, audit: Audit, plan: Plan, extract: Extract, progress: Progress) -> None:
+        self._pull(plan, extract, progress).audit(audit)
+
+    def _pull(self, plan: Plan, extract: Extract, progress: Progress) -> _Pull:
         kind = _CloudPull if self._access.is_cloud else _ServerPull
-        kind(self._client, self.options, jql, plan, extract, progress).run()
+        return kind(self._client, self.options, self._jql or self._default_jql(), plan, extract, progress)
 
     @property
     def _api(self) -> str:
@@ -160,9 +174,32 @@ class _Pull:
         prefix = f"{self._kind} "
         keys = self._extract.windows("issues")
         tasks += [self._resume(key) for key in keys]
-        done = [Window.parse(key.removeprefix(prefix)) for key in keys]
+        done = [Window.parse(key.removeprefix(prefix)) for key in keys if key.startswith(prefix)]
         tasks += [self._window(gap) for gap in gaps(self._whole, done)]
         self._runner.run(tasks)
+        self._runner.bury(self._plan.as_of, lambda stream, name: self._is_gone(name))
+
+    # -- what was deleted ---------------------------------------------------------------------------------------
+
+    def audit(self, audit: Audit) -> None:
+        """Compare issues by creation."""
+        audit.run(self._runner, lambda: self._client.requests, self._plan.as_of, [self._side()])
+
+    def _side(self) -> Side:
+        raise NotImplementedError
+
+    def _selected(self, window: Window) -> str:
+        """The JQL for everything created in a window, whenever it changed."""
+        return combined(self._jql, [created_in(window)])
+
+    def _is_gone(self, name: str) -> bool:
+        try:
+            self._client.get(f"{self.api}/issue/{name}", [("fields", "created")], parse=_whole_body)
+        except HttpRefused as error:
+            if error.status != 404:
+                raise
+            return True
+        return False
 
     def _list(self, stream: str, path: str) -> Iterator[Task]:
         def work() -> list[Task]:
@@ -224,6 +261,32 @@ class _CloudPull(_Pull):
             counted = read_by_token(page, write)
         self._runner.reconcile("issues", key, counted)
 
+    def _side(self) -> Side:
+        # The count that Cloud gives is an estimate: ids are compared, which costs one request for 5,000
+        return Side("issues", lambda window: None, self._ids, self._restore, at_once=IDS_PAGE)
+
+    def _ids(self, window: Window) -> list[bytes]:
+        def page(token: str | None) -> tuple[list[bytes], str | None]:
+            body: dict[str, Any] = {"jql": self._selected(window), "maxResults": IDS_PAGE, "fields": ["id"]}
+            if token:
+                body["nextPageToken"] = token
+            return self._client.post(f"{self.api}/search/jql", body, parse=_search_page)
+
+        found: list[bytes] = []
+        read_by_token(page, found.append)
+        return found
+
+    def _restore(self, key: str, rows: list[bytes]) -> list[Task]:
+        def issues() -> Iterator[bytes]:
+            ids = [name for row in rows if (name := row_id(row))]
+            for start in range(0, len(ids), READ_AT_ONCE):
+                body = {"issueIdsOrKeys": ids[start : start + READ_AT_ONCE], "fields": ["*all"]}
+                yield from self._client.post(f"{self.api}/issue/bulkfetch", body, parse=_found)
+
+        if not self._extract.has("issues", key):
+            self._extract.land("issues", key, issues())
+        return self._changelogs(key)
+
     def _estimate(self, window: Window) -> int:
         """An estimate is all that Cloud gives; it only decides how many threads share the work."""
 
@@ -269,13 +332,44 @@ class _CloudPull(_Pull):
                 self._bulk(ids[: len(ids) // 2], write)
                 self._bulk(ids[len(ids) // 2 :], write)
             elif error.status == 404:
-                self._runner.note("deleted_between_list_and_detail")
+                self._runner.gone("issues", ids[0])
             else:
                 raise
 
 
 class _ServerPull(_Pull):
     api = "/rest/api/2"
+
+    def _side(self) -> Side:
+        return Side("issues", self._total, self._ids, self._restore)
+
+    def _total(self, window: Window) -> int | None:
+        return self._found(window, 0, 1).total
+
+    def _ids(self, window: Window) -> list[bytes]:
+        found: list[bytes] = []
+        read_all(lambda offset: self._found(window, offset, TARGET), found.append)
+        return found
+
+    def _found(self, window: Window, offset: int, size: int) -> Page:
+        """One page of nothing but ids; the server may make it smaller."""
+        params = [("jql", self._selected(window)), ("startAt", offset), ("maxResults", size), ("fields", "id")]
+        return self._client.get(f"{self.api}/search", params, parse=lambda body: _offset_page(body, offset))
+
+    def _restore(self, key: str, rows: list[bytes]) -> list[Task]:
+        def issues() -> Iterator[bytes]:
+            for name in [name for row in rows if (name := row_id(row))]:
+                try:
+                    params = [("fields", "*all"), ("expand", "changelog")]
+                    yield self._client.get(f"{self.api}/issue/{name}", params, parse=_whole_body)
+                except HttpRefused as error:
+                    if error.status != 404:
+                        raise
+                    self._runner.gone("issues", name)
+
+        if not self._extract.has("issues", key):
+            self._extract.land("issues", key, issues())
+        return self._changelogs(key)
 
     def _land(self, window: Window, key: str) -> None:
         def page(offset: int) -> Page:
@@ -287,15 +381,7 @@ class _ServerPull(_Pull):
                 ("expand", "changelog"),
             ]
 
-            def parse(body: bytes) -> Page:
-                members = envelope.fields(body)
-                rows = envelope.items(_needed(members, "issues"))
-                total = envelope.scalar(members.get("total"))
-                if not isinstance(total, int):
-                    raise envelope.InvalidBody("no member 'total'")
-                return Page(rows, offset + len(rows) < total, total)
-
-            return self._client.get(f"{self.api}/search", params, parse=parse)
+            return self._client.get(f"{self.api}/search", params, parse=lambda body: _offset_page(body, offset))
 
         divisible = window.seconds > 1
         with self._extract.writing("issues", key) as write:
@@ -323,7 +409,7 @@ class _ServerPull(_Pull):
             except HttpRefused as error:
                 if error.status != 404:
                     raise
-                self._runner.note("deleted_between_list_and_detail")
+                self._runner.gone("issues", name)
                 continue
             yield b'{"issueId":' + msgspec.json.encode(name) + b',"changeHistories":[' + b",".join(histories) + b"]}"
 
@@ -361,6 +447,20 @@ class _ServerPull(_Pull):
             f"Jira: the changelog of the issue {name} is cut by {self._client.host} and cannot be read in full; "
             "raise the limit in the site's configuration or leave the issue out with JIRA_JQL."
         )
+
+
+def _offset_page(body: bytes, offset: int) -> Page:
+    members = envelope.fields(body)
+    rows = envelope.items(_needed(members, "issues"))
+    total = envelope.scalar(members.get("total"))
+    if not isinstance(total, int):
+        raise envelope.InvalidBody("no member 'total'")
+    return Page(rows, offset + len(rows) < total, total)
+
+
+def _found(body: bytes) -> list[bytes]:
+    """The issues of a bulk read; those that are gone by now are named under `issueErrors`."""
+    return envelope.items(_needed(envelope.fields(body), "issues"))
 
 
 def _search_page(body: bytes) -> tuple[list[bytes], str | None]:

@@ -12,8 +12,8 @@ number of open and of recent alerts, not on the history.
 Facts from developer.atlassian.com (Jira Service Management Operations REST API, group Alerts: scopes, paging, the 20K
 limit), its OpenAPI description, and answers of live sites where that is silent. JSM incidents are Jira issues: `jira`.
 
-Streams: alerts, alert_details (if `details`), alert_logs, alert_notes, teams. Logs and notes are wrapped with the id of
-their alert, which they do not name.
+Streams: alerts, alert_details (if `details`), alert_logs, alert_notes, teams; tombstones of alerts that are gone. Logs and
+notes are wrapped with the id of their alert, which they do not name.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from mttr_pipeline.settings import JsmAccess, JsmOptions
 from mttr_pipeline.sources import envelope
 from mttr_pipeline.sources.alert_pull import CHUNK, AlertPull, Kind, Reader
 from mttr_pipeline.sources.alert_search import ENCODINGS, RANGES, AlertSearch, Condition, stamp
+from mttr_pipeline.sources.audit import Audit
 from mttr_pipeline.sources.base import Plan
 from mttr_pipeline.sources.http import HttpClient, HttpRefused
 from mttr_pipeline.sources.paging import TARGET, Page, TooMany
@@ -98,6 +99,9 @@ class Jsm:
     def extract(self, plan: Plan, extract: Extract, progress: Progress) -> None:
         _Pull(self._client, self.options, plan, extract, progress).run()
 
+    def audit(self, audit: Audit, plan: Plan, extract: Extract, progress: Progress) -> None:
+        _Pull(self._client, self.options, plan, extract, progress).audit(audit, ("alerts",))
+
 
 class Search(AlertSearch):
     """Searching the list of alerts. `site` keeps what was found out about it."""
@@ -149,6 +153,16 @@ class _Pull(AlertPull):
         self._runner.run([*self._teams(), Task("alerts", self._plan_alerts)])
         if self._alerts.encodings.get("updatedAt") is None:
             self._remember_what_is_open()
+        self._runner.bury(self._plan.as_of, self._is_gone)
+
+    def _is_gone(self, stream: str, name: str) -> bool:
+        try:
+            self._single(name)
+        except HttpRefused as error:
+            if error.status != 404:
+                raise
+            return True
+        return False
 
     def _search(self, stream: str) -> Search:
         return self._alerts
@@ -247,6 +261,7 @@ class _Pull(AlertPull):
                         if error.status != 404:
                             raise
                         self._runner.note("open_alerts_deleted")
+                        self._runner.gone("alerts", name)
 
             def work() -> list[Task]:
                 self._extract.land("alerts", key, rows())

@@ -5,7 +5,8 @@ child records only for what changed. Facts from docs.opsgenie.com (Alert API, In
 OpenAPI description at github.com/opsgenie/opsgenie-oas. The interface ends on 2027-04-05.
 
 Streams: alerts, alert_details (if `details`), alert_logs, alert_notes, incidents, incident_timelines, incident_notes,
-services, teams. Logs, notes and timeline entries are wrapped with the id of their parent, which they do not name.
+services, teams; tombstones of alerts and incidents that are gone. Logs, notes and timeline entries are wrapped with the
+id of their parent, which they do not name.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from mttr_pipeline.settings import OpsgenieAccess, OpsgenieOptions
 from mttr_pipeline.sources import envelope
 from mttr_pipeline.sources.alert_pull import AlertPull, Kind, Reader
 from mttr_pipeline.sources.alert_search import stamp
+from mttr_pipeline.sources.audit import Audit
 from mttr_pipeline.sources.base import Plan
 from mttr_pipeline.sources.http import HttpClient, HttpRefused
 from mttr_pipeline.sources.opsgenie_search import CEILING, PAGE, Search, get_page
@@ -72,6 +74,9 @@ class Opsgenie:
     def extract(self, plan: Plan, extract: Extract, progress: Progress) -> None:
         _Pull(self._client, self.options, plan, extract, progress).run()
 
+    def audit(self, audit: Audit, plan: Plan, extract: Extract, progress: Progress) -> None:
+        _Pull(self._client, self.options, plan, extract, progress).audit(audit, ("alerts", "incidents"))
+
 
 class _Pull(AlertPull):
     """One extract under way."""
@@ -96,6 +101,7 @@ class _Pull(AlertPull):
                 Task("incidents", self._plan_incidents),
             ]
         )
+        self._runner.bury(self._plan.as_of, self._is_gone)
 
     def _search(self, stream: str) -> Search:
         return self._alerts if stream == "alerts" else self._incidents
@@ -119,6 +125,16 @@ class _Pull(AlertPull):
             "alert_notes": lambda name: self._by_token(f"/v2/alerts/{name}/notes", name),
         }
         return {**readers, "alert_details": self._detail} if self._details else readers
+
+    def _is_gone(self, stream: str, name: str) -> bool:
+        path = "/v2/alerts" if stream == "alerts" else "/v1/incidents"
+        try:
+            self._client.get(f"{path}/{quote(name, safe='')}", [("identifierType", "id")], parse=envelope.fields)
+        except HttpRefused as error:
+            if error.status != 404:
+                raise
+            return True
+        return False
 
     # -- whole lists --------------------------------------------------------------------------------------------
 

@@ -6,7 +6,8 @@ all idempotent: the log-entry feed since the mark, which carries the current sta
 `acknowledgements`, which is emptied by the resolve. Facts from the OpenAPI description at github.com/PagerDuty/
 api-schema and developer.pagerduty.com/docs (pagination, rate limits, errors).
 
-Streams: incidents, log_entries, services, teams, priorities; incident_fields when custom fields are mapped.
+Streams: incidents, log_entries, services, teams, priorities; incident_fields when custom fields are mapped;
+tombstones of incidents that are gone.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import msgspec
 from mttr_pipeline.landing import Extract
 from mttr_pipeline.settings import PagerDutyAccess, PagerDutyOptions
 from mttr_pipeline.sources import envelope
+from mttr_pipeline.sources.audit import Audit, Side
 from mttr_pipeline.sources.base import Plan
 from mttr_pipeline.sources.http import HttpClient, HttpRefused
 from mttr_pipeline.sources.paging import TARGET, Page, Repeats, TooMany, read_all, row_id
@@ -29,6 +31,7 @@ from mttr_pipeline.sources.windows import Window, gaps, iso, steps
 
 PAGE = 100  # the largest the list endpoints honour
 CEILING = 10_000  # offset + limit of classic pagination
+COUNTED = timedelta(days=180)  # windows of which only the total is asked
 WIDEST = timedelta(days=60)  # /incidents gives nothing at all beyond six months
 OVERLAP = timedelta(hours=1)  # log entries that were written late
 CHUNK = 25  # incidents per file of single reads
@@ -98,6 +101,9 @@ class PagerDuty:
     def extract(self, plan: Plan, extract: Extract, progress: Progress) -> None:
         _Pull(self._client, self.options, plan, extract, progress).run()
 
+    def audit(self, audit: Audit, plan: Plan, extract: Extract, progress: Progress) -> None:
+        _Pull(self._client, self.options, plan, extract, progress).audit(audit)
+
     def _page(self, path: str, name: str, params: list[tuple[str, Any]]) -> Page:
         return get_page(self._client, path, name, params)
 
@@ -136,6 +142,41 @@ class _Pull:
             self._runner.run(self._older_logs())
         if self._options.fields:
             self._runner.run(self._custom_fields())
+        self._runner.bury(plan.as_of, lambda stream, name: self._is_gone(name))
+
+    # -- what was deleted ---------------------------------------------------------------------------------------
+
+    def audit(self, audit: Audit) -> None:
+        """Compare incidents by creation; a deleted one takes its log entries with it."""
+        incidents = Side("incidents", self._total, self._rows, self._restore, self._is_gone, widest=COUNTED)
+        audit.run(self._runner, lambda: self._client.requests, self._plan.as_of, [incidents])
+
+    def _total(self, window: Window) -> int | None:
+        params = [*_range(window), _UTC, ("limit", 1), ("total", "true")]
+        return get_page(self._client, "/incidents", "incidents", params).total
+
+    def _rows(self, window: Window) -> list[bytes]:
+        rows: list[bytes] = []
+        read_all(self._pages("/incidents", "incidents", [*_range(window), _UTC, _SORTED]), rows.append, ceiling=CEILING)
+        return rows
+
+    def _is_gone(self, name: str) -> bool:
+        try:
+            self._client.get(f"/incidents/{name}", [_UTC], parse=envelope.fields)
+        except HttpRefused as error:
+            if error.status != 404:
+                raise
+            return True
+        return False
+
+    def _restore(self, key: str, rows: list[bytes]) -> list[Task]:
+        if not self._extract.has("incidents", key):
+            self._extract.land("incidents", key, rows)
+        ids = [name for row in rows if (name := row_id(row))]
+        tasks = [task for name in ids for task in self._whole_log(name)]
+        if self._options.fields:
+            tasks += self._fields_of_window(key)
+        return tasks
 
     # -- whole lists --------------------------------------------------------------------------------------------
 
@@ -165,7 +206,7 @@ class _Pull:
                 if error.status == 402 and stream in ("teams", "priorities"):
                     self._runner.note(f"{stream}_not_in_plan")  # the account lacks the ability: it has none
                 elif error.status == 404 and key.startswith("incident "):
-                    self._runner.note("deleted_between_list_and_detail")
+                    self._runner.gone("incidents", key.removeprefix("incident "))
                 else:
                     raise
                 self._extract.land(stream, key, ())
@@ -252,12 +293,11 @@ class _Pull:
                 if (created := _created_at(row)) and created < covered and (name := row_id(row))
             ]
             for name in dict.fromkeys(older):
-                yield from self._listing(
-                    "log_entries",
-                    f"incident {name}",
-                    f"/incidents/{name}/log_entries",
-                    [_UTC, ("is_overview", "false")],
-                )
+                yield from self._whole_log(name)
+
+    def _whole_log(self, name: str) -> Iterable[Task]:
+        params = [_UTC, ("is_overview", "false")]
+        return self._listing("log_entries", f"incident {name}", f"/incidents/{name}/log_entries", params)
 
     # -- custom fields ------------------------------------------------------------------------------------------
 
@@ -266,12 +306,15 @@ class _Pull:
         for key in sorted(self._extract.windows("incidents")):
             if self._plan.incremental and not key.startswith("feed "):
                 continue  # a change of a field writes a log entry, so the feed names every incident that needs it
-            ids = [name for row in self._extract.read("incidents", key) if (name := row_id(row))]
-            ids = list(dict.fromkeys(ids))
-            for start in range(0, len(ids), CHUNK):
-                part = f"{key} {start}"
-                if not self._extract.has("incident_fields", part):
-                    yield self._fields_of(ids[start : start + CHUNK], part)
+            yield from self._fields_of_window(key)
+
+    def _fields_of_window(self, key: str) -> Iterator[Task]:
+        ids = [name for row in self._extract.read("incidents", key) if (name := row_id(row))]
+        ids = list(dict.fromkeys(ids))
+        for start in range(0, len(ids), CHUNK):
+            part = f"{key} {start}"
+            if not self._extract.has("incident_fields", part):
+                yield self._fields_of(ids[start : start + CHUNK], part)
 
     def _fields_of(self, ids: list[str], key: str) -> Task:
         def read() -> Iterator[bytes]:
@@ -283,7 +326,7 @@ class _Pull:
                 except HttpRefused as error:
                     if error.status != 404:
                         raise
-                    self._runner.note("deleted_between_list_and_detail")
+                    self._runner.gone("incidents", name)
                     continue
                 if "incident" in fields:
                     yield envelope.record(fields["incident"])

@@ -12,9 +12,10 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from mttr_pipeline.landing import Extract
+from mttr_pipeline.landing import TOMBSTONES, Extract, tombstone
 from mttr_pipeline.sources.http import HttpClient, Stopped
 from mttr_pipeline.sources.paging import TARGET, Counted, TooMany, Unsettled
 from mttr_pipeline.sources.progress import Progress
@@ -41,6 +42,7 @@ class Runner:
         self._progress = progress
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter(extract.facts.get("counts", {}))
+        self._gone: dict[str, set[str]] = {}
         self._differences: list[dict[str, Any]] = list(extract.facts.get("count_differences", []))
 
     def note(self, name: str, n: int = 1) -> None:
@@ -48,6 +50,23 @@ class Runner:
         if n:
             with self._lock:
                 self._counts[name] += n
+
+    def gone(self, stream: str, name: str) -> None:
+        """A record that was listed was refused as unknown when it was asked for singly."""
+        self.note("deleted_between_list_and_detail")
+        with self._lock:
+            self._gone.setdefault(stream, set()).add(name)
+
+    def bury(self, seen_at: datetime, is_gone: Callable[[str, str], bool]) -> None:
+        """Land tombstones of the records that `gone` was told, after asking for each itself once more.
+
+        Only a child of it may be missing: an account without timelines has no incident less for that.
+        """
+        for stream, names in sorted(self._gone.items()):
+            dead = [name for name in sorted(names) if is_gone(stream, name)]
+            if dead:
+                self.extract.land(TOMBSTONES, f"{stream} read", (tombstone(stream, name, seen_at) for name in dead))
+        self._gone.clear()
 
     def reconcile(self, stream: str, window: str, counted: Counted) -> None:
         """Keep the repeats that were dropped, and a difference to the vendor's own total that rereading left."""

@@ -1,6 +1,6 @@
 /*
 description = """One row per vendor record of every source, in one vocabulary: aliases of services resolved, the team of the
-configuration filled in, a severity where the vendor gave none."""
+configuration filled in, a severity where the vendor gave none. Records that the vendor has deleted are left out."""
 not_null = ["source", "external_id", "kind", "severity", "severity_source"]
 unique = [["source", "external_id"]]
 
@@ -67,3 +67,5 @@ SELECT
     e.landed_in
 FROM every AS e
 LEFT JOIN config.services AS s ON s.name = lower(trim(e.service))
+LEFT JOIN staging.deleted_records AS d ON d.source = e.source AND d.external_id = e.external_id
+WHERE d.external_id IS NULL

@@ -117,9 +117,43 @@ counted AS (
         'events before the year 2000 or without an instant, set aside'
     FROM core.events GROUP BY source
     UNION ALL
-    SELECT 'event_without_record', source, count(*) FILTER (WHERE set_aside = 'no record'), count(*), 'info',
-        'events of records that were never read: deleted at the vendor, or created before the first pull'
-    FROM core.events GROUP BY source
+    SELECT 'event_without_record', e.source, count(*) FILTER (WHERE set_aside = 'no record' AND d.external_id IS NULL),
+        count(*), 'info', 'events of records that were never read: created before the first pull'
+    FROM core.events AS e
+    LEFT JOIN staging.deleted_records AS d ON d.source = e.source AND d.external_id = e.external_id
+    GROUP BY e.source
+    UNION ALL
+    SELECT 'deleted_at_source', source, count(*) FILTER (WHERE is_deleted), count(*), 'info',
+        'records that the vendor does not have any more: left out of every figure'
+    FROM (
+        SELECT source, false AS is_deleted FROM core.records
+        UNION ALL
+        SELECT source, true FROM staging.deleted_records
+    ) GROUP BY source
+    UNION ALL
+    -- What the pulls noticed; of what a plan lacks and of what was left undone only the last one's word.
+    SELECT f.fact, f.source, sum(f.n)::BIGINT, max(l.fetched), f.level, f.meaning
+    FROM (
+        SELECT *,
+            CASE WHEN fact = 'audit_answers_not_believed' THEN 'warn' ELSE 'info' END AS level,
+            CASE
+                WHEN fact = 'deleted_between_list_and_detail'
+                    THEN 'records that were listed and gone when they were read'
+                WHEN fact = 'audit_answers_not_believed'
+                    THEN 'windows of which nothing at all was left at the vendor: not taken for deleted; check the rights of the key'
+                WHEN fact = 'audit_windows_postponed'
+                    THEN 'windows that the audit had no requests left for; the next run compares them first (audit_requests)'
+                WHEN fact LIKE '%_missed_before' THEN 'records that only the audit found; they are in now'
+                WHEN fact LIKE '%_not_in_plan' THEN 'not part of the vendor''s plan, so there is none'
+                ELSE 'noticed by the pulls'
+            END AS meaning
+        FROM ops.facts
+        WHERE fact NOT LIKE '%_repeats' AND fact NOT LIKE '%_deleted_at_source'
+    ) AS f
+    JOIN (SELECT source, sum(fetched)::BIGINT AS fetched, max(extract_id) AS last_extract FROM ops.loads GROUP BY source) AS l
+        ON l.source = f.source
+    WHERE f.extract_id = l.last_extract OR (fact NOT LIKE '%_not_in_plan' AND fact <> 'audit_windows_postponed')
+    GROUP BY f.fact, f.source, f.level, f.meaning
     UNION ALL
     SELECT 'record_without_stamp', r.source, count(*) FILTER (WHERE e.record_id IS NULL AND f.external_id IS NULL), count(*),
         'warn', 'records of which no stamp is usable: they are no incident yet'

@@ -1,6 +1,6 @@
 /*
-description = """JSM Operations alerts that the account does not have any more: found by comparing its totals and ids with ours. A
-record that is landed again later is taken off this list."""
+description = """JSM Operations alerts that the site does not have any more: found by comparing totals
+and ids with ours. A record that is landed again later is taken off this list."""
 source = "jsm"
 stream = "tombstones"
 key = ["external_id", "of_stream"]

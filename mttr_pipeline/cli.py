@@ -110,7 +110,7 @@ def run(
     """Pull, load, normalise, compute, check, publish: the nightly job once."""
     settings = given.settings()
     for name, text in (("--since", since), ("--until", until), ("--as-of", as_of)):
-        if text:
+        if text is not None:
             parse_instant(text, name)
     for name in sources:
         if name not in VENDORS:
@@ -141,7 +141,7 @@ def run(
 def rebuild(given: Globals, as_of: str | None) -> int:
     """Make everything anew from the landing zone alone, without any request."""
     settings = given.settings()
-    if as_of:
+    if as_of is not None:
         parse_instant(as_of, "--as-of")
     if not (settings.data_dir / "landing").is_dir():
         raise ConfigError(

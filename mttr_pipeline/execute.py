@@ -13,6 +13,7 @@ import dagster as dg
 
 from mttr_pipeline.defs import build_defs
 from mttr_pipeline.defs.extract import failed_sources
+from mttr_pipeline.errors import ConfigError, ContractError, PermanentError, TransientError
 from mttr_pipeline.landing import Landing, new_run_id
 from mttr_pipeline.sources import progress as progress_module
 from mttr_pipeline.sources.progress import Progress
@@ -82,8 +83,21 @@ def _reasons(result: dg.ExecuteInProcessResult, debug: bool) -> tuple[list[str],
             )
     for event in result.all_events:
         if not sentences and event.is_failure and event.message:
-            sentences.append(event.message.splitlines()[0])
+            # before the first step: the resource could not be made
+            sentence, code = _our_own(event.event_specific_data) or (event.message.splitlines()[0], code)
+            sentences.append(sentence)
     return sentences, code
+
+
+def _our_own(data: Any) -> tuple[str, int] | None:
+    """The sentence and exit code of the error of ours that stands in a chain of causes."""
+    kinds = {kind.__name__: kind for kind in (ConfigError, ContractError, PermanentError, TransientError)}
+    error = getattr(data, "error", None)
+    while error is not None:
+        if kind := kinds.get(error.cls_name or ""):
+            return error.message.strip().removeprefix(f"{kind.__module__}.{kind.__name__}: "), kind.exit_code
+        error = error.cause
+    return None
 
 
 @contextmanager

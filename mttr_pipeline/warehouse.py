@@ -220,15 +220,13 @@ class Warehouse:
         for manifest in manifests:
             for attempt in manifest.attempts:
                 final = attempt is manifest.attempts[-1] and manifest.status == "complete"
-                # A pull without a mark (a gap was filled, the same clock again) makes nothing known up to a later instant.
-                known = manifest.high_water or (attempt.finished_at if manifest.source == "custom" else None)
                 rows.append(
                     [
                         *(manifest.source, manifest.extract_id, attempt.run_id),
                         *(_utc(attempt.started_at), _utc(attempt.finished_at), attempt.status, attempt.requests),
                         manifest.records if final else 0,
                         *(manifest.plan.get("since"), manifest.plan.get("until"), attempt.error),
-                        _utc(known) if final and known else None,
+                        _utc(manifest.high_water or attempt.finished_at) if final else None,
                     ]
                 )
         if rows:

@@ -61,7 +61,8 @@ CREATE OR REPLACE MACRO population_of(start_us, end_us, latest_us, exclude_outli
         WHEN end_us IS NULL AND latest_us IS NULL THEN 'open'
         WHEN end_us IS NULL THEN 'missing_end'
         WHEN end_us < start_us THEN 'invalid'
-        WHEN exclude_outliers AND end_us - start_us > outlier_threshold_hours * 3600000000 THEN 'outlier'
+        -- Whole microseconds: 0.7 hours are not exactly that in floating point.
+        WHEN exclude_outliers AND end_us - start_us > round(outlier_threshold_hours::DOUBLE * 3600000000) THEN 'outlier'
         ELSE 'analysed'
     END;
 
@@ -137,20 +138,26 @@ CREATE OR REPLACE MACRO mttr_by(
     calculation_type := 'basic', severities := NULL, services := NULL, teams := NULL, start_date := NULL, end_date := NULL,
     exclude_outliers := ${outliers_excluded}, outlier_threshold_hours := ${outlier_hours}, start_stamp := NULL, end_stamp := NULL
 ) AS TABLE
+    WITH asked AS (
+        SELECT CASE
+            WHEN dimension IN ('severity', 'service', 'team', 'day', 'week', 'month') THEN dimension
+            ELSE error('unknown dimension ' || coalesce(dimension, 'NULL') || '; use severity, service, team, day, week or month')
+        END AS known_dimension
+    )
     SELECT scope_value, unnest(result) FROM (
         SELECT
-            CASE dimension
+            CASE known_dimension
                 WHEN 'severity' THEN severity
                 WHEN 'service' THEN service
                 WHEN 'team' THEN team
                 WHEN 'day' THEN strftime(timezone('${time_zone}', started_at), '%Y-%m-%d')
                 WHEN 'week' THEN strftime(date_trunc('week', timezone('${time_zone}', started_at)), '%Y-%m-%d')
                 WHEN 'month' THEN strftime(date_trunc('month', timezone('${time_zone}', started_at)), '%Y-%m-%d')
-                ELSE error('unknown dimension ' || dimension || '; use severity, service, team, day, week or month')
             END AS scope_value,
             mttr_measures(population, duration_us) AS result
         FROM mttr_population(calculation_type := calculation_type, severities := severities, services := services, teams := teams,
             start_date := start_date, end_date := end_date, exclude_outliers := exclude_outliers,
             outlier_threshold_hours := outlier_threshold_hours, start_stamp := start_stamp, end_stamp := end_stamp)
+        CROSS JOIN asked
         GROUP BY 1
     ) ORDER BY scope_value;

@@ -31,6 +31,13 @@ _MACRO_COMMENTS = {
     "mttr_by": "the calculation per severity, service, team, day, week or month",
     "mttr_population": "the incidents behind a figure, each with its population and duration",
 }
+_FUNCTION_COMMENTS = {
+    "instant_us": "microseconds since 1970 of an instant; without an offset it is UTC",
+    "std_dev_of": "exact sample standard deviation from n, sum and sum of squares",
+    "mttr_measures": "the result columns of the calculation, of populations and durations",
+    "stamps_us": "the eight stamps of an incident as a list, in microseconds",
+    "population_of": "the one population an incident falls in",
+}
 
 
 @dataclass(frozen=True)
@@ -98,6 +105,8 @@ def _write(warehouse: Warehouse, folder: Path) -> dict[str, int | None]:
         con.execute(warehouse.analyst_macros())
         for macro, text in _MACRO_COMMENTS.items():
             con.execute(f"COMMENT ON MACRO TABLE {macro} IS {quoted(text)}")
+        for macro, text in _FUNCTION_COMMENTS.items():
+            con.execute(f"COMMENT ON MACRO {macro} IS {quoted(text)}")
         con.execute("USE work.mart")
         con.execute("CHECKPOINT published")
     finally:
@@ -157,11 +166,11 @@ def _point_latest(root: Path, run_id: str, as_of: str) -> None:
 def _prune(root: Path, keep: int, newest: str) -> None:
     """Delete the oldest generations beyond `keep`; the one just published always stays."""
     generations = sorted(
-        path.name for path in root.iterdir() if path.is_dir() and not path.is_symlink() and path.name[0] != "."
+        (path.name for path in root.iterdir() if path.is_dir() and not path.is_symlink() and path.name[0] != "."),
+        key=lambda name: (name == newest, name),  # the clock may have gone back
     )
     for name in generations[:-keep]:
-        if name != newest:
-            _remove(root / name)
+        _remove(root / name)
 
 
 def _remove(folder: Path) -> None:

@@ -73,6 +73,7 @@ VENDORS: dict[str, Vendor] = {
 
 DEFAULT_BACKFILL_DAYS = 730
 STAMPS: tuple[Stamp, ...] = get_args(Stamp)
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 TargetPhase = Literal["detection", "acknowledgment", "investigation", "mitigation"]
 Phase = Literal[TargetPhase, "resolution", "closure"]
 FIXED_VARIANTS: dict[str, tuple[Stamp, Stamp]] = {

@@ -4,6 +4,7 @@ import dagster as dg
 
 from mttr_pipeline import publish as publishing
 from mttr_pipeline.defs.extract import OWNERS
+from mttr_pipeline.defs.report import REPORT
 from mttr_pipeline.defs.resources import RunResource, explained
 from mttr_pipeline.defs.tables import asset_key
 from mttr_pipeline.errors import MttrError
@@ -14,11 +15,11 @@ PUBLISHED = dg.AssetKey(["published", "generation"])
 
 @dg.asset(
     key=PUBLISHED,
-    deps=[asset_key(model.table) for model in load_models() if model.schema == "mart"],
+    deps=[asset_key(model.table) for model in load_models() if model.schema == "mart"] + [REPORT],
     group_name="published",
-    kinds={"duckdb", "parquet", "json"},
+    kinds={"duckdb", "parquet", "json", "html"},
     owners=OWNERS,
-    description="What readers open: mttr.duckdb, Parquet, JSON and a manifest, swapped in as one by moving `latest`.",
+    description="What readers open: mttr.duckdb, Parquet, JSON, report.html and a manifest, swapped in as one by moving `latest`.",
 )
 def published(run: RunResource) -> dg.MaterializeResult:
     """Runs only when every blocking check passed."""

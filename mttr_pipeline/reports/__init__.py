@@ -10,9 +10,9 @@ import duckdb
 
 from mttr_pipeline.reports import bottlenecks, comparisons, compliance, data_quality, summary, trend
 from mttr_pipeline.reports.kernel import Document, dumps, instant_text
-from mttr_pipeline.reports.page import render
+from mttr_pipeline.reports.page import markdown, render
 
-__all__ = ["DOCUMENTS", "Document", "documents", "dumps", "instant_text", "render"]
+__all__ = ["DOCUMENTS", "Document", "documents", "dumps", "instant_text", "markdown", "render"]
 
 DOCUMENTS = {
     "summary": summary.document,

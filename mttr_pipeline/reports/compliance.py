@@ -31,5 +31,12 @@ def document(con: duckdb.DuckDBPyConnection) -> Document:
     }
 
 
+def recent(compliance: Document) -> list[Document]:
+    """Of the document, the rows of whole severities over the longer of the two recent windows, 90 days."""
+    rows = [row for row in compliance["targets"] if row["service"] is None and row["window_start"]]
+    first = min((row["window_start"] for row in rows), default=None)
+    return [row for row in rows if row["window_start"] == first]
+
+
 _RECENT = """FROM mart.target_breaches
     WHERE started_at >= (SELECT min(window_start) FROM mart.target_compliance)"""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from mttr_pipeline.reports.compliance import recent
 from mttr_pipeline.reports.kernel import Document
 from mttr_pipeline.reports.page import rules
 from mttr_pipeline.reports.page.words import count, instant, listed, minutes
@@ -77,7 +78,7 @@ def _bad_day(now: Document) -> Card:
 
 def _targets(compliance: Document) -> Card:
     title = "Targets, last 90 days"
-    rows = [row for row in recent_targets(compliance) if row["incidents_count"]]
+    rows = [row for row in recent(compliance) if row["incidents_count"]]
     if not rows:
         return Card(title, "no data", ("No incident with a target has an outcome.",))
     below = [row for row in rows if rules.colour(row) in ("bad", "fair")]
@@ -134,16 +135,6 @@ def freshness(quality: Document) -> Markup:
         Markup("{} is stale, known up to {}").format(row["source"], instant(row["data_as_of"])) for row in stale
     )
     return known + "."
-
-
-def recent_targets(compliance: Document) -> list[Document]:
-    """The rows of whole severities over the longer of the two recent windows, 90 days."""
-    starts = [row["window_start"] for row in compliance["targets"] if row["window_start"]]
-    return [
-        row
-        for row in compliance["targets"]
-        if row["service"] is None and row["window_start"] == min(starts, default=None) and row["window_start"]
-    ]
 
 
 def _too_few(row: Document) -> Markup:

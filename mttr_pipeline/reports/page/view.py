@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mttr_pipeline.reports.compliance import recent as recent_targets
 from mttr_pipeline.reports.kernel import Document
 from mttr_pipeline.reports.page import charts, rules, verdict, words
 from mttr_pipeline.reports.page.terms import TERMS
@@ -29,7 +30,7 @@ def context(documents: Mapping[str, Document]) -> dict[str, Any]:
     bottlenecks = documents["bottlenecks"]
     strategies = [row for row in bottlenecks["recommendations"] if row["window_start"]]
     shares = [row for row in summary["phase_breakdown"] if row["share_pct"] is not None]
-    recent = [row for row in verdict.recent_targets(compliance) if row["incidents_count"]]
+    recent = [row for row in recent_targets(compliance) if row["incidents_count"]]
     weeks = [
         row for row in documents["trend"]["windows"] if (row["interval"], row["alignment"]) == ("week", "calendar")
     ]
@@ -39,7 +40,7 @@ def context(documents: Mapping[str, Document]) -> dict[str, Any]:
         "lead": verdict.lead(summary),
         "cards": verdict.cards(documents),
         "weeks": weeks,
-        "trend_chart": charts.figure(charts.trend(weeks), _trend_said(weeks)) if _has_data(weeks) else None,
+        "trend_chart": charts.figure(charts.trend(weeks), _trend_said(weeks)) if has_data(weeks) else None,
         "phases": charts.figure(charts.phases(shares), _shares_said(shares)) if shares else None,
         "phase_n": next((row["share_n"] for row in summary["phase_breakdown"] if row["share_n"] is not None), 0),
         "targets": charts.figure(charts.targets(recent), _targets_said(recent)) if recent else None,
@@ -57,7 +58,13 @@ def context(documents: Mapping[str, Document]) -> dict[str, Any]:
     }
 
 
-def _has_data(weeks: list[Document]) -> bool:
+def weeks_of(trend: Document) -> list[Document]:
+    """The calendar weeks."""
+    return [row for row in trend["windows"] if (row["interval"], row["alignment"]) == ("week", "calendar")]
+
+
+def has_data(weeks: list[Document]) -> bool:
+    """Whether there is anything to draw."""
     return any(row["median"] is not None for row in weeks)
 
 

@@ -1,0 +1,110 @@
+"""What Dagster itself shows of the results: the verdict and its figures over time, and what deserves a warning.
+
+The files that readers open are written by the publish. The checks here warn and never stop anything: a missed target is
+no fault of the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from mttr_pipeline import reports
+from mttr_pipeline.defs.extract import OWNERS
+from mttr_pipeline.defs.resources import RunResource
+from mttr_pipeline.defs.tables import asset_key
+from mttr_pipeline.reports import compliance, data_quality
+from mttr_pipeline.settings import SEVERITIES
+from mttr_pipeline.sqlmodels import load_models
+
+REPORT = dg.AssetKey(["report", "summary"])
+_TARGETS, _FINDINGS = asset_key("mart.target_compliance"), asset_key("mart.data_quality_status")
+
+
+@dg.asset(
+    key=REPORT,
+    deps=[asset_key(model.table) for model in load_models() if model.schema == "mart"],
+    group_name="published",
+    kinds={"json"},
+    owners=OWNERS,
+    description="The verdict in words with the trend, and the figures that are worth following from night to night.",
+)
+def report(run: RunResource) -> dg.MaterializeResult:
+    """Says what report.html will say."""
+    documents = reports.documents(run.warehouse.con)
+    return dg.MaterializeResult(
+        metadata={"verdict": dg.MetadataValue.md(reports.markdown(documents)), **_figures(documents)}
+    )
+
+
+def _figures(documents: dict[str, reports.Document]) -> dict[str, Any]:
+    """Numbers that Dagster plots over time. What has no value is left out: a 0 would be a lie in the plot."""
+    summary, now = documents["summary"], documents["summary"]["recovery"]["current"]
+    found = {
+        "km_median_minutes": now["km_median"],
+        "km_p90_minutes": now["km_p90"],
+        "mean_minutes": summary["current_mttr"]["mean_minutes"],
+        "incidents": summary["incidents"]["current_count"],
+        "analysed": summary["incidents"]["analysed"],
+        "open_now": summary["incidents"]["open_now"],
+        "data_quality_warnings": summary["traffic_light"]["warnings"],
+        "breaches_90_days": documents["compliance"]["breach_count"],
+    }
+    found |= {
+        f"compliance_pct_{row['severity']}": row["compliance_pct"] for row in compliance.recent(documents["compliance"])
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+@dg.multi_asset_check(
+    name="targets",
+    specs=[
+        dg.AssetCheckSpec(
+            f"target_{severity}",
+            asset=_TARGETS,
+            description=f"{severity} incidents of the last 90 days meet their target.",
+        )
+        for severity in SEVERITIES
+    ],
+)
+def targets(run: RunResource) -> Iterator[dg.AssetCheckResult]:
+    """Warn for every severity whose compliance is warning or critical, so that an alert can be routed by it."""
+    rows = {row["severity"]: row for row in compliance.recent(compliance.document(run.warehouse.con))}
+    for severity in SEVERITIES:
+        row = rows.get(severity)
+        figures = {name: value for name, value in (row or {}).items() if isinstance(value, int | float)}
+        yield dg.AssetCheckResult(
+            asset_key=_TARGETS,
+            check_name=f"target_{severity}",
+            passed=row is None or row["status"] not in ("warning", "critical"),
+            severity=dg.AssetCheckSeverity.WARN,
+            description=_target_said(row) if row else "no data",
+            metadata=figures,
+        )
+
+
+def _target_said(row: reports.Document) -> str:
+    if row["compliance_pct"] is None:
+        return row["status"].replace("_", " ")
+    return (
+        f"{row['status']}: {row['within_target']} of {row['incidents_count']} within target ({row['compliance_pct']:.1f} %, "
+        f"95 % limits {row['compliance_low_pct']:.1f} to {row['compliance_high_pct']:.1f} %), {row['open_breached']} still open"
+    )
+
+
+@dg.asset_check(asset=_FINDINGS, name="traffic_light", description="No finding that could make a figure wrong.")
+def traffic_light(run: RunResource) -> dg.AssetCheckResult:
+    """Warn with the findings when the light is not green."""
+    light = next(row for row in data_quality.lights(run.warehouse.con) if row["source"] == "all")
+    return dg.AssetCheckResult(
+        passed=light["light"] in ("green", "no_data"),
+        severity=dg.AssetCheckSeverity.WARN,
+        description=light["headline"],
+        metadata={
+            "light": light["light"],
+            "warnings": light["warnings"],
+            "findings": dg.MetadataValue.md("\n".join(f"- {text}" for text in light["findings"]) or "none"),
+        },
+    )

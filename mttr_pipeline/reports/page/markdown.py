@@ -1,0 +1,39 @@
+"""The verdict as Markdown with one chart in it, for places that show no page."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+
+from markupsafe import Markup
+
+from mttr_pipeline.reports.kernel import Document
+from mttr_pipeline.reports.page import charts, verdict
+from mttr_pipeline.reports.page.view import has_data, weeks_of
+
+_WIDTH = 640
+
+
+def markdown(documents: Mapping[str, Document]) -> str:
+    """The lead, the cards and the trend as an inline picture."""
+    cards = (
+        f"- **{card.title}**: {_plain(card.figure)}. {' '.join(map(_sentence, card.texts))}"
+        for card in verdict.cards(documents)
+    )
+    parts = [_plain(verdict.lead(documents["summary"])), "\n".join(cards)]
+    weeks = weeks_of(documents["trend"])
+    if has_data(weeks):
+        picture = base64.b64encode(charts.png(charts.trend(weeks)(_WIDTH))).decode()
+        parts.append(f"![recovery per week of the last 90 days](data:image/png;base64,{picture})")
+    return "\n\n".join(parts)
+
+
+def _plain(text: Markup | str) -> str:
+    """Without tags; what Markdown would take for markup is escaped."""
+    plain = text.striptags() if isinstance(text, Markup) else text
+    return plain.translate({ord(sign): f"\\{sign}" for sign in "\\`*_[]<>#|"})
+
+
+def _sentence(text: Markup | str) -> str:
+    plain = _plain(text)
+    return plain if plain.endswith(".") else f"{plain}."

@@ -1,21 +1,22 @@
 """Renders cases into Jira issues with their changelog, for a Cloud service desk and an old Data Center instance.
 
 Shapes follow the Jira Cloud platform REST API v3 and the Jira Data Center REST API v2. The two desks differ on
-purpose: the Cloud project has statuses for every stage and a field for the start of the impact, the Data Center one has
-the classic workflow and a Severity field.
+purpose: the Cloud project has statuses for every stage, a field for the start of the impact, responders and SLA fields
+with cycles (Jira Service Management Cloud REST API, SLA information), the Data Center one has the classic workflow, a
+Severity field and an SLA field that is mere text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
 from mttr_pipeline.demo import company
 from mttr_pipeline.demo.facts import Case, Fact, identifier
-from mttr_pipeline.demo.wire import iso_jira
+from mttr_pipeline.demo.wire import epoch_ms, iso_jira
 
 Json = dict[str, Any]
 
@@ -25,6 +26,10 @@ VERSION = {"cloud": "3", "dc": "2"}
 
 AFFECTED_SERVICES = {"cloud": "customfield_10043", "dc": "customfield_11201"}
 IMPACT_START, MAJOR_INCIDENT, SEVERITY = "customfield_10051", "customfield_10052", "customfield_11202"
+RESPONDERS, SLA_RESOLUTION, SLA_RESPONSE = "customfield_10053", "customfield_10041", "customfield_10042"
+SLA_TEXT = "customfield_11205"
+#: Goals in hours by priority: resolution, first response.
+_GOALS = {"P1": (4, 0.25), "P2": (8, 0.5), "P3": (24, 2), "P4": (48, 8), "P5": (120, 16)}
 
 _CATEGORIES = {
     "new": {"id": 2, "key": "new", "colorName": "blue-gray", "name": "To Do"},
@@ -157,8 +162,11 @@ class Renderer:
         own = [(AFFECTED_SERVICES[self.flavour], "Affected services", "array")]
         if self.flavour == "cloud":
             own += [(IMPACT_START, "Incident start", "datetime"), (MAJOR_INCIDENT, "Major incident", "option")]
+            own += [(RESPONDERS, "Responders", "array")]
+            own += [(SLA_RESOLUTION, "Time to resolution", "sd-servicelevelagreement")]
+            own += [(SLA_RESPONSE, "Time to first response", "sd-servicelevelagreement")]
         else:
-            own += [(SEVERITY, "Severity", "option")]
+            own += [(SEVERITY, "Severity", "option"), (SLA_TEXT, "Time to resolution", "string")]
         for identity, name, kind in own:
             number = int(identity.rpartition("_")[2])
             plugin = f"com.atlassian.jira.plugin.system.customfieldtypes:{kind}"
@@ -198,13 +206,17 @@ class Renderer:
             "creator": self._user("ana"),
             "labels": state["labels"],
             "issuelinks": [state["link"]] if state["link"] else [],
-            AFFECTED_SERVICES[self.flavour]: self._affected(service),
+            AFFECTED_SERVICES[self.flavour]: self._affected(service, named=case.number % 10 != 4),
         }
         if self.flavour == "cloud":
             fields[IMPACT_START] = iso_jira(case.impact_start) if case.impact_start else None
             fields[MAJOR_INCIDENT] = {"id": "10120", "value": "Major incident"} if case.major else None
+            fields[RESPONDERS] = self._responders(service) if case.major else None
+            fields[SLA_RESOLUTION] = _sla(case, facts, "17", "Time to resolution")
+            fields[SLA_RESPONSE] = _sla(case, facts, "18", "Time to first response")
         else:
             fields[SEVERITY] = {"id": "1120" + case.severity[-1], "value": case.severity}
+            fields[SLA_TEXT] = "within goal"
         return {
             "expand": "renderedFields,names,schema,transitions,operations,editmeta,changelog",
             "id": case.id,
@@ -285,10 +297,19 @@ class Renderer:
     def _priority(self, priority: str) -> Json:
         return {"self": f"{self.api}/priority/{priority[1]}", "id": priority[1], "name": _PRIORITIES[priority]}
 
-    def _affected(self, service: company.Service) -> list[Json]:
+    def _affected(self, service: company.Service, *, named: bool) -> list[Any]:
+        """Objects with a name, and now and then the resource name alone."""
         if self.flavour == "dc":
             return [{"id": "11300", "value": service.name}]
-        return [{"id": f"ari:cloud:graph::service/{identifier('jira', service.name)}", "name": service.name}]
+        ari = f"ari:cloud:graph::service/{identifier('jira', service.name)}"
+        return [{"id": ari, "name": service.name}] if named else [ari]
+
+    def _responders(self, service: company.Service) -> list[Json]:
+        """A major incident calls the team and somebody of it."""
+        team = {"ari": f"ari:cloud:identity::team/{identifier('team', service.team)}", "type": "team"}
+        person = company.TEAMS[service.team][0]
+        user = {"accountId": account_id(person), "displayName": company.PEOPLE_BY_HANDLE[person].name, "type": "user"}
+        return [user, {**team, "name": service.team}]
 
     def _user(self, handle: str) -> Json:
         person = company.PEOPLE_BY_HANDLE[handle]
@@ -309,6 +330,43 @@ class Renderer:
             return None, None
         name = company.PEOPLE_BY_HANDLE[handle].name
         return (handle if self.flavour == "dc" else account_id(handle)), name
+
+
+def _sla(case: Case, facts: list[Fact], identity: str, name: str) -> Json:
+    """An SLA field. Its clock stands still now and then, so it shows less than the wall clock; some issues have none."""
+    first = name == "Time to first response"
+    goal = timedelta(hours=_GOALS[case.priority or "P3"][first])
+    ends = ("acknowledged", "resolved", "duplicate") if first else ("resolved", "duplicate")
+    field: Json = {"id": identity, "name": name, "_links": {}, "completedCycles": [], "ongoingCycle": None}
+    field["slaDisplayFormat"] = "NEW_SLA_FORMAT"
+    if case.number % 4 == 0:
+        return field
+    began: datetime | None = case.created
+    for fact in facts:
+        if began and fact.kind in ends:
+            field["completedCycles"].append({**_cycle(began, fact.at, goal), "stopTime": _sla_instant(fact.at)})
+            began = None
+        elif fact.kind == "reopened" and not first:
+            began = fact.at
+    if began:
+        ongoing = {**_cycle(began, facts[-1].at, goal), "paused": False, "withinCalendarHours": True}
+        field["ongoingCycle"] = ongoing
+    return field
+
+
+def _cycle(began: datetime, until: datetime, goal: timedelta) -> Json:
+    used = (until - began) * 3 // 5
+    spans = {"goalDuration": goal, "elapsedTime": used, "remainingTime": goal - used}
+    return {
+        "startTime": _sla_instant(began),
+        "breachTime": _sla_instant(began + goal * 5 / 3),
+        "breached": used > goal,
+        **{key: {"millis": span // timedelta(milliseconds=1), "friendly": str(span)} for key, span in spans.items()},
+    }
+
+
+def _sla_instant(at: datetime) -> Json:
+    return {"iso8601": at.isoformat(timespec="seconds"), "jira": iso_jira(at), "epochMillis": epoch_ms(at)}
 
 
 @cache

@@ -106,7 +106,8 @@ def _row(case: Case, facts: list[Fact], episode: list[Fact], number: int, now: d
         episode=number,
         title=case.title,
         service=service,
-        team=None if jira else company.SERVICES_BY_NAME[service].team,
+        # A Jira issue names no team but the one among the responders of a major incident.
+        team=company.SERVICES_BY_NAME[service].team if case.major or not jira else None,
         kind="false_alarm" if case.story == "false_alarm" and not is_open else "incident",
         severity=severity,
         severity_source=origin,

@@ -16,8 +16,8 @@ severity = "SEV1..SEV4, NULL when nothing says it"
 severity_source = "field, priority or major_incident"
 vendor_severity = "the vendor's word for it"
 vendor_status = "status as sent"
-service = "name of the service"
-team = "mapped field"
+service = "name of the first affected service, or its resource name where no issue says the name; else the component"
+team = "mapped field, else the first team among the responders"
 tags = "labels"
 root_cause_category = "mapped field"
 affected_users = "mapped field"
@@ -41,10 +41,17 @@ WITH fields AS (
     FROM staging.jira_fields
     GROUP BY external_id
 ),
+called AS (
+    SELECT external_id, arg_min(responder, place) FILTER (WHERE kind = 'team') AS team
+    FROM staging.jira_responders
+    GROUP BY external_id
+),
 judged AS (
     SELECT
         i.*,
-        f.* EXCLUDE (external_id),
+        f.* EXCLUDE (external_id, service, team),
+        coalesce(s.name, f.service) AS service,
+        coalesce(f.team, called.team) AS team,
         regexp_replace(lower(i.resolution), '[^a-z]', '', 'g') AS resolved_as,
         coalesce(from_field.severity, from_priority.severity) AS stated_severity,
         CASE WHEN f.is_major THEN least(coalesce(from_field.severity, from_priority.severity, 'SEV2'), 'SEV2')
@@ -54,6 +61,8 @@ judged AS (
         list_filter(i.links, lambda l: lower(l.type.name) = 'duplicate') AS duplicates
     FROM raw.jira_issues AS i
     LEFT JOIN fields AS f ON f.external_id = i.external_id
+    LEFT JOIN called ON called.external_id = i.external_id
+    LEFT JOIN staging.jira_services AS s ON s.ari = f.service
     LEFT JOIN config.severities AS from_field ON from_field.source = 'jira' AND from_field.value = lower(f.severity)
     LEFT JOIN config.severities AS from_priority ON from_priority.source = 'jira' AND from_priority.value = lower(i.priority)
 )

@@ -139,6 +139,12 @@ class OpsgenieOptions(SourceOptions):
 
 class JsmOptions(SourceOptions):
     details: bool = Field(True, description="read each changed alert singly too: only that shows extra properties")
+    relist_requests: int = Field(
+        200,
+        ge=0,
+        description="about how many list requests per run look for changes of older closed alerts, where the account's "
+        "search knows no updatedAt; 0: only open and recent ones are looked at",
+    )
 
 
 class JiraProject(_Section):
@@ -204,6 +210,12 @@ class Targets(_Section):
     phases: dict[Phase, Minutes] = Field(default_factory=dict)
     at_risk_pct: float = Field(
         80, gt=0, le=100, description="a resolved incident beyond this share of its target is at risk"
+    )
+    availability_pct: float | None = Field(
+        None,
+        gt=0,
+        lt=100,
+        description="share of time a service should be up; with it, downtime says how much error budget is used",
     )
 
     @field_validator("severities")

@@ -189,8 +189,12 @@ class AlertPull:
             name = row_id(row)
             known = self._plan.incremental and not key.startswith("audit ")
             at = stamp(row, "updatedAt") if known else None
-            if name is not None and (at is None or at >= self._changed_since):
+            if name is not None and (at is None or at >= self._last_read(key)):
                 yield name
+
+    def _last_read(self, key: str) -> datetime:
+        """The instant up to which we know the child records of a window's rows."""
+        return self._changed_since
 
     def _child_task(self, stream: str, child: str, key: str, ids: list[str], read: Reader) -> Task:
         def records() -> Iterator[bytes]:

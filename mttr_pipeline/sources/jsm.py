@@ -4,10 +4,12 @@ Alerts are read by creation at first. Late changes: where the account's search k
 not, the interface allows no listing by change (the list sorts by createdAt, insertedAt, lastOccurredAt and priority only),
 so a later run reads
   * everything created within the look-back (and since the mark),
+  * every older alert, as long as `relist_requests` pages hold them all; else
   * every older alert that is open now: a late acknowledgement, note or change of priority,
-  * one by one, those that were open when last seen and are not any more: a late close.
-What changes on an older alert after its close is not seen then, short of --full-refresh; the requests depend on the
-number of open and of recent alerts, not on the history.
+  * one by one, those that were open when last seen and are not any more: a late close,
+  * and of the rest as much as `relist_requests` pages hold, going round over the nights: what changes on an old alert
+    after its close is seen when its turn comes.
+So the requests depend on what is open, recent or changed, not on the history.
 
 Facts from developer.atlassian.com (Jira Service Management Operations REST API, group Alerts: scopes, paging, the 20K
 limit), its OpenAPI description, and answers of live sites where that is silent. JSM incidents are Jira issues: `jira`.
@@ -19,7 +21,7 @@ notes are wrapped with the id of their alert, which they do not name.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -148,11 +150,16 @@ class _Pull(AlertPull):
         recent = min(self._changed_since, plan.until - timedelta(days=options.lookback_days))
         self._recent = Window(max(self._ever.since, min(recent, plan.until)), plan.until)
         self._older = Window(self._ever.since, self._recent.since)
+        self._relist_requests = options.relist_requests
+        # Where the round through the older alerts stands, as it was when this extract began
+        self._again: dict[str, str] = dict(self._site.get("relisting", {}))
+        self._again_next = self._again
 
     def run(self) -> None:
         self._runner.run([*self._teams(), Task("alerts", self._plan_alerts)])
         if self._alerts.encodings.get("updatedAt") is None:
             self._remember_what_is_open()
+            self._site["relisting"] = self._again_next
         self._runner.bury(self._plan.as_of, self._is_gone)
 
     def _is_gone(self, stream: str, name: str) -> bool:
@@ -220,13 +227,44 @@ class _Pull(AlertPull):
             yield from self._windows("alerts", self._changed, self._ever)
         else:
             yield from self._windows("alerts", Kind("recent"), self._recent)
-            clause = self._search_open()
-            if clause:
-                yield from self._windows("alerts", Kind("open", also=clause), self._older)
-            else:  # slow, but complete
-                self._runner.note("alerts_listed_again_in_full")
-                yield from self._windows("alerts", Kind("older"), self._older)
+            yield from self._older_alerts()
         yield from resumed
+
+    def _older_alerts(self) -> Iterator[Task]:
+        """All older alerts where that is cheap or nothing else is possible, else the open ones and a part of the rest."""
+        total = self._alerts.page(self._alerts.condition(self._older), 0).total
+        pages = None if total is None else -(-total // PAGE)
+        clause = "" if pages is not None and pages <= self._relist_requests else self._search_open()
+        if not clause:
+            if pages is None or pages > self._relist_requests:  # slow, but complete
+                self._runner.note("alerts_listed_again_in_full")
+            self._again_next = {}
+            yield from self._windows("alerts", Kind("older"), self._older)
+            return
+        yield from self._windows("alerts", Kind("open", also=clause), self._older)
+        if pages and self._relist_requests:
+            part = self._part_of_the_round(-(-pages // self._relist_requests))
+            yield from self._windows("alerts", Kind("again"), part)
+
+    def _part_of_the_round(self, nights: int) -> Window:
+        """The part of the older alerts whose turn it is, when a round takes so many nights; moves the round on."""
+        whole = Window(min(max(self._covered.since, self._older.since), self._older.until), self._older.until)
+        began = self._changed_since.isoformat()
+        state = {"next": whole.since.isoformat(), "began": began, "known_until": began, **self._again}
+        since = max(whole.since, datetime.fromisoformat(state["next"]))
+        if since >= whole.until:
+            since = whole.since
+        until = min(whole.until, since + timedelta(seconds=whole.seconds // nights + 1))
+        self._again = state
+        if until < whole.until:
+            self._again_next = {**state, "next": until.isoformat()}
+        else:  # what changed since this round began is found by the next one
+            self._again_next = {"next": whole.since.isoformat(), "began": began, "known_until": state["began"]}
+        return Window(since, until)
+
+    def _last_read(self, key: str) -> datetime:
+        known_until = self._again.get("known_until") if key.startswith(("again ", "older ")) else None
+        return min(self._changed_since, datetime.fromisoformat(known_until)) if known_until else self._changed_since
 
     def _search_open(self) -> str:
         """How open alerts are searched; empty when the search does not understand it."""

@@ -181,6 +181,26 @@ def test_a_timeout_is_retried(vendor: Vendor, client: Make) -> None:
     assert client(timeout_seconds=0.3).get("/things", parse=rows) == [b'{"id": "a"}']
 
 
+def test_a_server_that_drips_is_given_up_in_time(vendor: Vendor, client: Make, clock: Clock) -> None:
+    """A byte now and then keeps every socket timeout from striking: the whole answer has a limit of its own."""
+
+    def drip(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "1000")
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            for _ in range(1000):
+                handler.wfile.write(b" ")
+                clock.now += 1
+                pause.wait(0.001)
+
+    pause = threading.Event()
+    vendor.script = [drip, OK]
+    asking = client()
+    assert asking.get("/x", parse=lambda body: body) == OK[2]
+    assert asking.requests == 2
+
+
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 410, 422])
 def test_refusals_are_not_retried_and_say_who_why_and_what_to_do(vendor: Vendor, client: Make, status: int) -> None:
     vendor.script = [(status, {}, b'{"message": "not like this"}')]

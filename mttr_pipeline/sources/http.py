@@ -32,6 +32,7 @@ CONNECT_SECONDS = 10.0
 BODY_TRIES = 3  # for an answer with status 200 that is no JSON: a proxy or login page does not go away
 FIRST_TRIES = 4  # for a host that never answered: a wrong address should be told soon
 BASE_SECONDS, CAP_SECONDS = 0.5, 60.0  # exponential backoff with full jitter between these
+_PIECE = 1 << 20  # bytes of a body that are taken at once, if so many are there
 _USER_AGENT = "mttr-pipeline (incident metrics; read only)"
 
 Params = Mapping[str, Any] | Sequence[tuple[str, Any]]
@@ -193,6 +194,7 @@ class HttpClient:
         self, method: str, path: str, params: Params | None, body: bytes | None
     ) -> tuple[int, Mapping[str, str], bytes]:
         timeout = (min(CONNECT_SECONDS, self._options.timeout_seconds), self._options.timeout_seconds)
+        started = self._clock()
         try:
             with self._session().request(
                 method,
@@ -204,7 +206,7 @@ class HttpClient:
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                return response.status_code, response.headers, response.raw.read(decode_content=True)
+                return response.status_code, response.headers, self._body(response, started + timeout[1])
         except (requests.exceptions.SSLError, urllib3.exceptions.SSLError) as error:
             if "certificate" in str(error).lower():
                 raise HttpRefused(
@@ -224,6 +226,15 @@ class HttpClient:
             raise _Again(reason, kind="connect" if refused else "answer") from error
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise _Again(f"the answer broke off ({type(error).__name__})") from error
+
+    def _body(self, response: requests.Response, give_up_at: float) -> bytes:
+        """The whole body. The timeout of the socket starts anew with every byte: a server that drips outlasts it."""
+        pieces = []
+        while piece := response.raw.read1(_PIECE, decode_content=True):
+            pieces.append(piece)
+            if self._clock() > give_up_at:
+                raise _Again(f"no complete answer within {self._options.timeout_seconds:g} s")
+        return b"".join(pieces)
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)

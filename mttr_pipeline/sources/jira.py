@@ -15,7 +15,7 @@ tombstones of issues that are gone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -29,7 +29,7 @@ from mttr_pipeline.sources.audit import Audit, Side
 from mttr_pipeline.sources.base import Plan
 from mttr_pipeline.sources.http import HttpClient, HttpRefused
 from mttr_pipeline.sources.jql import combined, created_in, quoted
-from mttr_pipeline.sources.paging import Page, TokenLoop, TooMany, read_all, read_by_token, row_id
+from mttr_pipeline.sources.paging import Page, TokenExpired, TokenLoop, TooMany, read_all, read_by_token, row_id
 from mttr_pipeline.sources.progress import Progress
 from mttr_pipeline.sources.runner import Runner, Task, pieces_for
 from mttr_pipeline.sources.windows import Window, epoch_ms, gaps
@@ -255,11 +255,22 @@ class _CloudPull(_Pull):
             body: dict[str, Any] = {"jql": self._query(window), "maxResults": CLOUD_PAGE, "fields": ["*all"]}
             if token:
                 body["nextPageToken"] = token
-            return self._client.post(f"{self.api}/search/jql", body, parse=_search_page)
+            return self._post(f"{self.api}/search/jql", body, _search_page)
 
         with self._extract.writing("issues", key) as write:
             counted = read_by_token(page, write)
         self._runner.reconcile("issues", key, counted)
+
+    def _post(
+        self, path: str, body: dict[str, Any], parse: Callable[[bytes], tuple[list[bytes], str | None]]
+    ) -> tuple[list[bytes], str | None]:
+        """One page. A token lives for seven days, but sites have refused younger ones: the listing starts anew then."""
+        try:
+            return self._client.post(path, body, parse=parse)
+        except HttpRefused as error:
+            if error.status == 400 and "nextPageToken" in body:
+                raise TokenExpired(f"status 400 for a page token: {error.said}") from error
+            raise
 
     def _side(self) -> Side:
         # The count that Cloud gives is an estimate: ids are compared, which costs one request for 5,000
@@ -270,7 +281,7 @@ class _CloudPull(_Pull):
             body: dict[str, Any] = {"jql": self._selected(window), "maxResults": IDS_PAGE, "fields": ["id"]}
             if token:
                 body["nextPageToken"] = token
-            return self._client.post(f"{self.api}/search/jql", body, parse=_search_page)
+            return self._post(f"{self.api}/search/jql", body, _search_page)
 
         found: list[bytes] = []
         read_by_token(page, found.append)
@@ -319,7 +330,7 @@ class _CloudPull(_Pull):
             body: dict[str, Any] = {"issueIdsOrKeys": ids, "maxResults": HISTORIES}
             if token:
                 body["nextPageToken"] = token
-            return self._client.post(f"{self.api}/changelog/bulkfetch", body, parse=_changelog_page)
+            return self._post(f"{self.api}/changelog/bulkfetch", body, _changelog_page)
 
         try:
             read_by_token(page, write)

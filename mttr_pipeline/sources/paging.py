@@ -140,10 +140,28 @@ def read_by_token(
 ) -> Counted:
     """Read a listing that is chained by opaque tokens and write each row once.
 
-    It ends when no token follows. An empty page with a token goes on. Raises TokenLoop when a token comes back or
-    more than `empty_pages` pages in a row are empty: both would go on for ever.
+    It ends when no token follows. An empty page with a token goes on. When a token comes back, is refused (TokenExpired)
+    or more than `empty_pages` pages in a row are empty, the listing is read from its start again, at most three times in
+    all. Raises TokenLoop when that does not help: it would go on for ever.
     """
     repeats = Repeats()
+    for read in range(READS):
+        try:
+            _follow(page, write, repeats, empty_pages)
+            break
+        except (TokenLoop, TokenExpired) as error:
+            if read == READS - 1:
+                raise TokenLoop(str(error)) from error
+    return Counted(repeats.distinct, repeats.dropped, None)
+
+
+def _follow(
+    page: Callable[[str | None], tuple[list[bytes], str | None]],
+    write: Callable[[bytes], object],
+    repeats: Repeats,
+    empty_pages: int,
+) -> None:
+    """From the first page to the last."""
     seen: set[str] = set()
     token: str | None = None
     empty = 0
@@ -153,11 +171,15 @@ def read_by_token(
             if repeats.is_new(row):
                 write(row)
         if not token:
-            return Counted(repeats.distinct, repeats.dropped, None)
+            return
         empty = 0 if rows else empty + 1
         if token in seen or empty > empty_pages:
             raise TokenLoop("the page token repeats" if token in seen else f"{empty} empty pages in a row")
         seen.add(token)
+
+
+class TokenExpired(Exception):
+    """The vendor refuses a page token that it gave itself."""
 
 
 class TokenLoop(Exception):

@@ -3,6 +3,7 @@ description = """How many incidents finished a phase within the target of that p
 and over the last 30 and 90 days. Only phases with a configured target have rows. All matched incidents count, outliers too; a
 phase that is still running counts as a breach once it is older than its target, where the source records the end of that phase at
 all."""
+depends = ["mart.incidents"]
 not_null = ["phase_model", "phase", "target_minutes", "incidents_count", "within_target", "at_risk", "breached", "open_breached", "pending", "invalid", "not_measured", "status"]
 unique = [["window_start", "phase", "severity"]]
 

@@ -1,0 +1,327 @@
+"""Compliance with targets: every incident against its own, on the microsecond; and the same for phases."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import strategies as st
+from mart_cases import AS_OF, AS_OF_US, NOTHING_USEFUL, alone, built, many, rows, same, sets_of, window
+from reference_targets import (
+    ACKNOWLEDGED,
+    CLOSED,
+    DEFAULTS,
+    DETECTED,
+    MINUTE,
+    PHASES,
+    RESOLVED,
+    TARGETS,
+    Configured,
+    Incident,
+    compliance,
+    judged,
+    minutes,
+    outcome,
+    us,
+    wilson,
+    within,
+)
+from scipy import stats
+
+from mttr_pipeline.importer import import_files
+from mttr_pipeline.landing import Landing
+from mttr_pipeline.settings import FileSettings, Settings
+from mttr_pipeline.sqlmodels import load_models
+from mttr_pipeline.warehouse import Warehouse
+
+TABLES = ("mart.target_compliance", "mart.target_breaches", "mart.phase_compliance")
+SPANS = {None: None, 30: window(30), 90: window(90)}
+FILE = {
+    "targets": {
+        "severities": {"SEV1": 15.5},
+        "services": {"Service 3": {"SEV1": 60, "SEV2": 0.5}, "nobody's": {"SEV4": 10}},
+        "phases": {"acknowledgment": 5, "investigation": 30, "closure": 1440},
+        "at_risk_pct": 33.3,
+    },
+    "services": {"service 3": {"aliases": ["Service 3"]}},
+}
+SET = Configured(
+    levels={},
+    targets={("SEV1", None): 15.5, ("SEV1", "service 3"): 60, ("SEV2", "service 3"): 0.5, ("SEV4", "nobody's"): 10},
+    phases={"acknowledgment": 5, "investigation": 30, "closure": 1440},
+    variants=DEFAULTS.variants,
+    at_risk=Fraction("33.3"),
+)
+
+
+def _durations(incidents: list[Incident], span: tuple[int, int]) -> list[int]:
+    pairs = [(incident.stamps[span[0]], incident.stamps[span[1]]) for incident in incidents]
+    return [end - start for start, end in pairs if start is not None and end is not None and end >= start]
+
+
+def _compare(warehouse: Warehouse, incidents: list[Incident], configured: Configured) -> None:
+    found = {
+        (row["window_start"], row["severity"], row["service"]): row
+        for row in rows(warehouse, "FROM mart.target_compliance")
+    }
+    severities = set(TARGETS) | {incident.severity for incident in incidents}
+    pairs = {(incident.severity, incident.service or "unknown") for incident in incidents} | {
+        key for key in configured.targets if key[1] is not None
+    }
+    members = [(severity, None) for severity in severities] + sorted(pairs, key=str)
+    assert len(found) == 3 * len(members)
+    for span in SPANS.values():
+        inside = [incident for incident in incidents if within(span)(incident)]
+        for severity, service in members:
+            group = [
+                incident
+                for incident in inside
+                if incident.severity == severity and (service is None or (incident.service or "unknown") == service)
+            ]
+            target = configured.target(severity, service)
+            outcomes = [judged(incident, AS_OF_US, configured)[0] for incident in group]
+            expected = compliance(outcomes, _durations(group, (DETECTED, RESOLVED)), target)
+            expected["target_minutes"] = None if target is None else float(target)
+            expected["not_measured"] = outcomes.count("invalid") + outcomes.count("not_measured")
+            key = None if span is None else span[0], severity, service
+            same(found[key], expected, key)
+    _compare_breaches(warehouse, incidents, configured)
+
+
+def _compare_breaches(warehouse: Warehouse, incidents: list[Incident], configured: Configured) -> None:
+    found = rows(warehouse, "FROM mart.target_breaches")
+    expected = {}
+    for incident in incidents:
+        result, target = judged(incident, AS_OF_US, configured)
+        if result in ("late", "open_breached") and target is not None:
+            start, end = incident.stamps[DETECTED], incident.stamps[RESOLVED]
+            assert start is not None
+            actual = (AS_OF_US if end is None else end) - start
+            expected[incident.id] = {
+                "severity": incident.severity,
+                "service": incident.service or "unknown",
+                "target_minutes": minutes(target),
+                "actual_minutes": minutes(actual),
+                "over_minutes": minutes(actual - target),
+                "is_open": end is None,
+                "started_at": incident.started,
+                "resolved_at": end,
+                "title": f"title of {incident.id}",
+            }
+    assert {row["incident_id"] for row in found} == set(expected)
+    for row in found:
+        same(row, expected[row["incident_id"]], row["incident_id"])
+    assert [row["over_minutes"] for row in found] == sorted((row["over_minutes"] for row in found), reverse=True)
+
+
+def _compare_phases(warehouse: Warehouse, incidents: list[Incident], configured: Configured, model: str) -> None:
+    found = {
+        (row["window_start"], row["phase"], row["severity"]): row
+        for row in rows(warehouse, "FROM mart.phase_compliance")
+    }
+    told = [any(incident.stamps[place] is not None for incident in incidents) for place in range(8)]
+    severities = [None, *sorted({incident.severity for incident in incidents})]
+    phases = [phase for phase in configured.phases if phase in PHASES[model]]
+    assert len(found) == 3 * len(severities) * len(phases)
+    for span in SPANS.values():
+        for phase in phases:
+            first, last = PHASES[model][phase]
+            for severity in severities:
+                group = [
+                    incident
+                    for incident in incidents
+                    if within(span)(incident)
+                    and severity in (None, incident.severity)
+                    and incident.stamps[first] is not None
+                ]
+                outcomes = [
+                    outcome(
+                        incident.stamps[first],
+                        incident.stamps[last],
+                        not told[last] or any(at is not None for at in incident.stamps[last:]),
+                        us(configured.phases[phase]),
+                        configured.at_risk,
+                        AS_OF_US,
+                    )
+                    for incident in group
+                ]
+                key = None if span is None else span[0], phase, severity
+                expected = compliance(outcomes, _durations(group, (first, last)), configured.phases[phase])
+                expected["invalid"] = outcomes.count("invalid")
+                expected["not_measured"] = outcomes.count("not_measured")
+                same(found[key], expected, key)
+
+
+def test_drawn_incidents() -> None:
+    """All severities and services, three windows, the default targets."""
+    incidents = many()
+    with built(TABLES, incidents) as warehouse:
+        _compare(warehouse, incidents, DEFAULTS)
+        assert rows(warehouse, "FROM mart.phase_compliance") == [], "no phase has a target unless one is configured"
+
+
+@pytest.mark.parametrize("model", list(PHASES))
+def test_configured_targets(model: str) -> None:
+    """Targets per severity, service and phase; an alias names the service; a share at risk that is no whole number."""
+    incidents = many()
+    with built(TABLES, incidents, FILE | {"phase_model": model}) as warehouse:
+        _compare(warehouse, incidents, SET)
+        _compare_phases(warehouse, incidents, SET, model)
+
+
+@pytest.mark.parametrize("kind", NOTHING_USEFUL)
+def test_nothing_useful(kind: str) -> None:
+    """Every severity has its rows; without anything measured they say no_data, never 0 and never 100 percent."""
+    incidents = NOTHING_USEFUL[kind]
+    with built(TABLES, incidents, FILE | {"phase_model": "coarse"}) as warehouse:
+        _compare(warehouse, incidents, SET)
+        _compare_phases(warehouse, incidents, SET, "coarse")
+        statuses = rows(warehouse, "SELECT DISTINCT status FROM mart.target_compliance WHERE severity <> 'SEV3'")
+        assert statuses == [{"status": "no_data"}]
+
+
+def test_on_the_microsecond() -> None:
+    """At the target is within it, at 80 % is not at risk; an open incident exactly as old as its target is pending."""
+    target = us(30)
+    ends = {
+        "within": target * 8 // 10,
+        "at_risk": target * 8 // 10 + 1,
+        "at_risk too": target,
+        "late": target + 1,
+    }
+    incidents = [
+        Incident(name, (None, AS_OF_US - 500 * MINUTE, *[None] * 4, AS_OF_US - 500 * MINUTE + took, None), "SEV1", name)
+        for name, took in ends.items()
+    ]
+    for name, age in {"pending": target, "open_breached": target + 1, "pending too": -4 * MINUTE}.items():
+        incidents.append(Incident(name, (None, AS_OF_US - age, *[None] * 6), "SEV1", name))
+    with built(TABLES, incidents) as warehouse:
+        found = {row["service"]: row for row in rows(warehouse, "FROM core.target_outcomes")}
+        assert {name: row["outcome"] for name, row in found.items()} == {
+            name: name.removesuffix(" too") for name in [*ends, "pending", "open_breached", "pending too"]
+        }
+        whole = rows(warehouse, "FROM mart.target_compliance WHERE severity = 'SEV1' AND service IS NULL")[0]
+        counts = ("incidents_count", "within_target", "at_risk", "breached", "open_breached", "pending")
+        assert [whole[name] for name in counts] == [5, 3, 2, 2, 1, 2]
+
+
+def test_status_at_its_limits() -> None:
+    """95 of 100 is healthy and 80 of 100 a warning, compared in whole numbers."""
+    expected = {(19, 20): "healthy", (18, 19): "warning", (4, 5): "warning", (3, 4): "critical", (1, 1): "healthy"}
+    incidents = [
+        replace(
+            alone(None, 60, *[None] * 4, 59 if number < k else 10, severity="SEV1", service=f"{k}/{n}"),
+            id=f"{k}/{n} {number}",
+        )
+        for k, n in expected
+        for number in range(n)
+    ]
+    with built(TABLES, incidents) as warehouse:
+        found = rows(warehouse, "SELECT DISTINCT service, status FROM mart.target_compliance WHERE service IS NOT NULL")
+        assert {row["service"]: row["status"] for row in found} == {
+            f"{k}/{n}": status for (k, n), status in expected.items()
+        }
+
+
+def test_outliers_are_never_excluded() -> None:
+    """An incident of three weeks is no data for a mean without outliers, but it did miss its target."""
+    incidents = [alone(None, 21 * 1440, *[None] * 4, 5, severity="SEV4")]
+    with built((*TABLES, "core.population"), incidents) as warehouse:
+        assert rows(warehouse, "SELECT DISTINCT population FROM core.population WHERE calculation_type = 'basic'") == [
+            {"population": "outlier"}
+        ]
+        row = rows(warehouse, "FROM mart.target_compliance WHERE severity = 'SEV4' AND window_start IS NULL")[0]
+        assert (row["breached"], row["compliance_pct"]) == (1, 0.0)
+
+
+def test_a_stamp_that_a_source_never_tells_is_no_breach() -> None:
+    """A pager does not close records: none of its incidents waits for the end of the closure phase."""
+    pager = [Incident("p", alone(None, 9000, 8000, None, None, None, 7000).stamps, source="pagerduty")]
+    ticket = [
+        Incident("t", alone(None, 9000, 8000, None, None, None, 7000).stamps, source="jira"),
+        Incident("u", alone(None, 9000, 8000, None, None, None, 7000, 6999).stamps, source="jira"),
+    ]
+    file = {"targets": {"phases": {"closure": 60}}}
+    with built(("mart.phase_compliance",), pager + ticket, file) as warehouse:
+        (row,) = rows(warehouse, "FROM mart.phase_compliance WHERE severity IS NULL AND window_start IS NULL")
+        assert (row["within_target"], row["open_breached"], row["not_measured"]) == (1, 1, 1)
+    assert (ACKNOWLEDGED, CLOSED) == (2, 7)
+
+
+def test_wilson_limits() -> None:
+    """The macros and the reference against scipy."""
+    counts = sets_of(st.integers(1, 3000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), 60)
+    counts += [(0, 1), (1, 1), (0, 1_000_000), (999_999, 1_000_000), (1_000_000, 1_000_000)]
+    with built(("core.targets",), []) as warehouse:
+        for k, n in counts:
+            oracle = stats.binomtest(k, n).proportion_ci(confidence_level=0.95, method="wilson")
+            (row,) = rows(
+                warehouse, "SELECT 100 * wilson_low(?, ?) AS low, 100 * wilson_high(?, ?) AS high", [k, n, k, n]
+            )
+            assert (row["low"], row["high"]) == pytest.approx(
+                (100 * oracle.low, 100 * oracle.high), rel=1e-9, abs=1e-12
+            )
+            assert wilson(k, n) == pytest.approx((row["low"], row["high"]), rel=1e-9, abs=1e-12)
+        assert rows(warehouse, "SELECT wilson_low(0, 0) AS low, wilson_high(0, 0) AS high") == [
+            {"low": None, "high": None}
+        ]
+
+
+def test_from_records_to_tables(tmp_path: Path) -> None:
+    """Through the real door: imported records, a configuration with everything in it, and every promise of every table."""
+    lines: list[dict[str, Any]] = [
+        {
+            "external_id": f"R-{number}",
+            "title": f"record {number}",
+            "url": f"https://status.example.test/{number}",
+            "severity": f"SEV{number % 4 + 1}",
+            "service": ("checkout", "Checkout API", None)[number % 3],
+            "detected_at": (AS_OF - timedelta(days=number)).isoformat(),
+            "acknowledged_at": (AS_OF - timedelta(days=number) + timedelta(minutes=7)).isoformat(),
+            **(
+                {"resolved_at": (AS_OF - timedelta(days=number) + timedelta(minutes=90)).isoformat()}
+                if number % 5
+                else {}
+            ),
+        }
+        for number in range(1, 40)
+    ]
+    source = tmp_path / "records.jsonl"
+    source.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    file = {
+        "services": {"checkout": {"aliases": ["Checkout API"], "team": "Payments"}},
+        "targets": {"services": {"Checkout API": {"SEV1": 100}}, "phases": {"acknowledgment": 7}},
+        "variants": {"taken": {"start": "detected_at", "end": "acknowledged_at"}},
+    }
+    settings = Settings(data_dir=tmp_path, file=FileSettings.model_validate(file))
+    landing = Landing(tmp_path / "landing")
+    import_files([source], landing, "run")
+    warehouse = Warehouse(tmp_path / "work.duckdb", settings, AS_OF, "run")
+    try:
+        warehouse.load(landing)
+        for model in load_models():
+            warehouse.build(model)
+            assert [check for check in warehouse.check(model) if not check.passed] == [], model.table
+        row = rows(
+            warehouse,
+            "FROM mart.target_compliance WHERE severity = 'SEV1' AND service = 'checkout' AND window_start IS NULL",
+        )[0]
+        assert (row["target_minutes"], row["team"], row["within_target"]) == (100.0, "Payments", row["resolved_count"])
+        taken = rows(
+            warehouse, "SELECT DISTINCT mttr FROM mart.trend WHERE calculation_type = 'taken' AND analyzed_count > 0"
+        )
+        assert taken == [{"mttr": 7.0}]
+        acks = rows(
+            warehouse,
+            "SELECT DISTINCT within_target = incidents_count AS ok, at_risk > 0 AS close FROM mart.phase_compliance",
+        )
+        assert acks == [{"ok": True, "close": True}]
+        links = rows(
+            warehouse, "SELECT count(*) AS n FROM mart.target_breaches WHERE url LIKE 'https://status.example.test/%'"
+        )
+        assert links[0]["n"] > 0
+    finally:
+        warehouse.close()

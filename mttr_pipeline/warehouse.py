@@ -326,7 +326,7 @@ class Warehouse:
         """The macros over `incidents`, with the configured outlier rule and reporting zone as their defaults."""
         file, variants = self.settings.file, variants_in_force(self.settings)
         return Template(load_macros("analyst")).safe_substitute(
-            outlier_hours=f"{file.outliers.hours:g}",
+            outlier_hours=repr(file.outliers.hours),
             outliers_excluded=str(file.outliers.enabled).lower(),
             time_zone=file.reporting_time_zone,
             variant_starts=" ".join(f"WHEN '{name}' THEN '{start}'" for name, (start, _) in variants.items()),

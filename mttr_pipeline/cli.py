@@ -63,6 +63,14 @@ def _told(command: Callable[..., int]) -> Callable[..., None]:
     return run
 
 
+#: The profiles of `mttr demo`, named here because the demonstration is not loaded for a help text.
+FAULT_PROFILES = (
+    *("none", "light", "heavy", "latency", "slow", "reset", "cut", "truncated_json", "html", "repeated_rows"),
+    *("rows_vanish", "rows_appear", "empty_pages", "repeated_token", "token_expired", "deleted_while_read"),
+    *("indexed_late", "429", "429_no_headers", "retry_after_date", "408", "425", "500", "502", "503", "504"),
+    *("endless_token", "always_html", "unauthorized", "forbidden", "unavailable", "down"),
+)
+
 _CREDENTIALS = "; ".join(f"{vendor.title}: {vendor.credentials}" for vendor in VENDORS.values())
 
 
@@ -157,7 +165,8 @@ def rebuild(given: Globals, as_of: str | None) -> int:
     default="light",
     show_default=True,
     metavar="PROFILE",
-    help="How badly the vendors behave: none, light or heavy.",
+    help=f"How badly the vendors behave: {', '.join(FAULT_PROFILES[:3])}, or one thing at a time: "
+    f"{', '.join(FAULT_PROFILES[3:])}.",
 )
 @_told
 def demo(given: Globals, seed: int, faults: str) -> int:

@@ -15,6 +15,11 @@ from mttr_pipeline.demo.faults import PROFILES, Rule, rules_of
 UNTIL = datetime(2026, 10, 1, 6, tzinfo=UTC)
 FAILURES = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError, requests.exceptions.JSONDecodeError)
 FOR_GOOD = {"down", "unauthorized", "forbidden", "unavailable", "always_html"}
+#: Profiles that no single request of PagerDuty's list shows.
+ELSEWHERE = {
+    *("latency", "repeated_rows", "repeated_token", "token_expired", "endless_token", "empty_pages", "rows_vanish"),
+    *("rows_appear", "deleted_while_read", "indexed_late"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +49,7 @@ def test_a_retry_gets_through(world: World, profile: str) -> None:
     with VendorServer(world, faults=profile, limits=None, seed=5) as server:
         outcomes = [[attempt(server, path) for _ in range(7)] for path in PATHS]
     assert all("ok" in tries for tries in outcomes)
-    if profile not in ("latency", "repeated_rows"):
+    if profile not in ELSEWHERE:
         assert any(outcome != "ok" for tries in outcomes for outcome in tries), "the profile does something"
 
 
@@ -103,3 +108,83 @@ def test_faults_can_change_while_serving(world: World) -> None:
         assert attempt(server, "/teams") == "ok"
     with pytest.raises(ValueError, match="unknown fault profile"):
         rules_of("nonsense")
+
+
+# -- data that move while they are read --------------------------------------------------------------------------------
+
+
+def listed(server: VendorServer, offset: int) -> list[str]:
+    response = requests.get(
+        f"{server.url('pagerduty')}/incidents?date_range=all&limit=10&offset={offset}",
+        headers={"Authorization": "Token token=demo-token"},
+        timeout=5,
+    )
+    return [row["id"] for row in response.json()["incidents"]]
+
+
+def searched(server: VendorServer, token: str | None = None, **more: object) -> requests.Response:
+    body = {"jql": "created >= 1700000000000", "maxResults": 5, **({"nextPageToken": token} if token else {}), **more}
+    url = server.url("jira") + "/rest/api/3/search/jql"
+    return requests.post(url, json=body, auth=("demo@example.com", "demo-jira-token"), timeout=5)
+
+
+def test_rows_shift_between_pages_once(world: World) -> None:
+    """A page read again shows what it should have shown: the move itself is over."""
+    with VendorServer(world, limits=None) as server:
+        true = listed(server, 0), listed(server, 10)
+        for profile, first in (("rows_vanish", true[1][1]), ("rows_appear", true[0][-1])):
+            server.set_faults(profile)
+            assert listed(server, 0) == true[0], "the first page cannot shift"
+            assert listed(server, 10)[0] == first
+            assert listed(server, 10) == true[1]
+
+
+def test_page_tokens_of_every_kind(jira: World) -> None:
+    with VendorServer(jira, limits=None) as server:
+        first = searched(server).json()
+        token = first["nextPageToken"]
+        following = searched(server, token).json()
+        server.set_faults((Rule("repeated_token"),))
+        assert searched(server, token).json()["nextPageToken"] == token
+        assert searched(server, token).json() == following
+        server.set_faults((Rule("token_refused"),))
+        assert searched(server).json() == first, "a search without a token has none that could expire"
+        assert searched(server, token).status_code == 400
+        assert searched(server, token).json() == following
+        server.set_faults((Rule("empty_page"),))
+        for asked, page in ((None, first), (token, following)):
+            empty = searched(server, asked).json()
+            assert (empty["issues"], empty["isLast"]) == ([], False)
+            assert searched(server, empty["nextPageToken"]).json()["issues"] in ([], page["issues"])
+
+
+def test_a_vanished_record_is_found_nowhere_but_in_the_list(world: World) -> None:
+    with VendorServer(world, faults="deleted_while_read", limits=None) as server:
+        names = [name for offset in range(0, 60, 10) for name in listed(server, offset)]
+        server.set_faults((Rule("vanished", share=0.3, attempts=None),))
+        answers = {
+            name: {attempt(server, f"/incidents/{name}{part}") for part in ("", "/log_entries")} for name in names
+        }
+    assert set(map(frozenset, answers.values())) == {frozenset({"ok"}), frozenset({"404"})}
+
+
+def test_the_index_of_a_search_lags_behind(jira: World) -> None:
+    """A change of the last minutes is not found, though the issue itself shows it."""
+    fact = max((fact for case in jira.of("jira") for fact in case.facts if fact.at <= UNTIL), key=lambda fact: fact.at)
+    with VendorServer(jira, limits=None, clock=fact.at) as server:
+        since = int(fact.at.timestamp() * 1000)
+        query = {"jql": f"updated >= {since}", "fields": ["updated"]}
+        assert searched(server, **query).json()["issues"]
+        server.set_faults("indexed_late")
+        assert not searched(server, **query).json()["issues"]
+
+
+@pytest.fixture(scope="module")
+def jira() -> World:
+    return World(seed=2, until=UNTIL, days=20, volumes={"jira": 30})
+
+
+def test_the_help_of_the_demo_names_every_profile() -> None:
+    from mttr_pipeline.cli import FAULT_PROFILES
+
+    assert set(FAULT_PROFILES) == set(PROFILES)

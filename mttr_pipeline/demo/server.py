@@ -13,14 +13,14 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
 from mttr_pipeline.demo import limits as budgets
-from mttr_pipeline.demo.faults import ConnectionReset, Faults, Profile, for_vendor
+from mttr_pipeline.demo.faults import ConnectionReset, Faults, Profile, for_vendor, without_detour
 from mttr_pipeline.demo.limits import Budget, Limit
 from mttr_pipeline.demo.wire import Request, Response, Simulator, answer
 from mttr_pipeline.demo.world import World
@@ -226,7 +226,11 @@ class VendorServer:
             )
             if not verdict.allowed:
                 return Response(429, simulator.error(429, "Rate Limit Exceeded"), headers)
-        response = self._faults[simulator.name].apply(request, simulator, lambda: simulator.handle(request, self.now))
+
+        def true_answer(late: timedelta = timedelta(), of: Request | None = None) -> Response:
+            return simulator.handle(without_detour(of or request), self.now - late)
+
+        response = self._faults[simulator.name].apply(request, simulator, true_answer)
         if response.status != 429:
             response.headers = {**headers, **response.headers}
         return response

@@ -26,7 +26,7 @@ from mttr_pipeline.sources.audit import Audit
 from mttr_pipeline.sources.base import Plan
 from mttr_pipeline.sources.http import HttpClient, HttpRefused
 from mttr_pipeline.sources.opsgenie_search import CEILING, PAGE, Search, get_page
-from mttr_pipeline.sources.paging import TARGET, Page, Repeats, TooMany, read_all
+from mttr_pipeline.sources.paging import TARGET, Page, Repeats, TokenLoop, TooMany, read_all
 from mttr_pipeline.sources.progress import Progress
 from mttr_pipeline.sources.runner import Task
 from mttr_pipeline.sources.windows import Window
@@ -259,7 +259,9 @@ class _Pull(AlertPull):
             if token:
                 params.append(("offset", token))
             got = get_page(self._client, path, params)
-            following = place(got.rows[-1]) if got.rows and got.more else None
+            if got.more and not got.rows:
+                raise TokenLoop("an empty page says that there is more")
+            following = place(got.rows[-1]) if got.more else None
             if got.rows and got.more and following is None:
                 raise self._no_place(path)
             return got.rows, following

@@ -97,7 +97,7 @@ def read_all(
 
     The offset advances by the different rows of a page, whatever size was asked for: a row that stands twice on a page
     must not push another one over the edge. With fewer distinct rows than the vendor's total (rows moved between
-    pages) the listing is read again, at most three times in all. What then still is missing raises Unsettled when the
+    pages), or without a total after an empty page that says there is more, the listing is read again, at most three times in all. What then still is missing raises Unsettled when the
     listing is `divisible` and longer than a page, else it is in the result.
 
     Raises TooMany when the total is above `fits`, or when `ceiling` (offset + page size) is reached and the vendor says
@@ -109,6 +109,7 @@ def read_all(
     for _ in range(READS):
         offset = pages = 0
         expected = None
+        empty = False
         while True:
             got = page(offset)
             if offset == 0:
@@ -120,11 +121,12 @@ def read_all(
                     write(row)
             offset += len(set(got.rows))
             pages += 1
+            empty = got.more and not got.rows  # it says that there is more, but not where
             if not got.rows or not got.more:
                 break
             if ceiling is not None and offset >= ceiling:
                 raise TooMany(expected)
-        if expected is None or repeats.distinct >= expected:
+        if not empty if expected is None else repeats.distinct >= expected:
             break
     else:
         if divisible and pages > 1:

@@ -125,7 +125,8 @@ class AlertSearch:
                 raise
             return False
         inside = all((at := stamp(row, field)) is None or near.since <= at <= near.until for row in found.rows)
-        if not inside or nothing.rows or all(row_id(row) != name for row in found.rows):
+        there = any(row_id(row) == name for row in found.rows) or (found.more and bool(found.rows))
+        if not inside or nothing.rows or not there:
             return False
         self.learn(found)
         return True

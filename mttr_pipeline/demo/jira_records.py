@@ -22,6 +22,8 @@ Json = dict[str, Any]
 
 SITES = {"cloud": "https://larkspur.atlassian.net", "dc": "https://jira.larkspur.example.com"}
 PROJECTS = {"cloud": ("10003", "ITD", "IT Desk"), "dc": ("10400", "PAY", "Payroll Desk")}
+#: Where issues are moved to.
+HELP = ("10900", "HELP", "Help Centre")
 VERSION = {"cloud": "3", "dc": "2"}
 
 AFFECTED_SERVICES = {"cloud": "customfield_10043", "dc": "customfield_11201"}
@@ -136,7 +138,7 @@ class Renderer:
             self.fields(),
             [self._status(name) for name in _STATUSES[self.flavour]],
             [self._type(kind) for kind in _TYPES[self.flavour]],
-            [self._project()],
+            [self._project(), self._project(HELP)],
         )
 
     def fields(self) -> list[Json]:
@@ -180,7 +182,7 @@ class Renderer:
         return rows
 
     def _issue(self, case: Case, facts: list[Fact]) -> Json:
-        key = self._key(case)
+        key = self._key(case, facts)
         state: Json = {"status": "Open", "assignee": None, "resolution": None, "labels": [], "link": None}
         state |= {"priority": case.priority, "resolved": None}
         histories: list[Json] = []
@@ -190,10 +192,11 @@ class Renderer:
                 author = self._user(fact.actor) if fact.actor else self._machine()
                 identity = str(int(identifier(case.id, len(histories))[:7], 16))
                 histories.append({"id": identity, "author": author, "created": iso_jira(fact.at), "items": changes})
-        project, service = self._project(), company.SERVICES_BY_NAME[case.service]
+        project = self._project(HELP if _last(facts, "moved") else None)
+        service = company.SERVICES_BY_NAME[case.service]
         fields: Json = {
             "summary": case.title,
-            "issuetype": self._type(case.issue_type),
+            "issuetype": self._type(_last(facts, "retyped") or case.issue_type),
             "project": project,
             "priority": self._priority(state["priority"]),
             "status": self._status(state["status"]),
@@ -254,7 +257,7 @@ class Renderer:
             item("resolution", (None, None), ("10000", reason))
             state["resolution"], state["resolved"] = reason, iso_jira(fact.at)
         if fact.kind == "duplicate":
-            other = self._key(self._by_id[fact.value])
+            other = self._key(self._by_id[fact.value], [])
             item("Link", (None, None), (other, f"This issue duplicates {other}"))
             kind = {"id": "10002", "name": "Duplicate", "inward": "is duplicated by", "outward": "duplicates"}
             state["link"] = {"id": fact.value, "type": kind, "outwardIssue": {"id": fact.value, "key": other}}
@@ -265,17 +268,24 @@ class Renderer:
             old, new = _PRIORITIES[state["priority"]], _PRIORITIES[fact.value]
             item("priority", (state["priority"][1], old), (fact.value[1], new))
             state["priority"] = fact.value
+        if fact.kind == "moved":
+            own = PROJECTS[self.flavour]
+            item("project", (own[0], own[2]), (HELP[0], HELP[2]))
+            item("Key", (None, self._key(case, [])), (None, self._key(case, [fact])))
+        if fact.kind == "retyped":
+            old_type, new_type = (_TYPES[self.flavour][kind] for kind in (case.issue_type, fact.value))
+            item("issuetype", old_type, new_type)
         if fact.kind == "labelled":
             old = " ".join(state["labels"])
             state["labels"] = sorted({*state["labels"], fact.value} if len(state["labels"]) < 3 else {fact.value})
             item("labels", (None, old), (None, " ".join(state["labels"])))
         return items
 
-    def _key(self, case: Case) -> str:
-        return f"{PROJECTS[self.flavour][1]}-{case.number}"
+    def _key(self, case: Case, facts: list[Fact]) -> str:
+        return f"{_last(facts, 'moved') or PROJECTS[self.flavour][1]}-{case.number}"
 
-    def _project(self) -> Json:
-        identity, key, name = PROJECTS[self.flavour]
+    def _project(self, project: tuple[str, str, str] | None = None) -> Json:
+        identity, key, name = project or PROJECTS[self.flavour]
         return {
             "self": f"{self.api}/project/{identity}",
             "id": identity,
@@ -367,6 +377,11 @@ def _cycle(began: datetime, until: datetime, goal: timedelta) -> Json:
 
 def _sla_instant(at: datetime) -> Json:
     return {"iso8601": at.isoformat(timespec="seconds"), "jira": iso_jira(at), "epochMillis": epoch_ms(at)}
+
+
+def _last(facts: list[Fact], kind: str) -> str:
+    """The value of the last fact of a kind; empty when there is none."""
+    return next((fact.value for fact in reversed(facts) if fact.kind == kind), "")
 
 
 @cache

@@ -64,7 +64,8 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
 def fold(case: Case, now: datetime, cases: Cases) -> list[Truth]:
     """The episodes of one case at `now`; none when it does not exist yet or is no incident."""
     facts = case.until(now)
-    if not facts or case.issue_type != "incident":
+    retyped = next((fact.value for fact in reversed(facts) if fact.kind == "retyped"), case.issue_type)
+    if not facts or retyped != "incident":
         return []
     episodes = _episodes(facts)
     return [_row(case, facts, episode, number, now, cases) for number, episode in enumerate(episodes, start=1)]

@@ -236,6 +236,11 @@ def _surprises(rng: random.Random, world: World, tool: str, cases: list[Case]) -
             case.add(at, "service", actor, value="Accounts" if case.service != "Accounts" else "Checkout")
     for case, at, _ in pick(old):
         case.add(at, "deleted")
+    if tool in ("jira", "jira-dc"):
+        for case, at, actor in pick(old):  # into another project: it keeps its id, its key is another one
+            case.add(at, "moved", actor, value="HELP")
+        for case, at, actor in pick(old):  # it was no incident after all: nobody looks at its history any more
+            case.add(at, "retyped", actor, value="request")
 
 
 def _responder(rng: random.Random, case: Case) -> str:

@@ -1,0 +1,116 @@
+"""What the benchmarks share: a synthetic vendor in a process of its own, a side in a process of its own, and a table.
+
+A side is a program that does its work and prints one JSON object as its last line: `seconds` (of the work, without the
+imports), `requests` and whatever else there is to say. Its peak memory is that of its largest process, as the operating
+system counted it. This module imports nothing heavy: a child begins with the peak of its parent.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from typing import Any
+from urllib.request import urlopen
+
+HERE = Path(__file__).parent
+
+
+@contextmanager
+def account(*arguments: object) -> Iterator[str]:
+    """The synthetic PagerDuty account of `_vendor.py`; yields its address."""
+    command = [sys.executable, str(HERE / "_vendor.py"), *map(str, arguments)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdin is not None and server.stdout is not None
+        try:
+            address = server.stdout.readline().strip()
+            if not address:
+                raise SystemExit("The synthetic vendor did not start.")
+            yield address
+        finally:
+            server.stdin.close()
+
+
+def answered(address: str) -> int:
+    """How many requests the synthetic account has answered so far."""
+    with urlopen(f"{address}/requests") as response:
+        return int(response.read())
+
+
+@dataclass
+class Side:
+    """One side's runs."""
+
+    name: str
+    runs: list[dict[str, Any]] = field(default_factory=list)
+
+    def value(self, key: str) -> float:
+        """The median over the runs."""
+        return float(median(run[key] for run in self.runs))
+
+    def spread(self, key: str) -> str:
+        """`median (least - most)`, or the value alone when it never differed."""
+        values = sorted(run[key] for run in self.runs)
+        shown = f"{median(values):,.2f}" if isinstance(values[0], float) else f"{median(values):,.0f}"
+        if len(values) == 1 or values[0] == values[-1]:
+            return shown
+        form = ",.2f" if isinstance(values[0], float) else ",.0f"
+        return f"{shown} ({values[0]:{form}} - {values[-1]:{form}})"
+
+
+def run_side(script: str, *arguments: object, python: str = sys.executable) -> dict[str, Any]:
+    """Run one side to its end; gives what it printed, `wall` seconds aside, and `peak_mib`. Its errors end the benchmark."""
+    with tempfile.TemporaryFile() as out:
+        child = subprocess.Popen(
+            [python, str(HERE / script), *map(str, arguments)],
+            stdout=out,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))},
+        )
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode:
+            raise SystemExit(f"{script} ended with {child.returncode}.")
+        out.seek(0)
+        said: dict[str, Any] = json.loads(out.read().decode().strip().splitlines()[-1])
+    return {**said, "peak_mib": usage.ru_maxrss / 1024, "cpu": usage.ru_utime + usage.ru_stime}
+
+
+def has(module: str, python: str) -> bool:
+    """Whether an interpreter can import a module."""
+    return subprocess.run([python, "-c", f"import {module}"], capture_output=True, check=False).returncode == 0
+
+
+def ratio(one: Side, other: Side, key: str) -> str:
+    """How many times `one` is `other`, run by run: they were measured in turn, so a noisy hour hits both."""
+    values = [a[key] / b[key] for a, b in zip(one.runs, other.runs, strict=True)]
+    shown = f"{median(values):.2f}"
+    return shown if len(values) == 1 else f"{shown} ({min(values):.2f} - {max(values):.2f})"
+
+
+def machine() -> str:
+    """Processors, Python and the packages whose versions matter here."""
+    packages = ", ".join(f"{name} {version(name)}" for name in ("duckdb", "requests", "polars"))
+    return f"{os.cpu_count()} cores, Python {platform.python_version()}, {packages}"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table with aligned columns."""
+    widths = [max(len(row[place]) for row in [head, *rows]) for place in range(len(head))]
+    lines = [[*head], ["-" * width for width in widths], *rows]
+    return "\n".join(
+        "| " + " | ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)) + " |" for line in lines
+    )
+
+
+def say(text: str) -> None:
+    """Progress, apart from the results."""
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,63 @@
+"""One side of a benchmark: a pull of the synthetic account with this project, into typed tables."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from mttr_pipeline.landing import Landing, new_run_id
+from mttr_pipeline.settings import FileSettings, PagerDutyAccess, PagerDutyOptions, Settings, Sources
+from mttr_pipeline.sources import pull
+from mttr_pipeline.sources.pagerduty import PagerDuty
+from mttr_pipeline.warehouse import Warehouse
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--address", required=True)
+    parser.add_argument(
+        "--data", type=Path, required=True, help="data directory; one that was used makes it a nightly pull"
+    )
+    parser.add_argument("--as-of", required=True)
+    parser.add_argument("--since", help="first instant of a first pull")
+    parser.add_argument("--connections", type=int, default=8)
+    parser.add_argument("--per-minute", type=int, default=0, help="requests a minute; 0 = no limit of our own")
+    parser.add_argument("--pull-only", action="store_true", help="land the records, load nothing")
+    options = parser.parse_args()
+    pagerduty = PagerDutyOptions(connections=options.connections, requests_per_minute=options.per_minute or None)
+    access = PagerDutyAccess(token=SecretStr("benchmark"), url=options.address)
+    settings = Settings(
+        data_dir=options.data, file=FileSettings(sources=Sources(pagerduty=pagerduty)), pagerduty=access
+    )
+    as_of = datetime.fromisoformat(options.as_of).astimezone(UTC)
+    since = datetime.fromisoformat(options.since).astimezone(UTC) if options.since else None
+    landing, run_id = Landing(options.data / "landing"), new_run_id()
+    options.data.mkdir(parents=True, exist_ok=True)
+    started = time.perf_counter()
+    source = PagerDuty(access, pagerduty)
+    try:
+        manifest = pull(source, settings, landing, run_id, as_of=as_of, since=since)
+    finally:
+        source.close()
+    pulled = time.perf_counter()
+    result = {"requests": source.requests, "fetched": manifest.records, "pull_seconds": pulled - started}
+    if not options.pull_only:
+        warehouse = Warehouse(options.data / "work.duckdb", settings, as_of, run_id)
+        try:
+            warehouse.load(landing)
+            for name in ("incidents", "log_entries"):
+                row = warehouse.con.execute(f"SELECT count(*) FROM raw.pagerduty_{name}").fetchone()
+                result[name] = row[0] if row else 0
+        finally:
+            warehouse.close()
+    ended = time.perf_counter()
+    print(json.dumps({**result, "load_seconds": ended - pulled, "seconds": ended - started}))
+
+
+if __name__ == "__main__":
+    main()

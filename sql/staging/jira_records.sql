@@ -17,7 +17,7 @@ severity_source = "field, priority or major_incident"
 vendor_severity = "the vendor's word for it"
 vendor_status = "status as sent"
 service = "name of the first affected service, or its resource name where no issue says the name; else the component"
-team = "mapped field, else the first team among the responders"
+team = "mapped field, else the first team among the responders whose name is known"
 tags = "labels"
 root_cause_category = "mapped field"
 affected_users = "mapped field"
@@ -42,7 +42,7 @@ WITH fields AS (
     GROUP BY external_id
 ),
 called AS (
-    SELECT external_id, arg_min(responder, place) FILTER (WHERE kind = 'team') AS team
+    SELECT external_id, arg_min(responder, place) FILTER (WHERE kind = 'team' AND NOT starts_with(responder, 'ari:')) AS team
     FROM staging.jira_responders
     GROUP BY external_id
 ),

@@ -1,0 +1,230 @@
+"""The sides of the metrics benchmark, each a process of its own on one working database:
+
+generate  a warehouse whose core.incidents are synthetic and whose vendor tables are empty
+build     every table downstream of core.incidents, timed one by one, then their checks
+publish   the generation of files
+python    the plain statistics of nine groupings once more, in plain Python; its figures must be those of mart.mttr_stats
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import shutil
+import time
+from collections import defaultdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from mttr_pipeline.publish import publish
+from mttr_pipeline.settings import Settings
+from mttr_pipeline.sqlmodels import Model, load_models
+from mttr_pipeline.warehouse import Warehouse
+
+AS_OF = datetime(2025, 10, 1, tzinfo=UTC)
+VARIANTS = {"basic": 4, "service_restore": 3, "full_recovery": 5}  # place of the end stamp in a row of `_python`
+SCOPES = {"severity": 0, "service": 1, "team": 2}
+LIMIT_US = 168 * 3_600_000_000  # the default outlier rule
+PERCENTILES = {"median_minutes": 0.5, "p90_minutes": 0.9, "p95_minutes": 0.95, "p99_minutes": 0.99}
+
+# uniform(i, salt) is in (0, 1), the same on every run; normal() is Box-Muller on two of them.
+GENERATE = """
+CREATE TEMP MACRO uniform(i, salt) AS ((hash(i::BIGINT * 1000 + salt) >> 11)::DOUBLE + 0.5) / 9007199254740992.0;
+CREATE TEMP MACRO normal(i, salt) AS sqrt(-2 * ln(uniform(i, salt))) * cos(2 * pi() * uniform(i, salt + 500));
+CREATE TEMP MACRO after_minutes(i, salt, median, sigma) AS to_microseconds((6e7 * median * exp(sigma * normal(i, salt)))::BIGINT);
+INSERT INTO core.incidents BY NAME
+WITH drawn AS (
+    SELECT
+        i,
+        TIMESTAMP '{as_of}' - to_microseconds((uniform(i, 1) * {days} * 86400e6)::BIGINT) AS detected_at,
+        'service-' || lpad((floor(pow(uniform(i, 2), 2) * {services}))::INTEGER::VARCHAR, 3, '0') AS service,
+        uniform(i, 3) AS luck,
+        CASE WHEN uniform(i, 4) < 0.05 THEN 'SEV1' WHEN uniform(i, 4) < 0.2 THEN 'SEV2' WHEN uniform(i, 4) < 0.6 THEN 'SEV3'
+            ELSE 'SEV4' END AS severity
+    FROM range({rows}) AS r(i)
+),
+stamped AS (
+    SELECT
+        *,
+        detected_at - after_minutes(i, 10, 3, 1) AS occurred_at,
+        CASE WHEN uniform(i, 11) < 0.92 THEN detected_at + after_minutes(i, 12, 5, 1) END AS acknowledged_at,
+        CASE WHEN uniform(i, 13) < 0.6 THEN detected_at + after_minutes(i, 14, 25, 0.9) END AS root_cause_found_at,
+        CASE WHEN uniform(i, 15) < 0.8 THEN detected_at + after_minutes(i, 16, 45, 1) END AS mitigated_at,
+        CASE
+            WHEN luck < 0.005 THEN detected_at - after_minutes(i, 18, 10, 1)
+            WHEN luck < 0.015 THEN detected_at + INTERVAL 8 DAY + after_minutes(i, 18, 10000, 1)
+            WHEN luck < 0.985 THEN detected_at + after_minutes(i, 18, 70, 1.2)
+        END AS resolved_at
+    FROM drawn
+),
+closed AS (
+    SELECT *, CASE WHEN uniform(i, 19) < 0.7 THEN resolved_at + after_minutes(i, 20, 600, 1) END AS closed_at FROM stamped
+)
+SELECT
+    left(h, 8) || '-' || h[9:12] || '-5' || h[14:16] || '-8' || h[18:20] || '-' || h[21:32] AS incident_id,
+    CASE WHEN uniform(i, 21) < 0.7 THEN 'pagerduty' ELSE 'jira' END AS source,
+    i::VARCHAR AS external_id, i::VARCHAR AS key, service || ': requests fail' AS title,
+    'https://larkspur.example/incidents/' || i AS url,
+    CASE WHEN uniform(i, 22) < 0.99 THEN 'incident' ELSE 'false_alarm' END AS kind,
+    severity, severity AS severity_first, severity AS severity_max, 'priority' AS severity_source,
+    CASE WHEN closed_at IS NOT NULL THEN 'closed' WHEN resolved_at IS NOT NULL THEN 'resolved'
+        WHEN mitigated_at IS NOT NULL THEN 'mitigated' WHEN acknowledged_at IS NOT NULL THEN 'acknowledged'
+        ELSE 'detected' END AS status,
+    detected_at AS started_at, occurred_at, detected_at, acknowledged_at, root_cause_found_at, mitigated_at, resolved_at,
+    closed_at, resolved_at AS first_resolved_at,
+    'derived' AS occurred_provenance, 'api' AS detected_provenance,
+    1 AS episode, (uniform(i, 23) < 0.05)::INTEGER AS reopen_count, 0 AS flap_count,
+    (acknowledged_at IS NOT NULL)::INTEGER AS ack_count,
+    epoch_us(coalesce(resolved_at, TIMESTAMP '{as_of}')) - epoch_us(detected_at) AS active_us,
+    coalesce(resolved_at IS NOT NULL AND uniform(i, 24) < 0.1, false) AS auto_resolved,
+    CASE WHEN resolved_at IS NULL THEN NULL WHEN uniform(i, 24) < 0.1 THEN 'integration' ELSE 'human' END AS resolution_kind,
+    service, 'team-' || lpad((right(service, 3)::INTEGER % {teams})::VARCHAR, 2, '0') AS team,
+    updated_at: coalesce(closed_at, resolved_at, detected_at)
+FROM (SELECT *, md5(i::VARCHAR) AS h FROM closed)
+"""
+
+
+def opened(data: Path) -> Warehouse:
+    """The warehouse of this benchmark."""
+    data.mkdir(parents=True, exist_ok=True)
+    return Warehouse(data / "work.duckdb", Settings(data_dir=data), AS_OF, "benchmark")
+
+
+def downstream() -> list[Model]:
+    """What is made of core.incidents, in order."""
+    reached = {"core.incidents"}
+    found = []
+    for model in load_models():
+        if model.schema != "raw" and reached.intersection(model.depends):
+            reached.add(model.table)
+            found.append(model)
+    return found
+
+
+def generate(data: Path, rows: int, services: int, teams: int) -> dict[str, Any]:
+    """Everything that core.incidents comes from stays empty."""
+    warehouse = opened(data)
+    try:
+        later = {model.table for model in downstream()}
+        for model in load_models():
+            if model.table not in later:
+                warehouse.build(model)
+        as_of = AS_OF.replace(tzinfo=None).isoformat(" ")
+        sql = GENERATE.format(rows=rows, services=services, teams=teams, as_of=as_of, days=1095)
+        for statement in sql.split(";\n"):
+            warehouse.con.execute(statement)
+    finally:
+        warehouse.close()
+    return {}
+
+
+def build(data: Path) -> dict[str, Any]:
+    """Seconds and rows per table; the checks are timed apart."""
+    warehouse = opened(data)
+    tables, checks, failed = {}, 0.0, []
+    try:
+        for model in downstream():
+            started = time.perf_counter()
+            rows = warehouse.build(model)
+            ended = time.perf_counter()
+            failed += [
+                f"{model.table}.{check.name}: {check.detail}" for check in warehouse.check(model) if not check.passed
+            ]
+            checks += time.perf_counter() - ended
+            tables[model.table] = [ended - started, rows]
+    finally:
+        warehouse.close()
+    return {"tables": tables, "checks": checks, "failed": failed}
+
+
+def publish_all(data: Path) -> dict[str, Any]:
+    """One generation, thrown away."""
+    warehouse = opened(data)
+    started = time.perf_counter()
+    try:
+        publish(warehouse, data / "published", "benchmark", 1)
+    finally:
+        warehouse.close()
+    seconds = time.perf_counter() - started
+    shutil.rmtree(data / "published")
+    return {"seconds": seconds}
+
+
+def plain_python(data: Path) -> dict[str, Any]:
+    """Every variant by severity, service and team: dictionaries, sorted lists and arithmetic. Reading the rows is not timed."""
+    warehouse = opened(data)
+    try:
+        rows = warehouse.con.execute(
+            """SELECT severity, coalesce(service, 'unknown'), coalesce(team, 'unknown'), epoch_us(mitigated_at),
+                epoch_us(resolved_at), epoch_us(closed_at), epoch_us(detected_at)
+            FROM core.incidents WHERE duplicate_of IS NULL AND kind = 'incident'"""
+        ).fetchall()
+        started = time.perf_counter()
+        computed = _statistics(rows)
+        seconds = time.perf_counter() - started
+        published = warehouse.con.execute(
+            f"""SELECT calculation_type, scope, scope_value, incidents_analyzed, mean_minutes, {", ".join(PERCENTILES)},
+                std_dev_minutes
+            FROM mart.mttr_stats WHERE scope <> 'all' AND window_start IS NULL"""
+        ).fetchall()
+    finally:
+        warehouse.close()
+    wrong = [row[:3] for row in published if row[0] in VARIANTS and not _same(row[3:], computed.get(row[:3]))]
+    return {"seconds": seconds, "groups": len(computed), "wrong": [list(key) for key in wrong]}
+
+
+def _statistics(rows: list[tuple[Any, ...]]) -> dict[tuple[str, str, str], list[float | int | None]]:
+    results = {}
+    for variant, end in VARIANTS.items():
+        for scope, place in SCOPES.items():
+            groups: dict[str, list[int]] = defaultdict(list)
+            for row in rows:
+                if row[end] is not None and row[6] is not None:
+                    duration = row[end] - row[6]
+                    if 0 <= duration <= LIMIT_US:
+                        groups[row[place]].append(duration)
+            for member, durations in groups.items():
+                durations.sort()
+                n, total = len(durations), sum(durations)
+                mean = total / n
+                spread = math.sqrt(sum((d - mean) ** 2 for d in durations) / (n - 1)) if n > 1 else None
+                measured = [n, mean / 6e7, *(_percentile(durations, p) / 6e7 for p in PERCENTILES.values())]
+                results[variant, scope, member] = [*measured, spread / 6e7 if spread is not None else None]
+    return results
+
+
+def _percentile(ordered: list[int], p: float) -> float:
+    position = (len(ordered) - 1) * p
+    low = math.floor(position)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (ordered[high] - ordered[low]) * (position - low)
+
+
+def _same(published: tuple[Any, ...], computed: list[Any] | None) -> bool:
+    if computed is None:
+        return published[0] == 0
+    return all(
+        (a is None) == (b is None) and (a is None or math.isclose(a, b, rel_tol=1e-9))
+        for a, b in zip(published, computed, strict=True)
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("side", choices=("generate", "build", "publish", "python"))
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--services", type=int, default=200)
+    parser.add_argument("--teams", type=int, default=40)
+    options = parser.parse_args()
+    if options.side == "generate":
+        result = generate(options.data, options.rows, options.services, options.teams)
+    else:
+        result = {"build": build, "publish": publish_all, "python": plain_python}[options.side](options.data)
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""Every metric of a large history: the tables downstream of core.incidents, one by one, the publishing, and the same plain
+statistics in plain Python.
+
+The incidents are synthetic: log-normal durations over three years, some open, some invalid, some outliers. Seconds of tables
+are those of building them; checks are timed apart. Memory is the peak of the process that builds or publishes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from _measure import Side, machine, run_side, say, table
+
+PART = ("core.population", "mart.mttr_stats")  # what the plain-Python baseline repeats a part of
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--services", type=int, default=200)
+    parser.add_argument("--teams", type=int, default=40)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument(
+        "--no-python", action="store_true", help="leave the plain-Python baseline out (it holds all rows)"
+    )
+    parser.add_argument("--no-publish", action="store_true", help="leave the publishing out")
+    parser.add_argument("--folder", type=Path, help="keep the database here instead of in a temporary folder")
+    options = parser.parse_args()
+
+    sides = {name: Side(name) for name in ("build", "publish", "python")}
+    if options.no_python:
+        del sides["python"]
+    if options.no_publish:
+        del sides["publish"]
+    with tempfile.TemporaryDirectory() as folder:
+        data = (options.folder or Path(folder)) / "data"
+        say("generate")
+        size = ["--rows", options.rows, "--services", options.services, "--teams", options.teams]
+        run_side("_side_metrics.py", "generate", "--data", data, *size)
+        for number in range(options.runs):
+            for name, side in sides.items():
+                say(f"run {number + 1} of {options.runs}: {name}")
+                run = run_side("_side_metrics.py", name, "--data", data)
+                if name == "build":
+                    run["seconds"] = sum(seconds for seconds, _ in run["tables"].values())
+                    run["part"] = sum(run["tables"][name][0] for name in PART)
+                    for broken in run["failed"]:
+                        say(f"a check failed: {broken}")
+                if run.get("wrong"):
+                    raise SystemExit(f"Plain Python does not agree with mart.mttr_stats: {run['wrong'][:5]}")
+                side.runs.append(run)
+
+    built = sides["build"]
+    print(f"{options.rows:,} incidents, {options.services} services, {options.teams} teams; {machine()}")
+    tables = {
+        name: (
+            Side(name, [{"seconds": run["tables"][name][0]} for run in built.runs]),
+            built.runs[0]["tables"][name][1],
+        )
+        for name in built.runs[0]["tables"]
+    }
+    slowest = sorted(tables.items(), key=lambda item: -item[1][0].value("seconds"))
+    print(
+        table(["table", "seconds", "rows"], [[n, side.spread("seconds"), f"{rows:,}"] for n, (side, rows) in slowest])
+    )
+    rows = [["all tables", built.spread("seconds"), built.spread("cpu"), f"{built.value('peak_mib'):,.0f}"]]
+    rows.append(["their checks", built.spread("checks"), "", ""])
+    for name, side in sides.items():
+        if name != "build":
+            rows.append([name, side.spread("seconds"), side.spread("cpu"), f"{side.value('peak_mib'):,.0f}"])
+    print(table(["side", "seconds", "CPU seconds", "peak MiB"], rows))
+    if "python" in sides:
+        pairs = zip(sides["python"].runs, built.runs, strict=True)
+        ratios = sorted(python["seconds"] / run["part"] for python, run in pairs)
+        print(
+            f"plain Python (a third of the windows, no counts) / {' + '.join(PART)}: "
+            f"{ratios[len(ratios) // 2]:.0f} ({ratios[0]:.0f} - {ratios[-1]:.0f})  (goal: at least 30)"
+        )
+
+
+if __name__ == "__main__":
+    main()

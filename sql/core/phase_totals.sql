@@ -48,46 +48,77 @@ timed AS (
     JOIN core.windows AS w ON w.name = 'current'
     LEFT JOIN outliers AS o ON o.incident_id = d.incident_id
 ),
-scoped AS (
-    SELECT 'all' AS scope, 'all' AS scope_value, * FROM timed
-    UNION ALL
-    SELECT 'severity', severity, * FROM timed
-    UNION ALL
-    SELECT 'service', service, * FROM timed
-    UNION ALL
-    SELECT 'team', team, * FROM timed
-),
 levels AS (
     SELECT
-        scope, scope_value,
-        max(warning_us) FILTER (WHERE phase = 'detection') AS detection_warning,
-        max(critical_us) FILTER (WHERE phase = 'detection') AS detection_critical,
-        max(warning_us) FILTER (WHERE phase = 'acknowledgment') AS acknowledgment_warning,
-        max(critical_us) FILTER (WHERE phase = 'acknowledgment') AS acknowledgment_critical,
-        max(warning_us) FILTER (WHERE phase = 'investigation') AS investigation_warning,
-        max(critical_us) FILTER (WHERE phase = 'investigation') AS investigation_critical,
-        max(warning_us) FILTER (WHERE phase = 'mitigation') AS mitigation_warning,
-        max(critical_us) FILTER (WHERE phase = 'mitigation') AS mitigation_critical
-    FROM core.thresholds
-    GROUP BY scope, scope_value
+        t.scope, t.scope_value,
+        max(coalesce(own.warning_us, t.warning_us)) FILTER (WHERE t.phase = 'detection') AS detection_warning,
+        max(coalesce(own.critical_us, t.critical_us)) FILTER (WHERE t.phase = 'detection') AS detection_critical,
+        max(coalesce(own.warning_us, t.warning_us)) FILTER (WHERE t.phase = 'acknowledgment') AS acknowledgment_warning,
+        max(coalesce(own.critical_us, t.critical_us)) FILTER (WHERE t.phase = 'acknowledgment') AS acknowledgment_critical,
+        max(coalesce(own.warning_us, t.warning_us)) FILTER (WHERE t.phase = 'investigation') AS investigation_warning,
+        max(coalesce(own.critical_us, t.critical_us)) FILTER (WHERE t.phase = 'investigation') AS investigation_critical,
+        max(coalesce(own.warning_us, t.warning_us)) FILTER (WHERE t.phase = 'mitigation') AS mitigation_warning,
+        max(coalesce(own.critical_us, t.critical_us)) FILTER (WHERE t.phase = 'mitigation') AS mitigation_critical
+    FROM (
+        SELECT m.scope, m.scope_value, g.phase, g.warning_us, g.critical_us
+        FROM (SELECT DISTINCT scope, scope_value FROM core.thresholds) AS m
+        JOIN core.thresholds AS g ON g.scope = 'all'
+    ) AS t
+    LEFT JOIN core.thresholds AS own ON own.scope = t.scope AND own.scope_value = t.scope_value AND own.phase = t.phase
+    GROUP BY t.scope, t.scope_value
+),
+-- Everything adds up, so one pass over the incidents makes small groups, and the scopes are sums of those.
+fine AS (
+    SELECT
+        t.severity, t.service, t.team, t.is_current, t.left_out_of,
+        threshold_measures(t.detection_us, l.detection_warning, l.detection_critical) AS detection,
+        threshold_measures(t.acknowledgment_us, l.acknowledgment_warning, l.acknowledgment_critical) AS acknowledgment,
+        threshold_measures(t.investigation_us, l.investigation_warning, l.investigation_critical) AS investigation,
+        threshold_measures(t.mitigation_us, l.mitigation_warning, l.mitigation_critical) AS mitigation,
+        threshold_measures(t.resolution_us, NULL::BIGINT, NULL::BIGINT) AS resolution,
+        threshold_measures(t.closure_us, NULL::BIGINT, NULL::BIGINT) AS closure
+    FROM timed AS t
+    JOIN levels AS l ON l.scope = 'all'
+    GROUP BY t.severity, t.service, t.team, t.is_current, t.left_out_of
+),
+-- Only the members with levels of their own are counted once more.
+own AS (
+    SELECT
+        l.scope, l.scope_value, t.is_current, t.left_out_of,
+        threshold_measures(t.detection_us, l.detection_warning, l.detection_critical) AS detection,
+        threshold_measures(t.acknowledgment_us, l.acknowledgment_warning, l.acknowledgment_critical) AS acknowledgment,
+        threshold_measures(t.investigation_us, l.investigation_warning, l.investigation_critical) AS investigation,
+        threshold_measures(t.mitigation_us, l.mitigation_warning, l.mitigation_critical) AS mitigation,
+        threshold_measures(t.resolution_us, NULL::BIGINT, NULL::BIGINT) AS resolution,
+        threshold_measures(t.closure_us, NULL::BIGINT, NULL::BIGINT) AS closure
+    FROM timed AS t
+    JOIN levels AS l ON l.scope = 'severity' AND l.scope_value = t.severity
+    GROUP BY l.scope, l.scope_value, t.is_current, t.left_out_of
+    UNION ALL
+    SELECT
+        l.scope, l.scope_value, t.is_current, t.left_out_of,
+        threshold_measures(t.detection_us, l.detection_warning, l.detection_critical),
+        threshold_measures(t.acknowledgment_us, l.acknowledgment_warning, l.acknowledgment_critical),
+        threshold_measures(t.investigation_us, l.investigation_warning, l.investigation_critical),
+        threshold_measures(t.mitigation_us, l.mitigation_warning, l.mitigation_critical),
+        threshold_measures(t.resolution_us, NULL::BIGINT, NULL::BIGINT),
+        threshold_measures(t.closure_us, NULL::BIGINT, NULL::BIGINT)
+    FROM timed AS t
+    JOIN levels AS l ON l.scope = 'service' AND l.scope_value = t.service
+    GROUP BY l.scope, l.scope_value, t.is_current, t.left_out_of
 ),
 measured AS (
-    SELECT
-        s.scope, s.scope_value, s.is_current, s.left_out_of,
-        threshold_measures(s.detection_us, coalesce(own.detection_warning, general.detection_warning),
-            coalesce(own.detection_critical, general.detection_critical)) AS detection,
-        threshold_measures(s.acknowledgment_us, coalesce(own.acknowledgment_warning, general.acknowledgment_warning),
-            coalesce(own.acknowledgment_critical, general.acknowledgment_critical)) AS acknowledgment,
-        threshold_measures(s.investigation_us, coalesce(own.investigation_warning, general.investigation_warning),
-            coalesce(own.investigation_critical, general.investigation_critical)) AS investigation,
-        threshold_measures(s.mitigation_us, coalesce(own.mitigation_warning, general.mitigation_warning),
-            coalesce(own.mitigation_critical, general.mitigation_critical)) AS mitigation,
-        threshold_measures(s.resolution_us, NULL::BIGINT, NULL::BIGINT) AS resolution,
-        threshold_measures(s.closure_us, NULL::BIGINT, NULL::BIGINT) AS closure
-    FROM scoped AS s
-    JOIN levels AS general ON general.scope = 'all'
-    LEFT JOIN levels AS own ON own.scope = s.scope AND own.scope_value = s.scope_value AND own.scope <> 'all'
-    GROUP BY s.scope, s.scope_value, s.is_current, s.left_out_of
+    SELECT 'all' AS scope, 'all' AS scope_value, * EXCLUDE (severity, service, team) FROM fine
+    UNION ALL
+    SELECT 'team', team, * EXCLUDE (severity, service, team) FROM fine
+    UNION ALL
+    SELECT 'severity', severity, * EXCLUDE (severity, service, team) FROM fine
+    ANTI JOIN levels AS l ON l.scope = 'severity' AND l.scope_value = severity
+    UNION ALL
+    SELECT 'service', service, * EXCLUDE (severity, service, team) FROM fine
+    ANTI JOIN levels AS l ON l.scope = 'service' AND l.scope_value = service
+    UNION ALL
+    SELECT * FROM own
 ),
 long AS (
     SELECT

@@ -44,14 +44,10 @@ judged AS (
     FROM placed AS w
     JOIN core.population AS p ON p.incident_id = w.incident_id
 ),
-scoped AS (
-    SELECT 'all' AS scope, 'all' AS scope_value, * FROM judged
-    UNION ALL
-    SELECT 'severity', severity, * FROM judged
-),
-measured AS (
+-- Counts and sums of all incidents are those of the severities added up; only the quantiles must see every value again.
+by_severity AS (
     SELECT
-        window_id, calculation_type, scope, scope_value,
+        window_id, calculation_type, severity,
         count(*) AS incident_count,
         count(us) AS analyzed_count,
         count(*) FILTER (WHERE population = 'open') AS open_count,
@@ -68,8 +64,28 @@ measured AS (
         sum(investigation_us) FILTER (WHERE counts AND investigation_us >= 0) AS investigation_us,
         count(*) FILTER (WHERE counts AND mitigation_us >= 0) AS mitigation_n,
         sum(mitigation_us) FILTER (WHERE counts AND mitigation_us >= 0) AS mitigation_us
-    FROM scoped
-    GROUP BY window_id, calculation_type, scope, scope_value
+    FROM judged
+    GROUP BY window_id, calculation_type, severity
+),
+of_all AS (
+    SELECT window_id, calculation_type, quantile_cont(us, [0.5, 0.9]) AS quantiles_us
+    FROM judged
+    GROUP BY window_id, calculation_type
+),
+measured AS (
+    SELECT 'severity' AS scope, severity AS scope_value, * EXCLUDE (severity) FROM by_severity
+    UNION ALL
+    SELECT
+        'all', 'all', s.window_id, s.calculation_type,
+        sum(s.incident_count)::BIGINT, sum(s.analyzed_count)::BIGINT, sum(s.open_count)::BIGINT, sum(s.outlier_count)::BIGINT,
+        sum(s.invalid_count)::BIGINT, sum(s.missing_count)::BIGINT, sum(s.total_us)::HUGEINT, q.quantiles_us,
+        sum(s.detection_n)::BIGINT, sum(s.detection_us)::HUGEINT,
+        sum(s.acknowledgment_n)::BIGINT, sum(s.acknowledgment_us)::HUGEINT,
+        sum(s.investigation_n)::BIGINT, sum(s.investigation_us)::HUGEINT,
+        sum(s.mitigation_n)::BIGINT, sum(s.mitigation_us)::HUGEINT
+    FROM by_severity AS s
+    JOIN of_all AS q ON q.window_id = s.window_id AND q.calculation_type = s.calculation_type
+    GROUP BY s.window_id, s.calculation_type, q.quantiles_us
 ),
 members AS (
     SELECT 'all' AS scope, 'all' AS scope_value

@@ -30,7 +30,7 @@ from mttr_pipeline.demo import Truth, VendorServer, World
 
 REPOSITORY = Path(__file__).parents[1]
 UNTIL = datetime(2025, 10, 1, 6, tzinfo=UTC)
-CLOUD = ("pagerduty", "opsgenie", "jira")
+CLOUD = ("pagerduty", "opsgenie", "jsm", "jira")
 _FOREIGN = ("PAGERDUTY_", "OPSGENIE_", "JIRA_", "JSM_", "MTTR_", "DAGSTER_")
 
 
@@ -193,6 +193,11 @@ COMPARED = {
     "ack_count": "ack_count",
     "resolution_kind": "resolution_kind",
 }
+
+
+def truth(now: datetime = UNTIL, tools: Iterable[str] = (*CLOUD, "opsgenie_incident")) -> list[Truth]:
+    """What a run at `now` must find of these tools; by default of all but the Data Center desk."""
+    return [row for row in world().truth(now) if row.tool in tools]
 
 
 def differences(data_dir: Path, truth: Iterable[Truth]) -> list[str]:

@@ -82,7 +82,8 @@ def config_tables(settings: Settings, as_of: datetime) -> dict[str, tuple[str, R
     return {
         "run": (
             "as_of TIMESTAMP, reopen_us BIGINT, flap_us BIGINT, outliers_excluded BOOLEAN, outlier_hours DOUBLE, "
-            "at_risk_pct DOUBLE, phase_model VARCHAR, reporting_time_zone VARCHAR, definition_hash VARCHAR",
+            "at_risk_pct DOUBLE, availability_target_pct DOUBLE, phase_model VARCHAR, reporting_time_zone VARCHAR, "
+            "definition_hash VARCHAR",
             [
                 [
                     as_of.replace(tzinfo=None),
@@ -91,6 +92,7 @@ def config_tables(settings: Settings, as_of: datetime) -> dict[str, tuple[str, R
                     file.outliers.enabled,
                     file.outliers.hours,
                     file.targets.at_risk_pct,
+                    file.targets.availability_pct,
                     file.phase_model,
                     file.reporting_time_zone,
                     definition_hash(settings),
@@ -178,6 +180,15 @@ DEFINITIONS = {
     "mitigation to mitigated, resolution to resolved, closure to closed",
     "phases.coarse": "detection occurred to detected, acknowledgment to acknowledged, investigation to mitigated, "
     "mitigation mitigated to resolved, closure to closed",
+    "survival": "Kaplan-Meier from the variant's start; open incidents are censored at as_of, resolves by a timeout at the timeout; "
+    "outliers stay in; limits are log-log, 95 percent",
+    "rmst": "area under the Kaplan-Meier curve to 168 hours",
+    "change": "last 30 days against the 30 before: Hodges-Lehmann ratio of durations, ratio of restricted means where any is "
+    "censored; log-rank p, Benjamini-Hochberg q over the members of a scope; told from 6 incidents a side and q < 0.05",
+    "direction": "Theil-Sen slope of ln(weekly Kaplan-Meier median), Mann-Kendall p, from 8 full weeks with 6 incidents",
+    "shift": "Pettitt test on the durations of recovered incidents in order of detection, from 20",
+    "frequency": "incidents started per window; exact binomial comparison, Garwood limits",
+    "downtime": "union of [occurred, else detected; mitigated, else resolved, else closed, else as_of)",
     "no_data": "NULL, never 0 and never 100 percent",
 }
 
@@ -213,7 +224,7 @@ def definitions_in_force(settings: Settings) -> dict[str, Any]:
 
 
 def definition_hash(settings: Settings) -> str:
-    """A short hash of the SQL, the statistics in Python and the settings in force: equal hashes mean that numbers can be compared."""
+    """A short hash of the SQL, the statistics in Python and the settings in force: equal hashes mean comparable numbers."""
     from mttr_pipeline.sqlmodels import load_macros, load_models
 
     parts = [model.sql for model in load_models()] + [load_macros("internal"), load_macros("analyst")]

@@ -14,7 +14,7 @@ Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 Columns = dict[str, npt.NDArray[Any]]
 
-SCOPES = ("all", "severity", "service", "team")
+SCOPE_COLUMNS = ("severity_id", "service_id", "team_id")
 
 
 def read(con: duckdb.DuckDBPyConnection, query: str, values: Sequence[Any] = ()) -> Columns:
@@ -28,15 +28,14 @@ def variants(con: duckdb.DuckDBPyConnection) -> list[str]:
     return [row[0] for row in rows]
 
 
-def observations(con: duckdb.DuckDBPyConnection, variant: str, since_us: int | None = None) -> Columns:
-    """One variant's rows of `core.observations`, in the order in which the incidents started."""
-    rows = read(
+def observations(con: duckdb.DuckDBPyConnection, variant: str, since_us: int = -(2**63)) -> Columns:
+    """One variant's rows of `core.observations`, in no particular order."""
+    return read(
         con,
         """SELECT severity_id, service_id, team_id, started_us, observed_us, is_event FROM core.observations
         WHERE calculation_type = ? AND started_us >= ?""",
-        [variant, -(2**63) if since_us is None else since_us],
+        [variant, since_us],
     )
-    return picked(rows, np.lexsort((rows["is_event"], rows["observed_us"], rows["started_us"])))
 
 
 def windows(con: duckdb.DuckDBPyConnection, started_us: Integers) -> Iterator[tuple[str, Flags | None]]:
@@ -58,21 +57,24 @@ def joined(parts: Sequence[Columns]) -> Columns:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def by_scope(con: duckdb.DuckDBPyConnection, rows: Columns) -> Iterator[tuple[Integers, Integers, Integers]]:
-    """Per scope: the members that have rows, where each one's rows begin (and the last end), and the order that puts them so.
-
-    Inside a member the rows keep the order they come in.
+def by_scope(rows: Columns) -> Iterator[tuple[Integers, Integers, Integers]]:
+    """For the whole and then per scope: the members that have rows, where each one's rows begin (and the last end), and the
+    order that puts them so. Inside a member the rows keep the order they come in. The whole is there even without rows.
     """
-    count = len(rows["started_us"])
-    if count == 0:
-        return
-    for scope in SCOPES:
-        if scope == "all":
-            yield np.zeros(1, np.int64), np.array([0, count], dtype=np.int64), np.arange(count)
-            continue
-        member = rows[f"{scope}_id"]
-        n = np.bincount(member)
+    count = len(rows[SCOPE_COLUMNS[0]])
+    yield np.zeros(1, np.int64), np.array([0, count], dtype=np.int64), np.arange(count)
+    for column in SCOPE_COLUMNS:
+        n = np.bincount(rows[column])
         used = np.flatnonzero(n)
-        # Small numbers are sorted by radix, many times faster than by comparison.
-        small = member.astype(np.uint16) if len(n) <= 65_536 else member
-        yield used, np.concatenate(([0], np.cumsum(n[used]))), np.argsort(small, kind="stable")
+        yield used, edges_of(n[used]), group_order(rows[column])
+
+
+def edges_of(n: Integers) -> Integers:
+    """Where groups of these sizes begin when they lie one after another, and where the last one ends."""
+    return np.concatenate((np.zeros(1, np.int64), np.cumsum(n)))
+
+
+def group_order(group: npt.NDArray[Any]) -> Integers:
+    """The order that puts groups together. Small numbers are sorted by radix, many times faster than by comparison."""
+    small = group.astype(np.uint16) if len(group) and group.max() < 65_536 else group
+    return np.argsort(small, kind="stable")

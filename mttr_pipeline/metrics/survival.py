@@ -56,8 +56,8 @@ class Curves:
 
 
 def time_order(time_us: Integers, is_event: Flags) -> Integers:
-    """The order the functions below want: by time, events before the censored."""
-    return np.argsort(time_us * 2 + ~is_event, kind="stable")
+    """The order the functions below want: by time, events before the censored. Rows that are equal in both are equal to them."""
+    return np.argsort(time_us * 2 + ~is_event)
 
 
 def curves(
@@ -79,8 +79,7 @@ def curves(
         mean_variance=nothing.copy(),
         carried_on=np.zeros(groups, dtype=np.bool_),
     )
-    filled = np.flatnonzero(n)
-    for members in _blocks(filled, n):
+    for members in _blocks(np.flatnonzero(n), n):
         rows = slice(int(bounds[members[0]]), int(bounds[members[-1] + 1]))
         _fill(out, members, n[members], time_us[rows], is_event[rows], horizon[members])
     return out
@@ -98,14 +97,11 @@ def _fill(out: Curves, members: Integers, n: Integers, time_us: Integers, is_eve
     starts = np.cumsum(n) - n
     lasts = starts + n - 1
     place = np.repeat(np.arange(len(n)), n)
-    at_risk = np.repeat(starts + n, n) - np.arange(len(time_us))
-    risk = at_risk.astype(np.float64)
+    at_risk, log_curve = _log_curve(starts, n, is_event)
     shrinks = is_event & (at_risk > 1)
-    divisor = np.where(shrinks, risk, 2.0)
-    log_curve = _running(np.where(shrinks, np.log1p(-1 / divisor), 0.0) * _LOG_UNIT, starts, n) / _LOG_UNIT
-    greenwood = (
-        _running(np.where(shrinks, 1 / (divisor * (divisor - 1)), 0.0) * _VARIANCE_UNIT, starts, n) / _VARIANCE_UNIT
-    )
+    steps = np.zeros(len(time_us))
+    np.divide(1, at_risk * (at_risk - 1.0), out=steps, where=shrinks)
+    greenwood = _running(steps * _VARIANCE_UNIT, starts, n) / _VARIANCE_UNIT
     ends = is_event & (at_risk == 1)  # the last observation is an event: the curve is at 0
     curve = np.where(ends, 0.0, np.exp(log_curve))
 
@@ -141,8 +137,30 @@ def _fill(out: Curves, members: Integers, n: Integers, time_us: Integers, is_eve
     done = _running(strips * unit, starts, n)
     before = done - np.rint(strips * unit).astype(np.int64)
     after = (np.repeat(done[lasts], n) - before) / unit
-    variance = np.add.reduceat(np.where(shrinks, after * after / (divisor * (divisor - 1)), 0.0), starts)
+    variance = np.add.reduceat(after * after * steps, starts)
     out.mean_variance[members] = np.where(variance > 0, variance, np.nan)
+
+
+def medians(bounds: Integers, time_us: Integers, is_event: Flags) -> Floats:
+    """The medians of `curves` alone."""
+    n = np.diff(bounds)
+    out = np.full(len(n), np.nan)
+    for members in _blocks(np.flatnonzero(n), n):
+        rows = slice(int(bounds[members[0]]), int(bounds[members[-1] + 1]))
+        counts, events = n[members], is_event[rows]
+        starts = np.cumsum(counts) - counts
+        at_risk, log_curve = _log_curve(starts, counts, events)
+        reached = events & ((at_risk == 1) | (np.exp(log_curve) <= 0.5 + 1e-12))
+        _first(out, members, np.repeat(np.arange(len(counts)), counts), time_us[rows], reached)
+    return out
+
+
+def _log_curve(starts: Integers, n: Integers, is_event: Flags) -> tuple[Floats, Floats]:
+    """How many are at risk at each row, and the logarithm of the curve after it (not where it ends at 0)."""
+    at_risk = np.repeat(starts + n, n) - np.arange(len(is_event), dtype=np.float64)
+    falls = np.zeros(len(is_event))
+    np.divide(-1, at_risk, out=falls, where=is_event & (at_risk > 1))
+    return at_risk, _running(np.log1p(falls) * _LOG_UNIT, starts, n) / _LOG_UNIT
 
 
 def _running(values: Floats, starts: Integers, n: Integers) -> Integers:
@@ -169,11 +187,10 @@ def published(con: duckdb.DuckDBPyConnection) -> Columns:
         everything = picked(everything, time_order(everything["observed_us"], everything["is_event"]))
         for window, inside in windows(con, everything["started_us"]):
             rows = everything if inside is None else picked(everything, inside)
-            for member, bounds, order in by_scope(con, rows):
+            for member, bounds, order in by_scope(rows):
                 found = curves(bounds, rows["observed_us"][order], rows["is_event"][order])
                 parts.append(_columns(found, variant, window, member))
-    nothing = curves(np.zeros(1, np.int64), np.zeros(0, np.int64), np.zeros(0, np.bool_))
-    return joined([_columns(nothing, "", "", np.zeros(0, np.int64)), *parts])
+    return joined(parts)
 
 
 def _columns(found: Curves, variant: str, window: str, member: Integers) -> Columns:

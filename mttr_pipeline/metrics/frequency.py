@@ -1,0 +1,49 @@
+"""How often incidents happen: limits of rates, and whether one changed."""
+
+from __future__ import annotations
+
+import duckdb
+import numpy as np
+
+from mttr_pipeline.metrics.inference import benjamini_hochberg, compare_counts, garwood
+from mttr_pipeline.metrics.observed import Columns, Floats, read
+
+ENOUGH = 6  # incidents in both windows together: with fewer no outcome has p below 0.05
+
+
+def published(con: duckdb.DuckDBPyConnection) -> Columns:
+    """Rates of every row of `core.incident_counts`."""
+    rows = read(
+        con,
+        """SELECT m.scope, c.member_id, c.n, c.n_current, c.n_previous, coalesce(c.observed_us, 0) AS observed_us, c.current_us
+        FROM core.incident_counts AS c JOIN core.scope_members AS m ON m.member_id = c.member_id ORDER BY c.member_id""",
+    )
+    n, current, previous = (rows[name].astype(np.float64) for name in ("n", "n_current", "n_previous"))
+    p, low, high = compare_counts(current, previous)
+    told = np.where(current + previous >= ENOUGH, p, np.nan)
+    q = np.full(len(p), np.nan)
+    for scope in np.unique(rows["scope"].astype(str)):
+        family = rows["scope"] == scope
+        q[family] = benjamini_hochberg(told[family])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(previous > 0, current / previous, np.nan)
+    whole = time_between(n, rows["observed_us"] / 6e7)
+    recent = time_between(current, rows["current_us"] / 6e7)
+    return {
+        "member_id": rows["member_id"],
+        **{f"whole_{name}": values for name, values in zip(("mean", "low", "high"), whole, strict=True)},
+        **{f"recent_{name}": values for name, values in zip(("mean", "low", "high"), recent, strict=True)},
+        "ratio": ratio,
+        "ratio_low": low,
+        "ratio_high": high,
+        "p": p,
+        "q": q,
+    }
+
+
+def time_between(count: Floats, minutes: Floats) -> tuple[Floats, Floats, Floats]:
+    """Mean time between incidents over a time, with Garwood's limits. None happened: only the lower limit is known."""
+    least, most = garwood(count)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean, low, high = (np.where(minutes > 0, minutes / by, np.nan) for by in (count, most, least))
+    return tuple(np.where(np.isfinite(values), values, np.nan) for values in (mean, low, high))  # type: ignore[return-value]

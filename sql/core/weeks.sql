@@ -1,0 +1,33 @@
+/*
+description = """The full calendar weeks of the history, Monday to Monday in the reporting time zone, from the first incident on. A
+week that as_of or the first incident cuts is none."""
+not_null = ["starts_us", "ends_us"]
+unique = [["starts_us"]]
+
+[columns]
+starts_us = "first instant, microseconds since 1970"
+ends_us = "first instant after it"
+*/
+WITH span AS (
+    SELECT min(p.started_us) AS first_us, epoch_us(run.as_of) AS as_of_us, run.reporting_time_zone AS zone
+    FROM config.run AS run
+    LEFT JOIN core.phases AS p ON p.started_us <= epoch_us(run.as_of)
+    GROUP BY run.as_of, run.reporting_time_zone
+),
+mondays AS (
+    SELECT first_us, as_of_us, zone, unnest(range(
+        date_trunc('week', timezone(zone, make_timestamptz(first_us))),
+        timezone(zone, make_timestamptz(as_of_us)),
+        INTERVAL 7 DAY
+    )) AS monday
+    FROM span
+),
+weeks AS (
+    SELECT
+        first_us,
+        as_of_us,
+        epoch_us(timezone(zone, monday)) AS starts_us,
+        epoch_us(timezone(zone, monday + INTERVAL 7 DAY)) AS ends_us
+    FROM mondays
+)
+SELECT starts_us, ends_us FROM weeks WHERE starts_us >= first_us AND ends_us <= as_of_us ORDER BY starts_us

@@ -1,0 +1,109 @@
+/*
+description = """What incidents cost: minutes in which a service had at least one open incident, overlapping ones counted once, over the
+whole history (from the first outage of all), the last 30 and the last 90 days. Users are down from occurred, else detected, to
+mitigated, else resolved, else closed, else as_of. The row of all says when any service was down."""
+not_null = ["scope", "scope_value", "as_of", "n", "n_open", "n_invalid", "downtime_minutes"]
+unique = [["scope", "scope_value", "window_start"]]
+
+[assert]
+availability_is_a_share = "availability_pct BETWEEN 0 AND 100"
+not_longer_than_the_window = "downtime_minutes <= window_minutes"
+
+[columns]
+scope = "all or service"
+scope_value = "the service; `unknown` where an incident has none"
+window_start = "first instant of the window; NULL = whole history. UTC"
+window_end = "first instant after it; NULL = whole history. UTC"
+as_of = "clock of the run. UTC"
+n = "outages that reach into the window"
+n_open = "those not over at as_of"
+n_invalid = "incidents of the scope, in the whole history, whose end lies before their start: not counted"
+window_minutes = "length of the window; the whole history begins with the first outage of all"
+downtime_minutes = "union of the outages inside the window"
+availability_pct = "100 (1 - downtime / window)"
+availability_target_pct = "configured target; NULL when there is none"
+error_budget_minutes = "downtime that the target allows in the window"
+error_budget_used_pct = "downtime in percent of what the target allows; above 100 the target is missed"
+user_minutes = "sum over incidents of affected users times minutes down inside the window; NULL when users are never known"
+n_users_known = "outages behind user_minutes"
+*/
+WITH run AS (
+    SELECT epoch_us(as_of) AS as_of_us, availability_target_pct FROM config.run
+),
+history AS (
+    SELECT min(start_us) AS first_us FROM core.outages WHERE end_us >= start_us
+),
+windows AS (
+    SELECT 'whole' AS name, history.first_us AS start_us, run.as_of_us AS end_us FROM run CROSS JOIN history
+    UNION ALL
+    SELECT 'month', as_of_us - 30 * 86400000000, as_of_us FROM run
+    UNION ALL
+    SELECT 'quarter', as_of_us - 90 * 86400000000, as_of_us FROM run
+),
+members AS (
+    SELECT 'all' AS scope, 'all' AS scope_value, count(*) FILTER (WHERE end_us < start_us) AS n_invalid FROM core.outages
+    UNION ALL
+    SELECT 'service', service, count(*) FILTER (WHERE end_us < start_us) FROM core.outages GROUP BY service
+),
+down AS (
+    SELECT m.scope, m.scope_value, w.name, sum(least(s.end_us, w.end_us) - greatest(s.start_us, w.start_us)) AS down_us
+    FROM core.downtime_spans AS s
+    JOIN windows AS w ON s.start_us < w.end_us AND s.end_us > w.start_us
+    JOIN core.scope_members AS m ON m.member_id = s.member_id
+    GROUP BY m.scope, m.scope_value, w.name
+),
+per_service AS (
+    SELECT o.service, w.name,
+        count(*) AS n,
+        count(*) FILTER (WHERE o.is_open) AS n_open,
+        count(o.affected_users) AS n_users_known,
+        sum(o.affected_users::HUGEINT * (least(o.end_us, w.end_us) - greatest(o.start_us, w.start_us))) AS user_us
+    FROM core.outages AS o
+    JOIN windows AS w ON o.start_us < w.end_us AND o.end_us >= w.start_us
+    WHERE o.end_us >= o.start_us
+    GROUP BY o.service, w.name
+),
+counted AS (
+    SELECT 'service' AS scope, service AS scope_value, name, n, n_open, n_users_known, user_us FROM per_service
+    UNION ALL
+    SELECT 'all', 'all', name, sum(n)::BIGINT, sum(n_open)::BIGINT, sum(n_users_known)::BIGINT, sum(user_us)
+    FROM per_service GROUP BY name
+),
+measured AS (
+    SELECT
+        m.scope, m.scope_value, m.n_invalid, w.name,
+        CASE WHEN w.name <> 'whole' THEN w.start_us END AS start_us,
+        CASE WHEN w.name <> 'whole' THEN w.end_us END AS end_us,
+        run.as_of_us,
+        coalesce(c.n, 0) AS n,
+        coalesce(c.n_open, 0) AS n_open,
+        coalesce(c.n_users_known, 0) AS n_users_known,
+        c.user_us,
+        nullif(w.end_us - w.start_us, 0) AS window_us,
+        coalesce(d.down_us, 0)::BIGINT AS down_us,
+        run.availability_target_pct AS target_pct
+    FROM members AS m
+    CROSS JOIN windows AS w
+    CROSS JOIN run
+    LEFT JOIN counted AS c ON c.scope = m.scope AND c.scope_value = m.scope_value AND c.name = w.name
+    LEFT JOIN down AS d ON d.scope = m.scope AND d.scope_value = m.scope_value AND d.name = w.name
+)
+SELECT
+    scope,
+    scope_value,
+    make_timestamptz(start_us) AS window_start,
+    make_timestamptz(end_us) AS window_end,
+    make_timestamptz(as_of_us) AS as_of,
+    n,
+    n_open,
+    n_invalid,
+    window_us / 6e7 AS window_minutes,
+    down_us / 6e7 AS downtime_minutes,
+    100 * ((window_us - down_us)::DOUBLE / window_us) AS availability_pct,
+    target_pct AS availability_target_pct,
+    window_us / 6e7 * (100 - target_pct) / 100 AS error_budget_minutes,
+    100 * (down_us / (window_us * (100 - target_pct) / 100)) AS error_budget_used_pct,
+    CASE WHEN n_users_known > 0 THEN user_us::DOUBLE / 6e7 END AS user_minutes,
+    n_users_known
+FROM measured
+ORDER BY scope, scope_value, start_us NULLS FIRST

@@ -1,0 +1,70 @@
+/*
+description = """How often? Incidents per scope member, the last 30 days against the 30 before, and the mean time between incidents.
+Every incident counts, open ones too, by the instant it started; duplicates and non-incidents do not."""
+python = "mttr_pipeline.metrics.frequency:published"
+depends = ["core.incident_counts", "core.scope_members"]
+not_null = ["scope", "scope_value", "n", "n_current", "n_previous", "verdict", "low_n"]
+unique = [["scope", "scope_value"]]
+
+[assert]
+verdict_needs_q = "verdict NOT IN ('more often', 'less often') OR q < 0.05"
+limits_are_ordered = "mtbf_low_minutes <= mtbf_minutes AND mtbf_minutes <= mtbf_high_minutes AND rate_ratio_low <= rate_ratio AND rate_ratio <= rate_ratio_high"
+
+[columns]
+scope = "all, severity, service or team"
+scope_value = "the member; `unknown` where an incident has no service or team"
+window_start = "first instant of the current window. UTC"
+window_end = "first instant after it. UTC"
+previous_start = "first instant of the window before. UTC"
+as_of = "clock of the run. UTC"
+n = "incidents of the whole history"
+n_current = "incidents of the current window"
+n_previous = "incidents of the window before"
+rate_ratio = "n_current / n_previous (both windows are equally long); NULL when there were none before"
+rate_ratio_low = "lower 95 % limit (Clopper-Pearson, given n_current + n_previous)"
+rate_ratio_high = "upper 95 % limit; NULL when there were none before"
+p = "exact two-sided p of equal rates: binomial with 1/2, given n_current + n_previous"
+q = "p after Benjamini-Hochberg over the members of the scope with at least 6 incidents in both windows together"
+verdict = "more often, less often, no detectable change, or not enough data (fewer than 6 in both windows together)"
+mtbf_minutes = "mean time between incidents over the whole history: minutes from the first incident of all to as_of / n"
+mtbf_low_minutes = "lower 95 % limit (Garwood)"
+mtbf_high_minutes = "upper 95 % limit (Garwood)"
+mtbf_current_minutes = "mean time between incidents in the current window: its minutes / n_current; NULL without one"
+mtbf_current_low_minutes = "lower 95 % limit (Garwood); known without any incident, too"
+mtbf_current_high_minutes = "upper 95 % limit (Garwood); NULL without an incident"
+low_n = "fewer than 5 incidents in the current window"
+*/
+SELECT
+    m.scope,
+    m.scope_value,
+    make_timestamptz(epoch_us(now.window_start)) AS window_start,
+    make_timestamptz(epoch_us(now.window_end)) AS window_end,
+    make_timestamptz(epoch_us(before.window_start)) AS previous_start,
+    make_timestamptz(epoch_us(now.as_of)) AS as_of,
+    c.n,
+    c.n_current,
+    c.n_previous,
+    f.ratio AS rate_ratio,
+    f.ratio_low AS rate_ratio_low,
+    f.ratio_high AS rate_ratio_high,
+    f.p,
+    f.q,
+    CASE
+        WHEN c.n_current + c.n_previous < 6 THEN 'not enough data'
+        WHEN f.q < 0.05 AND c.n_current > c.n_previous THEN 'more often'
+        WHEN f.q < 0.05 AND c.n_current < c.n_previous THEN 'less often'
+        ELSE 'no detectable change'
+    END AS verdict,
+    f.whole_mean AS mtbf_minutes,
+    f.whole_low AS mtbf_low_minutes,
+    f.whole_high AS mtbf_high_minutes,
+    f.recent_mean AS mtbf_current_minutes,
+    f.recent_low AS mtbf_current_low_minutes,
+    f.recent_high AS mtbf_current_high_minutes,
+    c.n_current < 5 AS low_n
+FROM core.incident_counts AS c
+JOIN computed AS f ON f.member_id = c.member_id
+JOIN core.scope_members AS m ON m.member_id = c.member_id
+JOIN core.windows AS now ON now.name = 'current'
+JOIN core.windows AS before ON before.name = 'previous'
+ORDER BY m.scope, m.scope_value

@@ -34,6 +34,7 @@ _MACRO_COMMENTS = {
 _FUNCTION_COMMENTS = {
     "instant_us": "microseconds since 1970 of an instant; without an offset it is UTC",
     "std_dev_of": "exact sample standard deviation from n, sum and sum of squares",
+    "percentile_minutes": "minutes of a percentile in microseconds, the same in every version of DuckDB",
     "mttr_measures": "the result columns of the calculation, of populations and durations",
     "stamps_us": "the eight stamps of an incident as a list, in microseconds",
     "population_of": "the one population an incident falls in",

@@ -20,6 +20,11 @@ CREATE OR REPLACE MACRO std_dev_of(n, total, squares) AS
         ELSE sqrt(greatest(squares::DOUBLE - total::DOUBLE * total::DOUBLE / n, 0) / (n - 1))
     END;
 
+-- Minutes of a percentile in microseconds. Versions of DuckDB interpolate with different errors in the last digit; what the
+-- definition gives is a multiple of 1/100 microsecond, so rounding to that takes the error out (up to 25 days, where doubles
+-- are still fine enough to tell).
+CREATE OR REPLACE MACRO percentile_minutes(us) AS CASE WHEN us < 2199023255552 THEN round(us * 100) / 6e9 ELSE us / 6e7 END;
+
 -- The result columns of the calculation, from each incident's population and duration in microseconds. A mean is an exact
 -- integer sum divided by n; percentiles interpolate linearly at (n - 1) p; no data is NULL.
 CREATE OR REPLACE MACRO mttr_measures(population, duration_us) AS {
@@ -33,10 +38,14 @@ CREATE OR REPLACE MACRO mttr_measures(population, duration_us) AS {
     excluded_outlier: count(population) FILTER (WHERE population = 'outlier'),
     mean_minutes: (sum(duration_us) FILTER (WHERE population = 'analysed'))::DOUBLE
         / (count(population) FILTER (WHERE population = 'analysed') * 6e7),
-    median_minutes: (quantile_cont(duration_us, [0.5, 0.9, 0.95, 0.99]) FILTER (WHERE population = 'analysed'))[1] / 6e7,
-    p90_minutes: (quantile_cont(duration_us, [0.5, 0.9, 0.95, 0.99]) FILTER (WHERE population = 'analysed'))[2] / 6e7,
-    p95_minutes: (quantile_cont(duration_us, [0.5, 0.9, 0.95, 0.99]) FILTER (WHERE population = 'analysed'))[3] / 6e7,
-    p99_minutes: (quantile_cont(duration_us, [0.5, 0.9, 0.95, 0.99]) FILTER (WHERE population = 'analysed'))[4] / 6e7,
+    median_minutes: percentile_minutes(
+        (quantile_cont(duration_us, [0.5, 0.9, 0.95, 0.99]) FILTER (WHERE population = 'analysed'))[1]),
+    p90_minutes: percentile_minutes(
+        (quantile_cont(duration_us, [0.5, 0.9, 0.95, 0.99]) FILTER (WHERE population = 'analysed'))[2]),
+    p95_minutes: percentile_minutes(
+        (quantile_cont(duration_us, [0.5, 0.9, 0.95, 0.99]) FILTER (WHERE population = 'analysed'))[3]),
+    p99_minutes: percentile_minutes(
+        (quantile_cont(duration_us, [0.5, 0.9, 0.95, 0.99]) FILTER (WHERE population = 'analysed'))[4]),
     min_minutes: (min(duration_us) FILTER (WHERE population = 'analysed')) / 6e7,
     max_minutes: (max(duration_us) FILTER (WHERE population = 'analysed')) / 6e7,
     std_dev_minutes: std_dev_of(

@@ -284,7 +284,7 @@ def test_percentiles_and_deviation_against_the_standard_library(arithmetic: Ware
         exact = percentile(ordered, Fraction(place, 100))
         assert exact is not None
         assert close(float(cuts[place - 1] / MINUTE), float(exact / MINUTE))
-        assert close(found[name], float(exact / MINUTE)), name
+        assert found[name] == float(exact / MINUTE), name  # to the last digit: so every version of DuckDB says the same
     deviation = statistics.stdev(Fraction(value, MINUTE) for value in values) if len(values) > 1 else None
     assert close(std_dev(values), deviation)
     assert close(found["std_dev_minutes"], deviation)

@@ -1,0 +1,426 @@
+"""The analysts' macros in the published file: the same figures as the nightly tables, whatever the session is like.
+
+`MTTR_TEST_DUCKDB_PYTHONS` may name other interpreters (separated like PATH) that have another duckdb: the published file is
+then opened with each. Without it those tests are skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from reference import DAY, HOUR, MINUTE, STAMPS, VARIANTS, Incident, Record, calculate, matching
+from support import AS_OF_US, assert_figures, build_all, examples, instant, iso, land_custom, open_warehouse, rows
+
+from mttr_pipeline.landing import Landing
+from mttr_pipeline.publish import publish
+from mttr_pipeline.sqlmodels import load_models
+
+SEVERITIES = ("SEV1", "SEV2", "SEV3", "SEV4")
+FIGURES = tuple(calculate([]))[:-1]  # incidents_matched to std_dev_minutes
+STAMP_COLUMNS = tuple(f"{name}_at" for name in STAMPS)
+
+
+def custom_records() -> list[dict[str, Any]]:
+    """120 incidents over four months, with every population among them, and times that do not divide evenly."""
+    chance = random.Random(20261101)
+    found: list[dict[str, Any]] = []
+    for n in range(120):
+        at = AS_OF_US - chance.randrange(120 * DAY)
+        record: dict[str, Any] = {"external_id": str(n), "severity": chance.choice(SEVERITIES)}
+        for name in STAMPS[: chance.choice((2, 3, 6, 7, 8, 8, 8))]:
+            if chance.random() < 0.93:
+                record[f"{name}_at"] = iso(at)
+            at += int(chance.lognormvariate(3, 1.6) * MINUTE) - (chance.random() < 0.03) * HOUR
+        if chance.random() < 0.9:
+            record["service"], record["team"] = chance.choice(("api", "web", "db's")), chance.choice(("red", "blue"))
+        if len(record) > 4:
+            found.append(record)
+    return found
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A published mttr.duckdb, made as a run makes it."""
+    folder = tmp_path_factory.mktemp("macros")
+    landing = Landing(folder / "landing")
+    land_custom(landing, custom_records())
+    warehouse = open_warehouse(folder)
+    try:
+        warehouse.load(landing)
+        for model in load_models():
+            warehouse.build(model)
+        return publish(warehouse, folder / "published", "run-1", 3).folder / "mttr.duckdb"
+    finally:
+        warehouse.close()
+
+
+@pytest.fixture
+def analyst(published: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """What an analyst has: the file, read-only, in a session of an unhelpful time zone."""
+    con = duckdb.connect(str(published), read_only=True)
+    con.execute("SET TimeZone = 'Asia/Kathmandu'")
+    yield con
+    con.close()
+
+
+def the_row(con: duckdb.DuckDBPyConnection, query: str, values: Any = ()) -> dict[str, Any]:
+    (row,) = rows(con, query, values)
+    return row
+
+
+# --- the same figures as the nightly tables ---------------------------------------------------------------------------
+
+
+def test_mttr_is_the_nightly_row_to_the_last_digit(analyst: duckdb.DuckDBPyConnection) -> None:
+    """Every variant, scope, member and window of mttr_stats, asked of the macro with its filters."""
+    nightly = rows(analyst, "SELECT *, epoch_us(window_start) AS starts, epoch_us(window_end) AS ends FROM mttr_stats")
+    assert len(nightly) > 80
+    filters = {"severity": "severities", "service": "services", "team": "teams"}
+    for row in nightly:
+        asked = [f"calculation_type := '{row['calculation_type']}'"]
+        if row["scope"] != "all":
+            member = row["scope_value"].replace("'", "''")
+            asked.append(f"{filters[row['scope']]} := ['{member}']")
+        if row["starts"] is not None:
+            asked += [f"start_date := '{iso(row['starts'])}'", f"end_date := '{iso(row['ends'])}'"]
+        found = the_row(analyst, f"FROM mttr({', '.join(asked)})")
+        assert tuple(found)[: len(FIGURES)] == FIGURES  # names and order of the columns
+        assert found == {name: row[name] for name in found}, asked
+
+
+@pytest.mark.parametrize("dimension", ["severity", "service", "team"])
+@pytest.mark.parametrize("variant", sorted(VARIANTS))
+def test_mttr_by_is_the_nightly_rows(analyst: duckdb.DuckDBPyConnection, dimension: str, variant: str) -> None:
+    found = rows(analyst, f"FROM mttr_by('{dimension}', calculation_type := '{variant}')")
+    names = list(found[0])
+    assert names[0] == "scope_value"
+    nightly = rows(
+        analyst,
+        f"SELECT {', '.join(names)} FROM mttr_stats "
+        "WHERE scope = ? AND calculation_type = ? AND window_start IS NULL ORDER BY scope_value",
+        [dimension, variant],
+    )
+    assert found == nightly
+    if dimension != "severity":
+        assert "unknown" in [row["scope_value"] for row in found]
+
+
+@pytest.mark.parametrize("dimension", ["day", "week", "month"])
+def test_mttr_by_time_is_mttr_of_each_window(analyst: duckdb.DuckDBPyConnection, dimension: str) -> None:
+    """Weeks begin on Monday, windows are half-open and none is lost."""
+    found = rows(analyst, f"FROM mttr_by('{dimension}')")
+    for row in found:
+        start = row.pop("scope_value")
+        window = f"start_date := '{start}', end_date := DATE '{start}' + INTERVAL 1 {dimension}"
+        assert the_row(analyst, f"FROM mttr({window})") == row
+        if dimension == "week":
+            assert analyst.execute(f"SELECT isodow(DATE '{start}')").fetchone() == (1,)
+    assert sum(row["incidents_matched"] for row in found) == the_row(analyst, "FROM mttr()")["incidents_matched"]
+
+
+def test_days_are_those_of_the_reporting_zone(tmp_path: Path) -> None:
+    """An incident at 23:30 UTC belongs to the next day in Berlin, in the file of a company that reports there."""
+    landing = Landing(tmp_path / "landing")
+    land_custom(landing, [{"external_id": "A", "detected_at": "2026-09-30T22:30:00Z"}])
+    warehouse = open_warehouse(tmp_path, {"reporting_time_zone": "Europe/Berlin"})
+    try:
+        warehouse.load(landing)
+        build_all(warehouse, ["mart.incidents"])
+        found = [rows(warehouse.con, f"FROM mttr_by('{by}')")[0]["scope_value"] for by in ("day", "week", "month")]
+        assert found == ["2026-10-01", "2026-09-28", "2026-10-01"]
+    finally:
+        warehouse.close()
+
+
+# --- filters ----------------------------------------------------------------------------------------------------------
+
+
+def test_no_filter_is_all_and_an_empty_list_matches_nothing(analyst: duckdb.DuckDBPyConnection) -> None:
+    everything = the_row(analyst, "FROM mttr()")
+    assert everything["incidents_analyzed"] > 20
+    for name in ("severities", "services", "teams"):
+        assert the_row(analyst, f"FROM mttr({name} := NULL)") == everything
+        nothing = the_row(analyst, f"FROM mttr({name} := [])")
+        assert nothing == the_row(analyst, f"FROM mttr({name} := ['no such thing'])")
+        assert_figures(nothing, {figure: value for figure, value in calculate([]).items() if figure in nothing})
+        assert rows(analyst, f"FROM mttr_by('service', {name} := [])") == []
+
+
+def test_several_members_and_all_filters_together(analyst: duckdb.DuckDBPyConnection) -> None:
+    each = [the_row(analyst, f"FROM mttr(severities := ['{name}'])")["incidents_matched"] for name in SEVERITIES]
+    both = the_row(analyst, "FROM mttr(severities := ['SEV2', 'SEV4'])")
+    assert both["incidents_matched"] == each[1] + each[3]
+    found = the_row(
+        analyst,
+        """FROM mttr(calculation_type := 'service_restore', severities := ['SEV1', 'SEV2'], services := ['api', 'unknown'],
+        teams := ['red', 'unknown'], start_date := '2026-07-15', end_date := '2026-10-15', exclude_outliers := false)""",
+    )
+    by_hand = the_row(
+        analyst,
+        """SELECT count(*) AS n FROM incidents WHERE severity IN ('SEV1', 'SEV2')
+        AND (service = 'api' OR service IS NULL) AND (team = 'red' OR team IS NULL)
+        AND started_at >= '2026-07-15 00:00:00+00' AND started_at < '2026-10-15 00:00:00+00'""",
+    )
+    assert found["incidents_matched"] == by_hand["n"] > 0
+
+
+def test_values_may_be_parameters(analyst: duckdb.DuckDBPyConnection) -> None:
+    """A notebook passes what a user chose; nobody pastes it into the query."""
+    literal = the_row(analyst, "FROM mttr(severities := ['SEV1'], services := ['db''s'], start_date := '2026-08-01')")
+    query = "FROM mttr(severities := $1, services := $2, start_date := $3)"
+    assert the_row(analyst, query, [["SEV1"], ["db's"], "2026-08-01"]) == literal
+    assert literal["incidents_matched"] > 0
+
+
+def test_the_list_behind_a_figure(analyst: duckdb.DuckDBPyConnection) -> None:
+    """mttr_population names the incidents, so that anybody can follow a number to them."""
+    counted = the_row(analyst, "FROM mttr(services := ['api'])")
+    behind = rows(analyst, "SELECT population, duration_us FROM mttr_population(services := ['api'])")
+    assert len(behind) == counted["incidents_matched"]
+    durations = [row["duration_us"] for row in behind if row["population"] == "analysed"]
+    assert sum(durations) / len(durations) / 6e7 == pytest.approx(counted["mean_minutes"], rel=1e-12)
+
+
+# --- instants ---------------------------------------------------------------------------------------------------------
+
+SAME_INSTANT = (
+    "'2026-09-01'",
+    "'2026-09-01T00:00:00'",
+    "'2026-09-01 00:00:00.000000'",
+    "'2026-09-01T00:00:00Z'",
+    "'2026-09-01T05:45:00+05:45'",
+    "'2026-09-01 02:00:00+02'",
+    "'2026-08-31T19:00:00-0500'",
+    "DATE '2026-09-01'",
+    "TIMESTAMP '2026-09-01 00:00:00'",
+    "TIMESTAMP_S '2026-09-01 00:00:00'",
+    "TIMESTAMP_NS '2026-09-01 00:00:00'",
+    "TIMESTAMPTZ '2026-09-01 00:00:00+00'",
+    "TIMESTAMPTZ '2026-09-01 05:45:00'",  # of the session
+    "make_timestamptz(2026, 9, 1, 0, 0, 0, 'UTC')",
+)
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kathmandu", "America/New_York", "UTC"])
+def test_an_instant_is_the_same_however_it_is_written(published: Path, zone: str) -> None:
+    """Without an offset it is UTC, never the session's zone: the same query gives the same figure in every office."""
+    with duckdb.connect(str(published), read_only=True) as con:
+        con.execute(f"SET TimeZone = '{zone}'")
+        for name in ("start_date", "end_date"):
+            whole = the_row(con, f"FROM mttr({name} := '2026-09-01T00:00:00Z')")
+            assert 0 < whole["incidents_matched"] < the_row(con, "FROM mttr()")["incidents_matched"]
+            for text in SAME_INSTANT:
+                if zone == "Asia/Kathmandu" or "05:45:00'" not in text or "+" in text:
+                    assert the_row(con, f"FROM mttr({name} := {text})") == whole, text
+
+
+def test_instants_as_python_values(analyst: duckdb.DuckDBPyConnection) -> None:
+    at = instant(AS_OF_US - 60 * DAY)
+    whole = the_row(analyst, f"FROM mttr(start_date := '{iso(AS_OF_US - 60 * DAY)}')")
+    assert the_row(analyst, "FROM mttr(start_date := ?)", [at]) == whole
+    assert the_row(analyst, "FROM mttr(start_date := ?)", [at.replace(tzinfo=None)]) == whole
+
+
+def test_windows_are_half_open_to_the_microsecond(analyst: duckdb.DuckDBPyConnection) -> None:
+    us = the_row(analyst, "SELECT epoch_us(min(started_at)) AS us FROM mttr_population()")["us"]
+    for start, end, n in ((us, us + 1, 1), (us - 1, us, 0), (us + 1, us + 1, 0), (us, us, 0)):
+        found = the_row(analyst, f"FROM mttr(start_date := '{iso(start)}', end_date := '{iso(end)}')")
+        assert found["incidents_matched"] == n
+
+
+def test_nonsense_for_an_instant_is_an_error(analyst: duckdb.DuckDBPyConnection) -> None:
+    with pytest.raises(duckdb.Error, match="yesterday"):
+        analyst.execute("FROM mttr(start_date := 'yesterday')").fetchall()
+
+
+# --- errors -----------------------------------------------------------------------------------------------------------
+
+WRONG = (
+    ("mttr(calculation_type := 'bsic')", "bsic.*basic, service_restore, full_recovery"),
+    ("mttr(calculation_type := NULL)", "NULL.*basic, service_restore, full_recovery"),
+    ("mttr(calculation_type := 'custom')", "custom.*start_stamp and end_stamp"),
+    ("mttr(calculation_type := 'custom', start_stamp := 'detected_at')", "custom.*start_stamp and end_stamp"),
+    ("mttr(start_stamp := 'detected')", "unknown stamp detected; use one of occurred_at, .*closed_at"),
+    ("mttr(end_stamp := 'updated_at')", "unknown stamp updated_at"),
+    ("mttr(end_stamp := 'detected_at')", "both detected_at"),
+    ("mttr_population(start_stamp := 'x')", "unknown stamp x"),
+    ("mttr_by('month', end_stamp := 'x')", "unknown stamp x"),
+    ("mttr_by('months')", "unknown dimension months; use severity, service, team, day, week or month"),
+    ("mttr_by(NULL)", "unknown dimension NULL"),
+)
+
+
+@pytest.mark.parametrize(("call", "message"), WRONG, ids=[call for call, _ in WRONG])
+def test_what_is_unknown_is_named_with_what_is_valid(
+    analyst: duckdb.DuckDBPyConnection, call: str, message: str
+) -> None:
+    """Also where nothing matches: an empty answer would look like good news."""
+    for filtered in (call, call.replace(")", ", services := [])")):
+        with pytest.raises(duckdb.Error, match=message):
+            analyst.execute(f"FROM {filtered}").fetchall()
+
+
+# --- drawn incidents: any two stamps, any filters ---------------------------------------------------------------------
+
+
+def test_an_unknown_name_is_an_error_in_an_empty_file_too(tmp_path: Path) -> None:
+    """On the first night there is no incident; a misspelt name must not wait for one."""
+    warehouse = open_warehouse(tmp_path)
+    try:
+        build_all(warehouse, ["mart.incidents"])
+        for call, message in WRONG:
+            with pytest.raises(duckdb.Error, match=message):
+                warehouse.con.execute(f"FROM {call}").fetchall()
+    finally:
+        warehouse.close()
+
+
+@st.composite
+def incidents(draw: st.DrawFn) -> list[Incident]:
+    found = []
+    for n in range(draw(st.integers(0, 12))):
+        moment = st.sampled_from((0, 0, 1, MINUTE, HOUR, 2 * HOUR, 2 * HOUR + 1, 30 * DAY))
+        at = {name: AS_OF_US - 60 * DAY + draw(moment) for name in STAMPS if draw(st.booleans())}
+        record = Record(
+            str(n),
+            kind=draw(st.sampled_from(("incident", "incident", "incident", "test"))),
+            severity=draw(st.sampled_from(SEVERITIES)),
+            service=draw(st.sampled_from(("api", "web", None))),
+            team=draw(st.sampled_from(("red", None))),
+        )
+        duplicate_of = draw(st.sampled_from((None, None, None, "another")))
+        found.append(Incident(str(n), record, duplicate_of=duplicate_of, at=at or {"closed": AS_OF_US}))
+    return found
+
+
+FILTERS = st.fixed_dictionaries(
+    {
+        "severities": st.none() | st.lists(st.sampled_from(SEVERITIES), max_size=3),
+        "services": st.none() | st.lists(st.sampled_from(("api", "unknown", "none such")), max_size=2),
+        "teams": st.none() | st.lists(st.sampled_from(("red", "unknown")), max_size=2),
+    }
+)
+EDGES = st.none() | st.sampled_from((0, 1, MINUTE, HOUR, 30 * DAY)).map(lambda us: AS_OF_US - 60 * DAY + us)
+
+
+@pytest.fixture(scope="module")
+def own_incidents(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The macros over a table `incidents` of our own."""
+    warehouse = open_warehouse(tmp_path_factory.mktemp("own"))
+    warehouse.con.execute("CREATE SCHEMA own; USE work.own")
+    columns = ", ".join(f"{name} TIMESTAMPTZ" for name in (*STAMP_COLUMNS, "started_at"))
+    texts = ", ".join(
+        f"{name} VARCHAR"
+        for name in ("incident_id", "source", "external_id", "kind", "severity", "service", "team", "duplicate_of")
+    )
+    warehouse.con.execute(f"CREATE TABLE incidents ({texts}, {columns})")
+    warehouse.con.execute(warehouse.analyst_macros())
+    warehouse.con.execute("SET TimeZone = 'America/New_York'")
+    yield warehouse.con
+    warehouse.close()
+
+
+@examples(120)
+@given(
+    them=incidents(),
+    filters=FILTERS,
+    window=st.tuples(EDGES, EDGES),
+    span=st.lists(st.sampled_from(STAMPS), min_size=2, max_size=2, unique=True),
+    hours=st.sampled_from((None, 2, 0.5, 168)),
+)
+def test_any_two_stamps_and_any_filters(
+    own_incidents: duckdb.DuckDBPyConnection,
+    them: list[Incident],
+    filters: dict[str, list[str] | None],
+    window: tuple[int | None, int | None],
+    span: list[str],
+    hours: float | None,
+) -> None:
+    """56 pairs of stamps, forwards and backwards, each filter alone and with the others, against the reference."""
+    con = own_incidents
+    con.execute("DELETE FROM incidents")
+    for i in them:
+        r = i.record
+        values = [i.incident_id, "custom", r.external_id, r.kind, r.severity, r.service, r.team, i.duplicate_of]
+        values += [instant(i.at[name]) if name in i.at else None for name in STAMPS] + [instant(i.started)]
+        con.execute(f"INSERT INTO incidents VALUES ({', '.join('?' * len(values))})", values)
+    asked = [f"{name} := {[*chosen]!r}" for name, chosen in filters.items() if chosen is not None]
+    asked += [
+        f"{name} := '{iso(us)}'" for name, us in zip(("start_date", "end_date"), window, strict=True) if us is not None
+    ]
+    asked += [f"start_stamp := '{span[0]}_at', end_stamp := '{span[1]}_at', calculation_type := 'custom'"]
+    asked += ["exclude_outliers := false" if hours is None else f"outlier_threshold_hours := {hours}"]
+    expected = calculate(matching(them, **filters, window=window), *span, hours)
+    assert_figures(the_row(con, f"FROM mttr({', '.join(asked)})"), {name: expected[name] for name in FIGURES}, asked)
+    by_team = rows(con, f"FROM mttr_by('team', {', '.join(asked)})")
+    assert {row["scope_value"] for row in by_team} == {
+        i.record.team or "unknown" for i in matching(them, **filters, window=window)
+    }
+    for row in by_team:
+        only = [
+            i for i in matching(them, **filters, window=window) if (i.record.team or "unknown") == row["scope_value"]
+        ]
+        assert_figures(row, {name: calculate(only, *span, hours)[name] for name in FIGURES}, asked)
+
+
+# --- other sessions and other versions --------------------------------------------------------------------------------
+
+
+def test_attached_under_another_name(published: Path) -> None:
+    """After `USE name` the macros of an attached file work; what they say does not depend on how it was opened."""
+    with duckdb.connect(str(published), read_only=True) as con:
+        expected = the_row(con, "FROM mttr(severities := ['SEV1'])")
+    with duckdb.connect() as con:
+        con.execute(f"ATTACH '{published}' AS incidents_of_acme (READ_ONLY)")
+        con.execute("USE incidents_of_acme")
+        assert the_row(con, "FROM mttr(severities := ['SEV1'])") == expected
+        assert rows(con, "FROM mttr_by('month')")
+
+
+_OTHER_VERSION = """
+import duckdb, json, sys
+con = duckdb.connect(sys.argv[1], read_only=True)
+con.execute("SET TimeZone = 'Asia/Kathmandu'")
+tables = [name for (name,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
+print(json.dumps({
+    "version": duckdb.__version__,
+    "rows": {name: con.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables},
+    "answers": [con.execute(f"SELECT * FROM {call}").fetchall() for call in json.loads(sys.argv[2])],
+}))
+"""
+CALLS = (
+    "mttr()",
+    "mttr(calculation_type := 'full_recovery', severities := ['SEV1', 'SEV2'], start_date := DATE '2026-08-01')",
+    "mttr(start_stamp := 'acknowledged_at', end_stamp := 'mitigated_at', end_date := '2026-10-01T00:00:00+02:00')",
+    "mttr(services := [])",
+    "mttr_by('service')",
+    "mttr_by('week', calculation_type := 'service_restore')",
+)
+PYTHONS = [path for path in os.environ.get("MTTR_TEST_DUCKDB_PYTHONS", "").split(os.pathsep) if path]
+
+
+@pytest.mark.skipif(not PYTHONS, reason="MTTR_TEST_DUCKDB_PYTHONS names no interpreter with another duckdb")
+@pytest.mark.parametrize("python", PYTHONS or ["none"])
+def test_another_duckdb_reads_the_file_and_answers_the_same(published: Path, python: str) -> None:
+    """The file is handed to people with other versions: they open it, and their figures are ours to the last digit."""
+    said = subprocess.run(
+        [python, "-c", _OTHER_VERSION, str(published), json.dumps(CALLS)], capture_output=True, text=True, check=False
+    )
+    assert said.returncode == 0, said.stderr
+    told = json.loads(said.stdout)
+    assert told["version"] != duckdb.__version__
+    with duckdb.connect(str(published), read_only=True) as con:
+        tables = [name for (name,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
+        assert told["rows"] == {name: con.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables}
+        ours = [con.execute(f"SELECT * FROM {call}").fetchall() for call in CALLS]
+    assert told["answers"] == json.loads(json.dumps(ours)), told["version"]

@@ -14,42 +14,96 @@ pct = "100 * n / total; NULL when there are none"
 status = "ok (nothing found), info (worth knowing) or warn (a figure may be wrong because of it)"
 meaning = "what it says, in a sentence"
 */
-WITH real AS (
-    SELECT * FROM core.incidents WHERE duplicate_of IS NULL AND kind = 'incident'
+-- What is counted in one table is counted in one pass over it.
+WITH incident_checks AS (
+    SELECT source, count(*) AS total, unnest([
+            {dq_check: 'coverage_occurred_at', n: count(occurred_at), level: 'share',
+                meaning: 'incidents that carry occurred_at; the detection phase needs it'},
+            {dq_check: 'coverage_detected_at', n: count(detected_at), level: 'share',
+                meaning: 'incidents that carry detected_at; every default calculation needs it'},
+            {dq_check: 'coverage_acknowledged_at', n: count(acknowledged_at), level: 'share',
+                meaning: 'incidents that carry acknowledged_at; acknowledgment and investigation need it'},
+            {dq_check: 'coverage_investigating_at', n: count(investigating_at), level: 'share',
+                meaning: 'incidents that carry investigating_at; only calculations that name it need it'},
+            {dq_check: 'coverage_root_cause_found_at', n: count(root_cause_found_at), level: 'share',
+                meaning: 'incidents that carry root_cause_found_at; the lifecycle phase model needs it'},
+            {dq_check: 'coverage_mitigated_at', n: count(mitigated_at), level: 'share',
+                meaning: 'incidents that carry mitigated_at; service_restore and the mitigation phase need it'},
+            {dq_check: 'coverage_resolved_at', n: count(resolved_at), level: 'share',
+                meaning: 'incidents that carry resolved_at; the others are open, or the resolve was lost'},
+            {dq_check: 'coverage_closed_at', n: count(closed_at), level: 'share',
+                meaning: 'incidents that carry closed_at; full_recovery and the closure phase need it'},
+            {dq_check: 'ack_rate', n: count(acknowledged_at), level: 'share',
+                meaning: 'incidents that somebody acknowledged; the others have no acknowledgement and are never imputed'},
+            {dq_check: 'owned_service', n: count(service), level: 'share', meaning: 'incidents that name a service'},
+            {dq_check: 'owned_team', n: count(team), level: 'share', meaning: 'incidents that a team owns'},
+            {dq_check: 'owned_both', n: count(*) FILTER (WHERE service IS NOT NULL AND team IS NOT NULL), level: 'share',
+                meaning: 'incidents that name a service and that a team owns'},
+            {dq_check: 'without_service', n: count(*) FILTER (WHERE service IS NULL), level: 'info',
+                meaning: 'incidents that name no service'},
+            {dq_check: 'without_team', n: count(*) FILTER (WHERE team IS NULL), level: 'info',
+                meaning: 'incidents that nobody owns'},
+            {dq_check: 'auto_resolved', n: count(*) FILTER (WHERE auto_resolved), level: 'info',
+                meaning: 'incidents that an integration or a timeout resolved'},
+            {dq_check: 'noise', n: count(*) FILTER (WHERE auto_resolved AND acknowledged_at IS NULL), level: 'info',
+                meaning: 'incidents that went away by themselves before anybody acknowledged them: candidates for a better alert'},
+            {dq_check: 'negative_duration', n: count(*) FILTER (WHERE detected_at < occurred_at
+                OR acknowledged_at < detected_at OR root_cause_found_at < acknowledged_at
+                OR mitigated_at < root_cause_found_at OR mitigated_at < acknowledged_at OR mitigated_at < detected_at
+                OR resolved_at < mitigated_at OR resolved_at < detected_at OR closed_at < resolved_at
+                OR closed_at < detected_at), level: 'warn',
+                meaning: 'incidents with a stamp before the one it should follow; the pair is excluded, never clamped'}
+        ]) AS c
+    FROM core.incidents
+    WHERE duplicate_of IS NULL AND kind = 'incident'
+    GROUP BY source
 ),
-covered AS (
-    SELECT source, unnest([
-            {stamp: 'occurred_at', n: count(occurred_at), meaning: 'the detection phase'},
-            {stamp: 'detected_at', n: count(detected_at), meaning: 'every default calculation'},
-            {stamp: 'acknowledged_at', n: count(acknowledged_at), meaning: 'acknowledgment and investigation'},
-            {stamp: 'investigating_at', n: count(investigating_at), meaning: 'calculations that name it'},
-            {stamp: 'root_cause_found_at', n: count(root_cause_found_at), meaning: 'the lifecycle phase model'},
-            {stamp: 'mitigated_at', n: count(mitigated_at), meaning: 'service_restore and the mitigation phase'},
-            {stamp: 'resolved_at', n: count(resolved_at), meaning: 'basic; the rest is open or lost'},
-            {stamp: 'closed_at', n: count(closed_at), meaning: 'full_recovery and the closure phase'}
-        ]) AS c, count(*) AS total
-    FROM real
+kept_checks AS (
+    SELECT source, count(*) AS total, unnest([
+            {dq_check: 'merged_duplicates', n: count(duplicate_of), level: 'info',
+                meaning: 'records that are counted under another one'},
+            {dq_check: 'non_incident', n: count(*) FILTER (WHERE kind <> 'incident'), level: 'info',
+                meaning: 'false alarms, maintenance and tests: kept, not counted'},
+            {dq_check: 'imputed_resolve', n: count(*) FILTER (WHERE resolved_provenance = 'imputed'), level: 'info',
+                meaning: 'incidents closed without a resolve, resolved when they were closed'}
+        ]) AS c
+    FROM core.incidents
+    GROUP BY source
+),
+record_checks AS (
+    SELECT source, count(*) AS total, unnest([
+            {dq_check: 'severity_by_default', n: count(*) FILTER (WHERE severity_source = 'default'), level: 'warn',
+                meaning: 'incidents without any known severity, counted as SEV3'},
+            {dq_check: 'unmapped_severity',
+                n: count(*) FILTER (WHERE vendor_severity IS NOT NULL AND severity_source = 'default'), level: 'warn',
+                meaning: 'records whose severity is a word that no mapping knows; add it under [sources.<name>.severity]'}
+        ]) AS c
+    FROM core.records
+    GROUP BY source
+),
+event_checks AS (
+    SELECT source, count(*) AS total, unnest([
+            {dq_check: 'unknown_event_type', n: count(*) FILTER (WHERE event_type = 'other'), level: 'info',
+                meaning: 'history entries that set no stamp because their type means nothing to the incident model'},
+            {dq_check: 'future_stamp', n: count(*) FILTER (WHERE set_aside = 'future'), level: 'warn',
+                meaning: 'events more than five minutes after the clock of the run, set aside'},
+            {dq_check: 'stamp_before_2000', n: count(*) FILTER (WHERE set_aside = 'before 2000'), level: 'warn',
+                meaning: 'events before the year 2000 or without an instant, set aside'}
+        ]) AS c
+    FROM core.events
     GROUP BY source
 ),
 newest AS (
     SELECT *, row_number() OVER (PARTITION BY source ORDER BY started_at DESC, run_id DESC) AS place FROM ops.attempts
 ),
 counted AS (
-    SELECT 'coverage_' || c.stamp AS dq_check, source, c.n AS n, total, 'share' AS level,
-        'incidents that carry ' || c.stamp || '; without it an incident is missing from ' || c.meaning AS meaning
-    FROM covered
+    SELECT c.dq_check AS dq_check, source, c.n AS n, total, c.level AS level, c.meaning AS meaning FROM incident_checks
     UNION ALL
-    SELECT 'owned_service', source, count(service), count(*), 'share', 'incidents that name a service' FROM real GROUP BY source
+    SELECT c.dq_check, source, c.n, total, c.level, c.meaning FROM kept_checks
     UNION ALL
-    SELECT 'owned_team', source, count(team), count(*), 'share', 'incidents that a team owns' FROM real GROUP BY source
+    SELECT c.dq_check, source, c.n, total, c.level, c.meaning FROM record_checks
     UNION ALL
-    SELECT 'owned_both', source, count(*) FILTER (WHERE service IS NOT NULL AND team IS NOT NULL), count(*), 'share',
-        'incidents that name a service and that a team owns'
-    FROM real GROUP BY source
-    UNION ALL
-    SELECT 'noise', source, count(*) FILTER (WHERE auto_resolved AND acknowledged_at IS NULL), count(*), 'info',
-        'incidents that went away by themselves before anybody acknowledged them: candidates for a better alert'
-    FROM real GROUP BY source
+    SELECT c.dq_check, source, c.n, total, c.level, c.meaning FROM event_checks
     UNION ALL
     SELECT 'duplicates_dropped', source, sum(duplicates)::BIGINT, sum(fetched)::BIGINT, 'info',
         'records that one pull delivered more than once; the newest was kept'
@@ -73,29 +127,12 @@ counted AS (
         UNION
         SELECT scope_value FROM core.thresholds WHERE scope = 'service'
     ) AS c
-    LEFT JOIN (SELECT DISTINCT service FROM real) AS s ON s.service = c.service
+    LEFT JOIN (SELECT service FROM mart.services WHERE incidents > 0) AS s ON s.service = c.service
     HAVING count(*) > 0
-    UNION ALL
-    SELECT 'ack_rate', source, count(acknowledged_at), count(*), 'share',
-        'incidents that somebody acknowledged; the others have no acknowledgement and are never imputed'
-    FROM real GROUP BY source
-    UNION ALL
-    SELECT 'auto_resolved', source, count(*) FILTER (WHERE auto_resolved), count(*), 'info',
-        'incidents that an integration or a timeout resolved'
-    FROM real GROUP BY source
-    UNION ALL
-    SELECT 'severity_by_default', source, count(*) FILTER (WHERE severity_source = 'default'), count(*), 'warn',
-        'incidents without any known severity, counted as SEV3'
-    FROM core.records GROUP BY source
     UNION ALL
     SELECT 'severity_by_urgency', source, count(*) FILTER (WHERE severity_source = 'urgency'), count(*), 'info',
         'incidents whose severity is only the urgency: no priority was set'
     FROM core.records WHERE source = 'pagerduty' GROUP BY source
-    UNION ALL
-    SELECT 'unmapped_severity', source,
-        count(*) FILTER (WHERE vendor_severity IS NOT NULL AND severity_source = 'default'), count(*), 'warn',
-        'records whose severity is a word that no mapping knows; add it under [sources.<name>.severity]'
-    FROM core.records GROUP BY source
     UNION ALL
     SELECT 'unmapped_status', r.source, count(DISTINCT lower(r.vendor_status)) FILTER (WHERE s.status IS NULL
         AND NOT starts_with(lower(r.vendor_status), 'waiting for')), count(DISTINCT lower(r.vendor_status)), 'warn',
@@ -104,18 +141,6 @@ counted AS (
     LEFT JOIN (SELECT DISTINCT status FROM config.statuses) AS s ON s.status = lower(r.vendor_status)
     WHERE r.source = 'jira'
     GROUP BY r.source
-    UNION ALL
-    SELECT 'unknown_event_type', source, count(*) FILTER (WHERE event_type = 'other'), count(*), 'info',
-        'history entries that set no stamp because their type means nothing to the incident model'
-    FROM core.events GROUP BY source
-    UNION ALL
-    SELECT 'future_stamp', source, count(*) FILTER (WHERE set_aside = 'future'), count(*), 'warn',
-        'events more than five minutes after the clock of the run, set aside'
-    FROM core.events GROUP BY source
-    UNION ALL
-    SELECT 'stamp_before_2000', source, count(*) FILTER (WHERE set_aside = 'before 2000'), count(*), 'warn',
-        'events before the year 2000 or without an instant, set aside'
-    FROM core.events GROUP BY source
     UNION ALL
     SELECT 'event_without_record', e.source, count(*) FILTER (WHERE set_aside = 'no record' AND d.external_id IS NULL),
         count(*), 'info', 'events of records that were never read: created before the first pull'
@@ -162,17 +187,6 @@ counted AS (
     LEFT JOIN core.flaps AS f ON f.source = r.source AND f.external_id = r.external_id
     GROUP BY r.source
     UNION ALL
-    SELECT 'negative_duration', source, count(*) FILTER (WHERE detected_at < occurred_at OR acknowledged_at < detected_at
-        OR root_cause_found_at < acknowledged_at OR mitigated_at < root_cause_found_at OR mitigated_at < acknowledged_at
-        OR resolved_at < mitigated_at OR closed_at < resolved_at OR mitigated_at < detected_at OR resolved_at < detected_at
-        OR closed_at < detected_at), count(*), 'warn',
-        'incidents with a stamp before the one it should follow; the pair is excluded, never clamped'
-    FROM real GROUP BY source
-    UNION ALL
-    SELECT 'merged_duplicates', source, count(*) FILTER (WHERE duplicate_of IS NOT NULL), count(*), 'info',
-        'records that are counted under another one'
-    FROM core.incidents GROUP BY source
-    UNION ALL
     SELECT 'duplicate_of_unknown', d.source, count(*) FILTER (WHERE r.external_id IS NULL), count(*), 'warn',
         'duplicates whose target was never read: nothing counts them'
     FROM core.duplicates AS d
@@ -185,21 +199,6 @@ counted AS (
     LEFT JOIN core.duplicates AS d ON d.source = r.source AND d.external_id = r.external_id
     WHERE r.duplicate_of_id IS NOT NULL
     GROUP BY r.source
-    UNION ALL
-    SELECT 'non_incident', source, count(*) FILTER (WHERE kind <> 'incident'), count(*), 'info',
-        'false alarms, maintenance and tests: kept, not counted'
-    FROM core.incidents GROUP BY source
-    UNION ALL
-    SELECT 'imputed_resolve', source, count(*) FILTER (WHERE resolved_provenance = 'imputed'), count(*), 'info',
-        'incidents closed without a resolve, resolved when they were closed'
-    FROM core.incidents GROUP BY source
-    UNION ALL
-    SELECT 'without_service', source, count(*) FILTER (WHERE service IS NULL), count(*), 'info',
-        'incidents that name no service'
-    FROM real GROUP BY source
-    UNION ALL
-    SELECT 'without_team', source, count(*) FILTER (WHERE team IS NULL), count(*), 'info', 'incidents that nobody owns'
-    FROM real GROUP BY source
     UNION ALL
     SELECT 'quarantined', l.source, coalesce(max(q.n), 0), sum(l.fetched)::BIGINT, 'warn',
         'records that could not be read; see the table quarantine'

@@ -12,6 +12,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -37,6 +38,15 @@ _FLAGS = [
     "--remote-debugging-pipe",
 ]
 _PATIENCE = 60.0
+# The browser reads commands from descriptor 3 and writes answers to descriptor 4, whatever ours are called.
+_HAND_OVER = """
+import fcntl, os, sys
+reads, writes = (fcntl.fcntl(int(name), fcntl.F_DUPFD, 100) for name in sys.argv[1:3])
+os.dup2(reads, 3)
+os.dup2(writes, 4)
+os.closerange(5, 256)  # else the browser would hold its own pipe open and outlive us
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 
 
 class Chromium:
@@ -47,13 +57,13 @@ class Chromium:
         self._profile = tempfile.mkdtemp(prefix="mttr-chromium-")
         reads, self._out = os.pipe()
         self._in, writes = os.pipe()
-        # The browser reads commands from descriptor 3 and writes answers to descriptor 4.
         self._process = subprocess.Popen(
             [
-                "/bin/sh",
+                sys.executable,
                 "-c",
-                f'exec "$@" 3<&{reads} 4>&{writes}',
-                "sh",
+                _HAND_OVER,
+                str(reads),
+                str(writes),
                 EXECUTABLE,
                 *_FLAGS,
                 f"--user-data-dir={self._profile}",

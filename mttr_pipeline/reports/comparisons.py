@@ -9,10 +9,20 @@ import duckdb
 from mttr_pipeline.reports.kernel import Document, head, rows
 
 DIMENSIONS = ("severity", "service", "team")
+CHANGE = """window_start, window_end, previous_start, n, n_events, n_open, previous_n, previous_n_events, previous_n_open, km_median,
+    previous_km_median, method, horizon_minutes, ratio, ratio_low, ratio_high, log_rank_p, q, smallest_detectable_ratio, verdict,
+    low_n"""
+FREQUENCY = """window_start, window_end, previous_start, n, n_current, n_previous, rate_ratio, rate_ratio_low, rate_ratio_high, p, q,
+    verdict, mtbf_minutes, mtbf_low_minutes, mtbf_high_minutes, mtbf_current_minutes, mtbf_current_low_minutes,
+    mtbf_current_high_minutes, low_n"""
+_STATS = """window_start, window_end, incidents_matched, incidents_analyzed, incidents_excluded, excluded_open, mean_minutes,
+    median_minutes, p95_minutes, n_events, n_open, low_n, km_median, km_median_low, km_median_high, km_median_text, km_p90,
+    km_p90_low, km_p90_high, rmst_minutes, rmst_low, rmst_high, is_rmst_bound"""
 
 
 def document(con: duckdb.DuckDBPyConnection) -> Document:
-    """Every member by name, over the whole history and the last 30 days; no order of merit, because chance would make it."""
+    """Every member by name, over the whole history and the last 30 days; no order of merit, because chance would make it.
+    Then what changed: durations and how often, the last 30 days against the 30 before."""
     model = rows(con, "SELECT phase_model FROM core.phase_model")[0]["phase_model"]
     stats = rows(
         con,
@@ -32,8 +42,19 @@ def document(con: duckdb.DuckDBPyConnection) -> Document:
     for row in stats:
         breakdown = phases[row["scope"], row["scope_value"], row["window_start"]]
         members[row.pop("scope")].append({**row, "phase_breakdown": breakdown})
-    return {**head(con), "calculation_type": "basic", "phase_model": model, **members}
-
-
-_STATS = """window_start, window_end, incidents_matched, incidents_analyzed, incidents_excluded, excluded_open, mean_minutes,
-    median_minutes, p95_minutes"""
+    return {
+        **head(con),
+        "calculation_type": "basic",
+        "phase_model": model,
+        **members,
+        "changes": rows(
+            con,
+            f"""SELECT scope, scope_value, {CHANGE} FROM mart.changes
+            WHERE calculation_type = 'basic' AND scope <> 'all' ORDER BY scope, scope_value""",
+        ),
+        "frequency": rows(
+            con,
+            f"""SELECT scope, scope_value, {FREQUENCY} FROM mart.frequency
+            WHERE scope <> 'all' ORDER BY scope, scope_value""",
+        ),
+    }

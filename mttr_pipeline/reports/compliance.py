@@ -22,6 +22,7 @@ def document(con: duckdb.DuckDBPyConnection) -> Document:
             ORDER BY window_start NULLS FIRST, service NULLS FIRST, severity""",
         ),
         "breach_count": rows(con, f"SELECT count(*) AS n {_RECENT}")[0]["n"],
+        "open_breach_count": rows(con, "SELECT count(*) AS n FROM mart.target_breaches WHERE is_open")[0]["n"],
         "worst_breaches": rows(
             con,
             f"""SELECT incident_id, source, key, title, url, severity, service, team, status, started_at, resolved_at,

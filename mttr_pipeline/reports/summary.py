@@ -6,6 +6,7 @@ from typing import Any
 
 import duckdb
 
+from mttr_pipeline.reports.comparisons import CHANGE, FREQUENCY
 from mttr_pipeline.reports.data_quality import lights, sources
 from mttr_pipeline.reports.kernel import Document, head, rows
 
@@ -35,6 +36,12 @@ def document(con: duckdb.DuckDBPyConnection, calculation_type: str = "basic") ->
     period = {window["name"]: {"start": window["window_start"], "end": window["window_end"]} for window in windows}
     current, previous = (_stats(con, calculation_type, period[name]["start"]) for name in ("current", "previous"))
     whole = _stats(con, calculation_type, None)
+    changes = {
+        row["metric"]: row["change_pct"]
+        for row in rows(
+            con, "SELECT metric, change_pct FROM mart.period_summary WHERE calculation_type = ?", [calculation_type]
+        )
+    }
     model = current["phase_model"]
     return {
         **head(con),
@@ -43,13 +50,11 @@ def document(con: duckdb.DuckDBPyConnection, calculation_type: str = "basic") ->
         "previous_period": period["previous"],
         "current_mttr": {name: current[name] for name in _MINUTES},
         "previous_mttr": {name: previous[name] for name in _MINUTES},
-        "change_from_previous": {
-            name.replace("_minutes", "_pct"): change_pct(previous[name], current[name]) for name in _MINUTES
-        },
+        "change_from_previous": {name.replace("_minutes", "_pct"): changes[name] for name in _MINUTES},
         "incidents": {
             "current_count": current["incidents_matched"],
             "previous_count": previous["incidents_matched"],
-            "change_pct": change_pct(previous["incidents_matched"], current["incidents_matched"]),
+            "change_pct": changes["incidents_matched"],
             "analysed": current["incidents_analyzed"],
             "open": current["excluded_open"],
             "open_now": whole["excluded_open"],
@@ -59,6 +64,12 @@ def document(con: duckdb.DuckDBPyConnection, calculation_type: str = "basic") ->
             name: {column: stats[column] for column in _HONEST}
             for name, stats in (("current", current), ("previous", previous), ("whole", whole))
         },
+        "change": rows(
+            con,
+            f"SELECT {CHANGE} FROM mart.changes WHERE calculation_type = ? AND scope = 'all'",
+            [calculation_type],
+        )[0],
+        "frequency": rows(con, f"SELECT {FREQUENCY} FROM mart.frequency WHERE scope = 'all'")[0],
         "phase_model": model,
         "phase_breakdown": rows(
             con,
@@ -70,11 +81,6 @@ def document(con: duckdb.DuckDBPyConnection, calculation_type: str = "basic") ->
         "traffic_light": next(row for row in lights(con) if row["source"] == "all"),
         "sources": sources(con),
     }
-
-
-def change_pct(before: float | None, now: float | None) -> float | None:
-    """Change in percent; None where there is no baseline to change from."""
-    return None if before is None or now is None or before == 0 else 100 * (now - before) / before
 
 
 def _stats(con: duckdb.DuckDBPyConnection, calculation_type: str, start: str | None) -> dict[str, Any]:

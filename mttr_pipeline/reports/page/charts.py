@@ -7,6 +7,7 @@ too small to read. Altair and vl-convert are imported at the first chart, becaus
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from mttr_pipeline.reports.page.rules import GOAL_PCT
 
 if TYPE_CHECKING:
     import altair as alt
+
+    Chart = alt.LayerChart | alt.VConcatChart
 
 WIDE, NARROW = 880, 318
 _LIGHT = {
@@ -44,7 +47,7 @@ class Figure:
     narrow: Markup
 
 
-def figure(draw: Callable[[int], alt.LayerChart | alt.VConcatChart], says: str) -> Figure:
+def figure(draw: Callable[[int], Chart], says: str) -> Figure:
     """Draw a chart for a desk and for a phone; `says` is its text alternative."""
     return Figure(_svg(draw(WIDE), says, "wide"), _svg(draw(NARROW), says, "narrow"))
 
@@ -74,7 +77,7 @@ def trend(weeks: Sequence[Document]) -> Callable[[int], alt.VConcatChart]:
         base = alt.Chart(alt.Data(values=shown)).encode(x=week)
         line = base.mark_line(color=_SOFT, strokeWidth=2).encode(y=alt.Y("recovery:Q", axis=numbers))
         dots = base.mark_point(size=80, opacity=1, stroke=_ACCENT, strokeWidth=2).encode(
-            y="recovery:Q", fill=alt.when("datum.immature").then(alt.value(_PAPER)).otherwise(alt.value(_ACCENT))
+            y=alt.Y("recovery:Q"), fill=alt.when("datum.immature").then(alt.value(_PAPER)).otherwise(alt.value(_ACCENT))
         )
         counts = (
             base.transform_fold(["ended", "open"], as_=["state", "incidents"])
@@ -116,7 +119,7 @@ def phases(rows: Sequence[Document]) -> Callable[[int], alt.LayerChart]:
             x=alt.X("share:Q", axis=alt.Axis(title="share of the time, %", tickCount=5)),
         )
         bars = base.mark_bar(color=_ACCENT, height=18)
-        names = base.mark_text(align="left", dx=5, color=_INK).encode(text="says:N")
+        names = base.mark_text(align="left", dx=5, color=_INK).encode(text=alt.Text("says:N"))
         return (bars + names).properties(width=width, height=34 * len(shown))
 
     return draw
@@ -141,7 +144,7 @@ def targets(rows: Sequence[Document]) -> Callable[[int], alt.LayerChart]:
         base = alt.Chart(alt.Data(values=shown)).encode(y=alt.Y("severity:N", sort=None, axis=alt.Axis(**_NAMES)))
         limits = base.mark_rule(color=_SOFT, strokeWidth=8, strokeCap="round").encode(
             x=alt.X("low:Q", scale=percent, axis=alt.Axis(title="within target, %", values=[0, 25, 50, 75, 95])),
-            x2="high:Q",
+            x2=alt.X2("high:Q"),
         )
         dots = base.mark_point(color=_ACCENT, filled=True, size=110, opacity=1).encode(
             x=alt.X("within:Q", scale=percent)
@@ -156,20 +159,20 @@ def targets(rows: Sequence[Document]) -> Callable[[int], alt.LayerChart]:
     return draw
 
 
-def png(chart: alt.LayerChart | alt.VConcatChart) -> bytes:
+def png(chart: Chart) -> bytes:
     """The chart as a picture with fixed colours, for places that take no style sheet."""
     import vl_convert
 
-    text = _styled(chart).to_json()
+    text = json.dumps(_specification(chart, _PAPER))
     for name, colour in _LIGHT.items():
         text = text.replace(f"var({name})", colour)
     return vl_convert.vegalite_to_png(text, scale=1.5)
 
 
-def _svg(chart: alt.LayerChart | alt.VConcatChart, says: str, kind: str) -> Markup:
+def _svg(chart: Chart, says: str, kind: str) -> Markup:
     import vl_convert
 
-    drawn = vl_convert.vegalite_to_svg(_styled(chart, "transparent").to_dict())
+    drawn = vl_convert.vegalite_to_svg(_specification(chart, "transparent"))
     found = _OPENING.match(drawn)
     assert found is not None, drawn[:200]
     opening = Markup('<svg class="{}" role="img" aria-label="{}" width="{}" height="{}" viewBox="0 0 {} {}">').format(
@@ -178,8 +181,22 @@ def _svg(chart: alt.LayerChart | alt.VConcatChart, says: str, kind: str) -> Mark
     return opening + Markup(drawn[found.end() :].strip())
 
 
-def _styled(chart: Any, background: str = _PAPER) -> Any:
-    axis = {
+def _specification(chart: Chart, background: str) -> dict[str, Any]:
+    """The chart in Vega-Lite with the style of the page; not validated, which takes longer than drawing it."""
+    return {
+        **chart.to_dict(validate=False),
+        "autosize": {"type": "fit-x", "contains": "padding"},
+        "padding": 4,
+        "background": background,
+        "config": _STYLE,
+    }
+
+
+_STYLE = {
+    "aria": False,
+    "font": "Roboto, system-ui, sans-serif",
+    "view": {"stroke": None},
+    "axis": {
         "labelColor": _INK,
         "titleColor": _MUTED,
         "gridColor": _GRID,
@@ -189,13 +206,8 @@ def _styled(chart: Any, background: str = _PAPER) -> Any:
         "titleFontSize": 13,
         "titleFontWeight": "normal",
         "labelLimit": 220,
-    }
-    return (
-        chart.properties(autosize={"type": "fit-x", "contains": "padding"}, padding=4, background=background)
-        .configure(aria=False, font="Roboto, system-ui, sans-serif")
-        .configure_view(stroke=None)
-        .configure_axis(**axis)
-        .configure_text(fontSize=13)
-        .configure_legend(labelColor=_INK, labelFontSize=13, symbolType="square")
-        .configure_title(fontSize=14, color=_INK, anchor="start", fontWeight="bold")
-    )
+    },
+    "text": {"fontSize": 13},
+    "legend": {"labelColor": _INK, "labelFontSize": 13, "symbolType": "square"},
+    "title": {"fontSize": 14, "color": _INK, "anchor": "start", "fontWeight": "bold"},
+}

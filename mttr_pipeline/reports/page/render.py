@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from mttr_pipeline.reports.kernel import Document
-from mttr_pipeline.reports.page import words
+from mttr_pipeline.reports.page import rules, verdict, words
 from mttr_pipeline.reports.page.view import context
 
 _FOLDER = Path(__file__).parent / "templates"
@@ -55,7 +55,11 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_shown,
     )
-    environment.filters |= {name: getattr(words, name) for name in words.__all__} | {"link": link}
+    environment.filters |= {name: getattr(words, name) for name in words.__all__} | {
+        "link": link,
+        "limits": verdict.limits,
+        "change_colour": rules.change_colour,
+    }
     return environment
 
 

@@ -23,6 +23,13 @@ def colour(row: Document) -> str | None:
     return _COLOURS.get(row["status"])
 
 
+def change_colour(row: Document) -> str | None:
+    """Colour of a change: none unless q says that chance is an unlikely cause."""
+    if row["q"] is None or row["q"] >= SIGNIFICANT_Q:
+        return None
+    return {"faster": "good", "slower": "bad"}.get(row["verdict"])
+
+
 def is_stale(source: Document, as_of: str) -> bool:
     """Whether a source's newest pull failed, or lies more than a night before the clock of the run."""
     known = source["data_as_of"]

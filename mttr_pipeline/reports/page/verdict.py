@@ -10,7 +10,7 @@ from markupsafe import Markup
 from mttr_pipeline.reports.compliance import recent
 from mttr_pipeline.reports.kernel import Document
 from mttr_pipeline.reports.page import rules
-from mttr_pipeline.reports.page.words import count, instant, listed, minutes
+from mttr_pipeline.reports.page.words import count, instant, listed, minutes, number
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,17 @@ def lead(summary: Document) -> Markup:
     )
     if now["n_events"] >= rules.P90_EVENTS and now["km_p90"] is not None:
         text += Markup(", nine in ten within <strong>{}</strong>").format(minutes(now["km_p90"]))
-    return text + "."
+    return text + ". " + _change_said(summary["change"])
+
+
+def _change_said(change: Document) -> Markup:
+    if change["verdict"] in ("faster", "slower"):
+        return Markup('That is <strong class="{}">{}</strong> than in the 30 days before.').format(
+            rules.change_colour(change), change["verdict"]
+        )
+    if change["verdict"] == "no detectable change":
+        return Markup("No change from the 30 days before can be detected.")
+    return Markup("There is not enough data to compare it with the 30 days before.")
 
 
 def cards(documents: Mapping[str, Document]) -> list[Card]:
@@ -52,6 +62,7 @@ def cards(documents: Mapping[str, Document]) -> list[Card]:
     return [
         _typical(now),
         _bad_day(now),
+        _change(summary),
         _targets(documents["compliance"]),
         _open(summary, documents["compliance"]),
         _sources(documents["data_quality"]),
@@ -64,7 +75,7 @@ def _typical(now: Document) -> Card:
         return Card(title, _too_few(now), (_n(now),))
     if now["km_median"] is None:
         return Card(title, now["km_median_text"], (_n(now), "Half of them are not over."))
-    return Card(title, minutes(now["km_median"]), (_limits(now, "km_median"), _n(now)))
+    return Card(title, minutes(now["km_median"]), (_with_limits(now, "km_median"), _n(now)))
 
 
 def _bad_day(now: Document) -> Card:
@@ -73,7 +84,34 @@ def _bad_day(now: Document) -> Card:
         return Card(title, _too_few(now), ("Shown from 10 recoveries.",))
     if now["km_p90"] is None:
         return Card(title, "not reached", ("More than one in ten is not over.", _n(now)))
-    return Card(title, minutes(now["km_p90"]), (_limits(now, "km_p90"), _n(now)))
+    return Card(title, minutes(now["km_p90"]), (_with_limits(now, "km_p90"), _n(now)))
+
+
+def _change(summary: Document) -> Card:
+    change, frequency = summary["change"], summary["frequency"]
+    often = Markup("{} incidents began, {} before: {}.").format(
+        count(frequency["n_current"]), count(frequency["n_previous"]), frequency["verdict"]
+    )
+    title = "Change against the 30 days before"
+    if change["verdict"] == "not enough data":
+        few = Markup("n = {} and {} before; 6 a side are needed.").format(
+            count(change["n"]), count(change["previous_n"])
+        )
+        return Card(title, change["verdict"], (few, often))
+    measured = Markup("Durations by the factor {}{}, q = {}, n = {} and {} before.").format(
+        number(change["ratio"]),
+        Markup(" (95 % limits {} to {})").format(number(change["ratio_low"]), number(change["ratio_high"]))
+        if change["ratio_low"] is not None and change["ratio_high"] is not None
+        else "",
+        number(change["q"]),
+        count(change["n"]),
+        count(change["previous_n"]),
+    )
+    power = Markup("Only a factor of {} or more would show with so many incidents.").format(
+        number(change["smallest_detectable_ratio"])
+    )
+    texts = (measured, power, often) if change["verdict"] == "no detectable change" else (measured, often)
+    return Card(title, change["verdict"], texts, rules.change_colour(change))
 
 
 def _targets(compliance: Document) -> Card:
@@ -101,9 +139,7 @@ def _targets(compliance: Document) -> Card:
 
 
 def _open(summary: Document, compliance: Document) -> Card:
-    late = sum(
-        row["open_breached"] for row in compliance["targets"] if row["service"] is None and not row["window_start"]
-    )
+    late = compliance["open_breach_count"]
     now = summary["recovery"]["whole"]
     text = Markup("{} of them are past their target.").format(count(late)) if late else "None is past its target."
     return Card("Open now", count(summary["incidents"]["open_now"]), (text,) if now["incidents_matched"] else ())
@@ -147,12 +183,17 @@ def _n(row: Document) -> Markup:
     return Markup("{} ended, {} still open or timed out").format(count(row["n_events"]), count(row["n_open"]))
 
 
-def _limits(row: Document, name: str) -> Markup:
+def _with_limits(row: Document, name: str) -> Markup:
+    return Markup("95 % limits: {}").format(limits(row, name))
+
+
+def limits(row: Document, name: str) -> Markup:
+    """The 95 % limits of a duration, as far as they exist."""
     low, high = row[f"{name}_low"], row[f"{name}_high"]
     if low is None and high is None:
-        return Markup("No limits: too few incidents.")
+        return Markup("none: too few incidents")
     if high is None:
-        return Markup("95 % limits: from {}, no upper one").format(minutes(low))
+        return Markup("from {}").format(minutes(low))
     if low is None:
-        return Markup("95 % limits: up to {}").format(minutes(high))
-    return Markup("95 % limits {} to {}").format(minutes(low), minutes(high))
+        return Markup("up to {}").format(minutes(high))
+    return Markup("{} to {}").format(minutes(low), minutes(high))

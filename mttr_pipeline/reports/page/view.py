@@ -8,16 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mttr_pipeline.reports.comparisons import DIMENSIONS
 from mttr_pipeline.reports.compliance import recent as recent_targets
 from mttr_pipeline.reports.kernel import Document
 from mttr_pipeline.reports.page import charts, rules, verdict, words
 from mttr_pipeline.reports.page.terms import TERMS
 
+_UNKNOWN: Document = {"verdict": "not enough data", "q": None}
 SECTIONS = {
     "trend": "Trend",
     "phases": "Where the time goes",
     "targets": "Targets",
     "breaches": "Worst breaches",
+    "compare": "Severities, services and teams",
     "bottlenecks": "Bottlenecks, and what to do",
     "quality": "Data quality",
     "definitions": "What the words mean",
@@ -45,6 +48,8 @@ def context(documents: Mapping[str, Document]) -> dict[str, Any]:
         "phase_n": next((row["share_n"] for row in summary["phase_breakdown"] if row["share_n"] is not None), 0),
         "targets": charts.figure(charts.targets(recent), _targets_said(recent)) if recent else None,
         "target_rows": _target_rows(compliance),
+        "compared": _compared(documents["comparisons"]),
+        "directions": documents["trend"]["directions"],
         "opportunity": next((row for row in bottlenecks["opportunities"] if _is_overall(row)), None),
         "bottleneck_rows": [
             {**row, "strategies": [each for each in strategies if each["phase"] == row["phase"]]}
@@ -77,6 +82,26 @@ def _trend_said(weeks: list[Document]) -> str:
         f"of {last['window_start'][:10]}: {words.duration(last['median'])}. "
         f"{sum(row['immature'] for row in weeks)} weeks still have open incidents."
     )
+
+
+def _compared(comparisons: Document) -> dict[str, list[Document]]:
+    """Dimension -> its members of the last 30 days, each with what changed."""
+    found: dict[str, dict[tuple[str, str], Document]] = {
+        name: {(row["scope"], row["scope_value"]): row for row in comparisons[name]}
+        for name in ("changes", "frequency")
+    }
+    return {
+        dimension: [
+            {
+                **row,
+                "change": found["changes"].get((dimension, row["scope_value"]), _UNKNOWN),
+                "frequency": found["frequency"].get((dimension, row["scope_value"]), _UNKNOWN),
+            }
+            for row in comparisons[dimension]
+            if row["window_start"] is not None
+        ]
+        for dimension in DIMENSIONS
+    }
 
 
 def _is_overall(row: Document) -> bool:

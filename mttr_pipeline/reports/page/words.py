@@ -7,7 +7,7 @@ from datetime import datetime
 
 from markupsafe import Markup
 
-__all__ = ["count", "day", "duration", "instant", "listed", "minutes", "percent", "status"]
+__all__ = ["count", "day", "duration", "instant", "listed", "minutes", "number", "percent", "status"]
 
 _NONE = Markup('<span class="none">no data</span>')
 
@@ -31,7 +31,21 @@ def minutes(value: float | None) -> Markup:
 
 def percent(value: float | None, digits: int = 0) -> Markup:
     """A percentage with its exact value."""
-    return _NONE if value is None else Markup('<data value="{}">{:.{}f} %</data>').format(repr(value), value, digits)
+    return (
+        _NONE
+        if value is None
+        else Markup('<data value="{}">{} %</data>').format(
+            repr(value), f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+        )
+    )
+
+
+def number(value: float | None) -> Markup:
+    """A ratio or probability to two digits, with its exact value."""
+    if value is None:
+        return _NONE
+    text = "below 0.001" if 0 < value < 0.001 else f"{value:.3f}" if value < 0.0995 else f"{value:.2f}"
+    return Markup('<data value="{}">{}</data>').format(repr(value), text)
 
 
 def count(value: int | None) -> Markup:

@@ -1,0 +1,185 @@
+"""The page in a real browser: on a desk, on a phone, in the dark, on paper, with a keyboard and for a screen reader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chromium import EXECUTABLE, Chromium, Page
+from support_e2e import finished_run, latest
+from test_reports import HISTORIES, told
+
+pytestmark = pytest.mark.skipif(
+    EXECUTABLE is None, reason="there is no Chromium on this machine; install the package chromium to run these tests"
+)
+DESK, PHONE = 1280, 360
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Chromium]:
+    with Chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The page of the demo company, of nothing, and of records that hold anything."""
+    folder = tmp_path_factory.mktemp("pages")
+    found = {"demo": latest(finished_run()) / "report.html"}
+    for name in ("nothing", "odd"):
+        assert name in HISTORIES
+        found[name] = folder / f"{name}.html"
+        found[name].write_text(told(name, folder)[1], encoding="utf-8")
+    return found
+
+
+@pytest.fixture(params=["demo", "nothing", "odd"])
+def file(request: pytest.FixtureRequest, pages: dict[str, Path]) -> Path:
+    return pages[request.param]
+
+
+@pytest.mark.parametrize("width", [DESK, 768, PHONE])
+@pytest.mark.parametrize("dark", [False, True])
+def test_nothing_overflows_nothing_is_loaded_nothing_is_wrong(
+    browser: Chromium, file: Path, width: int, dark: bool, tmp_path: Path
+) -> None:
+    with browser.page(file, width, dark=dark) as page:
+        # also with everything unfolded: a wide table scrolls by itself
+        page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.screenshot(tmp_path / "page.png").stat().st_size > 10_000
+        assert page.requests() == []
+        assert page.complaints() == []
+
+
+def test_dark_is_dark_and_charts_follow(browser: Chromium, pages: dict[str, Path]) -> None:
+    lightness = {}
+    for dark in (False, True):
+        with browser.page(pages["demo"], dark=dark) as page:
+            lightness[dark] = [
+                sum(page.evaluate(f"{script}.match(/\\d+/g).slice(0, 3).map(Number)"))
+                for script in (
+                    "getComputedStyle(document.body).backgroundColor",
+                    "getComputedStyle(document.querySelector('svg.wide text')).fill",
+                )
+            ]
+    assert lightness[False][0] > 700 > 300 > lightness[False][1]
+    assert lightness[True][0] < 100 < 500 < lightness[True][1]
+
+
+def test_a_phone_gets_charts_drawn_for_it(browser: Chromium, pages: dict[str, Path]) -> None:
+    shown = "[...document.querySelectorAll('svg')].filter(each => each.checkVisibility())"
+    for width, kind in ((DESK, "wide"), (PHONE, "narrow")):
+        with browser.page(pages["demo"], width) as page:
+            assert set(page.evaluate(f"{shown}.map(each => each.getAttribute('class'))")) == {kind}
+            smallest = page.evaluate(
+                f"Math.min(...{shown}.flatMap(each => [...each.querySelectorAll('text')])"
+                ".filter(each => each.textContent).map(each => each.getBoundingClientRect().height))"
+            )
+            assert smallest >= 10, f"words in charts are {smallest} pixels high"
+
+
+def test_it_prints(browser: Chromium, pages: dict[str, Path], tmp_path: Path) -> None:
+    with browser.page(pages["demo"], dark=True) as page:
+        printed = page.pdf(tmp_path / "page.pdf").read_bytes()
+        page.call("Emulation.setEmulatedMedia", media="print")
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        assert page.evaluate("document.querySelector('nav').checkVisibility()") is False
+    assert printed.startswith(b"%PDF")
+    assert 1 <= printed.count(b"/Type /Page\n") + printed.count(b"/Type /Page ") <= 8
+
+
+def test_headings_and_landmarks(browser: Chromium, file: Path) -> None:
+    with browser.page(file) as page:
+        levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].map(each => Number(each.tagName[1]))")
+        assert levels[0] == 1
+        assert levels.count(1) == 1
+        assert all(after <= before + 1 for before, after in pairwise(levels))
+        roles = [node["role"]["value"] for node in accessible(page)]
+        assert roles.count("main") == roles.count("banner") == roles.count("contentinfo") == 1
+        assert "navigation" in roles
+        assert page.evaluate("document.documentElement.lang") == "en"
+        broken = "[...document.querySelectorAll('a[href^=\"#\"]')].filter(each => !document.getElementById(each.hash.slice(1)))"
+        assert page.evaluate(f"{broken}.length") == 0
+        assert page.evaluate(
+            "new Set([...document.querySelectorAll('[id]')].map(each => each.id)).size"
+        ) == page.evaluate("document.querySelectorAll('[id]').length")
+
+
+@pytest.mark.parametrize("width", [DESK, PHONE])
+def test_every_chart_has_words_and_a_table(browser: Chromium, pages: dict[str, Path], width: int) -> None:
+    with browser.page(pages["demo"], width) as page:
+        pictures = [node["name"]["value"] for node in accessible(page) if node["role"]["value"] in ("image", "img")]
+        figures = page.evaluate("document.querySelectorAll('figure').length")
+        assert len(pictures) == figures >= 3
+        assert all(len(words) > 30 for words in pictures)
+        assert page.evaluate(
+            "[...document.querySelectorAll('figure')].every(each => each.nextElementSibling.tagName == 'DETAILS' "
+            "&& each.nextElementSibling.querySelector('table caption'))"
+        )
+        assert page.evaluate(
+            "[...document.querySelectorAll('table')].every(each => each.querySelector('thead th[scope=col]'))"
+        )
+
+
+def test_the_keyboard_reaches_everything(browser: Chromium, pages: dict[str, Path]) -> None:
+    focused = "(each => [each.tagName, each.className, each.textContent.trim().slice(0, 40)])(document.activeElement)"
+    with browser.page(pages["demo"]) as page:
+        page.press("Tab")
+        assert page.evaluate(focused)[1] == "skip"
+        assert page.evaluate("document.activeElement.getBoundingClientRect().left") >= 0  # shown once it has the focus
+        reached = []
+        while (now := page.evaluate(focused))[0] != "BODY" and len(reached) < 500:
+            reached.append(now)
+            page.press("Tab")
+        wanted = page.evaluate(
+            "[...document.querySelectorAll('a, summary')].filter(each => each.checkVisibility()).length"
+        )
+        assert sum(tag in ("A", "SUMMARY") for tag, *_ in reached) == wanted
+        page.evaluate("document.querySelector('summary').focus()")
+        page.press("Enter")
+        assert page.evaluate("document.querySelector('details').open") is True
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_contrast(browser: Chromium, pages: dict[str, Path], dark: bool) -> None:
+    """AA: every text against the background it stands on."""
+    with browser.page(pages["demo"], dark=dark) as page:
+        page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+        assert page.evaluate(CONTRAST) == []
+
+
+CONTRAST = """(() => {
+    const parts = colour => colour.match(/[\\d.]+/g).map(Number);
+    const light = colour => {
+        const linear = v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+        const [r, g, b] = parts(colour).slice(0, 3).map(v => linear(v / 255));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const behind = each => {
+        for (; each; each = each.parentElement) {
+            const colour = getComputedStyle(each).backgroundColor;
+            if (parts(colour)[3] !== 0) return colour;
+        }
+        return 'rgb(255, 255, 255)';
+    };
+    const bad = [];
+    for (const each of document.querySelectorAll('body *')) {
+        const said = [...each.childNodes].some(node => node.nodeType === 3 && node.textContent.trim());
+        if (!said || !each.checkVisibility()) continue;
+        const style = getComputedStyle(each);
+        const [a, b] = [light(each.closest('svg') ? style.fill : style.color), light(behind(each))];
+        const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+        if (ratio < 4.5) bad.push([each.tagName, each.textContent.slice(0, 30), ratio]);
+    }
+    return bad;
+})()"""
+
+
+def accessible(page: Page) -> list[dict[str, Any]]:
+    """What a screen reader is told, without what is hidden from it."""
+    tree = page.call("Accessibility.getFullAXTree")["nodes"]
+    return [node for node in tree if not node.get("ignored")]

@@ -1,0 +1,435 @@
+"""The JSON documents and the page: valid by their schemas, traceable to the tables, honest where there is little to say,
+closed to whatever a record may hold, and the same bytes every time."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import jsonschema
+import pytest
+from support import AS_OF, door
+from support_e2e import finished_run, latest, published
+
+import mttr_pipeline
+from mttr_pipeline import reports
+from mttr_pipeline.defs import build_defs
+from mttr_pipeline.publish import publish
+from mttr_pipeline.reports.page import rules, words
+
+SCHEMAS = Path(mttr_pipeline.__file__).parent / "schemas"
+ODD_TITLE = "<script>alert(1)</script> \"x\" & 'y' \x07\x1b \u202eright to left \u05d0\u05d1 \N{PILE OF POO} {{ 7 * 7 }} {% raw %}"
+
+
+def ago(**span: float) -> str:
+    return (AS_OF - timedelta(**span)).isoformat()
+
+
+def incident(name: str, *, days: float, minutes: float | None, **more: Any) -> dict[str, Any]:
+    """A custom record that began so many days ago and lasted so long."""
+    ends = {} if minutes is None else {"resolved_at": ago(days=days, minutes=-minutes)}
+    return {"external_id": name, "detected_at": ago(days=days), "severity": "SEV2", "service": "shop", **ends, **more}
+
+
+HISTORIES: dict[str, list[dict[str, Any]]] = {
+    "nothing": [],
+    "one": [incident("a", days=3, minutes=20)],
+    "only open": [incident(f"o{number}", days=number + 1, minutes=None) for number in range(8)],
+    "only invalid": [incident(f"i{number}", days=number + 1, minutes=-30) for number in range(8)],
+    "only old": [incident(f"old{number}", days=200 + number, minutes=30) for number in range(8)],
+    "odd": [
+        *(incident(f"n{number}", days=number / 2 + 1, minutes=30 + 7 * number) for number in range(30)),
+        incident(
+            "markup", days=4, minutes=9000, title=ODD_TITLE, url="https://example.test/?a=1&b=<2>", service="<b>x</b>"
+        ),
+        incident("script", days=5, minutes=9000, title="a script", url="javascript:alert(1)", team="a|b`c"),
+        incident("data", days=6, minutes=9000, title="data", url="data:text/html,<script>alert(1)</script>"),
+    ],
+}
+
+
+@functools.cache
+def told(name: str, tmp: Path) -> tuple[dict[str, Any], str, str]:
+    """Documents, page and Markdown of a history."""
+    folder = tmp / name.replace(" ", "-")
+    folder.mkdir()
+    with door(folder, HISTORIES[name]) as warehouse:
+        documents = reports.documents(warehouse.con)
+    return documents, reports.render(documents), reports.markdown(documents)
+
+
+@pytest.fixture(scope="module")
+def tmp(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("reports")
+
+
+@pytest.fixture(scope="module")
+def demo() -> Path:
+    """The newest generation of the demo company."""
+    return latest(finished_run())
+
+
+def read(generation: Path, name: str) -> Any:
+    return json.loads((generation / "json" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+# -- JSON --------------------------------------------------------------------------------------------------------------
+
+
+def invalid(name: str, document: Any) -> list[str]:
+    schema = json.loads((SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    found = jsonschema.Draft202012Validator(schema).iter_errors(document)
+    return [f"{error.json_path}: {error.message}" for error in found]
+
+
+def test_every_document_has_a_schema_and_every_schema_a_document() -> None:
+    assert {path.name.removesuffix(".schema.json") for path in SCHEMAS.glob("*.json")} == set(reports.DOCUMENTS)
+
+
+def test_schemas_allow_nothing_unknown() -> None:
+    def objects(node: Any) -> Iterator[dict[str, Any]]:
+        if isinstance(node, dict):
+            if node.get("type") == "object":
+                yield node
+            for value in node.values():
+                yield from objects(value)
+        elif isinstance(node, list):
+            for value in node:
+                yield from objects(value)
+
+    for path in SCHEMAS.glob("*.json"):
+        for found in objects(json.loads(path.read_text(encoding="utf-8"))):
+            assert found["additionalProperties"] is False, path.name
+            assert found["required"] == list(found["properties"]), path.name
+
+
+@pytest.mark.parametrize("name", reports.DOCUMENTS)
+def test_documents_of_the_demo_are_valid(demo: Path, name: str) -> None:
+    assert invalid(name, read(demo, name)) == []
+
+
+@pytest.mark.parametrize("history", HISTORIES)
+def test_documents_of_thin_histories_are_valid(history: str, tmp: Path) -> None:
+    for name, document in told(history, tmp)[0].items():
+        assert invalid(name, document) == [], name
+        json.loads(reports.dumps(document))
+
+
+def test_summary_keeps_the_keys_that_others_rely_on(demo: Path) -> None:
+    summary = read(demo, "summary")
+    assert (
+        set(summary["current_mttr"])
+        == {"mean_minutes", "median_minutes", "p95_minutes"}
+        == set(summary["previous_mttr"])
+    )
+    assert set(summary["change_from_previous"]) == {"mean_pct", "median_pct", "p95_pct"}
+    assert {"current_count", "previous_count", "change_pct", "analysed", "open"} <= set(summary["incidents"])
+    assert {"start", "end"} == set(summary["period"]) == set(summary["previous_period"])
+
+
+# -- traceability ------------------------------------------------------------------------------------------------------
+
+#: the few numbers that are counts of rows, with the query that gives them
+COUNTED = {
+    ("compliance", "breach_count"): "SELECT count(*) FROM target_breaches WHERE started_at >= as_of - INTERVAL 90 DAY",
+    ("compliance", "open_breach_count"): "SELECT count(*) FROM target_breaches WHERE is_open",
+}
+
+
+def table_numbers(data_dir: Path) -> set[str]:
+    """Every number that stands in a published table, exactly."""
+    with published(data_dir) as con:
+        columns = con.execute(
+            """SELECT table_name, column_name FROM duckdb_columns()
+            WHERE NOT internal AND data_type IN ('DOUBLE', 'BIGINT', 'INTEGER', 'HUGEINT', 'UBIGINT', 'UINTEGER')"""
+        ).fetchall()
+        return {
+            repr(value)
+            for table, column in columns
+            for (value,) in con.execute(
+                f'SELECT DISTINCT "{column}" FROM "{table}" WHERE "{column}" IS NOT NULL'
+            ).fetchall()
+        }
+
+
+def numbers(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], float]]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from numbers(value, (*path, key))
+    elif isinstance(node, list):
+        for value in node:
+            yield from numbers(value, path)
+    elif isinstance(node, int | float) and not isinstance(node, bool):
+        yield path, node
+
+
+def test_every_number_in_a_document_stands_in_a_table(demo: Path) -> None:
+    known = table_numbers(finished_run())
+    for name in reports.DOCUMENTS:
+        for path, value in numbers(read(demo, name)):
+            if path == ("schema_version",) or (name, path[0]) in COUNTED or path == ("quarantined", "n"):
+                continue
+            assert repr(value) in known, (name, path, value)
+
+
+@pytest.mark.parametrize(("name", "key"), COUNTED)
+def test_counts_of_rows_are_what_a_query_counts(demo: Path, name: str, key: str) -> None:
+    with published(finished_run()) as con:
+        query = COUNTED[name, key].replace("as_of", "(SELECT max(as_of) FROM mttr_stats)")
+        assert con.execute(query).fetchall() == [(read(demo, name)[key],)]
+
+
+def test_every_figure_on_the_page_stands_in_a_document(demo: Path) -> None:
+    known = {repr(value) for name in reports.DOCUMENTS for _, value in numbers(read(demo, name))}
+    page = (demo / "report.html").read_text(encoding="utf-8")
+    shown = re.findall(r'<data value="([^"]*)">', page)
+    assert len(shown) > 200
+    assert [value for value in shown if value not in known] == []
+
+
+def test_members_of_the_comparison_are_rows_of_mttr_stats(demo: Path) -> None:
+    comparisons = read(demo, "comparisons")
+    with published(finished_run()) as con:
+        for dimension in ("severity", "service", "team"):
+            found = con.execute(
+                """SELECT scope_value, window_start IS NULL, km_median, mean_minutes, incidents_matched FROM mttr_stats
+                WHERE calculation_type = 'basic' AND scope = ? AND (window_end IS NULL OR window_end = as_of)
+                ORDER BY scope_value, window_start NULLS FIRST""",
+                [dimension],
+            ).fetchall()
+            assert found == [
+                (
+                    *(row["scope_value"], row["window_start"] is None, row["km_median"], row["mean_minutes"]),
+                    row["incidents_matched"],
+                )
+                for row in comparisons[dimension]
+            ]
+
+
+# -- honesty -----------------------------------------------------------------------------------------------------------
+
+
+class Reader(HTMLParser):
+    """Text of the page without style, its tags with attributes, and its headings."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self._silent = False
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._silent = tag == "style"
+
+    def handle_endtag(self, tag: str) -> None:
+        self._silent = False
+
+    def handle_data(self, data: str) -> None:
+        if not self._silent:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+    def all(self, *names: str) -> list[dict[str, str | None]]:
+        return [attributes for tag, attributes in self.tags if tag in names]
+
+
+@pytest.mark.parametrize(
+    ("history", "sentences"),
+    [
+        (
+            "nothing",
+            ["no incident was ever recorded", "No data: no incident of the last 90 days", "No source is pulled"],
+        ),
+        ("one", ["Too few incidents of the last 30 days have ended", "not enough data (n = 1 )"]),
+        (
+            "only open",
+            ["Too few incidents of the last 30 days have ended", "0 ended, 8 still open", "8 of them are past"],
+        ),
+        (
+            "only invalid",
+            ["Too few incidents of the last 30 days have ended", "8 incidents, none with a usable duration"],
+        ),
+        ("only old", ["No incident began in the last 30 days.", "None is past its target."]),
+    ],
+)
+def test_a_history_that_says_little_says_so(history: str, sentences: list[str], tmp: Path) -> None:
+    documents, page, markdown = told(history, tmp)
+    text = Reader(page).text
+    for sentence in sentences:
+        assert sentence in text
+    assert "nan" not in re.findall(r"\w+", text.lower())
+    assert "None" not in re.findall(r"\w+", text.replace("None is past", ""))
+    assert documents["summary"]["current_mttr"]["mean_minutes"] is None or history == "one"
+    assert markdown
+
+
+def test_a_90th_percentile_needs_ten_recoveries(demo: Path) -> None:
+    documents = {name: read(demo, name) for name in reports.DOCUMENTS}
+    documents["summary"]["recovery"]["current"]["n_events"] = 9
+    text = Reader(reports.render(documents)).text
+    assert "nine in ten" not in text
+    assert "not enough data (n = 9 )" in text
+
+
+@pytest.mark.parametrize(("q", "coloured"), [(0.049, True), (0.05, False), (None, False)])
+def test_a_change_has_a_colour_only_when_chance_is_ruled_out(q: float | None, coloured: bool) -> None:
+    assert (rules.change_colour({"q": q, "verdict": "slower"}) is not None) is coloured
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "status", "colour"),
+    [
+        (5.0, 36.0, "critical", "bad"),
+        (81.6, 93.3, "warning", "fair"),
+        (60.0, 96.0, "warning", None),
+        (95.2, 99.0, "healthy", "good"),
+        (83.0, 100.0, "healthy", None),
+    ],
+)
+def test_a_target_has_a_colour_only_when_its_limits_leave_the_goal_out(
+    low: float, high: float, status: str, colour: str | None
+) -> None:
+    row = {"compliance_pct": 50.0, "compliance_low_pct": low, "compliance_high_pct": high, "status": status}
+    assert rules.colour(row) == colour
+
+
+def test_a_source_is_stale_when_it_failed_or_missed_a_night() -> None:
+    source = {"status": "complete", "data_as_of": "2026-01-01T00:00:00Z"}
+    assert not rules.is_stale(source, "2026-01-02T12:00:00Z")
+    assert rules.is_stale(source, "2026-01-02T12:00:01Z")
+    assert rules.is_stale({**source, "status": "failed"}, "2026-01-01T00:00:00Z")
+    assert rules.is_stale({**source, "data_as_of": None}, "2026-01-01T00:00:00Z")
+
+
+def test_stale_sources_are_named(demo: Path) -> None:
+    documents = {name: read(demo, name) for name in reports.DOCUMENTS}
+    documents["data_quality"]["sources"][0].update(status="failed", error="<refused>")
+    page = Reader(reports.render(documents))
+    assert f"{documents['data_quality']['sources'][0]['source']} is stale, known up to" in page.text
+    assert "failed: <refused>" in page.text
+
+
+@pytest.mark.parametrize(
+    ("minutes", "text"),
+    [
+        (0.0, "0 s"),
+        (0.7, "42 s"),
+        (0.9999, "60 s"),
+        (9.96, "10 min"),
+        (9.0, "9.0 min"),
+        (59.6, "1 h"),
+        (187.166, "3 h 7 min"),
+        (1440.0, "24 h"),
+        (3000.0, "2.1 days"),
+    ],
+)
+def test_durations_as_people_read_them(minutes: float, text: str) -> None:
+    assert words.duration(minutes) == text
+
+
+# -- closed to what a record may hold ----------------------------------------------------------------------------------
+
+
+def test_foreign_text_stays_text(tmp: Path) -> None:
+    _, page, markdown = told("odd", tmp)
+    found = Reader(page)
+    assert "<script>alert(1)</script> \"x\" & 'y'" in found.text
+    assert "{{ 7 * 7 }}" in found.text
+    assert "<b>x</b>" in found.text
+    assert not found.all("script", "iframe", "object", "embed", "base", "form", "b")
+    assert not [sign for sign in page if sign < " " and sign not in "\n\t"]
+    assert [attributes for _, attributes in found.tags if any(name.startswith("on") for name in attributes)] == []
+    assert "<script" not in markdown
+
+
+def test_only_web_addresses_become_links(tmp: Path) -> None:
+    found = Reader(told("odd", tmp)[1])
+    links = [attributes["href"] for attributes in found.all("a")]
+    assert "https://example.test/?a=1&b=<2>" in links
+    assert all(link and link.startswith(("#", "https://example.test/")) for link in links)
+
+
+@pytest.mark.parametrize(
+    "url", [None, "", "ftp://x/", "https://", "//x/y", "java\nscript:x", "http://[", "JAVASCRIPT:x"]
+)
+def test_other_addresses_are_none(url: str | None) -> None:
+    from mttr_pipeline.reports.page.render import link
+
+    assert link(url) is None
+
+
+def test_the_page_loads_nothing(demo: Path) -> None:
+    page = (demo / "report.html").read_text(encoding="utf-8")
+    found = Reader(page)
+    assert [attributes["href"] for attributes in found.all("link")] == ["data:,"]
+    assert not found.all("script", "img", "iframe", "object", "embed", "image", "use")
+    assert not [attributes for _, attributes in found.tags if {"src", "srcset", "style"} & attributes.keys()]
+    style = re.search(r"<style>(.*?)</style>", page, re.DOTALL)
+    assert style is not None
+    assert "url(" not in style[1]
+    assert "@import" not in style[1]
+    policies = [each["content"] for each in found.all("meta") if each.get("http-equiv") == "Content-Security-Policy"]
+    assert len(policies) == 1
+    assert (policies[0] or "").startswith("default-src 'none'")
+    assert len(page) < 2_000_000
+
+
+# -- the same bytes ----------------------------------------------------------------------------------------------------
+
+
+def test_the_same_tables_give_the_same_bytes(tmp_path: Path) -> None:
+    with door(tmp_path, HISTORIES["odd"]) as warehouse:
+        first = publish(warehouse, tmp_path / "published", "run-a", 5).folder
+        second = publish(warehouse, tmp_path / "published", "run-b", 5).folder
+    names = [*(f"json/{name}.json" for name in reports.DOCUMENTS), "report.html"]
+    for name in names:
+        assert (first / name).read_bytes() == (second / name).read_bytes(), name
+        assert "run-a" not in (first / name).read_text(encoding="utf-8"), name
+    assert set(names) <= set(json.loads((first / "manifest.json").read_text())["files"])
+
+
+# -- Dagster -----------------------------------------------------------------------------------------------------------
+
+
+def test_dagster_shows_the_verdict_and_warns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with door(tmp_path, HISTORIES["odd"]):
+        pass
+    monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "1")
+    with dg.DagsterInstance.ephemeral(settings={"telemetry": {"enabled": False}}) as instance:
+        result = (
+            build_defs()
+            .resolve_job_def("rebuild")
+            .execute_in_process(
+                instance=instance,
+                run_config={
+                    "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+                    "resources": {"run": {"config": {"data_dir": str(tmp_path), "as_of": AS_OF.isoformat()}}},
+                },
+            )
+        )
+    assert result.success
+    [shown] = result.asset_materializations_for_node("report__summary")
+    verdict = shown.metadata["verdict"].value
+    assert str(verdict).startswith("Half of the incidents")
+    assert "data:image/png;base64," in str(verdict)
+    assert isinstance(shown.metadata["km_median_minutes"].value, float)
+    assert shown.metadata["breaches_90_days"].value == read(latest(tmp_path), "compliance")["breach_count"]
+    checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
+    assert not checks["target_SEV2"].passed
+    assert checks["target_SEV1"].passed  # no data is no miss
+    assert {checks[name].severity for name in ("target_SEV2", "traffic_light")} == {dg.AssetCheckSeverity.WARN}
+    assert not checks["target_SEV2"].blocking
+    assert datetime.fromisoformat(read(latest(tmp_path), "summary")["as_of"]) == AS_OF

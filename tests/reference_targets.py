@@ -410,3 +410,39 @@ def wilson(k: int, n: int) -> tuple[float, float]:
     a, b, c = 1 + z * z / n, -(2 * k / n + z * z / n), (k / n) ** 2
     root = math.sqrt(max(b * b - 4 * a * c, 0))
     return (0.0 if k == 0 else 100 * (-b - root) / (2 * a)), (100.0 if k == n else 100 * (-b + root) / (2 * a))
+
+
+# -- data quality ------------------------------------------------------------------------------------------------------
+
+
+def quality(incidents: Iterable[Incident]) -> dict[tuple[str, str], tuple[int, int]]:
+    """(check, source) -> (n, total) of everything that incidents alone decide."""
+    found: dict[tuple[str, str], tuple[int, int]] = {}
+    groups: dict[str, list[Incident]] = {}
+    for incident in incidents:
+        groups.setdefault(incident.source, []).append(incident)
+    for source, group in groups.items():
+        counts = {
+            f"coverage_{name}_at": sum(i.stamps[place] is not None for i in group) for place, name in enumerate(STAMPS)
+        }
+        counts["ack_rate"] = counts["coverage_acknowledged_at"]
+        counts["owned_service"] = sum(i.service is not None for i in group)
+        counts["owned_team"] = sum(i.team is not None for i in group)
+        counts["owned_both"] = sum(i.service is not None and i.team is not None for i in group)
+        counts["without_service"] = len(group) - counts["owned_service"]
+        counts["without_team"] = len(group) - counts["owned_team"]
+        counts["auto_resolved"] = sum(i.auto_resolved for i in group)
+        counts["noise"] = sum(i.auto_resolved and i.stamps[ACKNOWLEDGED] is None for i in group)
+        counts["negative_duration"] = sum(_decreases(i) for i in group)
+        found |= {(check, source): (n, len(group)) for check, n in counts.items()}
+    return found
+
+
+def _decreases(incident: Incident) -> bool:
+    """A pair that is a phase of either model or a fixed variant ends before it begins."""
+    pairs = {span for model in PHASES.values() for span in model.values()} | set(VARIANTS.values())
+    for first, last in pairs:
+        start, end = incident.stamps[first], incident.stamps[last]
+        if start is not None and end is not None and end < start:
+            return True
+    return False

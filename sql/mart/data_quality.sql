@@ -127,7 +127,7 @@ counted AS (
         UNION
         SELECT scope_value FROM core.thresholds WHERE scope = 'service'
     ) AS c
-    LEFT JOIN (SELECT service FROM mart.services WHERE incidents > 0) AS s ON s.service = c.service
+    LEFT JOIN (SELECT DISTINCT service FROM core.incidents) AS s ON s.service = c.service
     HAVING count(*) > 0
     UNION ALL
     SELECT 'severity_by_urgency', source, count(*) FILTER (WHERE severity_source = 'urgency'), count(*), 'info',

@@ -1,0 +1,164 @@
+"""What is said about the data: every finding counted, and a light that nobody has to interpret."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mart_cases import AS_OF, NOTHING_USEFUL, alone, built, many, rows
+from reference_targets import Incident, quality
+
+from mttr_pipeline.importer import import_files
+from mttr_pipeline.landing import Landing
+from mttr_pipeline.settings import Settings
+from mttr_pipeline.sqlmodels import load_models
+from mttr_pipeline.warehouse import Warehouse
+
+TABLES = ("mart.data_quality", "mart.data_quality_status")
+
+
+def _checks(warehouse: Warehouse) -> dict[tuple[str, str], dict[str, Any]]:
+    return {(row["dq_check"], row["source"]): row for row in rows(warehouse, "FROM mart.data_quality")}
+
+
+def _lights(warehouse: Warehouse) -> dict[str, str]:
+    return {row["source"]: row["light"] for row in rows(warehouse, "FROM mart.data_quality_status")}
+
+
+def test_what_incidents_decide() -> None:
+    """Coverage, ownership, noise and decreasing stamps of drawn incidents of two sources, against plain counting."""
+    incidents = [replace(one, source=("jira", "pagerduty")[number % 2]) for number, one in enumerate(many())]
+    with built(TABLES, incidents) as warehouse:
+        found = _checks(warehouse)
+        for key, (n, total) in quality(incidents).items():
+            row = found[key]
+            assert (row["n"], row["total"]) == (n, total), key
+            assert row["pct"] == pytest.approx(100 * n / total, rel=1e-9)
+            shares = key[0].startswith(("coverage_", "owned_", "ack_rate"))
+            level = "warn" if key[0] == "negative_duration" else "info"
+            assert row["status"] == ("info" if shares else level if n else "ok"), key
+
+
+@pytest.mark.parametrize("kind", [*NOTHING_USEFUL, "clean"])
+def test_the_light_of_small_histories(kind: str) -> None:
+    """Without incidents there is no data and no promise; one decreasing pair in one incident is red, nothing amiss green."""
+    incidents = NOTHING_USEFUL.get(kind, [alone(10, 9, 8, 7, 6, 5, 4, 3)])
+    with built(TABLES, incidents) as warehouse:
+        light = {"none": "no_data", "only open": "green", "only invalid": "red", "clean": "green"}[kind]
+        assert _lights(warehouse)["all"] == light
+        (row,) = rows(warehouse, "FROM mart.data_quality_status WHERE source = 'all'")
+        assert row["incidents"] == len(incidents)
+        assert row["headline"].endswith(".")
+
+
+@pytest.mark.parametrize(("bad", "light"), [(0, "green"), (1, "amber"), (9, "amber"), (10, "red")])
+def test_a_tenth_makes_it_red(bad: int, light: str) -> None:
+    """Of a hundred incidents: one that is wrong is a reservation, ten are a reason not to rely on the figures."""
+    fine = [Incident(f"fine {n}", alone(60, 59, 58, 57, 56, 55, 54).stamps) for n in range(100 - bad)]
+    wrong = [Incident(f"wrong {n}", alone(60, 59, 58, 57, 56, 55, 70).stamps) for n in range(bad)]
+    with built(TABLES, fine + wrong) as warehouse:
+        assert _lights(warehouse) == {"all": light, "custom": light}
+        (row,) = rows(warehouse, "FROM mart.data_quality_status WHERE source = 'all'")
+        assert row["findings"] == ([f"custom negative_duration: {bad} of 100"] if bad else [])
+
+
+def test_a_name_that_no_incident_has() -> None:
+    """A target for a misspelt service is never applied: it is said, instead of being silently ignored."""
+    file = {"targets": {"services": {"api": {"SEV1": 5}, "Chekcout": {"SEV1": 5}}}}
+    with built(TABLES, [alone(None, 10, 9)], file) as warehouse:
+        row = _checks(warehouse)["unknown_service_in_configuration", "configuration"]
+        assert (row["n"], row["total"], row["status"]) == (1, 2, "warn")
+        assert _lights(warehouse)["all"] == "amber"
+
+
+def _record(number: int, **more: Any) -> bytes:
+    at = (AS_OF - timedelta(days=number)).isoformat()
+    record = {"external_id": f"R-{number}", "severity": "SEV2", "detected_at": at} | more
+    return json.dumps({"file": "a.jsonl", "line": number, "record": record}).encode()
+
+
+@contextmanager
+def _loaded(landing: Landing, folder: Path) -> Iterator[Warehouse]:
+    warehouse = Warehouse(folder / "work.duckdb", Settings(data_dir=folder), AS_OF, "run")
+    try:
+        warehouse.load(landing)
+        for model in load_models():
+            warehouse.build(model)
+            assert [check for check in warehouse.check(model) if not check.passed] == [], model.table
+        yield warehouse
+    finally:
+        warehouse.close()
+
+
+def test_differences_to_the_vendor_s_own_count(tmp_path: Path) -> None:
+    """They are remembered until a full pull settles them, and they warn."""
+    landing = Landing(tmp_path / "landing")
+    for number, (mode, differences) in enumerate(
+        [
+            ("backfill", [{"stream": "records", "window": "all", "expected": 90, "received": 70}]),
+            ("backfill", [{"stream": "records", "window": "all", "expected": 5, "received": 4}]),
+            ("incremental", [{"stream": "records", "window": "all", "expected": 9, "received": 7}]),
+        ]
+    ):
+        extract = landing.begin("custom", f"run-{number}", {"mode": mode, "number": number})
+        extract.land("records", "all", [_record(10 * number + n) for n in range(1, 10)])
+        extract.facts["count_differences"] = differences
+        extract.finish(AS_OF)
+    with _loaded(landing, tmp_path) as warehouse:
+        row = _checks(warehouse)["vendor_count_difference", "custom"]
+        assert (row["n"], row["total"], row["status"]) == (3, 27, "warn")
+        assert _lights(warehouse)["custom"] == "red"
+
+
+def test_a_failed_pull_is_red(tmp_path: Path) -> None:
+    """Its figures are those of an earlier day, which nothing in them shows."""
+    landing = Landing(tmp_path / "landing")
+    extract = landing.begin("custom", "run-1", {"number": 1})
+    extract.land("records", "all", [_record(n) for n in range(1, 10)])
+    extract.finish(AS_OF - timedelta(days=1))
+    landing.begin("custom", "run-2", {"number": 2}).fail("the door was shut")
+    with _loaded(landing, tmp_path) as warehouse:
+        assert _checks(warehouse)["last_pull_failed", "custom"]["status"] == "warn"
+        assert _lights(warehouse)["all"] == "red"
+
+
+def test_records_of_every_kind_of_trouble(tmp_path: Path) -> None:
+    """Future stamps, unknown severities, repeats and quarantined records, counted once each."""
+    later, old = (AS_OF + timedelta(hours=1)).isoformat(), "1999-12-31T00:00:00Z"
+    lines: list[dict[str, Any]] = [
+        {"external_id": "ok", "severity": "SEV1", "detected_at": (AS_OF - timedelta(days=1)).isoformat()},
+        {"external_id": "no severity", "detected_at": (AS_OF - timedelta(days=1)).isoformat()},
+        {"external_id": "future", "severity": "SEV1", "detected_at": later},
+        {"external_id": "past", "severity": "SEV1", "detected_at": old},
+        {"external_id": "bad", "severity": "SEV9", "detected_at": old},
+        {"external_id": "ok", "severity": "SEV1", "detected_at": (AS_OF - timedelta(days=1)).isoformat()},
+    ]
+    source = tmp_path / "records.jsonl"
+    source.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    landing = Landing(tmp_path / "landing")
+    import_files([source], landing, "run")
+    with _loaded(landing, tmp_path) as warehouse:
+        found = _checks(warehouse)
+        assert {
+            check: found[check, "custom"]["n"]
+            for check in (
+                "quarantined",
+                "duplicates_dropped",
+                "severity_by_default",
+                "future_stamp",
+                "stamp_before_2000",
+            )
+        } == {
+            "quarantined": 1,
+            "duplicates_dropped": 1,
+            "severity_by_default": 1,
+            "future_stamp": 1,
+            "stamp_before_2000": 1,
+        }
+        assert found["record_without_stamp", "custom"]["n"] == 2
+        (row,) = rows(warehouse, "FROM mart.data_quality_status WHERE source = 'custom'")
+        assert row["light"] == "red" and row["warnings"] == 5

@@ -1,0 +1,233 @@
+"""The SQL files as a set: every header says what is true of its table, and what is wrong with a file is said before a run.
+
+The checks of the headers guard the publish, so each kind of them is shown bad data here and has to object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import build_all, open_warehouse
+
+from mttr_pipeline.errors import ContractError
+from mttr_pipeline.sqlmodels import SCHEMAS, Model, load_macros, load_models, parse_model, sql_folder
+from mttr_pipeline.warehouse import Warehouse
+
+MODELS = load_models()
+HEADER = '/*\ndescription = "d"\n[columns]\na = "the a"\n*/\n'
+READS = {  # what a layer may be made from: nobody skips one on the way down
+    "raw": set(),
+    "staging": {"raw", "staging"},
+    "core": {"staging", "core", "mart"},
+    "mart": {"staging", "core", "mart", "raw"},
+}
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """Every table, built without one landed record."""
+    warehouse = open_warehouse(tmp_path_factory.mktemp("models"))
+    build_all(warehouse)
+    yield warehouse
+    warehouse.close()
+
+
+# --- the files of the project -----------------------------------------------------------------------------------------
+
+
+def test_every_sql_file_is_a_model_and_every_model_a_file() -> None:
+    """A file in the wrong folder would silently be no table at all."""
+    files = {f"{path.parent.name}.{path.stem}" for path in sql_folder().rglob("*.sql") if path.parent.name != "macros"}
+    assert files == {model.table for model in MODELS}
+    assert {path.parent.name for path in sql_folder().rglob("*.sql")} == {*SCHEMAS, "macros"}
+
+
+def test_every_model_comes_after_what_it_reads() -> None:
+    place = {model.table: number for number, model in enumerate(MODELS)}
+    assert [(m.table, name) for m in MODELS for name in m.depends if place[name] >= place[m.table]] == []
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.table)
+def test_the_header_says_what_the_table_is(empty: Warehouse, model: Model) -> None:
+    """Documented columns are the produced ones, in order; every promise names columns that exist; nothing is left blank."""
+    produced = empty.columns(model)
+    documented = [name for name in model.columns if model.schema != "raw" or name != "reject_reason"]
+    assert list(produced) == documented
+    assert [name for name, text in model.columns.items() if not text.strip()] == []
+    named = {*model.not_null, *(name for key in model.unique for name in key)}
+    assert named <= produced.keys()
+    if model.schema == "raw":
+        assert model.source and model.stream and set(model.key) <= produced.keys()
+        assert model.version is None or model.version in produced
+        assert "reject_reason" in model.columns and "landed_in" in model.columns
+    else:
+        assert (model.source, model.stream, model.key, model.version) == (None, None, (), None)
+    assert {name.partition(".")[0] for name in model.depends} <= READS[model.schema]
+
+
+def test_published_types_are_those_of_the_contract(empty: Warehouse) -> None:
+    """Instants carry their zone, minutes are DOUBLE; nothing that another program cannot read."""
+    for model in MODELS:
+        if model.schema != "mart":
+            continue
+        for name, kind in empty.columns(model).items():
+            where = f"{model.table}.{name}"
+            assert kind not in ("TIMESTAMP", "HUGEINT", "JSON", "DATE", "INTERVAL", '"NULL"'), where
+            if name.endswith(("_at", "window_start", "window_end", "as_of")) or name in ("at", "since", "until"):
+                assert kind == "TIMESTAMP WITH TIME ZONE", where
+            if name.endswith("_minutes"):
+                assert kind == "DOUBLE", where
+
+
+def test_all_promises_hold_for_a_company_without_history(empty: Warehouse) -> None:
+    """The first night has no incident; no check may mistake that for a fault."""
+    assert [(m.table, check) for m in MODELS for check in empty.check(m) if not check.passed] == []
+
+
+@pytest.mark.parametrize("name", ["internal", "analyst"])
+def test_macros_are_there(name: str) -> None:
+    assert "CREATE OR REPLACE MACRO" in load_macros(name)
+
+
+# --- bad files --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("SELECT 1 AS a", "has no /\\* header \\*/"),
+        ("", "has no /\\* header \\*/"),
+        ("-- a comment first\n" + HEADER + "SELECT 1 AS a", "has no /\\* header \\*/"),
+        ("/*\ndescription = \n*/ SELECT 1", "no valid TOML"),
+        ('/*\ndescription = "d"\ncolour = "red"\n[columns]\na = "x"\n*/ SELECT 1', "unknown keys colour"),
+        ('/*\n[columns]\na = "x"\n*/ SELECT 1', "description and \\[columns\\] are required"),
+        ('/*\ndescription = "d"\n*/ SELECT 1', "description and \\[columns\\] are required"),
+        ('/*\ndescription = " "\n[columns]\n*/ SELECT 1', "description and \\[columns\\] are required"),
+    ],
+)
+def test_a_bad_header_is_an_error_that_names_the_file(text: str, message: str) -> None:
+    with pytest.raises(ContractError, match=f"sql/mart/thing.sql.*{message}"):
+        parse_model(text, "mart", "thing")
+
+
+def folder_of(root: Path, **files: str) -> Path:
+    """An sql folder; the names are `schema__table`."""
+    for name, sql in files.items():
+        schema, _, table = name.partition("__")
+        (root / schema).mkdir(exist_ok=True)
+        (root / schema / f"{table}.sql").write_text(HEADER + sql, encoding="utf-8")
+    return root
+
+
+def test_an_unknown_table_is_an_error_that_names_both(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, mart__thing="SELECT a FROM core.nowhere")
+    with pytest.raises(ContractError, match=r"sql/mart/thing\.sql selects from core\.nowhere, which no file makes"):
+        load_models(folder)
+
+
+def test_a_circle_is_an_error_that_names_its_members(tmp_path: Path) -> None:
+    folder = folder_of(
+        tmp_path, core__one="SELECT a FROM core.two", core__two="SELECT a FROM core.three", core__three="FROM core.one"
+    )
+    with pytest.raises(ContractError, match="circle") as raised:
+        load_models(folder)
+    assert all(f"core.{name}" in str(raised.value) for name in ("one", "two", "three"))
+
+
+def test_dependencies_are_read_from_the_sql_not_from_its_comments(tmp_path: Path) -> None:
+    """A table that is only talked about is no dependency; one that is read through a macro can be named."""
+    folder = folder_of(
+        tmp_path,
+        raw__a="SELECT 1 AS a",
+        staging__b="SELECT a FROM raw.a -- unlike core.c\n /* nor mart.d */",
+        core__c="SELECT b.a FROM staging.b AS b JOIN raw.a USING (a)",
+    )
+    (folder / "mart").mkdir()
+    hidden = HEADER.replace("[columns]", 'depends = ["core.c"]\n[columns]')
+    (folder / "mart" / "d.sql").write_text(hidden + "SELECT a FROM some_macro()", encoding="utf-8")
+    found = {model.table: model.depends for model in load_models(folder)}
+    assert found == {"raw.a": (), "staging.b": ("raw.a",), "core.c": ("raw.a", "staging.b"), "mart.d": ("core.c",)}
+
+
+def test_a_table_that_is_not_as_documented_is_an_error(empty: Warehouse) -> None:
+    """Wrong, missing, additional or reordered: the documentation that travels with the data must be right."""
+    for sql in ("SELECT 1 AS b", "SELECT 1 AS a, 2 AS b", "SELECT 2 AS b, 1 AS a"):
+        model = parse_model(HEADER + sql, "core", "scratch")
+        with pytest.raises(ContractError, match=r"core\.scratch has the columns .*, but its header documents a\."):
+            empty.build(model)
+
+
+def test_a_function_that_is_not_there_is_an_error() -> None:
+    header = HEADER.replace("[columns]", 'python = "mttr_pipeline.metrics.nowhere:rows"\n[columns]')
+    model = parse_model(header + "SELECT a FROM computed", "core", "scratch")
+    with pytest.raises(ContractError, match=r"sql/core/scratch\.sql: python = .*nowhere.* is not there"):
+        model.function()
+
+
+# --- bad data ---------------------------------------------------------------------------------------------------------
+
+
+def verdicts(warehouse: Warehouse, header: str, values: str) -> dict[str, bool]:
+    """Check name -> passed, for a table core.scratch(a, b) of these rows."""
+    columns = '\n[columns]\na = "the a"\nb = "the b"\n'
+    sql = f"SELECT * FROM (VALUES {values}) AS t(a, b)"
+    model = parse_model(f'/*\ndescription = "d"\n{header}{columns}*/\n{sql}', "core", "scratch")
+    warehouse.build(model)
+    found = warehouse.check(model)
+    assert [check.name for check in found] == list(model.promises())
+    assert all(check.detail for check in found)
+    return {check.name: check.passed for check in found}
+
+
+@pytest.mark.parametrize(
+    ("header", "values", "expected"),
+    [
+        ('not_null = ["a"]', "(1, 2), (NULL, 3)", {"not_null_a": False}),
+        ('not_null = ["a", "b"]', "(1, NULL)", {"not_null_a": True, "not_null_b": False}),
+        ('unique = [["a"]]', "(1, 2), (1, 3)", {"unique_a": False}),
+        ('unique = [["a"]]', "(NULL, 2), (NULL, 3)", {"unique_a": False}),  # two rows without a key are not one
+        ('unique = [["a", "b"]]', "(1, 2), (1, 3)", {"unique_a_b": True}),
+        ('unique = [["a", "b"]]', "(1, NULL), (1, NULL)", {"unique_a_b": False}),
+        ('[assert]\nordered = "a <= b"', "(1, 2), (3, 2)", {"ordered": False}),
+        ('[assert]\nordered = "a <= b"', "(1, 2), (3, NULL)", {"ordered": True}),  # what is unknown breaks nothing
+        ('[assert]\nsurely = "a = 1"\nnever = "a = 2"', "(1, 2)", {"surely": True, "never": False}),
+    ],
+)
+def test_checks_object_to_bad_data(empty: Warehouse, header: str, values: str, expected: dict[str, bool]) -> None:
+    assert verdicts(empty, header, values) == expected
+
+
+@pytest.mark.parametrize(
+    "header",
+    ['[assert]\nbroken = "no_such_column > 1"', '[assert]\nbroken = "a::INTEGER > 1"', '[assert]\nbroken = "a > "'],
+)
+def test_a_check_that_fails_itself_is_a_failed_check(empty: Warehouse, header: str) -> None:
+    """A misspelt check must stop the publish, not be passed over."""
+    assert verdicts(empty, header, "('x', 2)") == {"broken": False}
+
+
+@pytest.mark.parametrize(
+    ("table", "damage", "check"),
+    [
+        ("mart.mttr_stats", "UPDATE {} SET excluded_open = excluded_open + 1", "counts_add_up"),
+        ("mart.mttr_stats", "UPDATE {} SET mean_minutes = 0 WHERE incidents_analyzed = 0", "no_data_is_null"),
+        (
+            "mart.mttr_stats",
+            "INSERT INTO {0} FROM {0} LIMIT 1",
+            "unique_calculation_type_scope_scope_value_window_start",
+        ),
+        ("core.windows", "INSERT INTO {0} FROM {0} LIMIT 1", "unique_name"),
+        ("core.phase_model", "UPDATE {} SET phase_model = NULL", "not_null_phase_model"),
+    ],
+)
+def test_the_promises_of_the_figures_object_to_damage(empty: Warehouse, table: str, damage: str, check: str) -> None:
+    """Not only do the kinds of check work: the ones that guard the figures are there."""
+    model = next(model for model in MODELS if model.table == table)
+    empty.build(model)
+    try:
+        empty.con.execute(damage.format(table))
+        assert check in [found.name for found in empty.check(model) if not found.passed]
+    finally:
+        empty.build(model)

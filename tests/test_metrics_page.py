@@ -1,0 +1,65 @@
+"""The page of definitions and the configuration page: what they show runs, and gives the figures that they name."""
+
+import re
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from mart_cases import alone, built, many, rows
+
+from mttr_pipeline.settings import FileSettings
+from mttr_pipeline.sqlmodels import load_models
+from mttr_pipeline.warehouse import Warehouse
+
+DOCS = Path(__file__).parent.parent / "docs"
+PAGE = (DOCS / "metrics.md").read_text(encoding="utf-8")
+QUERIES = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
+CONFIGURATION = (DOCS / "configuration.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def warehouse() -> Warehouse:
+    """Incidents of which every query finds some."""
+    incidents = [replace(one, id=f"mine {n}", service="checkout") for n, one in enumerate(many(30))] + many(30)
+    incidents += [
+        alone(None, 10, severity="SEV2", number=1),
+        alone(200, 190, 150, None, 100, 60, 20, severity="SEV2", number=2),
+    ]
+    tables = [model.table for model in load_models() if model.schema == "mart"]
+    file = {
+        "phase_model": "coarse",
+        "targets": {"phases": {"acknowledgment": 30}, "services": {"checkout": {"SEV2": 20}}},
+    }
+    with built(tables, incidents, file) as warehouse:
+        yield warehouse  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=[query.splitlines()[0][:90] for query in QUERIES])
+def test_query_lists_what_is_behind_the_figure(query: str, warehouse: Warehouse) -> None:
+    """It runs in the published file's schema, finds something, and has as many rows as the figure it names."""
+    found = rows(warehouse, query)
+    assert found
+    named = re.match(r"-- as many as: (.*)\n", query)
+    if named:
+        (figure,) = rows(warehouse, named[1])
+        assert list(figure.values()) == [len(found)]
+        assert len({row["incident_id"] for row in found}) == len(found) if "incident_id" in found[0] else True
+
+
+def test_every_table_of_figures_is_explained() -> None:
+    """A reader who meets a table finds its meaning here, or a link to where it is told."""
+    described_elsewhere = {
+        *("incidents", "incident_events", "incident_sources", "incident_responders", "services", "teams", "quarantine"),
+        *("source_runs", "metric_definitions", "vendor_sla"),
+    }
+    tables = {model.name for model in load_models() if model.schema == "mart"} - described_elsewhere
+    assert {table for table in tables if f"`{table}`" not in PAGE} == set()
+
+
+def test_the_example_of_the_configuration_page_is_valid() -> None:
+    """Every key in it exists; the sections of targets, thresholds and variants are among them."""
+    (example,) = re.findall(r"```toml\n(.*?)```", CONFIGURATION, re.DOTALL)
+    settings = FileSettings.model_validate(tomllib.loads(example))
+    assert settings.variants and settings.targets.services and settings.targets.phases
+    assert settings.thresholds.severities and settings.thresholds.services

@@ -8,6 +8,9 @@ import dagster as dg
 # (a refused key, a failed check) fails again.
 _NO_RUN_RETRIES = {"dagster/max_retries": "0"}
 
+# A tag, because configuration of a job would replace the whole configuration of a resource, the data directory with it.
+START_OVER = "mttr/start_over"
+
 nightly = dg.define_asset_job(
     "nightly",
     selection=dg.AssetSelection.all(),
@@ -18,8 +21,7 @@ nightly = dg.define_asset_job(
 rebuild = dg.define_asset_job(
     "rebuild",
     selection=dg.AssetSelection.all() - dg.AssetSelection.groups("landing"),
-    tags=_NO_RUN_RETRIES,
-    config={"resources": {"run": {"config": {"start_over": True}}}},
+    tags={**_NO_RUN_RETRIES, START_OVER: "true"},
     description="The same from the landing zone alone, without any request: every table anew.",
 )
 

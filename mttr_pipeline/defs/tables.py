@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 
 from mttr_pipeline.defs.extract import OWNERS, none_left
+from mttr_pipeline.defs.jobs import START_OVER
 from mttr_pipeline.defs.resources import RunResource, explained
 from mttr_pipeline.errors import ContractError, MttrError
 from mttr_pipeline.sqlmodels import Model, load_models
@@ -74,7 +75,7 @@ def raw_tables(context: dg.AssetExecutionContext, run: RunResource) -> Iterator[
         errors = none_left(run)
         if errors:
             raise ContractError("Every source failed, nothing was published. " + " ".join(errors))
-        if run.start_over:
+        if run.start_over or context.has_tag(START_OVER):
             run.warehouse.start_over()
         records = run.warehouse.load(run.landing)
         context.log.info(f"{records} records loaded")

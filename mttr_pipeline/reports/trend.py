@@ -24,7 +24,7 @@ def document(con: duckdb.DuckDBPyConnection) -> Document:
             con,
             """SELECT "interval", alignment, window_start, window_end, is_partial, immature, mttr, median, p90, mttd, mttd_n, mtta,
                 mtta_n, mtti, mtti_n, mttm, mttm_n, incident_count, analyzed_count, open_count, outlier_count, invalid_count,
-                missing_count
+                missing_count, n_events, n_open, low_n, km_median, km_median_low, km_median_high, km_p90
             FROM mart.trend WHERE calculation_type = 'basic'
             ORDER BY "interval", alignment, window_start""",
         ),

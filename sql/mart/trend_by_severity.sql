@@ -38,6 +38,13 @@ open_count = "those not over yet"
 outlier_count = "those longer than the outlier limit"
 invalid_count = "those that end before they start"
 missing_count = "those without the variant's start, or without its end although a later stamp exists"
+n_events = "incidents seen to recover, outliers included"
+n_open = "incidents censored: open until as_of, or resolved by a timeout"
+low_n = "fewer than 5 events"
+km_median = "typical recovery: Kaplan-Meier median in minutes, open incidents counted as lasting at least until as_of; NULL when not reached"
+km_median_low = "lower 95 % limit (log-log); NULL when it does not exist"
+km_median_high = "upper 95 % limit (log-log); NULL when it does not exist"
+km_p90 = "bad day: Kaplan-Meier 90th percentile in minutes; NULL when not reached. To be shown from 10 events"
 as_of = "clock of the run. UTC"
 */
 SELECT
@@ -68,9 +75,18 @@ SELECT
     t.outlier_count,
     t.invalid_count,
     t.missing_count,
+    coalesce(s.n_events, 0) AS n_events,
+    coalesce(s.n_open, 0) AS n_open,
+    coalesce(s.n_events, 0) < 5 AS low_n,
+    s.km_median,
+    s.km_median_low,
+    s.km_median_high,
+    s.km_p90,
     make_timestamptz(epoch_us(run.as_of)) AS as_of
 FROM core.trend AS t
 JOIN core.trend_windows AS w ON w.window_id = t.window_id
+LEFT JOIN core.trend_survival AS s ON s.window_id = t.window_id AND s.calculation_type = t.calculation_type
+    AND s.scope = t.scope AND s.scope_value = t.scope_value
 CROSS JOIN core.phase_model AS model
 CROSS JOIN config.run AS run
 WHERE t.scope = 'severity'

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Chart = alt.LayerChart | alt.VConcatChart
 
-WIDE, NARROW = 880, 318
+WIDE, NARROW = 940, 318
 _LIGHT = {
     "--ink": "#1b1f24",
     "--muted": "#57606a",
@@ -35,6 +35,7 @@ _LIGHT = {
 }
 _INK, _MUTED, _GRID, _ACCENT, _SOFT, _PAPER = (f"var({name})" for name in _LIGHT)
 _MARGIN = 48
+_HEADROOM = 2.5
 _NAMES: dict[str, Any] = {"title": None, "ticks": False, "domain": False, "minExtent": 118, "labelPadding": 8}
 _OPENING = re.compile(r"<svg [^>]*?width=\"(?P<width>[\d.]+)\" height=\"(?P<height>[\d.]+)\"[^>]*>")
 
@@ -56,12 +57,19 @@ def trend(weeks: Sequence[Document]) -> Callable[[int], alt.VConcatChart]:
     """Recovery per week, hollow where incidents are still open; below it the incidents, the open ones apart."""
     import altair as alt
 
-    longest = max((row["median"] or 0 for row in weeks), default=0)
+    known = [row for row in weeks if not row["low_n"] and row["km_median"] is not None]
+    longest = max((row["km_median"] for row in known), default=0)
     unit, per = ("hours", 60) if longest >= 180 else ("minutes", 1)
+    # Limits that run away would press the rest flat: they are cut off at the edge of the chart, and are in the table.
+    top = max((_HEADROOM * longest / per, 1))
     shown = [
         {
             "week": f"{datetime.fromisoformat(row['window_start']):%-d %b}",
-            "recovery": None if row["median"] is None else row["median"] / per,
+            "recovery": row["km_median"] / per if row in known else None,
+            "low": (row["km_median_low"] or 0) / per if row in known else None,
+            "high": (top if row["km_median_high"] is None else min(row["km_median_high"] / per, top))
+            if row in known
+            else None,
             "immature": row["immature"],
             "open": row["open_count"],
             "ended": row["incident_count"] - row["open_count"],
@@ -71,13 +79,20 @@ def trend(weeks: Sequence[Document]) -> Callable[[int], alt.VConcatChart]:
 
     def draw(width: int) -> alt.VConcatChart:
         week = alt.X(
-            "week:O", sort=None, title=None, axis=alt.Axis(labelAngle=0, labelOverlap=True, labelSeparation=12)
+            "week:O",
+            scale=alt.Scale(domain=[row["week"] for row in shown]),
+            title=None,
+            axis=alt.Axis(labelAngle=0, labelOverlap=True, labelSeparation=12),
         )
         numbers = alt.Axis(title=None, tickCount=4, minExtent=40, maxExtent=40)
         base = alt.Chart(alt.Data(values=shown)).encode(x=week)
-        line = base.mark_line(color=_SOFT, strokeWidth=2).encode(y=alt.Y("recovery:Q", axis=numbers))
+        scale = alt.Scale(domain=[0, top], nice=False)
+        limits = base.mark_rule(color=_SOFT, strokeWidth=6, strokeCap="butt").encode(
+            y=alt.Y("low:Q", axis=numbers, scale=scale), y2=alt.Y2("high:Q")
+        )
         dots = base.mark_point(size=80, opacity=1, stroke=_ACCENT, strokeWidth=2).encode(
-            y=alt.Y("recovery:Q"), fill=alt.when("datum.immature").then(alt.value(_PAPER)).otherwise(alt.value(_ACCENT))
+            y=alt.Y("recovery:Q", scale=scale),
+            fill=alt.when("datum.immature").then(alt.value(_PAPER)).otherwise(alt.value(_ACCENT)),
         )
         counts = (
             base.transform_fold(["ended", "open"], as_=["state", "incidents"])
@@ -92,7 +107,7 @@ def trend(weeks: Sequence[Document]) -> Callable[[int], alt.VConcatChart]:
             )
         )
         return alt.vconcat(
-            (line + dots).properties(width=width - _MARGIN, height=220, title=f"Median recovery, {unit}"),
+            (limits + dots).properties(width=width - _MARGIN, height=220, title=f"Typical recovery, {unit}"),
             counts.properties(width=width - _MARGIN, height=90, title="Incidents"),
         )
 

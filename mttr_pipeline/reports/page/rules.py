@@ -23,6 +23,11 @@ def colour(row: Document) -> str | None:
     return _COLOURS.get(row["status"])
 
 
+def shows_p90(row: Document) -> bool:
+    """Whether a 90th percentile may be said."""
+    return row["n_events"] >= P90_EVENTS and row["km_p90"] is not None
+
+
 def change_colour(row: Document) -> str | None:
     """Colour of a change: none unless q says that chance is an unlikely cause."""
     if row["q"] is None or row["q"] >= SIGNIFICANT_Q:

@@ -40,7 +40,7 @@ def lead(summary: Document) -> Markup:
     text = Markup("Half of the incidents of the last 30 days were over within <strong>{}</strong>").format(
         minutes(now["km_median"])
     )
-    if now["n_events"] >= rules.P90_EVENTS and now["km_p90"] is not None:
+    if rules.shows_p90(now):
         text += Markup(", nine in ten within <strong>{}</strong>").format(minutes(now["km_p90"]))
     return text + ". " + _change_said(summary["change"])
 

@@ -70,17 +70,18 @@ def weeks_of(trend: Document) -> list[Document]:
 
 def has_data(weeks: list[Document]) -> bool:
     """Whether there is anything to draw."""
-    return any(row["median"] is not None for row in weeks)
+    return any(not row["low_n"] and row["km_median"] is not None for row in weeks)
 
 
 def _trend_said(weeks: list[Document]) -> str:
     """The ends of the story; the numbers of every week are in the table below the chart."""
-    known = [row for row in weeks if row["median"] is not None]
-    first, last = known[0], known[-1]
+    known = [row for row in weeks if not row["low_n"] and row["km_median"] is not None]
+    ends = " ".join(
+        f"Typical recovery in the week of {row['window_start'][:10]}: {words.duration(row['km_median'])}."
+        for row in (known[0], known[-1])
+    )
     return (
-        f"Chart of {len(weeks)} weeks. Median of the week of {first['window_start'][:10]}: {words.duration(first['median'])}; "
-        f"of {last['window_start'][:10]}: {words.duration(last['median'])}. "
-        f"{sum(row['immature'] for row in weeks)} weeks still have open incidents."
+        f"Chart of {len(weeks)} weeks. {ends} {sum(row['immature'] for row in weeks)} weeks still have open incidents."
     )
 
 

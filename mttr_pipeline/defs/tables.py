@@ -75,7 +75,7 @@ def raw_tables(context: dg.AssetExecutionContext, run: RunResource) -> Iterator[
         errors = none_left(run)
         if errors:
             raise ContractError("Every source failed, nothing was published. " + " ".join(errors))
-        if run.start_over or context.has_tag(START_OVER):
+        if run.start_over or START_OVER in context.run.tags:
             run.warehouse.start_over()
         records = run.warehouse.load(run.landing)
         context.log.info(f"{records} records loaded")

@@ -1,0 +1,274 @@
+"""The Dagster shell: what a person finds in its UI, real runs of the job without our command, and what stops a publish."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import dagster as dg
+import duckdb
+import pytest
+import yaml
+import zstandard
+from dagster._core.workspace.load import location_origins_from_yaml_paths
+from filelock import FileLock
+from support_e2e import (
+    CLOUD,
+    REPOSITORY,
+    UNTIL,
+    clean_env,
+    content,
+    copy_of,
+    differences,
+    empty_folder,
+    finished_run,
+    latest,
+    mttr,
+    query,
+    truth,
+    vendors,
+)
+
+from mttr_pipeline.defs import build_defs
+from mttr_pipeline.defs.resources import RunResource
+from mttr_pipeline.sqlmodels import load_models
+
+GRAPH = Path(__file__).parent / "fixtures" / "dagster_graph.txt"
+AS_OF = ("--as-of", UNTIL.isoformat())
+
+
+@cache
+def definitions() -> dg.Definitions:
+    return build_defs()
+
+
+def specs() -> list[dg.AssetSpec]:
+    return sorted(definitions().resolve_all_asset_specs(), key=lambda spec: spec.key)
+
+
+def graph() -> str:
+    """Every asset key, check, job and schedule, one a line."""
+    defs = definitions()
+    found = [f"asset {spec.key.to_user_string()}" for spec in specs()]
+    found += [
+        f"check {key.asset_key.to_user_string()} {key.name}" for key in defs.resolve_asset_graph().asset_check_keys
+    ]
+    repository = defs.get_repository_def()
+    found += [f"job {job.name}" for job in repository.get_all_jobs() if not job.name.startswith("__")]
+    found += [f"schedule {s.name} {s.cron_schedule} {s.execution_timezone}" for s in repository.schedule_defs]
+    found += [f"sensor {sensor.name}" for sensor in repository.sensor_defs]
+    return "\n".join(sorted(found)) + "\n"
+
+
+# -- the graph ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_graph_is_the_committed_one() -> None:
+    """A renamed asset, a lost check or a new job must be a visible diff: history and alerts hang on these names.
+
+    To accept a change: `python tests/test_dagster.py > tests/fixtures/dagster_graph.txt`
+    """
+    assert GRAPH.read_text(encoding="utf-8") == graph()
+
+
+def test_every_asset_says_what_it_is_and_whose() -> None:
+    """An asset without group, owner or description is a box nobody can act on."""
+    wanting = [
+        spec.key.to_user_string()
+        for spec in specs()
+        if not (spec.group_name and spec.group_name != "default" and spec.kinds and spec.owners and spec.description)
+    ]
+    assert wanting == []
+
+
+def test_every_promise_of_a_header_is_a_check_and_blocks() -> None:
+    """A promise in a header that nobody checks is decoration."""
+    keys = {(key.asset_key, key.name) for key in definitions().resolve_asset_graph().asset_check_keys}
+    promised = {(dg.AssetKey(model.table.split(".")), name) for model in load_models() for name in model.promises()}
+    assert promised and promised <= keys
+    specs_of = {spec.key: spec for assets in definitions().assets or [] for spec in getattr(assets, "check_specs", ())}
+    assert all(spec.blocking for spec in specs_of.values() if (spec.asset_key, spec.name) in promised)
+
+
+def test_definitions_load_without_any_credential() -> None:
+    """A code server starts before anybody has set a token; nothing may be read from the environment on import."""
+    program = "from mttr_pipeline.definitions import defs; defs.get_repository_def(); print('loaded')"
+    env = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "SYSTEMROOT") if name in os.environ}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=env, cwd=empty_folder(), capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "loaded", done.stderr
+    assert list(empty_folder().iterdir()) == [], "loading wrote something"
+
+
+def test_the_workspace_file_loads() -> None:
+    """`dagster dev` in a clone opens it without an argument."""
+    (origin,) = location_origins_from_yaml_paths([str(REPOSITORY / "workspace.yaml")])
+    assert origin.loadable_target_origin.module_name == "mttr_pipeline.definitions"
+
+
+def test_telemetry_is_off(tmp_path: Path) -> None:
+    """Dagster phones home unless told not to: the project's own instance says no, and so does the command without one."""
+    settings = yaml.safe_load((REPOSITORY / ".dagster" / "dagster.yaml").read_text(encoding="utf-8"))
+    assert settings["telemetry"] == {"enabled": False}
+    shutil.copy(REPOSITORY / ".dagster" / "dagster.yaml", tmp_path)
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        assert instance.telemetry_enabled is False
+
+
+# -- real runs ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_dagster_runs_the_nightly_job_without_our_command(tmp_path: Path) -> None:
+    """As a scheduler does it: the job by name, configuration from the environment, its own instance."""
+    (tmp_path / "home").mkdir()
+    shutil.copy(REPOSITORY / ".dagster" / "dagster.yaml", tmp_path / "home")
+    config = tmp_path / "run.yaml"
+    config.write_text(yaml.safe_dump({"resources": {"run": {"config": {"as_of": UNTIL.isoformat()}}}}))
+    with vendors() as server:
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "dagster", "job", "execute"),
+                *("-m", "mttr_pipeline.definitions", "-j", "nightly", "-c", str(config)),
+            ],
+            env=clean_env(
+                {**server.env(*CLOUD), "DAGSTER_HOME": str(tmp_path / "home"), "MTTR_DATA_DIR": str(tmp_path / "data")}
+            ),
+            cwd=empty_folder(),
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert differences(tmp_path / "data", truth()) == []
+    assert "RUN_SUCCESS" in done.stderr
+
+
+def executed(data_dir: Path, job: str = "rebuild", **config: Any) -> dg.ExecuteInProcessResult:
+    """A job on fresh definitions with the resource replaced, as an embedding program does it."""
+    resource = RunResource(data_dir=str(data_dir), as_of=UNTIL.isoformat(), **config)
+    with patch.dict(os.environ, clean_env(), clear=True), dg.DagsterInstance.ephemeral() as instance:
+        return (
+            build_defs({"run": resource})
+            .resolve_job_def(job)
+            .execute_in_process(
+                instance=instance,
+                raise_on_error=False,
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            )
+        )
+
+
+@pytest.fixture(scope="module")
+def rebuilt(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dg.ExecuteInProcessResult]:
+    data_dir = copy_of(finished_run(), tmp_path_factory.mktemp("dagster") / "data")
+    damage(data_dir)  # so that a rebuild which does not start over fails
+    return data_dir, executed(data_dir)
+
+
+def damage(data_dir: Path) -> None:
+    """Change a line of the ledger in the working database, as a bug would: its counts no longer add up."""
+    with duckdb.connect(str(data_dir / "work.duckdb")) as con:
+        con.execute("UPDATE ops.loads SET normalised = normalised - 1 WHERE source = 'jira' AND stream = 'issues'")
+
+
+def test_a_resource_can_be_replaced(rebuilt: tuple[Path, dg.ExecuteInProcessResult]) -> None:
+    """`build_defs(resource_overrides)` is the door for tests and for programs that embed the pipeline; also for the job
+    `rebuild`, which has a setting of its own."""
+    data_dir, result = rebuilt
+    assert result.success
+    assert latest(data_dir).name != latest(finished_run()).name
+
+
+def test_every_table_reports_its_rows_and_columns(rebuilt: tuple[Path, dg.ExecuteInProcessResult]) -> None:
+    """Row counts draw the curve on an asset's page; the schema with its comments makes the catalogue."""
+    data_dir, result = rebuilt
+    seen = {
+        event.asset_key: event.step_materialization_data.materialization.metadata
+        for event in result.all_events
+        if event.is_step_materialization and event.asset_key
+    }
+    models = load_models()
+    assert {dg.AssetKey(model.table.split(".")) for model in models} <= seen.keys()
+    for model in models:
+        metadata = seen[dg.AssetKey(model.table.split("."))]
+        schema = metadata["dagster/column_schema"].value
+        assert isinstance(schema, dg.TableSchema) and schema.columns
+        assert all(column.description and column.type for column in schema.columns), model.table
+        rows = metadata["dagster/row_count"].value
+        assert isinstance(rows, int), model.table
+        if model.schema == "mart":
+            assert query(data_dir, f"SELECT count(*) FROM {model.name}") == [(rows,)], model.table
+
+
+def test_every_check_is_evaluated_and_passes(rebuilt: tuple[Path, dg.ExecuteInProcessResult]) -> None:
+    """A blocking check that is defined but never evaluated would block nothing."""
+    evaluated = {(e.asset_key, e.check_name) for e in rebuilt[1].get_asset_check_evaluations()}
+    promised = {(dg.AssetKey(model.table.split(".")), name) for model in load_models() for name in model.promises()}
+    assert promised <= evaluated
+    blocking = [e for e in rebuilt[1].get_asset_check_evaluations() if e.blocking]
+    assert blocking and all(e.passed for e in blocking)
+
+
+def without_a_line(data_dir: Path, source: str, stream: str) -> None:
+    """Take one record out of a landed file and make the manifest's checksum fit, but not its count."""
+    (manifest,) = (data_dir / "landing" / source).glob("*/manifest.json")
+    told = json.loads(manifest.read_text())
+    file = next(file for file in told["files"] if file["stream"] == stream and file["records"] > 1)
+    path = manifest.parent / file["file"]
+    lines = (
+        zstandard.ZstdDecompressor().stream_reader(path.read_bytes(), read_across_frames=True).read().splitlines(True)
+    )
+    path.write_bytes(zstandard.compress(b"".join(lines[1:])))
+    file["sha256"], file["bytes"] = hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_size
+    manifest.write_text(json.dumps(told))
+
+
+def test_counts_that_do_not_add_up_stop_the_publish(tmp_path: Path) -> None:
+    """A record that vanished between the vendor and the tables is the one failure that must never be published."""
+    data_dir = copy_of(finished_run(), tmp_path / "data")
+    before, old = latest(data_dir), content(latest(data_dir))
+    without_a_line(data_dir, "jira", "issues")
+    result = mttr("--data-dir", data_dir, "rebuild", *AS_OF).ended(1)
+    assert "records were landed in issues but" in result.err, result.err
+    assert latest(data_dir) == before and content(before) == old
+
+
+@pytest.mark.slow
+def test_a_broken_promise_stops_the_publish_and_is_named(tmp_path: Path) -> None:
+    """A blocking check that fails on a real table: exit 1, the check by name, readers see what they saw before."""
+    data_dir = copy_of(finished_run(), tmp_path / "data")
+    before, old = latest(data_dir), content(latest(data_dir))
+    damage(data_dir)
+    with vendors() as server:
+        result = mttr("--data-dir", data_dir, "run", *AS_OF, env=server.env("jira")).ended(1)
+    assert (
+        "The check nothing_is_lost of mart.source_runs failed (1 rows break it); nothing was published." in result.err
+    )
+    assert latest(data_dir) == before and content(before) == old
+
+
+def test_a_run_that_waits_too_long_for_another_says_so(tmp_path: Path) -> None:
+    """The guard between two runs on one data directory, seen from the one that does not get in."""
+    data_dir = tmp_path / "data"
+    data_dir.mkdir()
+    with FileLock(data_dir / ".lock"):
+        result = executed(data_dir, wait_seconds=0.1)
+    assert not result.success
+    told = [str(getattr(event.event_specific_data, "error", "")) for event in result.all_events]
+    assert any("Another run has been using" in text and "start again" in text for text in told)
+    assert not (data_dir / "work.duckdb").exists() and not (data_dir / "published").exists()
+
+
+if __name__ == "__main__":
+    print(graph(), end="")

@@ -222,6 +222,34 @@ def test_a_key_that_comes_back_is_an_error_and_no_endless_loop(tmp_path: Path) -
         assert len(here.paths("/logs")) < 10
 
 
+class EmptyInBetween(JsmSimulator):
+    """The second page of a log is empty the first time it is asked for, and says that there is more."""
+
+    asked = 0
+
+    def handle(self, request: Request, now: datetime) -> Response:
+        response = super().handle(request, now)
+        if request.path.endswith("/logs") and "after" in request.query:
+            self.asked += 1
+            if self.asked == 1:
+                body = msgspec.json.decode(response.body)
+                shown = request.one("after")
+                body["links"] = {"next": f"/v1/alerts/a-000001/logs?size=100&after={shown}x"}
+                response.body = msgspec.json.encode({**body, "values": []})
+            elif request.query["after"][-1].endswith("x"):
+                request.query["after"] = [request.query["after"][-1].removesuffix("x")]
+                return super().handle(request, now)
+        return response
+
+
+def test_an_empty_page_that_says_there_is_more_is_not_the_end(tmp_path: Path) -> None:
+    logs = {"a-000001": [log(NOW - DAY + n * SECOND, f"entry {n}") for n in range(250)]}
+    source = JsmSimulator.from_records([alert(1, NOW - DAY)], logs=logs)
+    with site(EmptyInBetween(source._book_at), tmp_path) as here:
+        manifest = here.pull()
+        assert [row["record"] for row in here.rows(manifest, "alert_logs")] == logs["a-000001"]
+
+
 def test_an_empty_site_is_no_error(tmp_path: Path) -> None:
     with site(JsmSimulator.from_records(team_rows=[]), tmp_path) as here:
         assert here.pull().records == 0

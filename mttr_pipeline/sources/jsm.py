@@ -353,7 +353,7 @@ class _Pull(AlertPull):
             rows, following, more = self._client.get(path, params, parse=parse)
             if rows and more and following is None:
                 raise self._no_place(path)
-            return rows, following if rows else None
+            return rows, following
 
         return self._chained(path, parent, page)
 

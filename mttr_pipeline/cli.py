@@ -22,7 +22,7 @@ from rich.console import Console
 from mttr_pipeline import __version__
 from mttr_pipeline.errors import ConfigError, MttrError
 from mttr_pipeline.settings import VENDORS, Settings, load_settings, parse_instant
-from mttr_pipeline.terminal import Bars, doctor_table, stats_table, summary_tables, wide_console
+from mttr_pipeline.terminal import Bars, doctor_lines, stats_table, summary_tables, wide_console
 
 DONE, FAILED, PARTLY = 0, 1, 3
 WAIT_SECONDS = 600.0
@@ -272,7 +272,8 @@ def doctor(given: Globals) -> int:
     from mttr_pipeline.doctor import examine
 
     findings = examine(given.settings)
-    wide_console().print(doctor_table(findings))
+    for line in doctor_lines(findings):
+        click.echo(line)
     return DONE if all(finding.ok for finding in findings) else FAILED
 
 

@@ -55,9 +55,9 @@ class Bars:
 
 
 def wide_console() -> Console:
-    """stdout; wide enough for the tables when it is a file or a pipe."""
-    console = Console()
-    return console if console.is_terminal else Console(width=120)
+    """stdout; wide enough for the tables when it is a file or a pipe. Names are shown as they are, brackets too."""
+    console = Console(markup=False, emoji=False)
+    return console if console.is_terminal else Console(width=120, markup=False, emoji=False)
 
 
 def summary_tables(generation: Path) -> Iterable[Table]:
@@ -151,10 +151,8 @@ def minutes(value: float | None) -> str:
     return "-" if value is None else f"{value:,.1f}"
 
 
-def doctor_table(findings: Sequence[Finding]) -> Table:
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(no_wrap=True)
-    table.add_column()
+def doctor_lines(findings: Sequence[Finding]) -> Iterable[str]:
+    """One line each, however long: a finding that is broken over lines cannot be searched for."""
     for finding in findings:
-        table.add_row(finding.name, f"ok{': ' + finding.text if finding.text else ''}" if finding.ok else finding.text)
-    return table
+        text = f"ok{': ' + finding.text if finding.text else ''}" if finding.ok else finding.text
+        yield f"{finding.name:<16}{' '.join(text.split())}"

@@ -1,0 +1,491 @@
+"""Publishing: what readers open is whole, documented, the same on every rebuild, and never half of two runs.
+
+The failures are real ones: a file-size limit of the operating system stands in for a full disk, a killed process for a
+machine that went down.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import jsonschema
+import polars as pl
+import pyarrow.parquet as pq
+import pytest
+from reference import DAY, HOUR, MINUTE, STAMPS
+from support import AS_OF, AS_OF_US, iso, land_custom, open_warehouse, rows
+
+from mttr_pipeline.errors import ContractError
+from mttr_pipeline.landing import Landing
+from mttr_pipeline.publish import STORAGE_VERSION, latest, publish
+from mttr_pipeline.sqlmodels import load_models
+from mttr_pipeline.warehouse import Warehouse
+
+MART = [model for model in load_models() if model.schema == "mart"]
+
+CONTRACT = {
+    "incidents": """incident_id source external_id title url kind severity severity_source status occurred_at detected_at
+        acknowledged_at investigating_at root_cause_found_at mitigated_at resolved_at closed_at first_resolved_at episode
+        recurrence_of reopen_count active_minutes auto_resolved resolution_kind duplicate_of service team tags
+        root_cause_category affected_users revenue_impact updated_at""",
+    "incident_sources": "incident_id source external_id link_reason",
+    "incident_events": "incident_id source external_id event_id event_type at actor notes",
+    "services": "",
+    "teams": "",
+    "mttr_stats": """calculation_type phase_model scope scope_value window_start window_end as_of incidents_matched
+        incidents_analyzed incidents_excluded excluded_missing_start excluded_missing_end excluded_open excluded_invalid
+        excluded_outlier mean_minutes median_minutes p90_minutes p95_minutes p99_minutes min_minutes max_minutes
+        std_dev_minutes outlier_minutes_share km_median km_median_low km_median_high km_p90 rmst_minutes n_events n_open""",
+    "phase_breakdown": """calculation_type phase_model scope scope_value window_start window_end phase n mean_minutes
+        median_minutes total_minutes invalid pct_of_means share_pct""",
+    "data_quality": "dq_check source n total pct status",
+    "quarantine": "source external_id reason detected_in_run raw_reference",
+    "source_runs": """source run_id started_at finished_at status requests records_fetched records_normalised
+        duplicates_dropped quarantined since until error data_as_of""",
+    "metric_definitions": "",
+}
+
+
+def history() -> list[dict[str, Any]]:
+    """A hundred incidents of four months, some open, one reopened late, one duplicate, one unreadable."""
+    chance = random.Random(7)
+    found: list[dict[str, Any]] = []
+    for n in range(100):
+        at = AS_OF_US - chance.randrange(120 * DAY)
+        record: dict[str, Any] = {
+            "external_id": str(n),
+            "severity": f"SEV{chance.randint(1, 4)}",
+            "title": f"Störung {n}",
+        }
+        record["service"], record["team"] = chance.choice(("api", "web")), chance.choice(("red", "blue"))
+        record["tags"] = ["a", "b"][: chance.randrange(3)]
+        for name in STAMPS[: chance.choice((3, 7, 8, 8))]:
+            record[f"{name}_at"] = iso(at)
+            at += int(chance.lognormvariate(3, 1) * MINUTE)
+        found.append(record)
+    began = AS_OF_US - 10 * DAY
+    told = (("detected", 0), ("resolved", HOUR), ("reopened", 30 * HOUR), ("resolved", 31 * HOUR))
+    timeline = [{"event_type": name, "at": iso(began + us), "notes": "Mitigated: yes"} for name, us in told]
+    found.append({"external_id": "late", "timeline": timeline})
+    found.append({"external_id": "twice", "duplicate_of": "1", "detected_at": iso(began)})
+    found.append({"external_id": "unreadable", "detected_at": "some day"})
+    return found
+
+
+@pytest.fixture(scope="module")
+def landing(tmp_path_factory: pytest.TempPathFactory) -> Landing:
+    found = Landing(tmp_path_factory.mktemp("landed") / "landing")
+    land_custom(found, history()[:60], "20261030T000000000Z-aaaa")
+    land_custom(found, history()[50:], "20261031T000000000Z-bbbb")
+    return found
+
+
+@contextmanager
+def built(
+    landing: Landing, folder: Path, run_id: str = "run-1", threads: int = 2, as_of: datetime = AS_OF
+) -> Iterator[Warehouse]:
+    warehouse = open_warehouse(folder, as_of=as_of, run_id=run_id)
+    try:
+        warehouse.con.execute(f"SET threads = {threads}")
+        warehouse.load(landing)
+        for model in load_models():
+            warehouse.build(model)
+        yield warehouse
+    finally:
+        warehouse.close()
+
+
+@pytest.fixture(scope="module")
+def built_file(landing: Landing, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working database in which run-1 built every table."""
+    folder = tmp_path_factory.mktemp("work")
+    with built(landing, folder):
+        pass
+    return folder / "work.duckdb"
+
+
+@contextmanager
+def copied(built_file: Path, folder: Path) -> Iterator[Warehouse]:
+    """The same, for a test that may damage it."""
+    shutil.copyfile(built_file, folder / "work.duckdb")
+    warehouse = open_warehouse(folder)
+    try:
+        yield warehouse
+    finally:
+        warehouse.close()
+
+
+@pytest.fixture(scope="module")
+def warehouse(built_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """Publishing does not change it."""
+    with copied(built_file, tmp_path_factory.mktemp("shared")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def generation(warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return publish(warehouse, tmp_path_factory.mktemp("first") / "published", "run-1", 3).folder
+
+
+def manifest_of(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    return found
+
+
+# --- what is in a generation ------------------------------------------------------------------------------------------
+
+
+def test_everything_in_the_folder_is_in_the_manifest_and_true(generation: Path) -> None:
+    """Whoever copies a generation can see that it arrived whole."""
+    manifest = manifest_of(generation)
+    found = {path.relative_to(generation).as_posix() for path in generation.rglob("*") if path.is_file()}
+    assert found == {*manifest["files"], "manifest.json"}
+    for name, said in manifest["files"].items():
+        content = (generation / name).read_bytes()
+        assert (said["bytes"], said["sha256"]) == (len(content), hashlib.sha256(content).hexdigest()), name
+    assert {f"parquet/{model.name}.parquet" for model in MART} <= found
+    assert {"mttr.duckdb", "json/summary.json"} <= found
+    assert manifest["run_id"] == generation.name == "run-1"
+    assert manifest["as_of"] == "2026-11-01T00:00:00Z"
+    assert manifest["versions"]["storage"] == STORAGE_VERSION
+
+
+def test_no_file_can_be_written_to(generation: Path) -> None:
+    """DuckDB would happily open it for writing, and the next reader would find another file than the manifest says."""
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in generation.rglob("*") if path.is_file()}
+    assert {name for name, mode in modes.items() if mode != 0o444} == set()
+
+
+def test_the_database_is_of_a_storage_version_that_old_readers_open(generation: Path) -> None:
+    with duckdb.connect() as con:
+        con.execute(f"ATTACH '{generation / 'mttr.duckdb'}' AS published (READ_ONLY)")
+        (tags,) = rows(con, "SELECT tags FROM duckdb_databases() WHERE database_name = 'published'")
+    assert tags["tags"]["storage_version"].startswith(STORAGE_VERSION)
+
+
+def test_everything_in_the_database_is_explained(generation: Path) -> None:
+    """Every table, column and macro has a comment, so that the documentation travels with the data."""
+    with duckdb.connect(str(generation / "mttr.duckdb"), read_only=True) as con:
+        tables = rows(con, "SELECT table_name, comment FROM duckdb_tables()")
+        columns = rows(con, "SELECT table_name, column_name, comment FROM duckdb_columns() WHERE NOT internal")
+        macros = rows(con, "SELECT function_name, comment FROM duckdb_functions() WHERE NOT internal")
+        views = rows(con, "SELECT * FROM duckdb_views() WHERE NOT internal")
+    assert {row["table_name"] for row in tables} == {model.name for model in MART}
+    assert {"mttr", "mttr_by", "mttr_population"} <= {row["function_name"] for row in macros}
+    assert [row for row in tables + columns + macros if not row["comment"]] == []
+    assert views == []
+
+
+def test_the_names_that_others_rely_on_are_there(generation: Path) -> None:
+    """Dashboards outside this project select exactly these columns."""
+    with duckdb.connect(str(generation / "mttr.duckdb"), read_only=True) as con:
+        for table, names in CONTRACT.items():
+            found = [row["column_name"] for row in rows(con, f"DESCRIBE {table}")]
+            assert set(names.split()) <= set(found), table
+
+
+@pytest.mark.parametrize("model", MART, ids=lambda model: model.name)
+def test_parquet_is_the_table_for_everybody(generation: Path, model: Any) -> None:
+    """DuckDB, Polars and Arrow read the same rows and the same instants, in UTC; the manifest counts them."""
+    path = generation / "parquet" / f"{model.name}.parquet"
+    count = manifest_of(generation)["files"][f"parquet/{model.name}.parquet"]["rows"]
+    frame, arrow = pl.read_parquet(path), pq.read_table(path)
+    with duckdb.connect(str(generation / "mttr.duckdb"), read_only=True) as con:
+        con.execute("SET TimeZone = 'UTC'")
+        assert len(frame) == arrow.num_rows == count == con.execute(f"SELECT count(*) FROM {model.name}").fetchone()[0]
+        assert frame.columns == arrow.column_names == list(model.columns)
+        types = {row["column_name"]: row["column_type"] for row in rows(con, f"DESCRIBE {model.name}")}
+        assert (
+            con.execute(
+                f"(FROM {model.name} EXCEPT FROM '{path}') UNION ALL (FROM '{path}' EXCEPT FROM {model.name})"
+            ).fetchall()
+            == []
+        )
+        for name, kind in types.items():
+            if kind == "TIMESTAMP WITH TIME ZONE":
+                assert frame.schema[name] == pl.Datetime("us", "UTC")
+                assert str(arrow.schema.field(name).type) == "timestamp[us, tz=UTC]"
+                stored = [us for (us,) in con.execute(f'SELECT epoch_us("{name}") FROM {model.name}').fetchall()]
+                assert frame[name].dt.epoch("us").to_list() == stored
+    compressions = {
+        pq.read_metadata(path).row_group(group).column(0).compression
+        for group in range(pq.read_metadata(path).num_row_groups)
+    }
+    assert compressions <= {"ZSTD"}
+
+
+def test_json_is_what_its_schema_says(generation: Path) -> None:
+    """Every document has a schema in the package; instants end in Z and nothing is NaN."""
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    documents = sorted((generation / "json").glob("*.json"))
+    assert [path.stem for path in documents if path.stem == "summary"]
+    for path in documents:
+        schema = json.loads(
+            resources.files("mttr_pipeline").joinpath(f"schemas/{path.stem}.schema.json").read_text("utf-8")
+        )
+        jsonschema.Draft202012Validator.check_schema(schema)
+        document = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
+        jsonschema.validate(document, schema, cls=jsonschema.Draft202012Validator)
+        assert document["as_of"] == "2026-11-01T00:00:00Z"
+        assert document["definition_hash"] == manifest_of(generation)["definition_hash"]
+
+
+def test_the_summary_schema_would_notice(generation: Path) -> None:
+    """A schema that accepts anything proves nothing."""
+    schema = json.loads(resources.files("mttr_pipeline").joinpath("schemas/summary.schema.json").read_text("utf-8"))
+    good = json.loads((generation / "json" / "summary.json").read_text(encoding="utf-8"))
+    for damage in (
+        {"as_of": "2026-11-01T00:00:00"},
+        {"current_mttr": None},
+        {"unheard_of": 1},
+        {"schema_version": "1"},
+    ):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(good | damage, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({name: value for name, value in good.items() if name != "incidents"}, schema)
+
+
+def test_the_summary_is_the_table(generation: Path) -> None:
+    """The document repeats figures of mttr_stats; it computes none of its own but the change in percent."""
+    summary = json.loads((generation / "json" / "summary.json").read_text(encoding="utf-8"))
+    with duckdb.connect(str(generation / "mttr.duckdb"), read_only=True) as con:
+        now, before = rows(
+            con,
+            """SELECT * FROM mttr_stats WHERE calculation_type = 'basic' AND scope = 'all' AND window_start IS NOT NULL
+            ORDER BY window_start DESC""",
+        )
+    for name in ("mean_minutes", "median_minutes", "p95_minutes"):
+        assert summary["current_mttr"][name] == now[name]
+        assert summary["previous_mttr"][name] == before[name]
+        change = summary["change_from_previous"][name.replace("_minutes", "_pct")]
+        assert change == pytest.approx(100 * (now[name] / before[name] - 1), rel=1e-9)
+    assert summary["incidents"]["current_count"] == now["incidents_matched"] > 5
+    assert summary["incidents"]["previous_count"] == before["incidents_matched"] > 5
+    assert summary["incidents"]["open"] == now["excluded_open"]
+    assert (summary["period"]["start"], summary["previous_period"]["start"]) == (
+        "2026-10-02T00:00:00Z",
+        "2026-09-02T00:00:00Z",
+    )
+
+
+# --- the same bytes ---------------------------------------------------------------------------------------------------
+
+
+def differing(first: Path, second: Path) -> set[str]:
+    """Which Parquet and JSON files are not the same to the byte."""
+    one, other = manifest_of(first)["files"], manifest_of(second)["files"]
+    assert one.keys() == other.keys()
+    return {
+        name for name in one if name.startswith(("parquet/", "json/")) and one[name]["sha256"] != other[name]["sha256"]
+    }
+
+
+def test_a_rebuild_gives_the_same_bytes(landing: Landing, generation: Path, tmp_path: Path) -> None:
+    """Another folder, another run, another number of threads: same landing zone and as_of, same Parquet and JSON."""
+    shutil.copytree(landing.root, tmp_path / "moved" / "landing")
+    with built(Landing(tmp_path / "moved" / "landing"), tmp_path, "another-run", threads=4) as again:
+        second = publish(again, tmp_path / "published", "another-run", 3).folder
+    assert differing(generation, second) == set()
+    assert manifest_of(second)["definition_hash"] == manifest_of(generation)["definition_hash"]
+
+
+@pytest.mark.slow
+def test_what_the_database_held_before_leaves_no_trace(landing: Landing, generation: Path, tmp_path: Path) -> None:
+    """Night after night the working database is used again. The clock of a run is written down to the microsecond."""
+    as_of = datetime(2026, 10, 31, 1, 2, 3, 456000, tzinfo=UTC)
+    with built(landing, tmp_path, "yesterday", as_of=as_of) as before:
+        first = publish(before, tmp_path / "published", "yesterday", 3).folder
+    assert manifest_of(first)["as_of"] == "2026-10-31T01:02:03.456000Z"
+    with duckdb.connect(str(first / "mttr.duckdb"), read_only=True) as con:
+        con.execute("SET TimeZone = 'Asia/Kathmandu'")
+        assert con.execute("SELECT DISTINCT as_of FROM mttr_stats").fetchall() == [(as_of,)]
+    with built(landing, tmp_path, "today", threads=1) as again:
+        second = publish(again, tmp_path / "published", "today", 3).folder
+    assert differing(generation, second) == set()
+    assert "json/summary.json" in differing(first, second)  # another clock, other figures: the comparison can tell
+
+
+# --- the swap ---------------------------------------------------------------------------------------------------------
+
+
+def test_readers_of_the_old_generation_keep_it(warehouse: Warehouse, tmp_path: Path) -> None:
+    """A dashboard that has the old file open goes on reading it, even after it was pruned; the next to open gets the new one."""
+    root = tmp_path / "published"
+    publish(warehouse, root, "run-1", 1)
+    assert latest(root) == (root / "run-1").resolve()
+    with duckdb.connect(str(root / "latest" / "mttr.duckdb"), read_only=True) as old:
+        before = old.execute("SELECT count(*) FROM incidents").fetchone()
+        publish(warehouse, root, "run-2", 1)
+        assert not (root / "run-1").exists()
+        assert old.execute("SELECT count(*) FROM incidents").fetchone() == before
+        assert old.execute("SELECT sum(mean_minutes) FROM mttr_stats").fetchone() is not None
+        with duckdb.connect(str((root / "latest" / "mttr.duckdb").resolve()), read_only=True) as new:
+            assert new.execute("SELECT count(*) FROM incidents").fetchone() == before
+    assert latest(root) == (root / "run-2").resolve()
+    assert json.loads((root / "latest.json").read_text(encoding="utf-8"))["run_id"] == "run-2"
+    assert not (root / "latest").readlink().is_absolute()  # the folder can be moved or mounted elsewhere
+    assert sorted(path.name for path in root.iterdir()) == ["latest", "latest.json", "run-2"]
+
+
+def test_nothing_published_yet_is_none(tmp_path: Path) -> None:
+    assert latest(tmp_path / "published") is None
+    (tmp_path / "latest").symlink_to("gone")
+    assert latest(tmp_path) is None
+
+
+@pytest.mark.slow
+def test_the_newest_generations_stay(warehouse: Warehouse, tmp_path: Path) -> None:
+    """A disk does not fill up; the generation that `latest` names is never the one to go, even when the clock went back."""
+    names = ["20261103", "20261101", "20261102"]
+    for name in names:
+        publish(warehouse, tmp_path, name, 2)
+        assert latest(tmp_path) == (tmp_path / name).resolve()
+    left = {path.name for path in tmp_path.iterdir() if path.is_dir() and not path.is_symlink()}
+    assert left == {"20261102", "20261103"}
+
+
+def test_leftovers_of_a_killed_run_are_removed(warehouse: Warehouse, tmp_path: Path) -> None:
+    stale = tmp_path / ".run-0.partial" / "parquet"
+    stale.mkdir(parents=True)
+    (stale / "half.parquet").write_bytes(b"PAR1")
+    (stale / "half.parquet").chmod(0o444)
+    publish(warehouse, tmp_path, "run-1", 3)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["latest", "latest.json", "run-1"]
+
+
+# --- failures ---------------------------------------------------------------------------------------------------------
+
+
+def standing(root: Path) -> tuple[Any, ...]:
+    """What a reader sees: the target of `latest`, both ways, and its content."""
+    folder = latest(root)
+    assert folder is not None
+    names = json.loads((root / "latest.json").read_text(encoding="utf-8"))
+    sums = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()}
+    return folder, names, sums
+
+
+@contextmanager
+def file_size_limit(size: int) -> Iterator[None]:
+    """No file may grow beyond this: writes fail as on a full disk, in the middle of a file."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_leaves_what_was_published(built_file: Path, tmp_path: Path) -> None:
+    """One sentence that names the folder and the remedy; no half generation; the next night works."""
+    root = tmp_path / "published"
+    with copied(built_file, tmp_path) as warehouse:
+        publish(warehouse, root, "run-1", 3)
+        before = standing(root)
+        with (
+            file_size_limit(100_000),
+            pytest.raises(ContractError, match=r"could not be published in .*free the disk") as raised,
+        ):
+            publish(warehouse, root, "run-2", 3)
+    assert "\n" not in str(raised.value) and str(root) in str(raised.value)
+    assert standing(root) == before
+    assert sorted(path.name for path in root.iterdir()) == ["latest", "latest.json", "run-1"]
+    with copied(built_file, tmp_path) as warehouse:
+        publish(warehouse, root, "run-3", 3)
+    assert latest(root) == (root / "run-3").resolve()
+
+
+def test_a_file_in_the_way_is_named(warehouse: Warehouse, tmp_path: Path) -> None:
+    (tmp_path / "published").write_text("not a folder")
+    with pytest.raises(ContractError, match=r"could not be published in .*published"):
+        publish(warehouse, tmp_path / "published", "run-1", 3)
+
+
+def test_a_folder_in_the_place_of_latest_is_not_replaced(warehouse: Warehouse, tmp_path: Path) -> None:
+    """Somebody copied the folder and made `latest` a real one: it is not ours to delete."""
+    (tmp_path / "latest").mkdir()
+    (tmp_path / "latest" / "theirs.txt").write_text("kept")
+    with pytest.raises(ContractError, match="could not be published"):
+        publish(warehouse, tmp_path, "run-1", 3)
+    assert (tmp_path / "latest" / "theirs.txt").read_text() == "kept"
+
+
+def test_a_run_id_is_published_once(warehouse: Warehouse, tmp_path: Path) -> None:
+    """A generation is never written to again: readers have it open."""
+    publish(warehouse, tmp_path, "run-1", 3)
+    before = standing(tmp_path)
+    with pytest.raises(ContractError, match="could not be published"):
+        publish(warehouse, tmp_path, "run-1", 3)
+    assert standing(tmp_path) == before
+
+
+def test_tables_of_two_runs_are_not_mixed(built_file: Path, tmp_path: Path) -> None:
+    """Someone materialises a single table by hand: what is published together was made together."""
+    shutil.copyfile(built_file, tmp_path / "work.duckdb")
+    warehouse = open_warehouse(tmp_path, run_id="run-2")
+    try:
+        warehouse.build(next(model for model in MART if model.name == "incidents"))
+        with pytest.raises(ContractError, match="mix two runs"):
+            publish(warehouse, tmp_path / "published", "run-2", 3)
+    finally:
+        warehouse.close()
+    assert latest(tmp_path / "published") is None
+
+
+_KILLED = """
+import resource, signal, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[3])
+from support import open_warehouse
+from mttr_pipeline.publish import publish
+warehouse = open_warehouse(Path(sys.argv[1]))
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # the kernel kills the process in the middle of a write
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+publish(warehouse, Path(sys.argv[1]) / "published", "run-2", 3)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGXFSZ"), reason="this system has no file-size signal")
+def test_a_process_killed_while_publishing_leaves_what_was_published(built_file: Path, tmp_path: Path) -> None:
+    """No handler runs, nothing cleans up: readers still see the whole old generation, and the next run clears away the rest."""
+    root = tmp_path / "published"
+    with copied(built_file, tmp_path) as warehouse:
+        publish(warehouse, root, "run-1", 3)
+    before = standing(root)
+    child = subprocess.run(
+        [sys.executable, "-c", _KILLED, str(tmp_path), "100000", str(Path(__file__).parent)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    assert child.returncode == -signal.SIGXFSZ, child.stderr
+    assert (root / ".run-2.partial").is_dir()
+    assert standing(root) == before
+    warehouse = open_warehouse(tmp_path)  # what the dead process left of the working database
+    try:
+        publish(warehouse, root, "run-3", 3)
+    finally:
+        warehouse.close()
+    assert latest(root) == (root / "run-3").resolve()
+    assert sorted(path.name for path in root.iterdir()) == ["latest", "latest.json", "run-1", "run-3"]

@@ -97,6 +97,7 @@ class AlertPull:
             if self._search(stream).encodings.get("createdAt") and f"{stream}_not_in_plan" not in lacking
         ]
         audit.run(self._runner, lambda: self._client.requests, self._plan.as_of, sides)
+        self._runner.bury(self._plan.as_of, self._is_gone)
 
     def _side(self, stream: str) -> Side:
         search = self._search(stream)

@@ -26,6 +26,7 @@ from mttr_pipeline.sources.runner import Runner, Task
 from mttr_pipeline.sources.windows import Window, gaps, split, steps
 
 AT_ONCE = 500  # records that are listed rather than counted in halves: five pages cost no more than the counts would
+FURTHER = 10  # so many findings are confirmed beyond the budget: a window that was begun must bring something
 SUSPICIOUS = 20  # so many records are not deleted while nothing at all is left: such an answer is not believed
 
 
@@ -90,7 +91,7 @@ class Audit:
         self._budget = budget
         self._before = {stream: [Window.parse(key) for key in keys] for stream, keys in (postponed or {}).items()}
         self._postponed: dict[str, list[Window]] = {}
-        self._lock = threading.Lock()
+        self._one_by_one = threading.Lock()  # so that the budget is kept, and spent on the same windows in every run
         self._spent: Callable[[], int] = lambda: 0
 
     def run(self, runner: Runner, requests: Callable[[], int], seen_at: datetime, sides: Iterable[Side]) -> None:
@@ -123,6 +124,10 @@ class Audit:
 
     def _compare(self, runner: Runner, side: Side, window: Window, total: int | None, seen_at: datetime) -> list[Task]:
         """One window: the totals, then its halves or its ids. `total` when it follows from what was asked before."""
+        with self._one_by_one:
+            return self._compared(runner, side, window, total, seen_at)
+
+    def _compared(self, runner: Runner, side: Side, window: Window, total: int | None, seen_at: datetime) -> list[Task]:
         if self._exhausted(side, window):
             return []
         ours = self._known.count(side.stream, window)
@@ -131,8 +136,6 @@ class Audit:
         if total == ours:
             return []
         if max(total or 0, ours) > side.at_once and window.seconds > 1:
-            if self._exhausted(side, window):
-                return []
             left, right = split(window, 2)
             in_left = None if total is None else side.total(left)
             in_right = None if total is None or in_left is None else max(0, total - in_left)
@@ -140,8 +143,6 @@ class Audit:
                 self._task(runner, side, right, in_right, seen_at),
                 self._task(runner, side, left, in_left, seen_at),
             ]
-        if self._exhausted(side, window):
-            return []
         return self._list(runner, side, window, seen_at)
 
     def _list(self, runner: Runner, side: Side, window: Window, seen_at: datetime) -> list[Task]:
@@ -151,10 +152,10 @@ class Audit:
         if not theirs and len(missing) >= SUSPICIOUS:
             runner.note("audit_answers_not_believed")  # rights withdrawn, or an index that is being rebuilt
             return []
-        gone = []
+        gone: list[str] = []
         for name in missing:
             if side.is_gone is not None:
-                if self._exhausted(side, window):
+                if len(gone) >= FURTHER and self._exhausted(side, window):
                     break
                 if not side.is_gone(name):
                     runner.note("missing_from_the_list_only")
@@ -173,12 +174,12 @@ class Audit:
 
     def _exhausted(self, side: Side, window: Window) -> bool:
         """Whether the budget is spent; the window is then left to the next run."""
-        with self._lock:
-            spent = self._spent() >= self._budget
-            windows = self._postponed.setdefault(side.stream, []) if spent else []
-            if spent and window not in windows:
-                windows.append(window)
-            return spent
+        if self._spent() < self._budget:
+            return False
+        windows = self._postponed.setdefault(side.stream, [])
+        if window not in windows:
+            windows.append(window)
+        return True
 
 
 def covered_windows(plans: Iterable[Mapping[str, Any]], scope: Mapping[str, Any], until: datetime) -> list[Window]:

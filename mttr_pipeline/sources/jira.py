@@ -184,6 +184,7 @@ class _Pull:
     def audit(self, audit: Audit) -> None:
         """Compare issues by creation."""
         audit.run(self._runner, lambda: self._client.requests, self._plan.as_of, [self._side()])
+        self._runner.bury(self._plan.as_of, lambda stream, name: self._is_gone(name))
 
     def _side(self) -> Side:
         raise NotImplementedError

@@ -150,6 +150,7 @@ class _Pull:
         """Compare incidents by creation; a deleted one takes its log entries with it."""
         incidents = Side("incidents", self._total, self._rows, self._restore, self._is_gone, widest=COUNTED)
         audit.run(self._runner, lambda: self._client.requests, self._plan.as_of, [incidents])
+        self._runner.bury(self._plan.as_of, lambda stream, name: self._is_gone(name))
 
     def _total(self, window: Window) -> int | None:
         params = [*_range(window), _UTC, ("limit", 1), ("total", "true")]

@@ -98,8 +98,8 @@ def read_all(
     The offset advances by the different rows of a page, whatever size was asked for: a row that stands twice on a page
     must not push another one over the edge. With fewer distinct rows than the vendor's total (rows moved between
     pages), or without a total after an empty page that says there is more, the listing is read again, at most three
-    times in all. What then still is missing raises Unsettled when the listing is `divisible` and longer than a page, else
-    it is in the result.
+    times in all. What then still is missing raises Unsettled when the listing is `divisible` and longer than a page,
+    else it is in the result.
 
     Raises TooMany when the total is above `fits`, or when `ceiling` (offset + page size) is reached and the vendor says
     that there is more.

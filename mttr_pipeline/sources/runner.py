@@ -65,7 +65,8 @@ class Runner:
         for stream, names in sorted(self._gone.items()):
             dead = [name for name in sorted(names) if is_gone(stream, name)]
             if dead:
-                self.extract.land(TOMBSTONES, f"{stream} read", (tombstone(stream, name, seen_at) for name in dead))
+                key = f"{stream} read {len(self.extract.windows(TOMBSTONES))}"
+                self.extract.land(TOMBSTONES, key, (tombstone(stream, name, seen_at) for name in dead))
         self._gone.clear()
 
     def reconcile(self, stream: str, window: str, counted: Counted) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -150,6 +151,18 @@ def test_contrast(browser: Chromium, pages: dict[str, Path], dark: bool) -> None
     with browser.page(pages["demo"], dark=dark) as page:
         page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
         assert page.evaluate(CONTRAST) == []
+
+
+@pytest.mark.skipif(
+    "MTTR_TEST_AXE" not in os.environ, reason="MTTR_TEST_AXE names no axe.min.js (npm package axe-core)"
+)
+@pytest.mark.parametrize(("width", "dark"), [(DESK, False), (DESK, True), (PHONE, False)])
+def test_axe_finds_nothing(browser: Chromium, file: Path, width: int, dark: bool) -> None:
+    with browser.page(file, width, dark=dark) as page:
+        page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+        page.call("Runtime.evaluate", expression=Path(os.environ["MTTR_TEST_AXE"]).read_text(encoding="utf-8"))
+        found = "axe.run().then(found => found.violations.map(each => [each.id, each.nodes.map(node => node.html)]))"
+        assert page.evaluate(found) == []
 
 
 CONTRAST = """(() => {

@@ -37,6 +37,7 @@ _INK, _MUTED, _GRID, _ACCENT, _SOFT, _PAPER = (f"var({name})" for name in _LIGHT
 _MARGIN = 48
 _HEADROOM = 2.5
 _NAMES: dict[str, Any] = {"title": None, "ticks": False, "domain": False, "minExtent": 118, "labelPadding": 8}
+_INNER_ROLE = re.compile(r' (?:role|aria-[a-z]+)="[^"]*"')  # the words of the whole are its alternative, not its parts
 _OPENING = re.compile(r"<svg [^>]*?width=\"(?P<width>[\d.]+)\" height=\"(?P<height>[\d.]+)\"[^>]*>")
 
 
@@ -193,7 +194,7 @@ def _svg(chart: Chart, says: str, kind: str) -> Markup:
     opening = Markup('<svg class="{}" role="img" aria-label="{}" width="{}" height="{}" viewBox="0 0 {} {}">').format(
         kind, says, found["width"], found["height"], found["width"], found["height"]
     )
-    return opening + Markup(drawn[found.end() :].strip())
+    return opening + Markup(_INNER_ROLE.sub("", drawn[found.end() :].strip()))
 
 
 def _specification(chart: Chart, background: str) -> dict[str, Any]:

@@ -150,6 +150,9 @@ def fold(
                 told += [replace(e, type="flap") if e.type == "detected" else e for e in history[member]]
         incidents += _episodes(root, told, as_of, reopen)
     _merge(known, came_back, incidents)
+    for incident in incidents:
+        if incident.active_us is not None and incident.active_us < 0:
+            incident.active_us = None  # an end before the start is no time
     return incidents
 
 

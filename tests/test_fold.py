@@ -174,6 +174,7 @@ def test_no_history_is_worse_than_its_own_promises(tmp_path: Path) -> None:
             "started_at = coalesce(detected_at, started_at)",
             "duplicate_of IS NULL OR incident_id <> duplicate_of",
             "severity_max <= severity AND severity_max <= severity_first",
+            "active_minutes >= 0",
             "(acknowledged_at IS NULL) = (acknowledged_provenance IS NULL)",
         ):
             broken = rows(warehouse.con, f"SELECT external_id FROM mart.incidents WHERE NOT ({promise})")

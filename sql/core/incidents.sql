@@ -42,7 +42,7 @@ closed_provenance = "where the stamp comes from"
 reopen_count = "reopens within the episode"
 flap_count = "times the same dedup key came back within the flap time"
 ack_count = "acknowledgements"
-active_us = "microseconds not resolved"
+active_us = "microseconds not resolved; NULL where a stamp stands before the one it follows"
 auto_resolved = "resolved by an integration or a timeout"
 resolution_kind = "human, integration or timeout"
 service = "service, NULL when unknown"
@@ -118,7 +118,7 @@ SELECT
     g.reopen_count,
     g.flap_count,
     g.ack_count,
-    g.active_us + epoch_us(g.detected_at) - epoch_us(g.detected_at_any) AS active_us,
+    nullif(greatest(g.active_us + epoch_us(g.detected_at) - epoch_us(g.detected_at_any), -1), -1) AS active_us,
     coalesce(g.resolved_at IS NOT NULL AND coalesce(r.resolution_kind, g.resolution_kind) IN ('integration', 'timeout'), false)
         AS auto_resolved,
     CASE WHEN g.resolved_at IS NOT NULL THEN coalesce(r.resolution_kind, g.resolution_kind) END AS resolution_kind,

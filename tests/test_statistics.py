@@ -248,7 +248,14 @@ def test_mann_kendall_counts_pairs(y: list[int]) -> None:
         ties = [y.count(value) for value in set(y)]
         variance = (n * (n - 1) * (2 * n + 5) - sum(t * (t - 1) * (2 * t + 5) for t in ties)) / 18
         expected = math.erfc(abs(s) / math.sqrt(2 * variance)) if variance else 1.0
-    assert same(mann_kendall(np.arange(n, dtype=np.float64), np.array(y, dtype=np.float64)), expected)
+    assert same(mann_kendall(np.array(y, dtype=np.float64)), expected)
+
+
+@examples(100)
+@given(st.lists(st.one_of(st.integers(0, 9).map(float), st.floats(-5, 15)), min_size=8, max_size=33))
+def test_mann_kendall_agrees_with_scipy(y: list[float]) -> None:
+    expected = stats.kendalltau(range(len(y)), y).pvalue
+    assert same(mann_kendall(np.array(y)), 1.0 if math.isnan(expected) else expected)
 
 
 @examples(150)

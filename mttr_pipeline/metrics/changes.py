@@ -36,12 +36,17 @@ def published(con: duckdb.DuckDBPyConnection) -> Columns:
         rows = observations(con, variant, begins)
         rows = picked(rows, rows["started_us"] < ends)
         rows = picked(rows, time_order(rows["observed_us"], rows["is_event"]))
-        for member, bounds, order in by_scope(rows):
-            found = compare(
-                bounds, rows["observed_us"][order], rows["is_event"][order], rows["started_us"][order] >= turns
+        for groups in by_scope(rows):
+            time_us, is_event, started_us = (
+                rows[name][groups.order] for name in ("observed_us", "is_event", "started_us")
             )
+            found = compare(groups.bounds, time_us, is_event, started_us >= turns)
             parts.append(
-                {"calculation_type": np.full(len(member), variant, dtype=object), "member_id": member, **found}
+                {
+                    "calculation_type": np.full(len(groups.member), variant, dtype=object),
+                    "member_id": groups.member,
+                    **found,
+                }
             )
     return joined(parts)
 

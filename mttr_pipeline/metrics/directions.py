@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import duckdb
 import numpy as np
 
@@ -15,15 +13,17 @@ from mttr_pipeline.metrics.inference import (
     theil_sen,
 )
 from mttr_pipeline.metrics.observed import (
-    SCOPE_COLUMNS,
     Columns,
     Floats,
+    Groups,
     Integers,
     by_scope,
     edges_of,
     group_order,
+    grouped,
     joined,
     observations,
+    parallel,
     picked,
     read,
     variants,
@@ -41,19 +41,21 @@ def published(con: duckdb.DuckDBPyConnection) -> Columns:
     weeks = read(con, "SELECT starts_us, ends_us FROM core.weeks ORDER BY starts_us")
     (as_of_us,) = con.execute("SELECT epoch_us(as_of) FROM config.run").fetchone() or (0,)
     recent_us = as_of_us - RECENT_DAYS * 86_400_000_000
+    first_recent = int(np.searchsorted(weeks["starts_us"], recent_us))
     parts: list[Columns] = []
     for variant in variants(con):
         rows = observations(con, variant)
         rows = picked(rows, time_order(rows["observed_us"], rows["is_event"]))
         rows["week"] = week_of(rows["started_us"], weeks)
-        sequence = np.lexsort((rows["observed_us"], rows["started_us"]))
-        for part in _span(rows, sequence, 0, len(weeks["starts_us"])):
-            parts.append(_named(part, variant, is_recent=False))
-        inside = (rows["started_us"] >= recent_us) & (rows["started_us"] < as_of_us)
-        sequence = (np.cumsum(inside) - 1)[sequence[inside[sequence]]]  # their places among the recent rows
-        first_week = int(np.searchsorted(weeks["starts_us"], recent_us))
-        for part in _span(picked(rows, inside), sequence, first_week, len(weeks["starts_us"])):
-            parts.append(_named(part, variant, is_recent=True))
+        for is_recent in (False, True):
+            if is_recent:
+                rows = picked(rows, (rows["started_us"] >= recent_us) & (rows["started_us"] < as_of_us))
+            span = range(first_recent if is_recent else 0, len(weeks["starts_us"]))
+            for part in _scopes(rows, span):
+                count = len(part["member_id"])
+                part["calculation_type"] = np.full(count, variant, dtype=object)
+                part["is_recent"] = np.full(count, is_recent)
+                parts.append(part)
     return joined(parts)
 
 
@@ -66,31 +68,30 @@ def week_of(started_us: Integers, weeks: Columns) -> Integers:
     return np.where(started_us < ends[week], week, -1)
 
 
-def _named(part: Columns, variant: str, is_recent: bool) -> Columns:
-    count = len(part["member_id"])
-    return {
-        "calculation_type": np.full(count, variant, dtype=object),
-        "is_recent": np.full(count, is_recent),
-        **part,
-    }
+def _scopes(rows: Columns, span: range) -> list[Columns]:
+    """The results of every scope, for rows in `time_order` and a span of weeks."""
+    recovered = picked(rows, rows["is_event"])
+    sequence = np.lexsort((recovered["observed_us"], recovered["started_us"]))
 
-
-def _span(rows: Columns, sequence: Integers, first_week: int, end_week: int) -> Iterator[Columns]:
-    """Every scope of rows in `time_order`; `sequence` puts them in the order in which they started."""
-    started = by_scope({name: rows[name][sequence] for name in SCOPE_COLUMNS})
-    for (member, bounds, by_time), (_, _, by_start) in zip(by_scope(rows), started, strict=True):
-        yield {
-            "member_id": member,
-            "n": np.diff(bounds),
-            "weeks": np.full(len(member), end_week - first_week),
-            **_directions(bounds, rows, by_time, first_week, end_week),
-            **_shifts(bounds, rows, by_time, sequence[by_start]),
+    def scope(groups: Groups) -> Columns:
+        by_time = grouped(recovered, groups.column, groups.member)
+        by_start = sequence
+        if groups.column is not None:
+            by_start = sequence[group_order(recovered[groups.column][sequence])]
+        return {
+            "member_id": groups.member,
+            "n": np.diff(groups.bounds),
+            "weeks": np.full(len(groups.member), len(span)),
+            **_directions(groups, rows, span),
+            **_shifts(by_time, by_start, recovered),
         }
 
+    return parallel(scope, by_scope(rows))
 
-def _directions(bounds: Integers, rows: Columns, by_time: Integers, first_week: int, end_week: int) -> Columns:
+
+def _directions(groups: Groups, rows: Columns, span: range) -> Columns:
     """Theil-Sen and Mann-Kendall on the logarithms of the weekly Kaplan-Meier medians."""
-    weekly = weekly_medians(bounds, rows, by_time, first_week, end_week)
+    weekly = weekly_medians(groups, rows, span)
     usable = ~np.isnan(weekly)
     used = usable.sum(axis=1)
     found = {name: np.full(len(used), np.nan) for name in ("slope", "slope_low", "slope_high", "mann_kendall_p")}
@@ -98,34 +99,31 @@ def _directions(bounds: Integers, rows: Columns, by_time: Integers, first_week: 
         x = np.flatnonzero(usable[place]).astype(np.float64)
         y = np.log(np.maximum(weekly[place, usable[place]], 1))  # a median of 0 counts as one microsecond
         found["slope"][place], found["slope_low"][place], found["slope_high"][place] = theil_sen(x, y)
-        found["mann_kendall_p"][place] = mann_kendall(x, y)
+        found["mann_kendall_p"][place] = mann_kendall(y)
     return {"weeks_used": used, **found, "mann_kendall_q": benjamini_hochberg(found["mann_kendall_p"])}
 
 
-def weekly_medians(bounds: Integers, rows: Columns, by_time: Integers, first_week: int, end_week: int) -> Floats:
+def weekly_medians(groups: Groups, rows: Columns, span: range) -> Floats:
     """Kaplan-Meier median per group and week in microseconds; NaN with too few observations, or when it is not reached.
 
-    Rows are in `time_order`; `by_time` puts groups together and keeps that order inside.
+    Rows are in `time_order`, with the number of their week.
     """
-    groups, count = len(bounds) - 1, end_week - first_week
-    first_cell = np.empty(len(by_time), dtype=np.int64)
-    first_cell[by_time] = np.repeat(np.arange(groups) * count, np.diff(bounds))
-    inside = np.flatnonzero(rows["week"] >= first_week)
-    cell = first_cell[inside] + rows["week"][inside] - first_week
+    count = len(span)
+    first_cell = np.empty(len(groups.order), dtype=np.int64)
+    first_cell[groups.order] = np.repeat(np.arange(len(groups.member)) * count, np.diff(groups.bounds))
+    inside = np.flatnonzero(rows["week"] >= span.start)
+    cell = first_cell[inside] + rows["week"][inside] - span.start
     order = inside[group_order(cell)]
-    n = np.bincount(cell, minlength=groups * count)
+    n = np.bincount(cell, minlength=len(groups.member) * count)
     found = medians(edges_of(n), rows["observed_us"][order], rows["is_event"][order])
-    return np.where(n >= IN_A_WEEK, found, np.nan).reshape(groups, count)
+    return np.where(n >= IN_A_WEEK, found, np.nan).reshape(len(groups.member), count)
 
 
-def _shifts(bounds: Integers, rows: Columns, by_time: Integers, by_start: Integers) -> Columns:
-    """Pettitt's test on the recovered incidents in the order in which they started; both orders put groups together."""
-    group = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))[rows["is_event"][by_time]]
-    n = np.bincount(group, minlength=len(bounds) - 1)
-    edges = edges_of(n)
-    by_time, by_start = by_time[rows["is_event"][by_time]], by_start[rows["is_event"][by_start]]
-    ranks = np.empty(len(rows["is_event"]), dtype=np.int64)
-    ranks[by_time] = midranks_doubled(edges, rows["observed_us"][by_time])
+def _shifts(by_time: Groups, by_start: Integers, recovered: Columns) -> Columns:
+    """Pettitt's test on the recovered incidents in the order in which they started, group after group."""
+    edges, n = by_time.bounds, np.diff(by_time.bounds)
+    ranks = np.empty(len(by_start), dtype=np.int64)
+    ranks[by_time.order] = midranks_doubled(edges, recovered["observed_us"][by_time.order])
     after, p = pettitt(edges, ranks[by_start])
     p[n < EVENTS] = np.nan
     told = (after > 0) & ~np.isnan(p)
@@ -133,9 +131,9 @@ def _shifts(bounds: Integers, rows: Columns, by_time: Integers, by_start: Intege
     middle = np.full((2, len(n)), np.nan)
     for place in np.flatnonzero(told):
         start, turn, end = edges[place], edges[place] + after[place], edges[place + 1]
-        shift_us[place] = rows["started_us"][by_start[turn]]
-        middle[0, place] = np.median(rows["observed_us"][by_start[start:turn]]) / 6e7
-        middle[1, place] = np.median(rows["observed_us"][by_start[turn:end]]) / 6e7
+        shift_us[place] = recovered["started_us"][by_start[turn]]
+        middle[0, place] = np.median(recovered["observed_us"][by_start[start:turn]]) / 6e7
+        middle[1, place] = np.median(recovered["observed_us"][by_start[turn:end]]) / 6e7
     return {
         "n_events": n,
         "shift_us": shift_us,

@@ -6,12 +6,18 @@ What belongs here: the formulas, on plain arrays. Which incidents they are fed i
 
 from __future__ import annotations
 
+import math
+from functools import cache
+from typing import Any
+
 import numpy as np
-from scipy import special, stats
+import numpy.typing as npt
+from scipy import special
 
 from mttr_pipeline.metrics.observed import Flags, Floats, Integers
 from mttr_pipeline.metrics.survival import Z
 
+_EXACT = 33  # longest series for which the exact distribution is used
 MAX_PAIRS = 4_000_000  # Hodges-Lehmann looks at every pair up to here, beyond at a sample of so many
 _POWER = 0.8416212335729143  # 80th percentile of the normal distribution
 
@@ -102,19 +108,39 @@ def theil_sen(x: Floats, y: Floats) -> tuple[float, float, float]:
     slopes = np.sort((y[right] - y[left]) / (x[right] - x[left]))
     n, count = len(x), len(slopes)
     _, ties = np.unique(y, return_counts=True)
-    variance = (n * (n - 1) * (2 * n + 5) - float(np.sum(ties * (ties - 1) * (2 * ties + 5)))) / 18
-    width = Z * np.sqrt(max(variance, 0))
+    width = Z * math.sqrt(max(_score_variance(n, ties), 0))
     low, high = round((count - width) / 2) - 1, round((count + width) / 2)
     limits = (slopes[low], slopes[high]) if low >= 0 and high < count else (np.nan, np.nan)
     return float(np.median(slopes)), float(limits[0]), float(limits[1])
 
 
-def mann_kendall(x: Floats, y: Floats) -> float:
-    """p of the Mann-Kendall test for a trend, two-sided: exact without ties in short series, else normal with ties counted.
-
-    Values that are all equal have no trend: 1.
+def mann_kendall(y: Floats) -> float:
+    """p of the Mann-Kendall test for a trend, two-sided: exact in series of at most 33 without ties, else normal with ties
+    counted. Values that are all equal have no trend: 1.
     """
-    return float(np.nan_to_num(stats.kendalltau(x, y).pvalue, nan=1.0))
+    n = len(y)
+    left, right = np.triu_indices(n, 1)
+    score = int(np.sum(np.sign(y[right] - y[left])))
+    _, ties = np.unique(y, return_counts=True)
+    if len(ties) == n and n <= _EXACT:
+        falling = (n * (n - 1) // 2 - abs(score)) // 2
+        return float(min(2 * sum(_inversions(n)[: falling + 1]) / math.factorial(n), 1.0))
+    variance = _score_variance(n, ties)
+    return float(special.erfc(abs(score) / math.sqrt(2 * variance))) if variance > 0 else 1.0
+
+
+def _score_variance(n: int, ties: npt.NDArray[Any]) -> float:
+    """Variance of Kendall's S without a trend; `ties` is how often each value occurs."""
+    return float(n * (n - 1) * (2 * n + 5) - np.sum(ties * (ties - 1) * (2 * ties + 5))) / 18
+
+
+@cache
+def _inversions(n: int) -> list[int]:
+    """How many of the n! orders of n values have 0, 1, 2, ... falling pairs."""
+    if n <= 1:
+        return [1]
+    fewer = _inversions(n - 1)
+    return [sum(fewer[max(0, k - n + 1) : k + 1]) for k in range(len(fewer) + n - 1)]
 
 
 def pettitt(bounds: Integers, ranks_doubled: Integers) -> tuple[Integers, Floats]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import duckdb
 import numpy as np
@@ -14,7 +16,7 @@ Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 Columns = dict[str, npt.NDArray[Any]]
 
-SCOPE_COLUMNS = ("severity_id", "service_id", "team_id")
+Result = TypeVar("Result")
 
 
 def read(con: duckdb.DuckDBPyConnection, query: str, values: Sequence[Any] = ()) -> Columns:
@@ -57,16 +59,35 @@ def joined(parts: Sequence[Columns]) -> Columns:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def by_scope(rows: Columns) -> Iterator[tuple[Integers, Integers, Integers]]:
-    """For the whole and then per scope: the members that have rows, where each one's rows begin (and the last end), and the
-    order that puts them so. Inside a member the rows keep the order they come in. The whole is there even without rows.
-    """
-    count = len(rows[SCOPE_COLUMNS[0]])
-    yield np.zeros(1, np.int64), np.array([0, count], dtype=np.int64), np.arange(count)
-    for column in SCOPE_COLUMNS:
-        n = np.bincount(rows[column])
-        used = np.flatnonzero(n)
-        yield used, edges_of(n[used]), group_order(rows[column])
+@dataclass(frozen=True)
+class Groups:
+    """Rows put into groups, those of one member after those of another; inside a group they keep the order they came in."""
+
+    column: str | None  # that tells the member of a row; None: all rows are one group
+    member: Integers
+    bounds: Integers  # where each group begins, and where the last one ends
+    order: Integers
+
+
+def grouped(rows: Columns, column: str | None, member: Integers | None = None) -> Groups:
+    """Rows by the member they belong to: the given members, else those that have any."""
+    if column is None:
+        count = len(rows["is_event"])
+        return Groups(None, np.zeros(1, np.int64), np.array([0, count], dtype=np.int64), np.arange(count))
+    n = np.bincount(rows[column], minlength=0 if member is None or len(member) == 0 else int(member.max()) + 1)
+    member = np.flatnonzero(n) if member is None else member
+    return Groups(column, member, edges_of(n[member]), group_order(rows[column]))
+
+
+def by_scope(rows: Columns) -> list[Groups]:
+    """The whole, which is there even without rows, and the members of every scope that have any."""
+    return [grouped(rows, column) for column in (None, "severity_id", "service_id", "team_id")]
+
+
+def parallel(function: Callable[[Groups], Result], scopes: Sequence[Groups]) -> list[Result]:
+    """The results in the order of the scopes. Two at a time: numpy lets go of the interpreter while it works on columns."""
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(function, scopes))
 
 
 def edges_of(n: Integers) -> Integers:

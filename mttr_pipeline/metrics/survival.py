@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import duckdb
 import numpy as np
@@ -18,10 +19,12 @@ from mttr_pipeline.metrics.observed import (
     Columns,
     Flags,
     Floats,
+    Groups,
     Integers,
     by_scope,
     joined,
     observations,
+    parallel,
     picked,
     variants,
     windows,
@@ -187,10 +190,16 @@ def published(con: duckdb.DuckDBPyConnection) -> Columns:
         everything = picked(everything, time_order(everything["observed_us"], everything["is_event"]))
         for window, inside in windows(con, everything["started_us"]):
             rows = everything if inside is None else picked(everything, inside)
-            for member, bounds, order in by_scope(rows):
-                found = curves(bounds, rows["observed_us"][order], rows["is_event"][order])
-                parts.append(_columns(found, variant, window, member))
+            scopes = by_scope(rows)
+            estimates = parallel(partial(_of_groups, rows), scopes)
+            parts += [
+                _columns(found, variant, window, groups.member) for groups, found in zip(scopes, estimates, strict=True)
+            ]
     return joined(parts)
+
+
+def _of_groups(rows: Columns, groups: Groups) -> Curves:
+    return curves(groups.bounds, rows["observed_us"][groups.order], rows["is_event"][groups.order])
 
 
 def _columns(found: Curves, variant: str, window: str, member: Integers) -> Columns:

@@ -1,0 +1,257 @@
+"""The `mttr` command as a person and a cron job meet it: help, version, options, what goes to which stream, exit codes.
+
+What goes wrong and how that is told is in test_bad_input.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import pty
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from support_e2e import (
+    CLOUD,
+    UNTIL,
+    clean_env,
+    command,
+    copy_of,
+    empty_folder,
+    latest,
+    mttr,
+    process,
+    query,
+    vendors,
+)
+
+from mttr_pipeline import __version__
+from mttr_pipeline.cli import main
+
+AS_OF = ("--as-of", UNTIL.isoformat())
+
+#: What scripts and cron jobs call; more may be added, none of these may go.
+PROMISED = {
+    "demo": set(),
+    "run": {"--source", "--since", "--until", "--full-refresh", "--as-of"},
+    "rebuild": {"--as-of"},
+    "import": {"FILE..."},
+    "stats": {
+        *("--type", "--severity", "--service", "--team", "--start", "--end", "--start-stamp", "--end-stamp"),
+        *("--include-outliers", "--outlier-hours", "--by", "--format"),
+    },
+    "doctor": set(),
+}
+
+
+def test_every_promised_command_and_option_is_there() -> None:
+    assert PROMISED.keys() <= main.commands.keys()
+    top = mttr("--help").ended(0).out
+    assert all(option in top for option in ("--data-dir", "--config", "--debug", "--version", "--help"))
+    for name, options in PROMISED.items():
+        text = mttr(name, "--help").ended(0).out
+        assert name in top and all(option in text for option in options), name
+
+
+@pytest.mark.parametrize("name", sorted(main.commands))
+def test_every_command_and_option_has_help(name: str) -> None:
+    """An option without a sentence is one that nobody dares to use."""
+    found = main.commands[name]
+    assert found.help and found.get_short_help_str(200)
+    assert [option.name for option in found.params if isinstance(option, click.Option) and not option.help] == []
+    lines = mttr(name, "--help").ended(0).out.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert mttr(name, "-h").ended(0).out.splitlines() == lines
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert mttr("--version").ended(0).out.strip() == f"mttr, version {__version__}"
+
+
+def test_the_command_and_the_module_are_the_same() -> None:
+    """`python -m mttr_pipeline` for where the scripts folder is on no path; the installed command for everybody else."""
+    by_module = process(command("--help")).ended(0).out
+    script = shutil.which("mttr", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+    assert script, "the console command is not installed"
+    by_script = process([script, "--help"]).ended(0).out
+    assert by_module.split("\n", 1)[1] == by_script.split("\n", 1)[1]
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["run", "--nonsense"], ["import"], ["stats", "--format", "xml"]])
+def test_bad_usage_ends_with_2(arguments: list[str]) -> None:
+    result = mttr(*arguments).ended(2)
+    assert result.err and not result.out
+
+
+# -- import and rebuild ------------------------------------------------------------------------------------------------
+
+RECORDS: list[dict[str, str]] = [
+    {"severity": "SEV1", "detected_at": "2025-09-01T10:00:00Z", "resolved_at": "2025-09-01T10:30:00Z"},
+    {"severity": "SEV2", "detected_at": "2025-09-02T10:00:00Z", "resolved_at": "2025-09-02T11:30:00Z"},
+    {"severity": "SEV2", "detected_at": "2025-09-03T10:00:00Z"},
+    {"severity": "huge", "detected_at": "2025-09-04T10:00:00Z"},
+]
+SERVICES = ["[/pay] :fire:", "search", "search", "search"]
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Custom records alone, without any vendor: `mttr import`, then `mttr rebuild`."""
+    folder = tmp_path_factory.mktemp("imported")
+    records = [
+        {"external_id": str(number), "service": service, **record}
+        for number, (service, record) in enumerate(zip(SERVICES, RECORDS, strict=True), start=1)
+    ]
+    (folder / "records.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    told = mttr("--data-dir", folder / "data", "import", folder / "records.jsonl").ended(0)
+    assert "Landed 4 custom records from 1 file" in told.out and "mttr rebuild" in told.out and not told.err
+    result = mttr("--data-dir", folder / "data", "rebuild", *AS_OF).ended(0)
+    assert "Published in" in result.out and not result.err
+    return folder / "data"
+
+
+def test_import_then_rebuild_publishes(imported: Path) -> None:
+    assert query(imported, "SELECT external_id FROM incidents ORDER BY ALL") == [("1",), ("2",), ("3",)]
+    ((external_id, reason, reference),) = query(imported, "SELECT external_id, reason, raw_reference FROM quarantine")
+    assert external_id == "4" and "severity" in reason and reference.endswith("records.jsonl:4)"), reference
+    assert query(imported, "SELECT incidents_matched, incidents_analyzed, mean_minutes FROM mttr()") == [(3, 2, 60.0)]
+
+
+def test_an_import_waits_for_the_next_run_to_be_seen(imported: Path, tmp_path: Path) -> None:
+    """Importing publishes nothing by itself, and replaces a record that is imported again."""
+    data_dir = copy_of(imported, tmp_path / "data")
+    before = latest(data_dir)
+    again = tmp_path / "again.csv"
+    again.write_text("external_id,severity,detected_at,resolved_at\n3,SEV2,2025-09-03T10:00:00Z,2025-09-03T10:06:00Z\n")
+    mttr("--data-dir", data_dir, "import", again).ended(0)
+    assert latest(data_dir) == before
+    mttr("--data-dir", data_dir, "rebuild", *AS_OF).ended(0)
+    assert query(data_dir, "SELECT incidents_analyzed, mean_minutes FROM mttr()") == [(3, 42.0)]
+
+
+def test_a_rebuild_without_anything_says_what_fills_it(tmp_path: Path) -> None:
+    assert "mttr import" in mttr("--data-dir", tmp_path, "rebuild").ended(2).err
+
+
+# -- stats -------------------------------------------------------------------------------------------------------------
+
+
+def test_stats_prints_the_figures_of_the_published_file(imported: Path) -> None:
+    """The same calculation as the macro, in three forms; JSON and CSV to the last digit."""
+    base = ("--data-dir", imported, "stats")
+    table = mttr(*base).ended(0).out
+    assert "60.0" in table
+    (row,) = json.loads(mttr(*base, "--format", "json").ended(0).out)
+    assert (row["incidents_matched"], row["mean_minutes"], row["excluded_open"]) == (3, 60.0, 1)
+    (line,) = csv.DictReader(io.StringIO(mttr(*base, "--format", "csv", "--severity", "SEV1").ended(0).out))
+    assert (line["incidents_matched"], float(line["mean_minutes"])) == ("1", 30.0)
+    none = mttr(*base, "--format", "json", "--team", "nobody").ended(0).out
+    assert json.loads(none)[0]["mean_minutes"] is None
+
+
+def test_stats_shows_names_as_they_are(imported: Path) -> None:
+    """A service named like a colour code of the terminal library must neither vanish nor end the command."""
+    assert "[/pay] :fire:" in mttr("--data-dir", imported, "stats", "--by", "service").ended(0).out
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--type", "fastest"), "basic"),
+        (("--severity", "SEV9"), "SEV1"),
+        (("--by", "colour"), "severity"),
+        (("--start", "yesterday"), "--start"),
+        (("--start-stamp", "detected_at", "--end-stamp", "detected_at"), "stamp"),
+        (("--start-stamp", "born_at", "--end-stamp", "resolved_at"), "detected_at"),
+        (("--outlier-hours", "-1"), "outlier"),
+    ],
+)
+def test_stats_names_what_it_does_not_understand(imported: Path, options: tuple[str, ...], told: str) -> None:
+    assert told in mttr("--data-dir", imported, "stats", *options).ended(2).err
+
+
+def test_stats_before_anything_is_published(tmp_path: Path) -> None:
+    assert "mttr run" in mttr("--data-dir", tmp_path, "stats").ended(2).err
+
+
+# -- doctor ------------------------------------------------------------------------------------------------------------
+
+
+def findings(text: str) -> dict[str, str]:
+    """Name -> what is said about it, one line each."""
+    lines = [re.split(r"\s{2,}", line.strip(), maxsplit=1) for line in text.splitlines()]
+    assert all(len(line) == 2 for line in lines), text
+    return dict(lines)
+
+
+def test_the_doctor_without_credentials(tmp_path: Path) -> None:
+    """Nothing is wrong with a machine that has no source yet: it says how each is switched on."""
+    found = findings(mttr("--data-dir", tmp_path, "doctor").ended(0).out)
+    assert set(found) == {"versions", "configuration", "data directory", *CLOUD}
+    assert all(said.startswith("ok") for said in found.values())
+    assert "PAGERDUTY_TOKEN" in found["pagerduty"] and "JIRA_PERSONAL_TOKEN" in found["jira"]
+
+
+def test_the_doctor_asks_every_source_once(tmp_path: Path) -> None:
+    """One cheap request per source: a check that costs a minute's budget would not be run before the night."""
+    with vendors() as server:
+        env = server.env(*CLOUD)
+        result = mttr("--data-dir", tmp_path, "doctor", env=env).ended(0)
+        assert {name: len(server.requests(name)) for name in CLOUD} == dict.fromkeys(CLOUD, 1)
+    found = findings(result.out)
+    assert all(found[name].startswith("ok") for name in CLOUD), found
+    secrets = [value for name, value in env.items() if name.endswith(("TOKEN", "KEY"))]
+    assert len(secrets) == 4 and not any(secret in result.text for secret in secrets)
+    assert not (tmp_path / "landing").exists()
+
+
+def test_the_doctor_finds_what_is_wrong(tmp_path: Path) -> None:
+    """Refused by one vendor, unwritable elsewhere: exit 1, the line says what to do, the other lines are still there."""
+    with vendors({"opsgenie": "unauthorized"}) as server:
+        result = mttr("--data-dir", tmp_path, "doctor", env=server.env(*CLOUD)).ended(1)
+    found = findings(result.out)
+    assert "OPSGENIE_API_KEY" in found["opsgenie"] and not found["opsgenie"].startswith("ok")
+    assert found["pagerduty"].startswith("ok") and "demo-genie-key" not in result.text
+
+    (tmp_path / "file").touch()
+    found = findings(mttr("--data-dir", tmp_path / "file" / "data", "doctor").ended(1).out)
+    assert "--data-dir" in found["data directory"]
+    found = findings(mttr("--config", tmp_path / "none.toml", "doctor").ended(1).out)
+    assert "none.toml" in found["configuration"]
+
+
+# -- the terminal ------------------------------------------------------------------------------------------------------
+
+
+def on_a_terminal(arguments: list[str], env: dict[str, str]) -> str:
+    """What a command writes to a terminal, control codes and all."""
+    near, far = pty.openpty()
+    chunks = []
+    with subprocess.Popen(arguments, stdout=far, stderr=far, stdin=far, env=env, cwd=empty_folder()) as running:
+        os.close(far)
+        while True:
+            try:
+                chunk = os.read(near, 4096)
+            except OSError:  # Linux says so when the other side is closed
+                break
+            if not chunk:
+                break
+            chunks.append(chunk)
+    os.close(near)
+    assert running.returncode == 0, b"".join(chunks).decode()
+    return b"".join(chunks).decode()
+
+
+def test_progress_is_shown_on_a_terminal(tmp_path: Path) -> None:
+    """A first pull takes minutes: a person wants to see it move. (That a pipe gets none of it is seen in every other test.)"""
+    with vendors({"jira": "latency"}) as server:
+        env = clean_env({**server.env("jira"), "TERM": "xterm", "COLUMNS": "100"})
+        seen = on_a_terminal(command("--data-dir", tmp_path, "run", *AS_OF), env)
+    assert "jira issues" in seen and "records" in seen and "━" in seen, seen[:2000]

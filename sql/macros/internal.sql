@@ -112,15 +112,6 @@ CREATE OR REPLACE MACRO packed_at(stamp) AS make_timestamp(stamp // 64);
 CREATE OR REPLACE MACRO packed_provenance(stamp) AS ['field', 'api', 'changelog', 'derived'][(stamp // 8) % 8];
 CREATE OR REPLACE MACRO packed_actor_kind(stamp) AS ['human', 'integration', 'timeout'][stamp % 8];
 
--- n, mean, median and sum of the durations that are not negative, and how many are.
-CREATE OR REPLACE MACRO duration_measures(us) AS {
-    n: count(us) FILTER (WHERE us >= 0),
-    mean_us: (sum(us) FILTER (WHERE us >= 0))::DOUBLE / count(us) FILTER (WHERE us >= 0),
-    median_us: quantile_cont(us, 0.5) FILTER (WHERE us >= 0),
-    total_us: sum(us) FILTER (WHERE us >= 0),
-    invalid: count(us) FILTER (WHERE us < 0)
-};
-
 -- What thresholds and opportunities are judged by: n and sum of the valid durations of a phase, how many reach the warning and
 -- the critical level, and the time spent above the warning level. All are exact integers, so that groups can be added up.
 CREATE OR REPLACE MACRO threshold_measures(us, warning_us, critical_us) AS {
@@ -145,3 +136,19 @@ CREATE OR REPLACE MACRO wilson_high(k, n) AS
 -- What k of n incidents within their target mean, compared in whole numbers.
 CREATE OR REPLACE MACRO compliance_status(k, n) AS
     CASE WHEN n = 0 THEN 'no_data' WHEN k * 100 >= 95 * n THEN 'healthy' WHEN k * 100 >= 80 * n THEN 'warning' ELSE 'critical' END;
+
+-- What adds up of durations, and the medians of all phases; negative ones are only counted.
+CREATE OR REPLACE MACRO duration_sums(us) AS {
+    n: count(us) FILTER (WHERE us >= 0), total_us: sum(us) FILTER (WHERE us >= 0), invalid: count(us) FILTER (WHERE us < 0)
+};
+CREATE OR REPLACE MACRO phase_medians(
+    detection, acknowledgment, to_cause, cause_to_mitigated, to_mitigated, mitigated_to_resolved, closure
+) AS {
+    detection: quantile_cont(CASE WHEN detection >= 0 THEN detection END, 0.5),
+    acknowledgment: quantile_cont(CASE WHEN acknowledgment >= 0 THEN acknowledgment END, 0.5),
+    to_cause: quantile_cont(CASE WHEN to_cause >= 0 THEN to_cause END, 0.5),
+    cause_to_mitigated: quantile_cont(CASE WHEN cause_to_mitigated >= 0 THEN cause_to_mitigated END, 0.5),
+    to_mitigated: quantile_cont(CASE WHEN to_mitigated >= 0 THEN to_mitigated END, 0.5),
+    mitigated_to_resolved: quantile_cont(CASE WHEN mitigated_to_resolved >= 0 THEN mitigated_to_resolved END, 0.5),
+    closure: quantile_cont(CASE WHEN closure >= 0 THEN closure END, 0.5)
+};

@@ -28,46 +28,135 @@ pct_of_means = "phase mean / sum of the means of the four phases detection to mi
 share_pct = "share of the pooled minutes of complete cases, closure left out, in percent; adds up to 100"
 share_n = "complete cases behind share_pct"
 */
-WITH placed AS (
-    SELECT p.calculation_type, w.name AS window_name, d.*
-    FROM core.population AS p
-    JOIN core.phases AS d ON d.incident_id = p.incident_id
-    JOIN core.windows AS w
-        ON w.window_start IS NULL OR (p.started_us >= epoch_us(w.window_start) AND p.started_us < epoch_us(w.window_end))
-    WHERE p.population <> 'outlier'
+WITH outliers AS (
+    SELECT incident_id, list(calculation_type ORDER BY calculation_type) AS left_out_of
+    FROM core.population
+    WHERE population = 'outlier'
+    GROUP BY incident_id
+),
+timed AS MATERIALIZED (
+    SELECT d.* EXCLUDE (incident_id), o.left_out_of, w.name AS period
+    FROM core.phases AS d
+    LEFT JOIN outliers AS o ON o.incident_id = d.incident_id
+    LEFT JOIN core.windows AS w -- the periods do not overlap
+        ON d.started_us >= epoch_us(w.window_start) AND d.started_us < epoch_us(w.window_end)
+),
+-- What adds up is added up once for all variants, which differ only in a handful of outliers, and for all scopes.
+fine AS (
+    SELECT
+        d.severity, d.service, d.team, d.period, d.left_out_of,
+        duration_sums(d.detection_us) AS detection,
+        duration_sums(d.acknowledgment_us) AS acknowledgment,
+        duration_sums(d.to_cause_us) AS to_cause,
+        duration_sums(d.cause_to_mitigated_us) AS cause_to_mitigated,
+        duration_sums(d.to_mitigated_us) AS to_mitigated,
+        duration_sums(d.mitigated_to_resolved_us) AS mitigated_to_resolved,
+        duration_sums(d.closure_us) AS closure,
+        count(*) FILTER (WHERE d.complete_lifecycle) AS lifecycle_n,
+        count(*) FILTER (WHERE d.complete_coarse) AS coarse_n,
+        sum(d.detection_us) FILTER (WHERE d.complete_lifecycle) AS lifecycle_detection,
+        sum(d.acknowledgment_us) FILTER (WHERE d.complete_lifecycle) AS lifecycle_acknowledgment,
+        sum(d.to_cause_us) FILTER (WHERE d.complete_lifecycle) AS lifecycle_investigation,
+        sum(d.cause_to_mitigated_us) FILTER (WHERE d.complete_lifecycle) AS lifecycle_mitigation,
+        sum(d.mitigated_to_resolved_us) FILTER (WHERE d.complete_lifecycle) AS lifecycle_resolution,
+        sum(d.detection_us) FILTER (WHERE d.complete_coarse) AS coarse_detection,
+        sum(d.acknowledgment_us) FILTER (WHERE d.complete_coarse) AS coarse_acknowledgment,
+        sum(d.to_mitigated_us) FILTER (WHERE d.complete_coarse) AS coarse_investigation,
+        sum(d.mitigated_to_resolved_us) FILTER (WHERE d.complete_coarse) AS coarse_mitigation
+    FROM timed AS d
+    GROUP BY d.severity, d.service, d.team, d.period, d.left_out_of
+),
+reports AS (
+    SELECT v.calculation_type, w.name AS window_name, f.*
+    FROM fine AS f
+    JOIN config.variants AS v ON NOT coalesce(list_contains(f.left_out_of, v.calculation_type), false)
+    JOIN core.windows AS w ON w.window_start IS NULL OR w.name = f.period
 ),
 scoped AS (
-    SELECT *, 'all' AS scope, 'all' AS scope_value FROM placed
+    SELECT *, 'all' AS scope, 'all' AS scope_value FROM reports
     UNION ALL
-    SELECT *, 'severity', severity FROM placed
+    SELECT *, 'severity', severity FROM reports
     UNION ALL
-    SELECT *, 'service', service FROM placed
+    SELECT *, 'service', service FROM reports
     UNION ALL
-    SELECT *, 'team', team FROM placed
+    SELECT *, 'team', team FROM reports
 ),
-measured AS (
+summed AS (
     SELECT
         calculation_type, scope, scope_value, window_name,
-        duration_measures(detection_us) AS detection,
-        duration_measures(acknowledgment_us) AS acknowledgment,
-        duration_measures(to_cause_us) AS to_cause,
-        duration_measures(cause_to_mitigated_us) AS cause_to_mitigated,
-        duration_measures(to_mitigated_us) AS to_mitigated,
-        duration_measures(mitigated_to_resolved_us) AS mitigated_to_resolved,
-        duration_measures(closure_us) AS closure,
-        count(*) FILTER (WHERE complete_lifecycle) AS lifecycle_n,
-        count(*) FILTER (WHERE complete_coarse) AS coarse_n,
-        sum(detection_us) FILTER (WHERE complete_lifecycle) AS lifecycle_detection,
-        sum(acknowledgment_us) FILTER (WHERE complete_lifecycle) AS lifecycle_acknowledgment,
-        sum(to_cause_us) FILTER (WHERE complete_lifecycle) AS lifecycle_investigation,
-        sum(cause_to_mitigated_us) FILTER (WHERE complete_lifecycle) AS lifecycle_mitigation,
-        sum(mitigated_to_resolved_us) FILTER (WHERE complete_lifecycle) AS lifecycle_resolution,
-        sum(detection_us) FILTER (WHERE complete_coarse) AS coarse_detection,
-        sum(acknowledgment_us) FILTER (WHERE complete_coarse) AS coarse_acknowledgment,
-        sum(to_mitigated_us) FILTER (WHERE complete_coarse) AS coarse_investigation,
-        sum(mitigated_to_resolved_us) FILTER (WHERE complete_coarse) AS coarse_mitigation
+        {n: sum(detection.n)::BIGINT, mean_us: sum(detection.total_us)::DOUBLE / sum(detection.n), total_us: sum(detection.total_us)::HUGEINT,
+            invalid: sum(detection.invalid)::BIGINT} AS detection,
+        {n: sum(acknowledgment.n)::BIGINT, mean_us: sum(acknowledgment.total_us)::DOUBLE / sum(acknowledgment.n), total_us: sum(acknowledgment.total_us)::HUGEINT,
+            invalid: sum(acknowledgment.invalid)::BIGINT} AS acknowledgment,
+        {n: sum(to_cause.n)::BIGINT, mean_us: sum(to_cause.total_us)::DOUBLE / sum(to_cause.n), total_us: sum(to_cause.total_us)::HUGEINT,
+            invalid: sum(to_cause.invalid)::BIGINT} AS to_cause,
+        {n: sum(cause_to_mitigated.n)::BIGINT, mean_us: sum(cause_to_mitigated.total_us)::DOUBLE / sum(cause_to_mitigated.n), total_us: sum(cause_to_mitigated.total_us)::HUGEINT,
+            invalid: sum(cause_to_mitigated.invalid)::BIGINT} AS cause_to_mitigated,
+        {n: sum(to_mitigated.n)::BIGINT, mean_us: sum(to_mitigated.total_us)::DOUBLE / sum(to_mitigated.n), total_us: sum(to_mitigated.total_us)::HUGEINT,
+            invalid: sum(to_mitigated.invalid)::BIGINT} AS to_mitigated,
+        {n: sum(mitigated_to_resolved.n)::BIGINT, mean_us: sum(mitigated_to_resolved.total_us)::DOUBLE / sum(mitigated_to_resolved.n), total_us: sum(mitigated_to_resolved.total_us)::HUGEINT,
+            invalid: sum(mitigated_to_resolved.invalid)::BIGINT} AS mitigated_to_resolved,
+        {n: sum(closure.n)::BIGINT, mean_us: sum(closure.total_us)::DOUBLE / sum(closure.n), total_us: sum(closure.total_us)::HUGEINT,
+            invalid: sum(closure.invalid)::BIGINT} AS closure,
+        sum(lifecycle_n)::BIGINT AS lifecycle_n,
+        sum(coarse_n)::BIGINT AS coarse_n,
+        sum(lifecycle_detection)::HUGEINT AS lifecycle_detection,
+        sum(lifecycle_acknowledgment)::HUGEINT AS lifecycle_acknowledgment,
+        sum(lifecycle_investigation)::HUGEINT AS lifecycle_investigation,
+        sum(lifecycle_mitigation)::HUGEINT AS lifecycle_mitigation,
+        sum(lifecycle_resolution)::HUGEINT AS lifecycle_resolution,
+        sum(coarse_detection)::HUGEINT AS coarse_detection,
+        sum(coarse_acknowledgment)::HUGEINT AS coarse_acknowledgment,
+        sum(coarse_investigation)::HUGEINT AS coarse_investigation,
+        sum(coarse_mitigation)::HUGEINT AS coarse_mitigation
     FROM scoped
     GROUP BY calculation_type, scope, scope_value, window_name
+),
+-- Medians do not add up: every variant and scope looks at all its durations.
+kept AS NOT MATERIALIZED (
+    SELECT v.calculation_type, d.*
+    FROM timed AS d
+    JOIN config.variants AS v ON d.left_out_of IS NULL OR NOT list_contains(d.left_out_of, v.calculation_type)
+),
+middle AS (
+    SELECT calculation_type, 'all' AS scope, 'all' AS scope_value, 'whole' AS window_name, phase_medians(detection_us, acknowledgment_us, to_cause_us, cause_to_mitigated_us,
+        to_mitigated_us, mitigated_to_resolved_us, closure_us) AS median
+    FROM kept GROUP BY calculation_type
+    UNION ALL
+    SELECT calculation_type, 'severity', severity, 'whole', phase_medians(detection_us, acknowledgment_us, to_cause_us, cause_to_mitigated_us,
+        to_mitigated_us, mitigated_to_resolved_us, closure_us)
+    FROM kept GROUP BY calculation_type, severity
+    UNION ALL
+    SELECT calculation_type, 'service', service, 'whole', phase_medians(detection_us, acknowledgment_us, to_cause_us, cause_to_mitigated_us,
+        to_mitigated_us, mitigated_to_resolved_us, closure_us)
+    FROM kept GROUP BY calculation_type, service
+    UNION ALL
+    SELECT calculation_type, 'team', team, 'whole', phase_medians(detection_us, acknowledgment_us, to_cause_us, cause_to_mitigated_us,
+        to_mitigated_us, mitigated_to_resolved_us, closure_us)
+    FROM kept GROUP BY calculation_type, team
+    UNION ALL
+    SELECT calculation_type, 'all', 'all', period, phase_medians(detection_us, acknowledgment_us, to_cause_us, cause_to_mitigated_us,
+        to_mitigated_us, mitigated_to_resolved_us, closure_us)
+    FROM kept WHERE period IS NOT NULL GROUP BY calculation_type, period
+    UNION ALL
+    SELECT calculation_type, 'severity', severity, period, phase_medians(detection_us, acknowledgment_us, to_cause_us, cause_to_mitigated_us,
+        to_mitigated_us, mitigated_to_resolved_us, closure_us)
+    FROM kept WHERE period IS NOT NULL GROUP BY calculation_type, period, severity
+    UNION ALL
+    SELECT calculation_type, 'service', service, period, phase_medians(detection_us, acknowledgment_us, to_cause_us, cause_to_mitigated_us,
+        to_mitigated_us, mitigated_to_resolved_us, closure_us)
+    FROM kept WHERE period IS NOT NULL GROUP BY calculation_type, period, service
+    UNION ALL
+    SELECT calculation_type, 'team', team, period, phase_medians(detection_us, acknowledgment_us, to_cause_us, cause_to_mitigated_us,
+        to_mitigated_us, mitigated_to_resolved_us, closure_us)
+    FROM kept WHERE period IS NOT NULL GROUP BY calculation_type, period, team
+),
+measured AS (
+    SELECT s.*, m.median
+    FROM summed AS s
+    JOIN middle AS m
+        ON m.calculation_type = s.calculation_type AND m.scope = s.scope AND m.scope_value = s.scope_value
+        AND m.window_name = s.window_name
 ),
 -- Written out, because a sum over rows adds doubles in any order, and then the last digit differs from run to run.
 added AS (
@@ -83,27 +172,27 @@ long AS (
     SELECT
         calculation_type, scope, scope_value, window_name, lifecycle_means_us, coarse_means_us,
         unnest([
-            {model: 'lifecycle', place: 1, phase: 'detection', a: 'occurred_at', b: 'detected_at', m: detection,
+            {model: 'lifecycle', place: 1, phase: 'detection', a: 'occurred_at', b: 'detected_at', m: detection, median_us: median.detection,
                 pooled: lifecycle_detection, cases: lifecycle_n},
-            {model: 'lifecycle', place: 2, phase: 'acknowledgment', a: 'detected_at', b: 'acknowledged_at', m: acknowledgment,
+            {model: 'lifecycle', place: 2, phase: 'acknowledgment', a: 'detected_at', b: 'acknowledged_at', m: acknowledgment, median_us: median.acknowledgment,
                 pooled: lifecycle_acknowledgment, cases: lifecycle_n},
-            {model: 'lifecycle', place: 3, phase: 'investigation', a: 'acknowledged_at', b: 'root_cause_found_at', m: to_cause,
+            {model: 'lifecycle', place: 3, phase: 'investigation', a: 'acknowledged_at', b: 'root_cause_found_at', m: to_cause, median_us: median.to_cause,
                 pooled: lifecycle_investigation, cases: lifecycle_n},
             {model: 'lifecycle', place: 4, phase: 'mitigation', a: 'root_cause_found_at', b: 'mitigated_at',
-                m: cause_to_mitigated, pooled: lifecycle_mitigation, cases: lifecycle_n},
-            {model: 'lifecycle', place: 5, phase: 'resolution', a: 'mitigated_at', b: 'resolved_at', m: mitigated_to_resolved,
+                m: cause_to_mitigated, median_us: median.cause_to_mitigated, pooled: lifecycle_mitigation, cases: lifecycle_n},
+            {model: 'lifecycle', place: 5, phase: 'resolution', a: 'mitigated_at', b: 'resolved_at', m: mitigated_to_resolved, median_us: median.mitigated_to_resolved,
                 pooled: lifecycle_resolution, cases: lifecycle_n},
-            {model: 'lifecycle', place: 6, phase: 'closure', a: 'resolved_at', b: 'closed_at', m: closure,
+            {model: 'lifecycle', place: 6, phase: 'closure', a: 'resolved_at', b: 'closed_at', m: closure, median_us: median.closure,
                 pooled: NULL, cases: lifecycle_n},
-            {model: 'coarse', place: 1, phase: 'detection', a: 'occurred_at', b: 'detected_at', m: detection,
+            {model: 'coarse', place: 1, phase: 'detection', a: 'occurred_at', b: 'detected_at', m: detection, median_us: median.detection,
                 pooled: coarse_detection, cases: coarse_n},
-            {model: 'coarse', place: 2, phase: 'acknowledgment', a: 'detected_at', b: 'acknowledged_at', m: acknowledgment,
+            {model: 'coarse', place: 2, phase: 'acknowledgment', a: 'detected_at', b: 'acknowledged_at', m: acknowledgment, median_us: median.acknowledgment,
                 pooled: coarse_acknowledgment, cases: coarse_n},
-            {model: 'coarse', place: 3, phase: 'investigation', a: 'acknowledged_at', b: 'mitigated_at', m: to_mitigated,
+            {model: 'coarse', place: 3, phase: 'investigation', a: 'acknowledged_at', b: 'mitigated_at', m: to_mitigated, median_us: median.to_mitigated,
                 pooled: coarse_investigation, cases: coarse_n},
-            {model: 'coarse', place: 4, phase: 'mitigation', a: 'mitigated_at', b: 'resolved_at', m: mitigated_to_resolved,
+            {model: 'coarse', place: 4, phase: 'mitigation', a: 'mitigated_at', b: 'resolved_at', m: mitigated_to_resolved, median_us: median.mitigated_to_resolved,
                 pooled: coarse_mitigation, cases: coarse_n},
-            {model: 'coarse', place: 6, phase: 'closure', a: 'resolved_at', b: 'closed_at', m: closure,
+            {model: 'coarse', place: 6, phase: 'closure', a: 'resolved_at', b: 'closed_at', m: closure, median_us: median.closure,
                 pooled: NULL, cases: coarse_n}
         ]) AS p
     FROM added
@@ -128,7 +217,7 @@ SELECT
     s.p.b AS phase_to,
     s.p.m.n AS n,
     s.p.m.mean_us / 6e7 AS mean_minutes,
-    s.p.m.median_us / 6e7 AS median_minutes,
+    s.p.median_us / 6e7 AS median_minutes,
     s.p.m.total_us::DOUBLE / 6e7 AS total_minutes,
     s.p.m.invalid AS invalid,
     CASE WHEN s.p.place <= 4 THEN 100 * s.p.m.mean_us / nullif(s.means_us, 0) END AS pct_of_means,

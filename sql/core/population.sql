@@ -20,24 +20,47 @@ duration_us = "microseconds from the variant's start to its end; NULL when there
 observed_us = "microseconds it was observed: the duration, or until as_of while open; NULL when it cannot be observed"
 is_event = "whether the observation ended in a recovery; open ones and resolves by a timeout are censored. NULL with observed_us"
 */
-WITH spans AS (
+WITH stamped AS (
     SELECT
-        v.calculation_type, i.incident_id, i.severity, i.service, i.team, i.resolution_kind, v.end_stamp,
-        epoch_us(i.started_at) AS started_us,
-        i.us[v.start_place] AS start_us,
-        i.us[v.end_place] AS end_us,
-        list_max(i.us[v.end_place:]) AS latest_us
-    FROM (
-        SELECT *, stamps_us(occurred_at, detected_at, acknowledged_at, investigating_at, root_cause_found_at, mitigated_at,
-            resolved_at, closed_at) AS us
-        FROM core.incidents
-        WHERE duplicate_of IS NULL AND kind = 'incident'
-    ) AS i
+        incident_id, severity, coalesce(service, 'unknown') AS service, coalesce(team, 'unknown') AS team,
+        resolution_kind,
+        epoch_us(started_at) AS started_us,
+        epoch_us(occurred_at) AS occurred_us,
+        epoch_us(detected_at) AS detected_us,
+        epoch_us(acknowledged_at) AS acknowledged_us,
+        epoch_us(investigating_at) AS investigating_us,
+        epoch_us(root_cause_found_at) AS root_cause_found_us,
+        epoch_us(mitigated_at) AS mitigated_us,
+        epoch_us(resolved_at) AS resolved_us,
+        epoch_us(closed_at) AS closed_us
+    FROM core.incidents
+    WHERE duplicate_of IS NULL AND kind = 'incident'
+),
+spans AS (
+    SELECT
+        v.calculation_type, i.incident_id, i.severity, i.service, i.team, i.resolution_kind, v.end_stamp, i.started_us,
+        CASE v.start_place WHEN 1 THEN i.occurred_us WHEN 2 THEN i.detected_us WHEN 3 THEN i.acknowledged_us
+            WHEN 4 THEN i.investigating_us WHEN 5 THEN i.root_cause_found_us WHEN 6 THEN i.mitigated_us
+            WHEN 7 THEN i.resolved_us ELSE i.closed_us END AS start_us,
+        CASE v.end_place WHEN 1 THEN i.occurred_us WHEN 2 THEN i.detected_us WHEN 3 THEN i.acknowledged_us
+            WHEN 4 THEN i.investigating_us WHEN 5 THEN i.root_cause_found_us WHEN 6 THEN i.mitigated_us
+            WHEN 7 THEN i.resolved_us ELSE i.closed_us END AS end_us,
+        coalesce(
+            i.closed_us,
+            CASE WHEN v.end_place <= 7 THEN i.resolved_us END,
+            CASE WHEN v.end_place <= 6 THEN i.mitigated_us END,
+            CASE WHEN v.end_place <= 5 THEN i.root_cause_found_us END,
+            CASE WHEN v.end_place <= 4 THEN i.investigating_us END,
+            CASE WHEN v.end_place <= 3 THEN i.acknowledged_us END,
+            CASE WHEN v.end_place <= 2 THEN i.detected_us END,
+            CASE WHEN v.end_place <= 1 THEN i.occurred_us END
+        ) AS later_us -- one of the stamps at or after the end's place in life; which of them does not matter
+    FROM stamped AS i
     CROSS JOIN config.variants AS v
 ),
 placed AS (
     SELECT s.*, epoch_us(run.as_of) AS as_of_us,
-        population_of(s.start_us, s.end_us, s.latest_us, run.outliers_excluded, run.outlier_hours) AS population
+        population_of(s.start_us, s.end_us, s.later_us, run.outliers_excluded, run.outlier_hours) AS population
     FROM spans AS s
     CROSS JOIN config.run AS run
 )
@@ -45,8 +68,8 @@ SELECT
     calculation_type,
     incident_id,
     severity,
-    coalesce(service, 'unknown') AS service,
-    coalesce(team, 'unknown') AS team,
+    service,
+    team,
     started_us,
     population,
     CASE WHEN end_us >= start_us THEN end_us - start_us END AS duration_us,

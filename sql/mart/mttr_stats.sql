@@ -50,24 +50,21 @@ n_events = "incidents seen to recover, outliers included"
 n_open = "incidents censored: open until as_of, or resolved by a timeout"
 low_n = "fewer than 5 events"
 */
-WITH placed AS (
-    SELECT p.calculation_type, p.severity, p.service, p.team, p.population, p.duration_us, w.name AS window_name
+WITH placed AS NOT MATERIALIZED (
+    SELECT 'whole' AS window_name, calculation_type, severity, service, team, population, duration_us FROM core.population
+    UNION ALL
+    SELECT w.name, p.calculation_type, p.severity, p.service, p.team, p.population, p.duration_us
     FROM core.population AS p
-    JOIN core.windows AS w
-        ON w.window_start IS NULL OR (p.started_us >= epoch_us(w.window_start) AND p.started_us < epoch_us(w.window_end))
-),
-wanted AS (
-    SELECT v.calculation_type, w.name AS window_name
-    FROM core.windows AS w
-    CROSS JOIN config.variants AS v
+    JOIN core.windows AS w ON p.started_us >= epoch_us(w.window_start) AND p.started_us < epoch_us(w.window_end)
 ),
 measured AS (
-    -- The whole has a row even when nothing happened.
-    SELECT wanted.calculation_type, 'all' AS scope, 'all' AS scope_value, wanted.window_name,
-        mttr_measures(p.population, p.duration_us) AS m
-    FROM wanted
-    LEFT JOIN placed AS p ON p.calculation_type = wanted.calculation_type AND p.window_name = wanted.window_name
-    GROUP BY wanted.calculation_type, wanted.window_name
+    SELECT calculation_type, 'all' AS scope, 'all' AS scope_value, window_name, mttr_measures(population, duration_us) AS m
+    FROM (
+        SELECT calculation_type, window_name, population, duration_us FROM placed
+        UNION ALL -- what counts nothing, so that the whole has a row even when nothing happened
+        SELECT v.calculation_type, w.name, NULL, NULL FROM core.windows AS w CROSS JOIN config.variants AS v
+    )
+    GROUP BY calculation_type, window_name
     UNION ALL
     SELECT calculation_type, 'severity', severity, window_name, mttr_measures(population, duration_us)
     FROM placed GROUP BY calculation_type, severity, window_name

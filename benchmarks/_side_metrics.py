@@ -126,14 +126,14 @@ def build(data: Path) -> dict[str, Any]:
     tables, checks, failed = {}, 0.0, []
     try:
         for model in downstream():
-            started = time.perf_counter()
+            started, cpu = time.perf_counter(), time.process_time()
             rows = warehouse.build(model)
-            ended = time.perf_counter()
+            ended, cpu = time.perf_counter(), time.process_time() - cpu
             failed += [
                 f"{model.table}.{check.name}: {check.detail}" for check in warehouse.check(model) if not check.passed
             ]
             checks += time.perf_counter() - ended
-            tables[model.table] = [ended - started, rows]
+            tables[model.table] = [ended - started, rows, cpu]
     finally:
         warehouse.close()
     return {"tables": tables, "checks": checks, "failed": failed}

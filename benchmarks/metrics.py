@@ -44,7 +44,7 @@ def main() -> None:
                 say(f"run {number + 1} of {options.runs}: {name}")
                 run = run_side("_side_metrics.py", name, "--data", data)
                 if name == "build":
-                    run["seconds"] = sum(seconds for seconds, _ in run["tables"].values())
+                    run["seconds"] = sum(told[0] for told in run["tables"].values())
                     run["part"] = sum(run["tables"][name][0] for name in PART)
                     for broken in run["failed"]:
                         say(f"a check failed: {broken}")
@@ -54,17 +54,11 @@ def main() -> None:
 
     built = sides["build"]
     print(f"{options.rows:,} incidents, {options.services} services, {options.teams} teams; {machine()}")
-    tables = {
-        name: (
-            Side(name, [{"seconds": run["tables"][name][0]} for run in built.runs]),
-            built.runs[0]["tables"][name][1],
-        )
-        for name in built.runs[0]["tables"]
-    }
-    slowest = sorted(tables.items(), key=lambda item: -item[1][0].value("seconds"))
-    print(
-        table(["table", "seconds", "rows"], [[n, side.spread("seconds"), f"{rows:,}"] for n, (side, rows) in slowest])
-    )
+    tables = []
+    for name, (_, count, _) in built.runs[0]["tables"].items():
+        told = Side(name, [{"seconds": run["tables"][name][0], "cpu": run["tables"][name][2]} for run in built.runs])
+        tables.append((told.value("seconds"), [name, told.spread("seconds"), told.spread("cpu"), f"{count:,}"]))
+    print(table(["table", "seconds", "CPU seconds", "rows"], [row for _, row in sorted(tables, reverse=True)]))
     rows = [["all tables", built.spread("seconds"), built.spread("cpu"), f"{built.value('peak_mib'):,.0f}"]]
     rows.append(["their checks", built.spread("checks"), "", ""])
     for name, side in sides.items():

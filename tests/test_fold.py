@@ -7,6 +7,7 @@ chains and circles of duplicates); the pairs in `fixtures/fold` are the cases of
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from support import (
     pagerduty_history,
     rows,
 )
+
+from mttr_pipeline.warehouse import Warehouse
 
 CASES = sorted((Path(__file__).parent / "fixtures" / "fold").glob("*.json"))
 TABLES = (
@@ -136,14 +139,25 @@ def numbered(drawn_groups: list[list[dict[str, Any]]]) -> list[list[dict[str, An
     return drawn_groups
 
 
-def test_custom_records_fold_as_the_reference_says(tmp_path: Path) -> None:
-    """Provenance, order of equal instants, reopens around 24 h, absurd stamps, duplicates: everything at once."""
-    found_groups = numbered(drawn(groups(), 400))
-    with door(tmp_path, custom=[record for group in found_groups for record in group], only=TABLES) as warehouse:
+@pytest.fixture(scope="module")
+def drawn_groups() -> list[list[dict[str, Any]]]:
+    return numbered(drawn(groups(), 250))
+
+
+@pytest.fixture(scope="module")
+def folded(drawn_groups: list[list[dict[str, Any]]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """All drawn groups in one build."""
+    records = [record for group in drawn_groups for record in group]
+    with door(tmp_path_factory.mktemp("folded"), custom=records, only=TABLES) as warehouse:
         assert rows(warehouse.con, "SELECT reason FROM mart.quarantine") == []
-        found = built_incidents(warehouse)
+        yield warehouse
+
+
+def test_custom_records_fold_as_the_reference_says(folded: Warehouse, drawn_groups: list[list[dict[str, Any]]]) -> None:
+    """Provenance, order of equal instants, reopens around 24 h, absurd stamps, duplicates: everything at once."""
+    found = built_incidents(folded)
     expected: dict[str, Any] = {}
-    for group in found_groups:
+    for group in drawn_groups:
         told = [custom_history(record) for record in group]
         incidents = fold([about for about, _ in told], [event for _, events in told for event in events], AS_OF_US)
         for incident in incidents:
@@ -162,23 +176,21 @@ def test_custom_records_fold_as_the_reference_says(tmp_path: Path) -> None:
     assert {name: len(them) for name, them in seen.items() if not them} == {}
 
 
-def test_no_history_is_worse_than_its_own_promises(tmp_path: Path) -> None:
+def test_no_history_is_worse_than_its_own_promises(folded: Warehouse) -> None:
     """What must hold for every incident, whatever the reference says: readers build on it."""
-    found_groups = numbered(drawn(groups(), 150))
-    with door(tmp_path, custom=[record for group in found_groups for record in group], only=TABLES) as warehouse:
-        for promise in (
-            "first_resolved_at <= resolved_at OR resolved_at IS NULL OR reopen_count > 0",
-            "resolved_at IS NOT NULL OR closed_at IS NULL",
-            "resolution_kind IS NULL OR resolved_at IS NOT NULL",
-            "NOT auto_resolved OR resolved_at IS NOT NULL",
-            "started_at = coalesce(detected_at, started_at)",
-            "duplicate_of IS NULL OR incident_id <> duplicate_of",
-            "severity_max <= severity AND severity_max <= severity_first",
-            "active_minutes >= 0",
-            "(acknowledged_at IS NULL) = (acknowledged_provenance IS NULL)",
-        ):
-            broken = rows(warehouse.con, f"SELECT external_id FROM mart.incidents WHERE NOT ({promise})")
-            assert broken == [], promise
+    for promise in (
+        "first_resolved_at <= resolved_at OR resolved_at IS NULL OR reopen_count > 0",
+        "resolved_at IS NOT NULL OR closed_at IS NULL",
+        "resolution_kind IS NULL OR resolved_at IS NOT NULL",
+        "NOT auto_resolved OR resolved_at IS NOT NULL",
+        "started_at = coalesce(detected_at, started_at)",
+        "duplicate_of IS NULL OR incident_id <> duplicate_of",
+        "severity_max <= severity AND severity_max <= severity_first",
+        "active_minutes >= 0",
+        "(acknowledged_at IS NULL) = (acknowledged_provenance IS NULL)",
+    ):
+        broken = rows(folded.con, f"SELECT external_id FROM mart.incidents WHERE NOT ({promise})")
+        assert broken == [], promise
 
 
 # --- PagerDuty --------------------------------------------------------------------------------------------------------
@@ -254,7 +266,7 @@ def seconds(us: int) -> str:
 
 def test_pager_histories_fold_as_the_reference_says(tmp_path: Path) -> None:
     """Flaps of one dedup key around 10 minutes, merges into what flapped, reopens told or only inferred, resolve kinds."""
-    drawn_groups = drawn(pagers(), 400)
+    drawn_groups = drawn(pagers(), 250)
     streams: dict[str, list[dict[str, Any]]] = {"incidents": [], "log_entries": []}
     for number, group in enumerate(drawn_groups):
         for incident, entries in group:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from mttr_pipeline.reports.compliance import recent
 from mttr_pipeline.reports.kernel import Document
 from mttr_pipeline.reports.page import rules
-from mttr_pipeline.reports.page.words import count, instant, listed, minutes, number
+from mttr_pipeline.reports.page.words import count, instant, listed, minutes, number, probability
 
 
 @dataclass(frozen=True)
@@ -98,12 +98,12 @@ def _change(summary: Document) -> Card:
             count(change["n"]), count(change["previous_n"])
         )
         return Card(title, change["verdict"], (few, often))
-    measured = Markup("Durations by the factor {}{}, q = {}, n = {} and {} before.").format(
+    measured = Markup("Durations by the factor {}{}, q {}, n = {} and {} before.").format(
         number(change["ratio"]),
         Markup(" (95 % limits {} to {})").format(number(change["ratio_low"]), number(change["ratio_high"]))
         if change["ratio_low"] is not None and change["ratio_high"] is not None
         else "",
-        number(change["q"]),
+        probability(change["q"]),
         count(change["n"]),
         count(change["previous_n"]),
     )
@@ -174,7 +174,7 @@ def freshness(quality: Document) -> Markup:
 
 
 def _too_few(row: Document) -> Markup:
-    return Markup("not enough data (n = {})").format(count(row["n_events"]))
+    return Markup("not enough data (n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{})").format(count(row["n_events"]))
 
 
 def _n(row: Document) -> Markup:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from markupsafe import Markup
 
-__all__ = ["count", "day", "duration", "instant", "listed", "minutes", "number", "percent", "status"]
+__all__ = ["count", "day", "duration", "instant", "listed", "minutes", "number", "percent", "probability", "status"]
 
 _NONE = Markup('<span class="none">no data</span>')
 
@@ -41,11 +41,21 @@ def percent(value: float | None, digits: int = 0) -> Markup:
 
 
 def number(value: float | None) -> Markup:
-    """A ratio or probability to two digits, with its exact value."""
+    """A ratio to two or three digits, with its exact value."""
     if value is None:
         return _NONE
-    text = "below 0.001" if 0 < value < 0.001 else f"{value:.3f}" if value < 0.0995 else f"{value:.2f}"
-    return Markup('<data value="{}">{}</data>').format(repr(value), text)
+    return Markup('<data value="{}">{}</data>').format(
+        repr(value), f"{value:.3f}" if value < 0.0995 else f"{value:.2f}"
+    )
+
+
+def probability(value: float | None) -> Markup:
+    """A p or q as an equation: `= 0.015`, or `< 0.001`."""
+    if value is None:
+        return Markup(": ") + _NONE
+    if value < 0.001:
+        return Markup('<data value="{}">&lt;\N{NO-BREAK SPACE}0.001</data>').format(repr(value))
+    return Markup("=\N{NO-BREAK SPACE}") + number(value)
 
 
 def count(value: int | None) -> Markup:

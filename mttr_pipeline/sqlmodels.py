@@ -104,7 +104,7 @@ class Model:
 
     def promises(self) -> dict[str, str]:
         """Check name -> what it promises: no NULLs, unique keys and the header's own assertions."""
-        found = {f"not_null_{column}": f"{column} is never NULL" for column in self.not_null}
+        found = {"not_null": f"never NULL: {', '.join(self.not_null)}"} if self.not_null else {}
         found |= {f"unique_{'_'.join(columns)}": f"({', '.join(columns)}) is unique" for columns in self.unique}
         return found | self.asserts
 

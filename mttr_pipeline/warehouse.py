@@ -166,7 +166,8 @@ class Warehouse:
                 "read back; move that folder out of the landing zone and pull again with --full-refresh."
             )
         identity = model.key[0]
-        if manifest.source in _AUDITED and model.stream != TOMBSTONES:  # alive again; those of this extract come after it
+        # Alive again; those of this extract come after it.
+        if manifest.source in _AUDITED and model.stream != TOMBSTONES:
             con.execute(
                 f"DELETE FROM raw.{manifest.source}_{TOMBSTONES} AS old USING delta AS new "
                 f"WHERE old.of_stream = ? AND old.external_id = new.{identity}::VARCHAR",
@@ -355,10 +356,10 @@ class Warehouse:
 
     def check(self, model: Model) -> list[CheckResult]:
         """Run every promise of a header against the built table. A check that itself fails is a failed check."""
-        queries = {
-            f"not_null_{column}": f'SELECT count(*) FROM {model.table} WHERE "{column}" IS NULL'
-            for column in model.not_null
-        }
+        queries: dict[str, str] = {}
+        if model.not_null:  # one check for all columns: a check of its own for each doubles the time of a small run
+            counts = ", ".join(f'count(*) - count("{column}")' for column in model.not_null)
+            queries["not_null"] = f"SELECT {counts} FROM {model.table}"
         for columns in model.unique:
             named = ", ".join(f'"{column}"' for column in columns)
             queries[f"unique_{'_'.join(columns)}"] = (
@@ -369,9 +370,13 @@ class Warehouse:
         results = []
         for name, query in queries.items():
             try:
-                row = self.con.execute(query).fetchone()
-                broken = int(row[0]) if row else 0
-                results.append(CheckResult(name, broken == 0, "holds" if broken == 0 else f"{broken} rows break it"))
+                counted = self.con.execute(query).fetchall()[0]
+                broken = [f"{n} rows break it" for n in counted if n]
+                if name == "not_null":
+                    broken = [
+                        f"{column} is NULL in {n} rows" for column, n in zip(model.not_null, counted, strict=True) if n
+                    ]
+                results.append(CheckResult(name, not broken, ", ".join(broken) or "holds"))
             except duckdb.Error as error:
                 results.append(CheckResult(name, False, f"the check itself failed: {_first_line(error)}"))
         return results

@@ -18,6 +18,7 @@ cause_to_mitigated_us = "root cause found to mitigated"
 to_mitigated_us = "acknowledged to mitigated"
 mitigated_to_resolved_us = "mitigated to resolved"
 closure_us = "resolved to closed"
+is_recovered = "it is resolved"
 complete_lifecycle = "all boundaries of the lifecycle model in order"
 complete_coarse = "all boundaries of the coarse model in order"
 */
@@ -34,6 +35,7 @@ SELECT
     epoch_us(mitigated_at) - epoch_us(acknowledged_at) AS to_mitigated_us,
     epoch_us(resolved_at) - epoch_us(mitigated_at) AS mitigated_to_resolved_us,
     epoch_us(closed_at) - epoch_us(resolved_at) AS closure_us,
+    resolved_at IS NOT NULL AS is_recovered,
     coalesce(occurred_at <= detected_at AND detected_at <= acknowledged_at AND acknowledged_at <= root_cause_found_at
         AND root_cause_found_at <= mitigated_at AND mitigated_at <= resolved_at, false) AS complete_lifecycle,
     coalesce(occurred_at <= detected_at AND detected_at <= acknowledged_at AND acknowledged_at <= mitigated_at

@@ -7,6 +7,7 @@ unique = [["calculation_type", "phase_model", "scope", "scope_value", "window_st
 
 [assert]
 no_data_is_null = "(n = 0) = (mean_minutes IS NULL)"
+counts_nest = "incidents_with_full_data <= incidents_with_recovery AND incidents_with_recovery <= total_incidents"
 pct_only_where_defined = "phase IN ('detection', 'acknowledgment', 'investigation', 'mitigation') OR pct_of_means IS NULL"
 
 [columns]
@@ -27,6 +28,9 @@ invalid = "incidents in which the phase ends before it begins"
 pct_of_means = "phase mean / sum of the means of the four phases detection to mitigation, in percent; NULL for the others"
 share_pct = "share of the pooled minutes of complete cases, closure left out, in percent; adds up to 100"
 share_n = "complete cases behind share_pct"
+total_incidents = "incidents of the scope and window: matched, without the outliers of the variant"
+incidents_with_recovery = "those that are resolved"
+incidents_with_full_data = "those with every boundary of the model from occurred to resolved, in order"
 */
 WITH outliers AS (
     SELECT incident_id, list(calculation_type ORDER BY calculation_type) AS left_out_of
@@ -52,6 +56,8 @@ fine AS (
         duration_sums(d.to_mitigated_us) AS to_mitigated,
         duration_sums(d.mitigated_to_resolved_us) AS mitigated_to_resolved,
         duration_sums(d.closure_us) AS closure,
+        count(*) AS incidents,
+        count(*) FILTER (WHERE d.is_recovered) AS recovered,
         count(*) FILTER (WHERE d.complete_lifecycle) AS lifecycle_n,
         count(*) FILTER (WHERE d.complete_coarse) AS coarse_n,
         sum(d.detection_us) FILTER (WHERE d.complete_lifecycle) AS lifecycle_detection,
@@ -98,6 +104,8 @@ summed AS (
             invalid: sum(mitigated_to_resolved.invalid)::BIGINT} AS mitigated_to_resolved,
         {n: sum(closure.n)::BIGINT, mean_us: sum(closure.total_us)::DOUBLE / sum(closure.n), total_us: sum(closure.total_us)::HUGEINT,
             invalid: sum(closure.invalid)::BIGINT} AS closure,
+        sum(incidents)::BIGINT AS incidents,
+        sum(recovered)::BIGINT AS recovered,
         sum(lifecycle_n)::BIGINT AS lifecycle_n,
         sum(coarse_n)::BIGINT AS coarse_n,
         sum(lifecycle_detection)::HUGEINT AS lifecycle_detection,
@@ -170,7 +178,7 @@ added AS (
 ),
 long AS (
     SELECT
-        calculation_type, scope, scope_value, window_name, lifecycle_means_us, coarse_means_us,
+        calculation_type, scope, scope_value, window_name, incidents, recovered, lifecycle_means_us, coarse_means_us,
         unnest([
             {model: 'lifecycle', place: 1, phase: 'detection', a: 'occurred_at', b: 'detected_at', m: detection, median_us: median.detection,
                 pooled: lifecycle_detection, cases: lifecycle_n},
@@ -222,7 +230,10 @@ SELECT
     s.p.m.invalid AS invalid,
     CASE WHEN s.p.place <= 4 THEN 100 * s.p.m.mean_us / nullif(s.means_us, 0) END AS pct_of_means,
     CASE WHEN s.p.place <= 5 THEN 100 * s.p.pooled::DOUBLE / nullif(s.pooled_us, 0)::DOUBLE END AS share_pct,
-    CASE WHEN s.p.place <= 5 THEN s.p.cases END AS share_n
+    CASE WHEN s.p.place <= 5 THEN s.p.cases END AS share_n,
+    s.incidents AS total_incidents,
+    s.recovered AS incidents_with_recovery,
+    s.p.cases AS incidents_with_full_data
 FROM shared AS s
 JOIN core.windows AS w ON w.name = s.window_name
 ORDER BY s.calculation_type, s.p.model DESC, s.scope, s.scope_value, w.window_start NULLS FIRST, s.p.place

@@ -36,7 +36,9 @@ from mttr_pipeline.errors import ContractError
 MANIFEST_VERSION = 1
 TOMBSTONES = "tombstones"  # the stream of what vendors deleted
 _NEWLINES = bytes.maketrans(b"\r\n", b"  ")  # outside strings JSON newlines are white space; inside they are escaped
-_BLOCK = 1 << 18  # bytes to compress at once: one call a record spends more time on handing threads over than on the work
+_BLOCK = (
+    1 << 18
+)  # bytes to compress at once: one call a record spends more time on handing threads over than on the work
 
 
 class LandedFile(msgspec.Struct, frozen=True):

@@ -363,11 +363,11 @@ def parse_instant(text: str, name: str) -> datetime:
     """An ISO 8601 instant from the command line; without an offset it is UTC. `name` is the option, for the error."""
     try:
         value = datetime.fromisoformat(text)
-    except ValueError as error:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise ConfigError(
             f"{name}: {text!r} is no ISO 8601 instant; write it like 2026-01-31 or 2026-01-31T12:00:00Z."
         ) from error
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 def _read_file(chosen: str | Path | None) -> tuple[Path | None, FileSettings]:

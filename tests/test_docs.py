@@ -1,0 +1,170 @@
+"""Documentation under test: what it names exists, and what exists is named. Both rot in silence otherwise."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+import click
+import pytest
+from pydantic import BaseModel
+from support_e2e import REPOSITORY, UNTIL, finished_run, latest, published
+
+from mttr_pipeline.catalog import markdown
+from mttr_pipeline.cli import main
+from mttr_pipeline.mappings import config_tables
+from mttr_pipeline.settings import FileSettings, load_settings
+from mttr_pipeline.sqlmodels import load_models
+
+PAGES = {
+    path.relative_to(REPOSITORY).as_posix(): path.read_text(encoding="utf-8")
+    for path in sorted([REPOSITORY / "README.md", *REPOSITORY.glob("docs/*.md"), *REPOSITORY.glob("examples/*.md")])
+}
+TEXT = "\n".join(PAGES.values())
+
+#: What scripts and operators set; more may be added, none of these may go.
+VARIABLES = {
+    *("PAGERDUTY_TOKEN", "PAGERDUTY_API_URL", "OPSGENIE_API_KEY", "OPSGENIE_API_URL"),
+    *("JSM_CLOUD_ID", "JSM_EMAIL", "JSM_API_TOKEN", "JSM_API_URL"),
+    *("JIRA_URL", "JIRA_EMAIL", "JIRA_API_TOKEN", "JIRA_PERSONAL_TOKEN", "JIRA_JQL"),
+    *("MTTR_DATA_DIR", "MTTR_CONFIG"),
+}
+#: Tables that dashboards select from.
+TABLES = {
+    *("incidents", "incident_sources", "incident_events", "services", "teams", "mttr_stats", "phase_breakdown"),
+    *("bottlenecks", "opportunities", "recommendations", "trend", "target_compliance", "target_breaches"),
+    *("period_summary", "data_quality", "quarantine", "source_runs", "metric_definitions"),
+}
+
+
+def code(*pages: str) -> Iterator[str]:
+    """Everything that is set as code, blocks and spans, in these pages."""
+    for page in pages:
+        blocks = re.findall(r"^```\w*\n(.*?)^```", page, re.M | re.S)
+        yield from blocks
+        yield from re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", page, flags=re.M | re.S))
+
+
+def options_of(command: click.Command) -> set[str]:
+    return {text for option in command.params for text in option.opts} | {"--help", "-h"}
+
+
+# -- commands ----------------------------------------------------------------------------------------------------------
+
+
+def test_every_command_and_option_that_is_named_exists() -> None:
+    """Each line of code that calls `mttr` is taken apart; an option must be one of that command or of all commands."""
+    everywhere = options_of(main)
+    called = set()
+    for text in code(*PAGES.values()):
+        for line in text.splitlines():
+            for words in re.findall(r"(?:^|[\s/])mttr((?: +(?:--?[a-z][\w-]*(?:[= ][^-\s]\S*)?|[a-z]+))+)", line):
+                found = words.split()
+                name = next((word for word in found if word in main.commands), None)
+                known = everywhere | (options_of(main.commands[name]) if name else set())
+                unknown = {word.split("=")[0] for word in found if word.startswith("--")} - known
+                assert not unknown, f"{line!r}: {unknown}"
+                assert name or any(word in everywhere for word in found), f"{line!r} names no command that exists"
+                called.add(name)
+    assert called - {None} == main.commands.keys(), "commands that no page shows"
+
+
+def test_every_option_in_a_table_of_commands_exists() -> None:
+    every = options_of(main).union(*(options_of(found) for found in main.commands.values()))
+    foreign = {"--port"}
+    named = {
+        word
+        for text in code(*PAGES.values())
+        if "pip " not in text
+        for word in re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)
+    }
+    assert named - every - foreign == set()
+
+
+# -- settings ----------------------------------------------------------------------------------------------------------
+
+
+def test_every_variable_is_documented_and_read() -> None:
+    """Those that others rely on, those in the pages and those in the program are the same."""
+    source = (REPOSITORY / "mttr_pipeline" / "settings.py").read_text(encoding="utf-8")
+    pattern = r"\b(?:PAGERDUTY|OPSGENIE|JSM|JIRA|MTTR)_[A-Z][A-Z_]*[A-Z]\b"
+    read = {name for text in re.findall(r'"([^"\n]*)"', source) for name in re.findall(pattern, text)}
+    named = set(re.findall(pattern, PAGES["docs/configuration.md"]))
+    everywhere = set(re.findall(pattern, TEXT))
+    assert read >= VARIABLES, "documented for others, but not read"
+    assert named == read, "docs/configuration.md and the program differ"
+    assert everywhere <= read
+
+
+def sections(model: type[BaseModel], prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every key of `mttr.toml` as a path; names that the user chooses are left out of it."""
+    for name, field in model.model_fields.items():
+        yield (*prefix, name)
+        for inner in models_in(field.annotation):
+            yield from sections(inner, (*prefix, name))
+
+
+def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    elif get_origin(annotation) in (dict, tuple, list, Union, UnionType):
+        for argument in get_args(annotation):
+            yield from models_in(argument)
+
+
+def test_every_key_of_the_configuration_file_is_documented() -> None:
+    spoken = "\n".join(code(PAGES["docs/configuration.md"]))
+    missing = [".".join(path) for path in sections(FileSettings) if not re.search(rf"\b{path[-1]}\b", spoken)]
+    assert missing == []
+
+
+def test_the_configuration_examples_are_valid(tmp_path: Path) -> None:
+    """Copied as they stand, every TOML block of the pages must load: unknown keys are errors."""
+    blocks = [block for text in PAGES.values() for block in re.findall(r"```toml\n(.*?)```", text, re.S)]
+    assert len(blocks) >= 2
+    for block in blocks:
+        path = tmp_path / "mttr.toml"
+        path.write_text(block, encoding="utf-8")
+        assert tomllib.loads(block)
+        assert config_tables(load_settings({}, config=path), as_of=UNTIL)
+
+
+# -- what is published -------------------------------------------------------------------------------------------------
+
+
+def test_every_table_is_documented_and_published() -> None:
+    """docs/tables.md is written from the SQL headers; it must be the present ones."""
+    made = {model.name for model in load_models() if model.schema == "mart"}
+    assert made >= TABLES
+    assert PAGES["docs/tables.md"] == markdown(), "run `python -m mttr_pipeline.catalog > docs/tables.md`"
+
+
+@pytest.mark.parametrize("page", sorted(PAGES))
+def test_every_sql_example_runs(page: str) -> None:
+    """In a file of today, statement by statement."""
+    statements = [
+        statement
+        for block in re.findall(r"```sql\n(.*?)```", PAGES[page], re.S)
+        for statement in re.sub(r"--[^\n]*", "", block).split(";")
+        if statement.strip()
+    ]
+    if statements:
+        with published(finished_run()) as con:
+            for statement in statements:
+                con.execute(statement)
+
+
+def test_every_file_that_is_named_is_there() -> None:
+    """Links between pages, and the files of a published generation."""
+    for page, text in PAGES.items():
+        for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", text):
+            assert ((REPOSITORY / page).parent / target).exists(), f"{page} links to {target}"
+    folder = latest(finished_run())
+    named = set(re.findall(r"\b(?:json/\w+\.json|parquet/\w+\.parquet|report\.html|manifest\.json)\b", TEXT))
+    assert named and all((folder / name).is_file() for name in named), named
+    scripts = set(re.findall(r"examples/\w+\.py", TEXT))
+    assert scripts and all((REPOSITORY / name).is_file() for name in scripts)

@@ -73,13 +73,13 @@ def sentence(text: str) -> str:
     ("source", "faults", "told"),
     [
         ("pagerduty", "unauthorized", ("PAGERDUTY_TOKEN",)),
-        ("opsgenie", "unauthorized", ("OPSGENIE_API_KEY",)),
-        ("jsm", "unauthorized", ("JSM_API_TOKEN",)),
-        ("jira", "unauthorized", ("JIRA_API_TOKEN",)),
-        ("pagerduty", "always_html", ("web page instead of JSON", "PAGERDUTY_API_URL")),
-        ("opsgenie", "always_html", ("web page instead of JSON", "OPSGENIE_API_URL")),
         ("jira", "always_html", ("web page instead of JSON", "JIRA_URL")),
-        ("pagerduty", "unavailable", ("503",)),
+        pytest.param("opsgenie", "unauthorized", ("OPSGENIE_API_KEY",), marks=pytest.mark.slow),
+        pytest.param("jsm", "unauthorized", ("JSM_API_TOKEN",), marks=pytest.mark.slow),
+        pytest.param("jira", "unauthorized", ("JIRA_API_TOKEN",), marks=pytest.mark.slow),
+        pytest.param("pagerduty", "always_html", ("web page", "PAGERDUTY_API_URL"), marks=pytest.mark.slow),
+        pytest.param("opsgenie", "always_html", ("web page", "OPSGENIE_API_URL"), marks=pytest.mark.slow),
+        pytest.param("pagerduty", "unavailable", ("503",), marks=pytest.mark.slow),
     ],
 )
 def test_a_refused_or_broken_vendor(
@@ -404,6 +404,7 @@ def test_a_working_database_that_somebody_holds_open(earlier: Path) -> None:
     assert "work.duckdb" in text and "end the program that holds it" in text, text
 
 
+@pytest.mark.slow
 def test_results_that_cannot_be_written(tmp_path: Path) -> None:
     """The disk under `published` is gone: a sentence, and the working data is kept for the next run."""
     data_dir = copy_of(finished_run(), tmp_path / "data")
@@ -457,7 +458,14 @@ def everything_that_tells(*, texts: list[str], folders: list[Path]) -> Iterator[
             yield str(path), data
 
 
-@pytest.mark.parametrize("faults", [pytest.param("light", marks=pytest.mark.slow), "unauthorized", "always_html"])
+@pytest.mark.parametrize(
+    "faults",
+    [
+        "unauthorized",
+        pytest.param("light", marks=pytest.mark.slow),
+        pytest.param("always_html", marks=pytest.mark.slow),
+    ],
+)
 def test_no_secret_is_left_anywhere(tmp_path: Path, impatient: Path, faults: str) -> None:
     """Not on the terminal with --debug, not in the landing zone (an old Opsgenie echoes the key in its paging links), not in
     a manifest, a database or a run record of Dagster: searched for in the bytes, in every encoding that is sent.

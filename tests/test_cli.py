@@ -124,6 +124,7 @@ def test_import_then_rebuild_publishes(imported: Path) -> None:
     assert query(imported, "SELECT incidents_matched, incidents_analyzed, mean_minutes FROM mttr()") == [(3, 2, 60.0)]
 
 
+@pytest.mark.slow
 def test_an_import_waits_for_the_next_run_to_be_seen(imported: Path, tmp_path: Path) -> None:
     """Importing publishes nothing by itself, and replaces a record that is imported again."""
     data_dir = copy_of(imported, tmp_path / "data")
@@ -249,6 +250,7 @@ def on_a_terminal(arguments: list[str], env: dict[str, str]) -> str:
     return b"".join(chunks).decode()
 
 
+@pytest.mark.slow
 def test_progress_is_shown_on_a_terminal(tmp_path: Path) -> None:
     """A first pull takes minutes: a person wants to see it move. (That a pipe gets none of it is seen in every other test.)"""
     with vendors({"jira": "latency"}) as server:

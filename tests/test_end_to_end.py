@@ -24,7 +24,6 @@ import polars as pl
 import pytest
 from support_e2e import (
     CLOUD,
-    REPOSITORY,
     UNTIL,
     Result,
     clean_env,
@@ -116,6 +115,7 @@ def test_every_stamp_is_the_truth() -> None:
     assert differences(finished_run(), truth()) == []
 
 
+@pytest.mark.slow
 def test_a_data_center_desk_is_read_as_truly(tmp_path: Path) -> None:
     """Search by offset, another changelog, users by name, a Severity field: the other Jira is another vendor."""
     with vendors() as server:
@@ -341,17 +341,3 @@ def test_two_runs_at_once_come_one_after_the_other(tmp_path: Path) -> None:
     spans = query(data_dir, "SELECT started_at, finished_at FROM source_runs ORDER BY started_at")
     assert len(spans) == 2 and spans[0][1] < spans[1][0], "they pulled at the same time"
     assert differences(data_dir, truth(tools={"jira"})) == []
-
-
-# -- the README --------------------------------------------------------------------------------------------------------
-
-
-def test_the_examples_of_the_readme_run_on_a_published_file() -> None:
-    """Every SQL line of the README is executed: an example that fails is the first thing a new analyst sees."""
-    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    blocks = [part.split("```")[0] for part in text.split("```sql\n")[1:]]
-    assert blocks, "the README shows no SQL"
-    with published(finished_run()) as con:
-        for line in "\n".join(blocks).splitlines():
-            if line.strip():
-                con.execute(line)

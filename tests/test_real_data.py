@@ -208,6 +208,7 @@ def test_the_servicenow_log() -> None:
     assert query(data_dir, "SELECT count(DISTINCT external_id), count(*) FROM incidents") == [(24_918, 24_918)]
 
 
+@pytest.mark.slow
 def test_github_status() -> None:
     """819 incidents with their updates: the 18 of maintenance are kept and not counted."""
     reference = facts("github_status")

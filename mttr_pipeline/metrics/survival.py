@@ -22,6 +22,7 @@ from mttr_pipeline.metrics.observed import (
     Groups,
     Integers,
     by_scope,
+    edges_of,
     joined,
     observations,
     parallel,
@@ -147,14 +148,17 @@ def _fill(out: Curves, members: Integers, n: Integers, time_us: Integers, is_eve
 def medians(bounds: Integers, time_us: Integers, is_event: Flags) -> Floats:
     """The medians of `curves` alone."""
     n = np.diff(bounds)
+    censored = np.diff(edges_of((~is_event).astype(np.int64))[bounds])
     out = np.full(len(n), np.nan)
-    for members in _blocks(np.flatnonzero(n), n):
-        rows = slice(int(bounds[members[0]]), int(bounds[members[-1] + 1]))
-        counts, events = n[members], is_event[rows]
-        starts = np.cumsum(counts) - counts
-        at_risk, log_curve = _log_curve(starts, counts, events)
-        reached = events & ((at_risk == 1) | (np.exp(log_curve) <= 0.5 + 1e-12))
-        _first(out, members, np.repeat(np.arange(len(counts)), counts), time_us[rows], reached)
+    plain = (n > 0) & (censored == 0)  # the curve is 1 - k / n after the k-th event
+    out[plain] = time_us[bounds[:-1][plain] + (n[plain] - 1) // 2]
+    mixed = np.flatnonzero(censored)
+    if len(mixed):
+        rows = np.flatnonzero(np.repeat(censored > 0, n))
+        time_us, is_event, n = time_us[rows], is_event[rows], n[mixed]
+        at_risk, log_curve = _log_curve(np.cumsum(n) - n, n, is_event)
+        reached = is_event & ((at_risk == 1) | (np.exp(log_curve) <= 0.5 + 1e-12))
+        _first(out, mixed, np.repeat(np.arange(len(n)), n), time_us, reached)
     return out
 
 

@@ -495,7 +495,7 @@ def world_of(server: VendorServer) -> World:
 def published_rows(data_dir: Path, table: str) -> list[tuple[Any, ...]]:
     """The rows of a published table without the columns that name runs or landing files."""
     names = [row[0] for row in query(data_dir, f"SELECT column_name FROM (DESCRIBE {table})")]
-    columns = ", ".join(name for name in names if "run" not in name and "landed" not in name)
+    columns = ", ".join(f'"{name}"' for name in names if "run" not in name and "landed" not in name)
     return query(data_dir, f"SELECT {columns} FROM {table} ORDER BY ALL")
 
 

@@ -153,9 +153,12 @@ def parse_model(text: str, schema: str, name: str) -> Model:
     except tomllib.TOMLDecodeError as error:
         raise ContractError(f"{where}: the header is no valid TOML: {error}.") from error
     unknown = set(header) - _KNOWN_KEYS
-    if unknown or not header.get("description") or not header.get("columns"):
+    if unknown or not str(header.get("description", "")).strip() or not header.get("columns"):
         missing = "unknown keys " + ", ".join(sorted(unknown)) if unknown else "description and [columns] are required"
         raise ContractError(f"{where}: {missing}.")
+    blank = [column for column, text in header["columns"].items() if not str(text).strip()]
+    if blank:
+        raise ContractError(f"{where}: nothing says what these columns mean: {', '.join(blank)}.")
     return Model(
         schema=schema,
         name=name,

@@ -105,6 +105,9 @@ def test_macros_are_there(name: str) -> None:
         ('/*\n[columns]\na = "x"\n*/ SELECT 1', "description and \\[columns\\] are required"),
         ('/*\ndescription = "d"\n*/ SELECT 1', "description and \\[columns\\] are required"),
         ('/*\ndescription = " "\n[columns]\n*/ SELECT 1', "description and \\[columns\\] are required"),
+        ('/*\ndescription = " \\t"\n[columns]\na = "x"\n*/ SELECT 1', "description and \\[columns\\] are required"),
+        ('/*\ndescription = """\n\n"""\n[columns]\na = "x"\n*/ SELECT 1', "description and \\[columns\\] are required"),
+        ('/*\ndescription = "d"\n[columns]\na = "x"\nb = ""\nc = " "\n*/ SELECT 1', "what these columns mean: b, c\\."),
     ],
 )
 def test_a_bad_header_is_an_error_that_names_the_file(text: str, message: str) -> None:

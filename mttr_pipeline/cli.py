@@ -171,15 +171,19 @@ def rebuild(given: Globals, as_of: str | None) -> int:
 @_told
 def demo(given: Globals, seed: int, faults: str) -> int:
     """Run the nightly job against simulated vendors: no credentials, no network, invented incidents."""
+    from mttr_pipeline.defs.resources import held, prepared
     from mttr_pipeline.demo import VendorServer, World
     from mttr_pipeline.demo.faults import PROFILES
 
     settings = given.settings()
     if faults not in PROFILES:
         raise ConfigError(f"--faults: there is no profile {faults!r}; use one of {', '.join(sorted(PROFILES))}.")
-    start_demo_folder(settings.data_dir)
-    world = World(seed, datetime.now(UTC).replace(microsecond=0))
-    with VendorServer(world, faults=faults, seed=seed) as server, ExitStack() as stack:
+    refuse_real_data(settings.data_dir)  # at once, not after having waited for the run that is making it
+    # Until the demonstration has ended: nobody else may read what is emptied here, or pull into it from another company.
+    with held(prepared(settings.data_dir), WAIT_SECONDS), ExitStack() as stack:
+        start_demo_folder(settings.data_dir)
+        world = World(seed, datetime.now(UTC).replace(microsecond=0))
+        server = stack.enter_context(VendorServer(world, faults=faults, seed=seed))
         stack.callback(_restore_environment, dict(os.environ))
         prefixes = tuple(f"{name.upper()}_" for name in VENDORS)
         for name in [name for name in os.environ if name.startswith(prefixes)]:
@@ -278,18 +282,19 @@ def doctor(given: Globals) -> int:
 
 
 def start_demo_folder(data_dir: Path) -> None:
-    """Make or empty the folder of the demo. Raises ConfigError when it holds anything that is not the demo's."""
+    """Empty the folder of the demo; the caller holds its lock. Raises ConfigError when it is not the demo's."""
     import shutil
 
-    from mttr_pipeline.defs.resources import prepared
-
-    prepared(data_dir)
-    mark = _demo_mark(data_dir)
-    if (data_dir / "landing").exists() and not mark.exists():
-        raise ConfigError(f"{data_dir} holds real data; choose another folder for the demo with --data-dir.")
-    mark.touch()
+    refuse_real_data(data_dir)
+    _demo_mark(data_dir).touch()
     shutil.rmtree(data_dir / "landing", ignore_errors=True)
     (data_dir / "work.duckdb").unlink(missing_ok=True)
+
+
+def refuse_real_data(data_dir: Path) -> None:
+    """Raises ConfigError when the folder holds anything that is not the demo's."""
+    if (data_dir / "landing").exists() and not _demo_mark(data_dir).exists():
+        raise ConfigError(f"{data_dir} holds real data; choose another folder for the demo with --data-dir.")
 
 
 def _restore_environment(before: dict[str, str]) -> None:

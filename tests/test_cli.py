@@ -18,6 +18,7 @@ from pathlib import Path
 
 import click
 import pytest
+from filelock import FileLock, Timeout
 from support_e2e import (
     CLOUD,
     UNTIL,
@@ -32,8 +33,9 @@ from support_e2e import (
     vendors,
 )
 
-from mttr_pipeline import __version__
+from mttr_pipeline import __version__, cli
 from mttr_pipeline.cli import main
+from mttr_pipeline.defs.resources import held
 
 AS_OF = ("--as-of", UNTIL.isoformat())
 
@@ -226,6 +228,39 @@ def test_the_doctor_finds_what_is_wrong(tmp_path: Path) -> None:
     assert "--data-dir" in found["data directory"]
     found = findings(mttr("--config", tmp_path / "none.toml", "doctor").ended(1).out)
     assert "none.toml" in found["configuration"]
+
+
+# -- demo --------------------------------------------------------------------------------------------------------------
+
+
+def test_the_demo_waits_for_whoever_uses_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It empties the landing zone: under another demo that is reading it, that would be somebody's lost run."""
+    (tmp_path / "landing").mkdir()
+    (tmp_path / "landing" / "kept").touch()
+    (tmp_path / ".demo").touch()
+    monkeypatch.setattr(cli, "WAIT_SECONDS", 0.1)
+    with FileLock(tmp_path / ".lock"):
+        result = mttr("--data-dir", tmp_path, "demo").ended(1)
+    assert "Another run" in result.err and "start again" in result.err
+    assert (tmp_path / "landing" / "kept").exists()
+
+
+def test_the_demo_keeps_its_folder_until_its_run_has_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the emptying and the run nobody may come in, and the run itself is let in."""
+
+    def run(*_: object) -> int:
+        assert not (tmp_path / "landing").exists() and (tmp_path / ".demo").exists()
+        with pytest.raises(Timeout):
+            FileLock(tmp_path / ".lock").acquire(timeout=0)
+        with held(tmp_path, 0):
+            pass
+        with pytest.raises(Timeout):
+            FileLock(tmp_path / ".lock").acquire(timeout=0)
+        return cli.DONE
+
+    monkeypatch.setattr(cli, "_execute", run)
+    mttr("--data-dir", tmp_path, "demo").ended(0)
+    FileLock(tmp_path / ".lock").acquire(timeout=0)
 
 
 # -- the terminal ------------------------------------------------------------------------------------------------------

@@ -122,8 +122,11 @@ def explained(error: MttrError) -> dg.Failure:
 
 @contextmanager
 def held(data_dir: Path, wait_seconds: float) -> Iterator[None]:
-    """The data directory for this process alone. Raises ContractError when another keeps it for `wait_seconds`."""
-    lock = FileLock(data_dir / ".lock")
+    """The data directory for this process alone. Raises ContractError when another keeps it for `wait_seconds`.
+
+    Whoever holds it may take it again: a command that prepares the folder keeps it until its run has ended.
+    """
+    lock = FileLock((data_dir / ".lock").resolve(), is_singleton=True)
     try:
         if not _taken_at_once(lock):
             print(f"Another run is using {data_dir}; waiting for it to end.", file=sys.stderr, flush=True)

@@ -17,7 +17,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -487,26 +486,6 @@ def test_cutting_up_and_joining_gives_the_same_bytes(records: list[dict[str, Any
 def test_any_bytes_either_cut_up_or_are_invalid(body: bytes) -> None:
     with contextlib.suppress(envelope.InvalidBody):
         envelope.member_list(b'{"rows":[' + body + b"]}", "rows")
-
-
-@pytest.mark.parametrize(
-    ("path", "params"),
-    [
-        ("/incidents", None),
-        ("/incidents", [("limit", 100), ("include[]", "a b"), ("include[]", "ä&c")]),
-        ("/v2/alerts/a%2Fb c", [("identifierType", "id")]),
-        ("/search", {"jql": 'project = "A B" AND created > 1', "fields": ["key", "status"]}),
-        ("/search?expand=names", {"limit": 1}),
-    ],
-)
-def test_a_plain_get_is_what_requests_itself_would_send(client: Make, vendor: Vendor, path: str, params: Any) -> None:
-    ours = client()
-    ours.get(path, params, parse=envelope.fields)
-    session = requests.Session()
-    session.trust_env = False
-    session.headers.update(ours._headers)
-    session.get(vendor.url + path, params=params)
-    assert vendor.seen[0] == vendor.seen[1]
 
 
 def test_cookies_of_the_vendor_come_back(client: Make, vendor: Vendor) -> None:

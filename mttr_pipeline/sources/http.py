@@ -8,9 +8,10 @@ meaning of a body beyond "complete JSON".
 from __future__ import annotations
 
 import random
+import re
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
@@ -34,6 +35,9 @@ FIRST_TRIES = 4  # for a host that never answered: a wrong address should be tol
 BASE_SECONDS, CAP_SECONDS = 0.5, 60.0  # exponential backoff with full jitter between these
 _PIECE = 1 << 20  # bytes of a body that are taken at once, if so many are there
 _USER_AGENT = "mttr-pipeline (incident metrics; read only)"
+
+# Paths that can be put behind an address as they are. In others requests mends dots, signs and marks; that is left to it.
+_PLAIN_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))(?:[A-Za-z0-9._~-]|%[0-9A-Fa-f]{2})+)*/?", re.ASCII)
 
 Params = Mapping[str, Any] | Sequence[tuple[str, Any]]
 
@@ -232,7 +236,7 @@ class HttpClient:
     ) -> requests.Response:
         """Like `Session.request`, which takes as long to prepare a plain GET as to send it: only its address is new."""
         session = self._session()
-        if body is not None or "?" in path or len(session.cookies):
+        if body is not None or not _PLAIN_PATH.fullmatch(path) or len(session.cookies):
             return session.request(
                 method,
                 self.base_url + path,
@@ -247,8 +251,9 @@ class HttpClient:
         if prepared is None:
             prepared = self._local.prepared = session.prepare_request(requests.Request("GET", self.base_url))
         request = prepared.copy()
-        query = f"?{urlencode(params, doseq=True)}" if params else ""
-        request.url = requests.utils.requote_uri(f"{(prepared.url or '').rstrip('/')}{path}") + query
+        query = urlencode(_pairs(params)) if params else ""
+        address = requests.utils.requote_uri(f"{(prepared.url or '').rstrip('/')}{path}")
+        request.url = f"{address}?{query}" if query else address
         return session.send(request, timeout=timeout, allow_redirects=False, stream=True)
 
     def _session(self) -> requests.Session:
@@ -330,6 +335,17 @@ class HttpClient:
             403: "give the credentials read access to it",
             404: f"check {self._address_from}",
         }.get(status, "nothing was changed; report this if it stays")
+
+
+def _pairs(params: Params) -> list[tuple[str, Any]]:
+    """Name and value of everything in the query, as requests reads it: lists give a pair each, None gives none."""
+    pairs = params.items() if isinstance(params, Mapping) else params
+    return [
+        (name, one)
+        for name, value in pairs
+        for one in ([value] if isinstance(value, str | bytes) or not isinstance(value, Iterable) else value)
+        if one is not None
+    ]
 
 
 def _connection_reason(error: BaseException) -> tuple[str, bool]:

@@ -22,7 +22,7 @@ from rich.console import Console
 from mttr_pipeline import __version__
 from mttr_pipeline.errors import ConfigError, MttrError
 from mttr_pipeline.settings import VENDORS, Settings, load_settings, parse_instant
-from mttr_pipeline.terminal import Bars, doctor_lines, stats_table, summary_tables, wide_console
+from mttr_pipeline.terminal import Bars, doctor_lines, print_summary, stats_table, wide_console
 
 DONE, FAILED, PARTLY = 0, 1, 3
 WAIT_SECONDS = 600.0
@@ -318,9 +318,7 @@ def _execute(given: Globals, settings: Settings, job: str, options: dict[str, An
         _complain(sentence, False)
     if outcome.generation is None:
         return outcome.exit_code or FAILED
-    console = wide_console()
-    for table in summary_tables(outcome.generation):
-        console.print(table)
+    print_summary(outcome.generation, wide_console())
     click.echo(f"Published in {settings.data_dir / 'published' / 'latest'} (generation {outcome.generation.name})")
     return PARTLY if outcome.failed_sources else DONE
 

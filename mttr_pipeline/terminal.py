@@ -11,6 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from mttr_pipeline.doctor import Finding
 
@@ -60,12 +61,15 @@ def wide_console() -> Console:
     return console if console.is_terminal else Console(width=120, markup=False, emoji=False)
 
 
-def summary_tables(generation: Path) -> Iterable[Table]:
-    """The last 30 days against the 30 before, per severity, and how fresh each source is; read from what was published."""
+def print_summary(generation: Path, console: Console) -> None:
+    """What was published: the last 30 days against the 30 before, per severity, how fresh each source is, and whether the
+    data bears figures."""
     with duckdb.connect(str(generation / "mttr.duckdb"), read_only=True) as con:
         con.execute("SET TimeZone = 'UTC'")
-        yield _recovery(con)
-        yield _freshness(con)
+        console.print(_recovery(con))
+        console.print(_freshness(con))
+        # In one line, however long: what is broken over lines cannot be searched for.
+        console.print(quality_line(con, plain=console.options.ascii_only), soft_wrap=True)
 
 
 def _recovery(con: duckdb.DuckDBPyConnection) -> Table:
@@ -103,6 +107,32 @@ def _freshness(con: duckdb.DuckDBPyConnection) -> Table:
     ).fetchall():
         table.add_row(*(str(value) for value in row))
     return table
+
+
+# Each light with a shape of its own: not everybody sees colours, and a log has none.
+_LIGHTS = {
+    "green": ("green", "\N{BLACK CIRCLE} green"),
+    "amber": ("yellow", "\N{BLACK UP-POINTING TRIANGLE} amber"),
+    "red": ("red", "\N{BLACK DIAMOND} red"),
+    "no_data": ("", "no data"),
+}
+
+
+def quality_line(con: duckdb.DuckDBPyConnection, *, plain: bool) -> Text:
+    """The traffic light of all data, and the worst finding in words."""
+    light, headline, warnings, *worst = con.execute(
+        """SELECT s.light, s.headline, s.warnings, q.source, q.meaning, q.n, q.total
+        FROM data_quality_status AS s
+        LEFT JOIN data_quality AS q ON s.findings[1] = q.source || ' ' || q.dq_check || ': ' || q.n || ' of ' || q.total
+        WHERE s.source = 'all'"""
+    ).fetchall()[0]
+    colour, word = _LIGHTS[light]
+    text = Text(" data quality  ").append(word.encode("ascii", "ignore").decode().strip() if plain else word, colour)
+    if not warnings:
+        return text.append(f": {headline}")
+    source, meaning, n, total = worst
+    text.append(f": {source}, {n} of {total}: {meaning}")
+    return text.append(f" (and {warnings - 1} more; see data_quality)" if warnings > 1 else "")
 
 
 MEMBERS_SIDE_BY_SIDE = 5

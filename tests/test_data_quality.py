@@ -5,17 +5,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mart_cases import AS_OF, NOTHING_USEFUL, alone, built, many, rows
 from reference_targets import Incident, quality
+from rich.console import Console
 
 from mttr_pipeline.importer import import_files
 from mttr_pipeline.landing import Landing
 from mttr_pipeline.settings import Settings
 from mttr_pipeline.sqlmodels import load_models
+from mttr_pipeline.terminal import quality_line
 from mttr_pipeline.warehouse import Warehouse
 
 TABLES = ("mart.data_quality", "mart.data_quality_status")
@@ -73,6 +76,39 @@ def test_a_name_that_no_incident_has() -> None:
         row = _checks(warehouse)["unknown_service_in_configuration", "configuration"]
         assert (row["n"], row["total"], row["status"]) == (1, 2, "warn")
         assert _lights(warehouse)["all"] == "amber"
+
+
+SAID = {
+    "none": " data quality  no data: There are no incidents.",
+    "only open": " data quality  \N{BLACK CIRCLE} green: Nothing was found that bends a figure.",
+    "only invalid": " data quality  \N{BLACK DIAMOND} red: custom, 1 of 1: incidents with a stamp before the one it should follow; "
+    "the pair is excluded, never clamped",
+    "misspelt": " data quality  \N{BLACK UP-POINTING TRIANGLE} amber: configuration, 1 of 2: services that have targets or "
+    "thresholds but that no incident names: a misspelt name?",
+    "both": " data quality  \N{BLACK DIAMOND} red: custom, 1 of 1: incidents with a stamp before the one it should follow; "
+    "the pair is excluded, never clamped (and 1 more; see data_quality)",
+}
+
+
+@pytest.mark.parametrize("kind", SAID)
+def test_the_light_in_a_terminal(kind: str) -> None:
+    """Whoever starts a run sees in words whether its figures can be relied on; coloured only where there are colours."""
+    misspelt = {"targets": {"services": {"api": {"SEV1": 5}, "Chekcout": {"SEV1": 5}}}}
+    incidents = NOTHING_USEFUL.get(kind, NOTHING_USEFUL["only invalid"] if kind == "both" else [alone(None, 10, 9)])
+    with built(TABLES, incidents, misspelt if kind in ("misspelt", "both") else None) as warehouse:
+        line = quality_line(warehouse.con, plain=False)
+        assert quality_line(warehouse.con, plain=True).plain == SAID[kind].encode("ascii", "ignore").decode().replace(
+            "   ", "  "
+        )
+    assert line.plain == SAID[kind]
+    for terminal in (False, True):
+        console = Console(
+            file=StringIO(), force_terminal=terminal, color_system="standard" if terminal else None, width=40
+        )
+        console.print(line, soft_wrap=True)
+        shown = console.file.getvalue()
+        assert ("\x1b[31m" in shown) == (terminal and "red" in line.plain)
+        assert terminal or shown == SAID[kind] + "\n"
 
 
 def _record(number: int, **more: Any) -> bytes:

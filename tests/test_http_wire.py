@@ -23,7 +23,18 @@ LOGINS: dict[str, dict[str, Any]] = {
 }
 PATHS = (
     *("/incidents", "", "/", "/v2/alerts/8418d193-2dab-4490-b331-8c02cdd196b7", "/with/slash/", "//twice"),
-    *("/alerts/a%2Fb", "/alerts/a%2fb%7E", "/a b/\u00fc", "/a/../b", "/a/./b", "/..", "/.hidden", "/a..b", "/%", "/%zz"),
+    *(
+        "/alerts/a%2Fb",
+        "/alerts/a%2fb%7E",
+        "/a b/\u00fc",
+        "/a/../b",
+        "/a/./b",
+        "/..",
+        "/.hidden",
+        "/a..b",
+        "/%",
+        "/%zz",
+    ),
     *("/a#mark", "/a?b=1", "/a;b,c:@!$&'()*+=", '/[x]|\\^`{}"<>'),
 )
 QUERIES: tuple[Any, ...] = (

@@ -3,6 +3,7 @@ closed to whatever a record may hold, and the same bytes every time."""
 
 from __future__ import annotations
 
+import copy
 import functools
 import json
 import re
@@ -51,6 +52,7 @@ HISTORIES: dict[str, list[dict[str, Any]]] = {
         ),
         incident("script", days=5, minutes=9000, title="a script", url="javascript:alert(1)", team="a|b`c"),
         incident("data", days=6, minutes=9000, title="data", url="data:text/html,<script>alert(1)</script>"),
+        incident("known as 9", days=8, minutes=9000),
     ],
 }
 
@@ -353,6 +355,18 @@ def test_foreign_text_stays_text(tmp: Path) -> None:
     assert not [sign for sign in page if sign < " " and sign not in "\n\t"]
     assert [attributes for _, attributes in found.tags if any(name.startswith("on") for name in attributes)] == []
     assert "<script" not in markdown
+
+
+def test_a_breach_without_a_title_is_named_as_people_know_it(tmp: Path) -> None:
+    """The key, else the vendor's id: nobody can look up a UUID of ours in a vendor's search."""
+    documents = copy.deepcopy(told("odd", tmp)[0])
+    breaches = documents["compliance"]["worst_breaches"]
+    (untitled,) = (row for row in breaches if row["external_id"] == "known as 9")
+    assert untitled["title"] is None and "known as 9" in Reader(reports.render(documents)).text
+    untitled["key"] = "INC-7"
+    shown = Reader(reports.render(documents)).text
+    assert "INC-7" in shown and "known as 9" not in shown
+    assert not [row for row in breaches if row["incident_id"] in shown]
 
 
 def test_only_web_addresses_become_links(tmp: Path) -> None:

@@ -25,7 +25,7 @@ def document(con: duckdb.DuckDBPyConnection) -> Document:
         "open_breach_count": rows(con, "SELECT count(*) AS n FROM mart.target_breaches WHERE is_open")[0]["n"],
         "worst_breaches": rows(
             con,
-            f"""SELECT incident_id, source, key, title, url, severity, service, team, status, started_at, resolved_at,
+            f"""SELECT incident_id, source, external_id, key, title, url, severity, service, team, status, started_at, resolved_at,
                 target_minutes, actual_minutes, over_minutes, times_target, is_open {_RECENT}
             ORDER BY over_minutes DESC, incident_id LIMIT {BREACHES}""",
         ),

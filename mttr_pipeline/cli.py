@@ -222,7 +222,7 @@ def import_(given: Globals, files: tuple[str, ...]) -> int:
     default="basic",
     show_default=True,
     metavar="T",
-    help="Variant: basic, service_restore, full_recovery or a configured one.",
+    help="Variant: basic, service_restore, full_recovery or a configured one; custom for two stamps of your own.",
 )
 @click.option(
     "--severity", "severities", multiple=True, metavar="S", help="Only this severity (repeatable): SEV1 to SEV4."

@@ -169,6 +169,7 @@ def test_stats_shows_names_as_they_are(imported: Path) -> None:
     ("options", "told"),
     [
         (("--type", "fastest"), "basic"),
+        (("--type", "fastest", "--start-stamp", "detected_at", "--end-stamp", "closed_at"), "fastest; use basic"),
         (("--severity", "SEV9"), "SEV1"),
         (("--by", "colour"), "severity"),
         (("--start", "yesterday"), "--start"),

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -254,6 +256,19 @@ WRONG = (
     ("mttr(end_stamp := 'updated_at')", "unknown stamp updated_at"),
     ("mttr(end_stamp := 'detected_at')", "both detected_at"),
     ("mttr_population(start_stamp := 'x')", "unknown stamp x"),
+    (
+        "mttr(calculation_type := 'bsic', start_stamp := 'detected_at', end_stamp := 'closed_at')",
+        "unknown calculation_type bsic; use basic, service_restore, full_recovery",
+    ),
+    (
+        "mttr_by('team', calculation_type := 'x', start_stamp := 'detected_at', end_stamp := 'closed_at')",
+        "type x; use basic",
+    ),
+    ("mttr(start_date := 'nonsense')", "nonsense is no instant; write it like 2026-01-31"),
+    ("mttr(end_date := '2026-13-01')", "2026-13-01 is no instant"),
+    ("mttr(start_date := '2026-10-01', end_date := '2026-10-02T25:00:00Z')", "2026-10-02T25:00:00Z is no instant"),
+    ("mttr_population(start_date := '')", " is no instant"),
+    ("mttr_by('week', end_date := 'yesterday')", "yesterday is no instant"),
     ("mttr_by('month', end_stamp := 'x')", "unknown stamp x"),
     ("mttr_by('months')", "unknown dimension months; use severity, service, team, day, week or month"),
     ("mttr_by(NULL)", "unknown dimension NULL"),
@@ -273,16 +288,28 @@ def test_what_is_unknown_is_named_with_what_is_valid(
 # --- drawn incidents: any two stamps, any filters ---------------------------------------------------------------------
 
 
-def test_an_unknown_name_is_an_error_in_an_empty_file_too(tmp_path: Path) -> None:
-    """On the first night there is no incident; a misspelt name must not wait for one."""
+def test_what_is_wrong_in_a_question_is_an_error_in_an_empty_file_too(tmp_path: Path) -> None:
+    """On the first night there is no incident; a misspelt name or date must not wait for one, written out or as a parameter."""
     warehouse = open_warehouse(tmp_path)
     try:
         build_all(warehouse, ["mart.incidents"])
         for call, message in WRONG:
             with pytest.raises(duckdb.Error, match=message):
                 warehouse.con.execute(f"FROM {call}").fetchall()
+        for name, value in (("start_date", "nonsense"), ("end_date", "nonsense"), ("calculation_type", "bsic")):
+            with pytest.raises(duckdb.Error, match=value):
+                warehouse.con.execute(f"FROM mttr({name} := ?)", [value]).fetchall()
     finally:
         warehouse.close()
+
+
+def test_two_stamps_need_no_variant(analyst: duckdb.DuckDBPyConnection) -> None:
+    """Named custom, not named at all, or on top of a variant: the two stamps decide."""
+    stamps = "start_stamp := 'acknowledged_at', end_stamp := 'mitigated_at'"
+    plain = the_row(analyst, f"FROM mttr({stamps})")
+    assert plain["incidents_analyzed"] > 20
+    for name in ("'custom'", "'basic'", "'full_recovery'", "NULL"):
+        assert the_row(analyst, f"FROM mttr(calculation_type := {name}, {stamps})") == plain
 
 
 @st.composite
@@ -427,3 +454,33 @@ def test_another_duckdb_reads_the_file_and_answers_the_same(published: Path, pyt
         assert told["rows"] == {name: con.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables}
         ours = [con.execute(f"SELECT * FROM {call}").fetchall() for call in CALLS]
     assert told["answers"] == json.loads(json.dumps(ours)), told["version"]
+
+
+_ERRORS = """
+import duckdb, json, sys
+con = duckdb.connect(sys.argv[1], read_only=True)
+said = []
+for call in json.loads(sys.argv[2]):
+    try:
+        said.append(str(con.execute(f"FROM {call}").fetchall()))
+    except duckdb.Error as error:
+        said.append(str(error))
+print(json.dumps(said))
+"""
+
+
+@pytest.mark.skipif(not PYTHONS, reason="MTTR_TEST_DUCKDB_PYTHONS names no interpreter with another duckdb")
+@pytest.mark.parametrize("python", PYTHONS or ["none"])
+def test_another_duckdb_objects_to_the_same_questions(published: Path, tmp_path: Path, python: str) -> None:
+    """When an expression is worked out differs between versions: in none may an empty file hide a mistake."""
+    empty = tmp_path / "mttr.duckdb"
+    shutil.copy(published, empty)
+    empty.chmod(0o644)
+    with duckdb.connect(str(empty)) as con:
+        con.execute("DELETE FROM incidents")
+    for file in (published, empty):
+        calls = json.dumps([call for call, _ in WRONG])
+        said = subprocess.run([python, "-c", _ERRORS, str(file), calls], capture_output=True, text=True, check=False)
+        assert said.returncode == 0, said.stderr
+        for (call, message), told in zip(WRONG, json.loads(said.stdout), strict=True):
+            assert re.search(message, told), (call, told)

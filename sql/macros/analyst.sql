@@ -2,13 +2,17 @@
 -- ${outlier_hours} and ${outliers_excluded} are the configured outlier rule (168 hours, on), ${variant_names} the variants.
 
 -- Microseconds since 1970 of an instant given as TIMESTAMPTZ, TIMESTAMP, DATE or ISO text; without an offset it is UTC,
--- whatever the zone of the session.
+-- whatever the zone of the session. What is no instant is an error.
 CREATE OR REPLACE MACRO instant_us(value) AS
     CASE
         WHEN value IS NULL THEN NULL
         WHEN typeof(value) = 'TIMESTAMP WITH TIME ZONE' OR regexp_matches(value::VARCHAR, '[T ].*([Zz]|[+-]\d\d(:?\d\d)?)$')
-            THEN epoch_us(value::VARCHAR::TIMESTAMPTZ)
-        ELSE epoch_us(value::VARCHAR::TIMESTAMP)
+            THEN CASE WHEN try_cast(value::VARCHAR AS TIMESTAMPTZ) IS NULL
+                THEN error(value::VARCHAR || ' is no instant; write it like 2026-01-31 or 2026-01-31T12:00:00Z')
+                ELSE epoch_us(try_cast(value::VARCHAR AS TIMESTAMPTZ)) END
+        WHEN try_cast(value::VARCHAR AS TIMESTAMP) IS NULL
+            THEN error(value::VARCHAR || ' is no instant; write it like 2026-01-31 or 2026-01-31T12:00:00Z')
+        ELSE epoch_us(try_cast(value::VARCHAR AS TIMESTAMP))
     END;
 
 -- Exact sample standard deviation of integers from n, their sum and the sum of their squares; NULL for n = 1. The integer
@@ -86,18 +90,22 @@ CREATE OR REPLACE MACRO mttr_population(
             coalesce(start_stamp, CASE calculation_type ${variant_starts} END) AS from_stamp,
             coalesce(end_stamp, CASE calculation_type ${variant_ends} END) AS to_stamp,
             ['occurred_at', 'detected_at', 'acknowledged_at', 'investigating_at', 'root_cause_found_at', 'mitigated_at',
-                'resolved_at', 'closed_at'] AS known
+                'resolved_at', 'closed_at'] AS known,
+            -- Two stamps need no variant: then it is NULL or custom. Any other name is a misspelt one.
+            coalesce(calculation_type = 'custom' OR CASE calculation_type ${variant_starts} END IS NOT NULL, true) AS is_known
     ),
+    -- In a row of its own, which is made also where there are no incidents: what is wrong in a question must not wait for one.
     stamps AS (
         SELECT CASE
-            WHEN from_stamp IS NULL OR to_stamp IS NULL
+            WHEN from_stamp IS NULL OR to_stamp IS NULL OR NOT is_known
                 THEN error('unknown calculation_type ' || coalesce(calculation_type, 'NULL')
                     || '; use ${variant_names}, or name start_stamp and end_stamp')
             WHEN NOT list_contains(known, from_stamp) OR NOT list_contains(known, to_stamp)
                 THEN error('unknown stamp ' || CASE WHEN list_contains(known, from_stamp) THEN to_stamp ELSE from_stamp END
                     || '; use one of ' || array_to_string(known, ', '))
             WHEN from_stamp = to_stamp THEN error('start_stamp and end_stamp are both ' || from_stamp)
-            ELSE {start: list_position(known, from_stamp), stop: list_position(known, to_stamp)}
+            ELSE {start: list_position(known, from_stamp), stop: list_position(known, to_stamp),
+                since: instant_us(start_date), until: instant_us(end_date)}
         END AS span
         FROM asked
     ),
@@ -115,8 +123,8 @@ CREATE OR REPLACE MACRO mttr_population(
             AND (severities IS NULL OR list_contains(severities, i.severity))
             AND (services IS NULL OR list_contains(services, coalesce(i.service, 'unknown')))
             AND (teams IS NULL OR list_contains(teams, coalesce(i.team, 'unknown')))
-            AND (start_date IS NULL OR epoch_us(i.started_at) >= instant_us(start_date))
-            AND (end_date IS NULL OR epoch_us(i.started_at) < instant_us(end_date))
+            AND (s.span.since IS NULL OR epoch_us(i.started_at) >= s.span.since)
+            AND (s.span.until IS NULL OR epoch_us(i.started_at) < s.span.until)
     ),
     timed AS (
         SELECT *, us[span.stop] - us[span.start] AS duration_us FROM chosen

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -198,3 +199,78 @@ def test_records_of_every_kind_of_trouble(tmp_path: Path) -> None:
         assert found["record_without_stamp", "custom"]["n"] == 2
         (row,) = rows(warehouse, "FROM mart.data_quality_status WHERE source = 'custom'")
         assert row["light"] == "red" and row["warnings"] == 5
+
+
+def _issue(number: int, status: str, *moves: str) -> bytes:
+    """A Jira issue that went through these statuses, a step an hour."""
+    steps = [*moves, status]
+    histories = [
+        {
+            "id": f"{number}0{place}",
+            "author": {"name": "ana"},
+            "created": f"2026-10-01T0{place + 1}:00:00.000+0000",
+            "items": [{"field": "status", "from": old, "fromString": old, "to": new, "toString": new}],
+        }
+        for place, (old, new) in enumerate(pairwise(steps))
+    ]
+    fields = {
+        "created": "2026-10-01T00:00:00.000+0000",
+        "status": {"id": status, "name": status},
+        "project": {"key": "OPS"},
+    }
+    return json.dumps(
+        {"id": str(number), "key": f"OPS-{number}", "fields": fields, "changelog": {"histories": histories}}
+    ).encode()
+
+
+def test_statuses_that_no_mapping_knows(tmp_path: Path) -> None:
+    """Wherever a history used them: a status that issues only pass through bends durations like one they end in. Names that
+    the category explains are found too; going from one done status to another is nothing unknown."""
+    landing = Landing(tmp_path / "landing")
+    extract = landing.begin("jira", "run-1", {})
+    extract.land("statuses", "all", [b'{"id": "Zombie", "name": "Zombie", "statusCategory": {"key": "indeterminate"}}'])
+    issues = [
+        _issue(1, "Done", "Open", "Limbo", "Resolved"),
+        _issue(2, "Closed", "Open", "zombie", "Zombie ", "Waiting for parts"),
+        _issue(3, "Open"),
+    ]
+    extract.land("issues", "all", issues)
+    extract.finish(AS_OF)
+    with _loaded(landing, tmp_path) as warehouse:
+        found = _checks(warehouse)
+        row = found["unmapped_status", "jira"]
+        assert (row["n"], row["total"], row["status"]) == (2, 7, "warn")
+        still = "SELECT count(*) AS n FROM core.events WHERE event_type = 'still_done'"
+        assert rows(warehouse, still) == [{"n": 1}]
+        assert found["unknown_event_type", "jira"]["n"] == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "known", "unknown"),
+    [
+        ("pagerduty", ("notify", "trigger", "assign", "escalate", "custom_field_value_change"), ("conjure", "")),
+        (
+            "opsgenie",
+            (
+                "Alert created via web",
+                "Note added: Acknowledged?",
+                "Notification sent to the on-call user",
+                "Added tags [a]",
+            ),
+            ("Alert levitated", "Something else"),
+        ),
+        ("jsm", ("Alert escalated", "Responder added", "Viewed on mobile"), ("Alert levitated", "acknowledgedly")),
+        (
+            "opsgenie_incident",
+            ("IncidentOpened", "ResponderAlertAcked", "StatusPageAdded", "CustomEntryAdded"),
+            ("IncidentLevitated", "Opened"),
+        ),
+        ("custom", (), ("notify", "odd")),
+    ],
+)
+def test_history_that_tells_nothing_is_nothing_unknown(source: str, known: Any, unknown: Any) -> None:
+    """Most of a vendor's history is who was told of what. If that were counted, a new kind of entry would not be seen."""
+    with built((), []) as warehouse:
+        for expected, words in ((True, known), (False, unknown)):
+            for word in words:
+                assert rows(warehouse, "SELECT known_irrelevant(?, ?) AS k", [source, word]) == [{"k": expected}], word

@@ -55,6 +55,24 @@ CREATE OR REPLACE MACRO alert_log_event(kind, text) AS
         ELSE 'other'
     END;
 
+-- Whether what a vendor's history says, though it sets no stamp, is known to tell nothing about an incident's life: who was
+-- notified, assigned, added, shown. Of alerts there is only the text of the entry.
+CREATE OR REPLACE MACRO known_irrelevant(source, vendor_type) AS
+    CASE source
+        WHEN 'pagerduty' THEN vendor_type IN (
+            'assign', 'custom_field_value_change', 'delegate', 'escalate', 'event_rule_action', 'exhaust_escalation_path',
+            'field_value_change', 'link', 'notify', 'reach_ack_limit', 'reach_trigger_limit', 'reassign',
+            'repeat_escalation_path', 'responder_request', 'service_change', 'trigger', 'unlink')
+        WHEN 'opsgenie_incident' THEN regexp_full_match(vendor_type,
+            '(Incident(Opened|Created|Responder|Stakeholder|Priority|Tag|Note|Message|Description|Owner|Service)|Responder|StatusPage|Custom)\w*',
+            'i')
+        WHEN 'jira' THEN false  -- its statuses are judged one by one
+        WHEN 'custom' THEN false
+        ELSE regexp_matches(vendor_type, '^(alert )?(was |has been )?(created|viewed|seen|assigned|escalated|routed)\b', 'i')
+            OR regexp_matches(vendor_type, '^(added|removed|updated|assigned|viewed|sent|executed|notified|escalated|routed)\b', 'i')
+            OR regexp_matches(vendor_type, '^(notification|note|tag|detail|extra propert|responder|team|recipient|ownership|attachment|action|description|message|entity|escalation|schedule|routing|alertrecipient|alertaction)', 'i')
+    END;
+
 -- Trimmed text; empty is NULL.
 CREATE OR REPLACE MACRO text_or_null(value) AS nullif(trim(value), '');
 

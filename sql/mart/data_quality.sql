@@ -83,8 +83,9 @@ record_checks AS (
 ),
 event_checks AS (
     SELECT source, count(*) AS total, unnest([
-            {dq_check: 'unknown_event_type', n: count(*) FILTER (WHERE event_type = 'other'), level: 'info',
-                meaning: 'history entries that set no stamp because their type means nothing to the incident model'},
+            {dq_check: 'unknown_event_type', n: count(*) FILTER (WHERE event_type = 'other'
+                AND NOT coalesce(known_irrelevant(source, vendor_type), false)), level: 'info',
+                meaning: 'history entries of a type that no mapping knows: they set no stamp'},
             {dq_check: 'future_stamp', n: count(*) FILTER (WHERE set_aside = 'future'), level: 'warn',
                 meaning: 'events more than five minutes after the clock of the run, set aside'},
             {dq_check: 'stamp_before_2000', n: count(*) FILTER (WHERE set_aside = 'before 2000'), level: 'warn',
@@ -134,13 +135,13 @@ counted AS (
         'incidents whose severity is only the urgency: no priority was set'
     FROM core.records WHERE source = 'pagerduty' GROUP BY source
     UNION ALL
-    SELECT 'unmapped_status', r.source, count(DISTINCT lower(r.vendor_status)) FILTER (WHERE s.status IS NULL
-        AND NOT starts_with(lower(r.vendor_status), 'waiting for')), count(DISTINCT lower(r.vendor_status)), 'warn',
+    -- Of all that a history went through, not only of what issues are in now.
+    SELECT 'unmapped_status', 'jira', count(DISTINCT lower(trim(name))) FILTER (WHERE coalesce(mapped_by, 'category') = 'category'),
+        count(DISTINCT lower(trim(name))), 'warn',
         'status names that no mapping knows and that were judged by their category; add them under [sources.jira.status]'
-    FROM core.records AS r
-    LEFT JOIN (SELECT DISTINCT status FROM config.statuses) AS s ON s.status = lower(r.vendor_status)
-    WHERE r.source = 'jira'
-    GROUP BY r.source
+    FROM staging.jira_statuses
+    WHERE trim(name) <> ''
+    HAVING count(*) > 0
     UNION ALL
     SELECT 'event_without_record', e.source, count(*) FILTER (WHERE set_aside = 'no record' AND d.external_id IS NULL),
         count(*), 'info', 'events of records that were never read: created before the first pull'

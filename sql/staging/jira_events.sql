@@ -11,7 +11,7 @@ unique = [["source", "external_id", "event_id"]]
 source = "always jira"
 external_id = "numeric id of the issue"
 event_id = "id of the change and what it stands for, or the issue's id and the field"
-event_type = "event of the incident model; `other` sets no stamp"
+event_type = "event of the incident model; `still_done` (from one done status to another) and `other` (nothing says what the status means) set no stamp"
 vendor_type = "the status entered, or the field"
 happened_at = "when it happened"
 actor = "who did it"
@@ -52,7 +52,7 @@ entered AS (
     SELECT
         external_id, change_id || '/status' AS event_id,
         CASE
-            WHEN was_done AND is_done AND (new_type <> 'closed' OR last_close > coalesce(last_open, 0)) THEN 'other'
+            WHEN was_done AND is_done AND (new_type <> 'closed' OR last_close > coalesce(last_open, 0)) THEN 'still_done'
             ELSE new_type
         END AS event_type,
         to_name AS vendor_type, happened_at, actor, actor_kind, 'changelog' AS provenance, landed_in

@@ -101,6 +101,7 @@ class Incident:
     at: dict[str, int] = field(default_factory=dict)
     provenance: dict[str, str] = field(default_factory=dict)
     first_resolved: int | None = None
+    last_reopen: int | None = None
     status: str = "detected"
     reopen_count: int = 0
     flap_count: int = 0
@@ -302,7 +303,7 @@ def _finished(state: _State, as_of: int) -> Incident | None:
     if "acknowledged" in state.fields:
         incident.ack_count = max(incident.ack_count, 1)
     incident.active_us = _active(state, as_of)
-    incident.status = _status(state)
+    incident.status, incident.last_reopen = _status(state), state.last_reopen
     worse = [s for e in state.changes for s in (e.severity_from, e.severity_to) if s]
     begun = [(e.at, e.severity_from) for e in state.changes if e.severity_from]
     incident.severity_first = min(begun)[1] if begun else record.severity
@@ -336,12 +337,16 @@ def _status(state: _State) -> str:
 
 
 def _merge(known: dict[str, Record], came_back: dict[str, str], incidents: list[Incident]) -> None:
-    """Follow every chain of duplicates to its end; the record there gets the earliest detection and acknowledgement."""
+    """Follow every chain of duplicates to its end; the record there gets the earliest detection and acknowledgement.
+
+    A chain ends before a record that has no incident (unknown, or without any stamp): nothing would count what points at it.
+    """
     rows = {(i.record.external_id, i.episode): i for i in incidents}
+    present = {external_id for external_id, _ in rows} | came_back.keys()
     groups: dict[str, list[Incident]] = {}
     for record in known.values():
         target, passed = record.external_id, set()
-        while target not in passed and target in known and known[target].duplicate_of not in (None, target):
+        while target not in passed and known[target].duplicate_of in present - {target}:
             passed.add(target)
             target = known[target].duplicate_of or ""
         if target in passed or target == record.external_id:
@@ -366,6 +371,9 @@ def _merge(known: dict[str, Record], came_back: dict[str, str], incidents: list[
             ]
             if lent and (name not in target_row.at or min(lent)[0] < target_row.at[name]):
                 target_row.at[name], target_row.provenance[name] = min(lent)
+            after = target_row.last_reopen if target_row.last_reopen is not None else -math.inf
+            if name == "acknowledged" and target_row.status == "detected" and any(at >= after for at, _ in lent):
+                target_row.status = "acknowledged"
         if target_row.active_us is not None and before is not None:
             target_row.active_us += before - target_row.at["detected"]
 

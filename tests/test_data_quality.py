@@ -201,6 +201,37 @@ def test_records_of_every_kind_of_trouble(tmp_path: Path) -> None:
         assert row["light"] == "red" and row["warnings"] == 5
 
 
+def test_a_merge_target_that_is_deleted(tmp_path: Path) -> None:
+    """With its target gone nothing would count the merged record any more; back at the vendor, the target counts it again."""
+    at = AS_OF - timedelta(days=1)
+    incidents = [
+        {
+            "id": name,
+            "status": "resolved",
+            "created_at": at.isoformat(),
+            "resolved_at": (at + timedelta(hours=1)).isoformat(),
+            "service": {"id": "S", "summary": "api"},
+            "resolve_reason": {"type": "merge_resolve_reason", "incident": {"id": "T"}} if name == "M" else None,
+        }
+        for name in ("T", "M")
+    ]
+    gone = {"id": "T", "stream": "incidents", "seen_missing_at": AS_OF.isoformat()}
+    landing = Landing(tmp_path / "landing")
+    for night, (stream, payloads) in enumerate(
+        [("incidents", incidents), ("tombstones", [gone]), ("incidents", incidents[:1])]
+    ):
+        extract = landing.begin("pagerduty", f"run-{night}", {"night": night})
+        extract.land(stream, "all", (json.dumps(payload).encode() for payload in payloads))
+        extract.finish(AS_OF)
+        with _loaded(landing, tmp_path) as warehouse:
+            counted = "SELECT external_id FROM mart.mttr_population() ORDER BY external_id"
+            assert rows(warehouse, counted) == [{"external_id": "M" if night == 1 else "T"}]
+            row = _checks(warehouse)["duplicate_of_unknown", "pagerduty"]
+            assert (row["n"], row["total"], row["status"]) == ((1, 1, "warn") if night == 1 else (0, 1, "ok"))
+            (source,) = rows(warehouse, "SELECT link_reason FROM mart.incident_sources WHERE external_id = 'M'")
+            assert source["link_reason"] == ("own" if night == 1 else "merged")
+
+
 def _issue(number: int, status: str, *moves: str) -> bytes:
     """A Jira issue that went through these statuses, a step an hour."""
     steps = [*moves, status]

@@ -1,19 +1,26 @@
 /*
 description = """Where each merged or duplicate record is counted: the record at the end of its chain, or, where
-that one is a flap, the first of its row. Chains are followed by doubling, up to 64 links; records that only point at each
-other are duplicates of nothing and are left out here."""
+that one is a flap, the first of its row. Chains are followed by doubling, up to 64 links. Records that only point at each
+other are duplicates of nothing and are left out here; so are those whose target is no incident of ours (never read, deleted,
+without any stamp): each is then counted on its own."""
 not_null = ["source", "external_id", "root_id"]
 unique = [["source", "external_id"]]
 
 [columns]
 source = "source"
 external_id = "the merged record"
-root_id = "external_id of the record it is counted under; it may be unknown to us"
+root_id = "external_id of the record it is counted under: always one that has an incident"
 */
-WITH link AS (
-    SELECT source, external_id, duplicate_of_id AS target
-    FROM core.records
-    WHERE duplicate_of_id IS NOT NULL AND duplicate_of_id <> external_id
+WITH present AS (
+    SELECT source, record_id AS external_id FROM core.episodes WHERE episode = 1
+    UNION ALL
+    SELECT source, external_id FROM core.flaps
+),
+link AS (
+    SELECT r.source, r.external_id, r.duplicate_of_id AS target
+    FROM core.records AS r
+    SEMI JOIN present AS p ON p.source = r.source AND p.external_id = r.duplicate_of_id
+    WHERE r.duplicate_of_id IS NOT NULL AND r.duplicate_of_id <> r.external_id
 ),
 hop2 AS (SELECT a.source, a.external_id, coalesce(b.target, a.target) AS target
     FROM link AS a LEFT JOIN link AS b ON b.source = a.source AND b.external_id = a.target),

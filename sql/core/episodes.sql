@@ -27,6 +27,7 @@ mitigated_provenance = "the same for mitigated_at"
 resolved_provenance = "the same for resolved_at"
 closed_provenance = "the same for closed_at"
 first_resolved_at = "the first resolve, also one that was taken back"
+reopened_at = "the last reopen within the episode, flaps too; NULL when there was none"
 reopen_count = "reopens within the episode, flaps not counted"
 flap_count = "times the same dedup key came back within the flap time"
 ack_count = "acknowledgements"
@@ -139,6 +140,7 @@ SELECT
         AS resolved_provenance,
     packed_provenance(s.closed) AS closed_provenance,
     coalesce(packed_at(s.resolved_first), s.resolved_at) AS first_resolved_at,
+    s.reopened_last AS reopened_at,
     s.reopen_count::INTEGER AS reopen_count,
     s.flap_count::INTEGER AS flap_count,
     greatest(s.ack_count, CASE WHEN s.acknowledged_field IS NOT NULL THEN 1 ELSE 0 END)::INTEGER AS ack_count,

@@ -61,6 +61,7 @@ WITH members AS (
         d.root_id,
         min(e.detected_at) AS detected_at,
         min(e.acknowledged_at) AS acknowledged_at,
+        max(e.acknowledged_at) AS acknowledged_latest,
         (min({happened_at: e.detected_at, provenance: e.detected_provenance})
             FILTER (WHERE e.detected_at IS NOT NULL)).provenance AS detected_provenance,
         (min({happened_at: e.acknowledged_at, provenance: e.acknowledged_provenance})
@@ -76,7 +77,10 @@ gathered AS (
         least(e.acknowledged_at, m.acknowledged_at) AS acknowledged_at_any,
         CASE WHEN m.detected_at < e.detected_at OR e.detected_at IS NULL THEN m.detected_provenance END AS detected_via,
         CASE WHEN m.acknowledged_at < e.acknowledged_at OR e.acknowledged_at IS NULL THEN m.acknowledged_provenance END
-            AS acknowledged_via
+            AS acknowledged_via,
+        -- Somebody who took a member took this; after a reopen only what happened since then counts.
+        CASE WHEN e.status = 'detected' AND m.acknowledged_latest >= coalesce(e.reopened_at, m.acknowledged_latest)
+            THEN 'acknowledged' ELSE e.status END AS status_any
     FROM core.episodes AS e
     LEFT JOIN members AS m ON m.source = e.source AND m.root_id = e.record_id AND e.episode = 1
 )
@@ -95,7 +99,7 @@ SELECT
     coalesce(g.severity_first, r.severity) AS severity_first,
     least(r.severity, g.severity_worst) AS severity_max,
     r.severity_source,
-    g.status,
+    g.status_any AS status,
     coalesce(g.detected_at_any, least(g.occurred_at, g.acknowledged_at_any, g.investigating_at, g.root_cause_found_at,
         g.mitigated_at, g.resolved_at, g.closed_at)) AS started_at,
     g.occurred_at,

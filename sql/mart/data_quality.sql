@@ -188,16 +188,21 @@ counted AS (
     LEFT JOIN core.flaps AS f ON f.source = r.source AND f.external_id = r.external_id
     GROUP BY r.source
     UNION ALL
-    SELECT 'duplicate_of_unknown', d.source, count(*) FILTER (WHERE r.external_id IS NULL), count(*), 'warn',
-        'duplicates whose target was never read: nothing counts them'
-    FROM core.duplicates AS d
-    LEFT JOIN core.records AS r ON r.source = d.source AND r.external_id = d.root_id
-    GROUP BY d.source
+    SELECT 'duplicate_of_unknown', r.source, count(*) FILTER (WHERE e.record_id IS NULL AND f.external_id IS NULL), count(*),
+        'warn', 'duplicates whose target was never read, is deleted or has no stamp; each is counted on its own'
+    FROM core.records AS r
+    LEFT JOIN core.episodes AS e ON e.source = r.source AND e.record_id = r.duplicate_of_id AND e.episode = 1
+    LEFT JOIN core.flaps AS f ON f.source = r.source AND f.external_id = r.duplicate_of_id
+    WHERE r.duplicate_of_id IS NOT NULL
+    GROUP BY r.source
     UNION ALL
-    SELECT 'duplicate_in_circle', r.source, count(*) FILTER (WHERE d.external_id IS NULL), count(*), 'warn',
+    SELECT 'duplicate_in_circle', r.source,
+        count(*) FILTER (WHERE d.external_id IS NULL AND (e.record_id IS NOT NULL OR f.external_id IS NOT NULL)), count(*), 'warn',
         'duplicates that only point at each other; each is counted on its own'
     FROM core.records AS r
     LEFT JOIN core.duplicates AS d ON d.source = r.source AND d.external_id = r.external_id
+    LEFT JOIN core.episodes AS e ON e.source = r.source AND e.record_id = r.duplicate_of_id AND e.episode = 1
+    LEFT JOIN core.flaps AS f ON f.source = r.source AND f.external_id = r.duplicate_of_id
     WHERE r.duplicate_of_id IS NOT NULL
     GROUP BY r.source
     UNION ALL

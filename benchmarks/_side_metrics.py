@@ -85,6 +85,7 @@ SELECT
     service, 'team-' || lpad((right(service, 3)::INTEGER % {teams})::VARCHAR, 2, '0') AS team,
     updated_at: coalesce(closed_at, resolved_at, detected_at)
 FROM (SELECT *, md5(i::VARCHAR) AS h FROM closed)
+ORDER BY started_at, incident_id
 """
 
 
@@ -139,8 +140,8 @@ def build(data: Path) -> dict[str, Any]:
         started = time.perf_counter()
         for scope in SCOPES:
             warehouse.con.execute(
-                f"""SELECT calculation_type, {scope}, mttr_measures(population, duration_us) FROM core.population
-                GROUP BY calculation_type, {scope}"""
+                f"""SELECT calculation_type, {scope}_id, mttr_measures(population, duration_us) FROM core.population
+                GROUP BY calculation_type, {scope}_id"""
             ).fetchall()
         groupings = time.perf_counter() - started
     finally:

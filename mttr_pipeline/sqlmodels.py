@@ -52,6 +52,7 @@ _KNOWN_KEYS = {
     "key",
     "version",
     "python",
+    "view",
 }
 
 
@@ -61,7 +62,7 @@ class Model:
 
     `source`, `stream`, `key`, `version` and `record` are set for raw tables only: which landed stream is read, what
     identifies a record in it and which column tells the newer of two. `hidden` are tables it reads through a macro or through
-    `python`, the function that makes `computed`.
+    `python`, the function that makes `computed`. A `view` is worked out wherever it is read and stored nowhere.
     """
 
     schema: str
@@ -78,6 +79,7 @@ class Model:
     version: str | None = None
     hidden: tuple[str, ...] = ()
     python: str | None = None
+    view: bool = False
 
     @property
     def table(self) -> str:
@@ -174,4 +176,5 @@ def parse_model(text: str, schema: str, name: str) -> Model:
         version=header.get("version"),
         hidden=tuple(header.get("depends", ())),
         python=header.get("python"),
+        view=header.get("view", False),
     )

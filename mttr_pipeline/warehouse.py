@@ -308,7 +308,8 @@ class Warehouse:
             function = model.function()
             if function is not None:
                 self.con.register("computed", function(self.con))
-            self.con.execute(f"CREATE OR REPLACE TABLE {model.table} AS {model.sql}")
+            self._drop_if_other(model)
+            self.con.execute(f"CREATE OR REPLACE {'VIEW' if model.view else 'TABLE'} {model.table} AS {model.sql}")
             if function is not None:
                 self.con.unregister("computed")
         if model.table == "mart.incidents":
@@ -322,6 +323,16 @@ class Warehouse:
                 f"{model.table} has the columns {', '.join(produced)}, but its header documents {', '.join(documented)}."
             )
         return self.count(model)
+
+    def _drop_if_other(self, model: Model) -> None:
+        """An earlier release may have stored what is a view now, or the other way round; neither replaces the other."""
+        other = "TABLE" if model.view else "VIEW"
+        found = self.con.execute(
+            f"SELECT 1 FROM duckdb_{other.lower()}s() WHERE database_name = 'work' AND schema_name = ? AND {other.lower()}_name = ?",
+            [model.schema, model.name],
+        ).fetchone()
+        if found:
+            self.con.execute(f"DROP {other} {model.table}")
 
     def analyst_macros(self) -> str:
         """The macros over `incidents`, with the configured outlier rule and reporting zone as their defaults."""

@@ -16,6 +16,7 @@ Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 Columns = dict[str, npt.NDArray[Any]]
 
+Part = TypeVar("Part")
 Result = TypeVar("Result")
 
 
@@ -84,10 +85,10 @@ def by_scope(rows: Columns) -> list[Groups]:
     return [grouped(rows, column) for column in (None, "severity_id", "service_id", "team_id")]
 
 
-def parallel(function: Callable[[Groups], Result], scopes: Sequence[Groups]) -> list[Result]:
-    """The results in the order of the scopes. Two at a time: numpy lets go of the interpreter while it works on columns."""
+def parallel(function: Callable[[Part], Result], parts: Sequence[Part]) -> list[Result]:
+    """The results in the order of the parts. Two at a time: numpy lets go of the interpreter while it works on columns."""
     with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(function, scopes))
+        return list(pool.map(function, parts))
 
 
 def edges_of(n: Integers) -> Integers:

@@ -19,36 +19,35 @@ WITH bounds AS (
     WHERE c.name = 'current'
 ),
 placed AS (
-    SELECT i.severity, i.service, i.team, i.started_us,
+    SELECT i.severity_id, i.service_id, i.team_id, i.started_us,
         i.started_us >= b.current_us AS is_current,
         i.started_us >= b.previous_us AND i.started_us < b.current_us AS is_previous
-    FROM core.phases AS i
+    FROM core.matched AS i
     CROSS JOIN bounds AS b
     WHERE i.started_us < b.as_of_us
 ),
 counted AS (
-    SELECT 'all' AS scope, 'all' AS scope_value, count(*) AS n, count(*) FILTER (WHERE is_current) AS n_current,
+    SELECT 0 AS member_id, count(*) AS n, count(*) FILTER (WHERE is_current) AS n_current,
         count(*) FILTER (WHERE is_previous) AS n_previous
     FROM placed
     UNION ALL
-    SELECT 'severity', severity, count(*), count(*) FILTER (WHERE is_current), count(*) FILTER (WHERE is_previous)
-    FROM placed GROUP BY severity
+    SELECT severity_id, count(*), count(*) FILTER (WHERE is_current), count(*) FILTER (WHERE is_previous)
+    FROM placed GROUP BY severity_id
     UNION ALL
-    SELECT 'service', service, count(*), count(*) FILTER (WHERE is_current), count(*) FILTER (WHERE is_previous)
-    FROM placed GROUP BY service
+    SELECT service_id, count(*), count(*) FILTER (WHERE is_current), count(*) FILTER (WHERE is_previous)
+    FROM placed GROUP BY service_id
     UNION ALL
-    SELECT 'team', team, count(*), count(*) FILTER (WHERE is_current), count(*) FILTER (WHERE is_previous)
-    FROM placed GROUP BY team
+    SELECT team_id, count(*), count(*) FILTER (WHERE is_current), count(*) FILTER (WHERE is_previous)
+    FROM placed GROUP BY team_id
 )
 SELECT
-    m.member_id,
+    c.member_id::BIGINT AS member_id,
     c.n,
     c.n_current,
     c.n_previous,
     b.as_of_us - first.started_us AS observed_us,
     b.as_of_us - b.current_us AS current_us
 FROM counted AS c
-JOIN core.scope_members AS m ON m.scope = c.scope AND m.scope_value = c.scope_value
 CROSS JOIN bounds AS b
 CROSS JOIN (SELECT min(started_us) AS started_us FROM placed) AS first
-ORDER BY m.member_id
+ORDER BY c.member_id

@@ -138,3 +138,4 @@ SELECT
 FROM gathered AS g
 JOIN core.records AS r ON r.source = g.source AND r.external_id = g.record_id
 LEFT JOIN core.duplicates AS d ON d.source = g.source AND d.external_id = g.record_id
+ORDER BY started_at, incident_id

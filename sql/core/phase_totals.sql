@@ -28,14 +28,14 @@ avoidable_us = "time spent above the warning level; NULL for phases without one"
 */
 WITH outliers AS (
     -- The variants differ only in a handful of outliers, so everything is added up once and those are taken out by group.
-    SELECT incident_id, list(calculation_type ORDER BY calculation_type) AS left_out_of
+    SELECT incident_no, list(calculation_type ORDER BY calculation_type) AS left_out_of
     FROM core.population
     WHERE population = 'outlier'
-    GROUP BY incident_id
+    GROUP BY incident_no
 ),
 timed AS (
     SELECT
-        d.severity, d.service, d.team, o.left_out_of,
+        d.severity_id, d.service_id, d.team_id, o.left_out_of,
         d.started_us >= epoch_us(w.window_start) AND d.started_us < epoch_us(w.window_end) AS is_current,
         d.detection_us,
         d.acknowledgment_us,
@@ -46,11 +46,11 @@ timed AS (
     FROM core.phases AS d
     CROSS JOIN core.phase_model AS m
     JOIN core.windows AS w ON w.name = 'current'
-    LEFT JOIN outliers AS o ON o.incident_id = d.incident_id
+    LEFT JOIN outliers AS o ON o.incident_no = d.incident_no
 ),
 levels AS (
     SELECT
-        t.scope, t.scope_value,
+        member.member_id, t.scope,
         max(coalesce(own.warning_us, t.warning_us)) FILTER (WHERE t.phase = 'detection') AS detection_warning,
         max(coalesce(own.critical_us, t.critical_us)) FILTER (WHERE t.phase = 'detection') AS detection_critical,
         max(coalesce(own.warning_us, t.warning_us)) FILTER (WHERE t.phase = 'acknowledgment') AS acknowledgment_warning,
@@ -64,13 +64,14 @@ levels AS (
         FROM (SELECT DISTINCT scope, scope_value FROM core.thresholds) AS m
         JOIN core.thresholds AS g ON g.scope = 'all'
     ) AS t
+    JOIN core.scope_members AS member ON member.scope = t.scope AND member.scope_value = t.scope_value
     LEFT JOIN core.thresholds AS own ON own.scope = t.scope AND own.scope_value = t.scope_value AND own.phase = t.phase
-    GROUP BY t.scope, t.scope_value
+    GROUP BY member.member_id, t.scope
 ),
 -- Everything adds up, so one pass over the incidents makes small groups, and the scopes are sums of those.
 fine AS (
     SELECT
-        t.severity, t.service, t.team, t.is_current, t.left_out_of,
+        t.severity_id, t.service_id, t.team_id, t.is_current, t.left_out_of,
         threshold_measures(t.detection_us, l.detection_warning, l.detection_critical) AS detection,
         threshold_measures(t.acknowledgment_us, l.acknowledgment_warning, l.acknowledgment_critical) AS acknowledgment,
         threshold_measures(t.investigation_us, l.investigation_warning, l.investigation_critical) AS investigation,
@@ -79,12 +80,12 @@ fine AS (
         threshold_measures(t.closure_us, NULL::BIGINT, NULL::BIGINT) AS closure
     FROM timed AS t
     JOIN levels AS l ON l.scope = 'all'
-    GROUP BY t.severity, t.service, t.team, t.is_current, t.left_out_of
+    GROUP BY t.severity_id, t.service_id, t.team_id, t.is_current, t.left_out_of
 ),
 -- Only the members with levels of their own are counted once more.
 own AS (
     SELECT
-        l.scope, l.scope_value, t.is_current, t.left_out_of,
+        l.member_id, t.is_current, t.left_out_of,
         threshold_measures(t.detection_us, l.detection_warning, l.detection_critical) AS detection,
         threshold_measures(t.acknowledgment_us, l.acknowledgment_warning, l.acknowledgment_critical) AS acknowledgment,
         threshold_measures(t.investigation_us, l.investigation_warning, l.investigation_critical) AS investigation,
@@ -92,37 +93,37 @@ own AS (
         threshold_measures(t.resolution_us, NULL::BIGINT, NULL::BIGINT) AS resolution,
         threshold_measures(t.closure_us, NULL::BIGINT, NULL::BIGINT) AS closure
     FROM timed AS t
-    JOIN levels AS l ON l.scope = 'severity' AND l.scope_value = t.severity
-    GROUP BY l.scope, l.scope_value, t.is_current, t.left_out_of
+    JOIN levels AS l ON l.scope = 'severity' AND l.member_id = t.severity_id
+    GROUP BY l.member_id, t.is_current, t.left_out_of
     UNION ALL
     SELECT
-        l.scope, l.scope_value, t.is_current, t.left_out_of,
-        threshold_measures(t.detection_us, l.detection_warning, l.detection_critical),
-        threshold_measures(t.acknowledgment_us, l.acknowledgment_warning, l.acknowledgment_critical),
-        threshold_measures(t.investigation_us, l.investigation_warning, l.investigation_critical),
-        threshold_measures(t.mitigation_us, l.mitigation_warning, l.mitigation_critical),
-        threshold_measures(t.resolution_us, NULL::BIGINT, NULL::BIGINT),
-        threshold_measures(t.closure_us, NULL::BIGINT, NULL::BIGINT)
+        l.member_id, t.is_current, t.left_out_of,
+        threshold_measures(t.detection_us, l.detection_warning, l.detection_critical) AS detection,
+        threshold_measures(t.acknowledgment_us, l.acknowledgment_warning, l.acknowledgment_critical) AS acknowledgment,
+        threshold_measures(t.investigation_us, l.investigation_warning, l.investigation_critical) AS investigation,
+        threshold_measures(t.mitigation_us, l.mitigation_warning, l.mitigation_critical) AS mitigation,
+        threshold_measures(t.resolution_us, NULL::BIGINT, NULL::BIGINT) AS resolution,
+        threshold_measures(t.closure_us, NULL::BIGINT, NULL::BIGINT) AS closure
     FROM timed AS t
-    JOIN levels AS l ON l.scope = 'service' AND l.scope_value = t.service
-    GROUP BY l.scope, l.scope_value, t.is_current, t.left_out_of
+    JOIN levels AS l ON l.scope = 'service' AND l.member_id = t.service_id
+    GROUP BY l.member_id, t.is_current, t.left_out_of
 ),
 measured AS (
-    SELECT 'all' AS scope, 'all' AS scope_value, * EXCLUDE (severity, service, team) FROM fine
+    SELECT 0 AS member_id, * EXCLUDE (severity_id, service_id, team_id) FROM fine
     UNION ALL
-    SELECT 'team', team, * EXCLUDE (severity, service, team) FROM fine
+    SELECT team_id, * EXCLUDE (severity_id, service_id, team_id) FROM fine
     UNION ALL
-    SELECT 'severity', severity, * EXCLUDE (severity, service, team) FROM fine
-    ANTI JOIN levels AS l ON l.scope = 'severity' AND l.scope_value = severity
+    SELECT severity_id, * EXCLUDE (severity_id, service_id, team_id) FROM fine
+    ANTI JOIN levels AS l ON l.member_id = severity_id
     UNION ALL
-    SELECT 'service', service, * EXCLUDE (severity, service, team) FROM fine
-    ANTI JOIN levels AS l ON l.scope = 'service' AND l.scope_value = service
+    SELECT service_id, * EXCLUDE (severity_id, service_id, team_id) FROM fine
+    ANTI JOIN levels AS l ON l.member_id = service_id
     UNION ALL
     SELECT * FROM own
 ),
 long AS (
     SELECT
-        scope, scope_value, is_current, left_out_of,
+        member_id, is_current, left_out_of,
         unnest([
             {phase: 'detection', m: detection},
             {phase: 'acknowledgment', m: acknowledgment},
@@ -152,7 +153,7 @@ known AS (
 ),
 added AS (
     SELECT
-        v.calculation_type, l.scope, l.scope_value, w.window_name, l.p.phase AS phase,
+        v.calculation_type, l.member_id, w.window_name, l.p.phase AS phase,
         sum(l.p.m.n)::BIGINT AS n,
         sum(l.p.m.total_us)::HUGEINT AS total_us,
         sum(l.p.m.n_at_warning)::BIGINT AS n_at_warning,
@@ -161,13 +162,13 @@ added AS (
     FROM long AS l
     JOIN config.variants AS v ON NOT coalesce(list_contains(l.left_out_of, v.calculation_type), false)
     JOIN (VALUES ('whole'), ('current')) AS w (window_name) ON w.window_name = 'whole' OR l.is_current
-    GROUP BY v.calculation_type, l.scope, l.scope_value, w.window_name, l.p.phase
+    GROUP BY v.calculation_type, l.member_id, w.window_name, l.p.phase
 )
 SELECT
     a.calculation_type,
     k.phase_model,
-    a.scope,
-    a.scope_value,
+    m.scope,
+    m.scope_value,
     a.window_name,
     a.phase,
     k.place,
@@ -181,8 +182,9 @@ SELECT
     a.n_at_critical,
     CASE WHEN general.warning_us IS NOT NULL THEN a.avoidable_us END AS avoidable_us
 FROM added AS a
+JOIN core.scope_members AS m ON m.member_id = a.member_id
 JOIN known AS k ON k.phase = a.phase
 LEFT JOIN core.thresholds AS general ON general.scope = 'all' AND general.phase = a.phase
-LEFT JOIN core.thresholds AS own ON own.scope = a.scope AND own.scope_value = a.scope_value AND own.phase = a.phase
+LEFT JOIN core.thresholds AS own ON own.scope = m.scope AND own.scope_value = m.scope_value AND own.phase = a.phase
     AND own.scope <> 'all'
-ORDER BY a.calculation_type, a.scope, a.scope_value, a.window_name, k.place
+ORDER BY a.calculation_type, m.scope, m.scope_value, a.window_name, k.place

@@ -2,14 +2,13 @@
 description = """The durations between neighbouring stamps of every incident that counts, in microseconds; negative ones are
 kept here and counted as invalid later. `complete_*` marks incidents whose boundaries from occurred to resolved are all there
 and never decrease: only those enter the pooled shares."""
-not_null = ["incident_id", "severity", "service", "team", "started_us"]
-unique = [["incident_id"]]
+view = true
 
 [columns]
-incident_id = "incident"
-severity = "SEV1..SEV4"
-service = "service, unknown when there is none"
-team = "team, unknown when there is none"
+incident_no = "incident, as in matched"
+severity_id = "member_id of its severity in scope_members"
+service_id = "member_id of its service"
+team_id = "member_id of its team"
 started_us = "microseconds since 1970 of the instant that decides the window"
 detection_us = "occurred to detected"
 acknowledgment_us = "detected to acknowledged"
@@ -23,22 +22,21 @@ complete_lifecycle = "all boundaries of the lifecycle model in order"
 complete_coarse = "all boundaries of the coarse model in order"
 */
 SELECT
-    incident_id,
-    severity,
-    coalesce(service, 'unknown') AS service,
-    coalesce(team, 'unknown') AS team,
-    epoch_us(started_at) AS started_us,
-    epoch_us(detected_at) - epoch_us(occurred_at) AS detection_us,
-    epoch_us(acknowledged_at) - epoch_us(detected_at) AS acknowledgment_us,
-    epoch_us(root_cause_found_at) - epoch_us(acknowledged_at) AS to_cause_us,
-    epoch_us(mitigated_at) - epoch_us(root_cause_found_at) AS cause_to_mitigated_us,
-    epoch_us(mitigated_at) - epoch_us(acknowledged_at) AS to_mitigated_us,
-    epoch_us(resolved_at) - epoch_us(mitigated_at) AS mitigated_to_resolved_us,
-    epoch_us(closed_at) - epoch_us(resolved_at) AS closure_us,
-    resolved_at IS NOT NULL AS is_recovered,
-    coalesce(occurred_at <= detected_at AND detected_at <= acknowledged_at AND acknowledged_at <= root_cause_found_at
-        AND root_cause_found_at <= mitigated_at AND mitigated_at <= resolved_at, false) AS complete_lifecycle,
-    coalesce(occurred_at <= detected_at AND detected_at <= acknowledged_at AND acknowledged_at <= mitigated_at
-        AND mitigated_at <= resolved_at, false) AS complete_coarse
-FROM core.incidents
-WHERE duplicate_of IS NULL AND kind = 'incident'
+    incident_no,
+    severity_id,
+    service_id,
+    team_id,
+    started_us,
+    detected_us - occurred_us AS detection_us,
+    acknowledged_us - detected_us AS acknowledgment_us,
+    root_cause_found_us - acknowledged_us AS to_cause_us,
+    mitigated_us - root_cause_found_us AS cause_to_mitigated_us,
+    mitigated_us - acknowledged_us AS to_mitigated_us,
+    resolved_us - mitigated_us AS mitigated_to_resolved_us,
+    closed_us - resolved_us AS closure_us,
+    resolved_us IS NOT NULL AS is_recovered,
+    coalesce(occurred_us <= detected_us AND detected_us <= acknowledged_us AND acknowledged_us <= root_cause_found_us
+        AND root_cause_found_us <= mitigated_us AND mitigated_us <= resolved_us, false) AS complete_lifecycle,
+    coalesce(occurred_us <= detected_us AND detected_us <= acknowledged_us AND acknowledged_us <= mitigated_us
+        AND mitigated_us <= resolved_us, false) AS complete_coarse
+FROM core.matched

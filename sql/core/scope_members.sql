@@ -8,13 +8,18 @@ member_id = "0 is the whole; the others follow in the order of scope and scope_v
 scope = "all, severity, service or team"
 scope_value = "the member; `unknown` where an incident has no service or team"
 */
-SELECT row_number() OVER (ORDER BY scope, scope_value) - 1 AS member_id, scope, scope_value
+WITH counted AS (
+    SELECT severity, coalesce(service, 'unknown') AS service, coalesce(team, 'unknown') AS team
+    FROM core.incidents
+    WHERE duplicate_of IS NULL AND kind = 'incident'
+)
+SELECT (row_number() OVER (ORDER BY scope, scope_value) - 1)::UINTEGER AS member_id, scope, scope_value
 FROM (
     SELECT 'all' AS scope, 'all' AS scope_value
     UNION ALL
-    SELECT DISTINCT 'severity', severity FROM core.phases
+    SELECT DISTINCT 'severity', severity FROM counted
     UNION ALL
-    SELECT DISTINCT 'service', service FROM core.phases
+    SELECT DISTINCT 'service', service FROM counted
     UNION ALL
-    SELECT DISTINCT 'team', team FROM core.phases
+    SELECT DISTINCT 'team', team FROM counted
 )

@@ -29,7 +29,7 @@ mitigation_us = "their sum"
 WITH placed AS (
     -- Each incident lies in one window of each interval and alignment; its variants are joined only then.
     SELECT
-        w.window_id, d.incident_id, d.severity, d.detection_us, d.acknowledgment_us,
+        w.window_id, d.incident_no, d.severity_id, d.detection_us, d.acknowledgment_us,
         CASE WHEN m.phase_model = 'lifecycle' THEN d.to_cause_us ELSE d.to_mitigated_us END AS investigation_us,
         CASE WHEN m.phase_model = 'lifecycle' THEN d.cause_to_mitigated_us ELSE d.mitigated_to_resolved_us END AS mitigation_us
     FROM core.phases AS d
@@ -42,12 +42,12 @@ judged AS (
         CASE WHEN p.population = 'analysed' THEN p.duration_us END AS us,
         p.population <> 'outlier' AS counts
     FROM placed AS w
-    JOIN core.population AS p ON p.incident_id = w.incident_id
+    JOIN core.population AS p ON p.incident_no = w.incident_no
 ),
 -- Counts and sums of all incidents are those of the severities added up; only the quantiles must see every value again.
 by_severity AS (
     SELECT
-        window_id, calculation_type, severity,
+        window_id, calculation_type, severity_id,
         count(*) AS incident_count,
         count(us) AS analyzed_count,
         count(*) FILTER (WHERE population = 'open') AS open_count,
@@ -65,7 +65,7 @@ by_severity AS (
         count(*) FILTER (WHERE counts AND mitigation_us >= 0) AS mitigation_n,
         sum(mitigation_us) FILTER (WHERE counts AND mitigation_us >= 0) AS mitigation_us
     FROM judged
-    GROUP BY window_id, calculation_type, severity
+    GROUP BY window_id, calculation_type, severity_id
 ),
 of_all AS (
     SELECT window_id, calculation_type, quantile_cont(us, [0.5, 0.9]) AS quantiles_us
@@ -73,10 +73,10 @@ of_all AS (
     GROUP BY window_id, calculation_type
 ),
 measured AS (
-    SELECT 'severity' AS scope, severity AS scope_value, * EXCLUDE (severity) FROM by_severity
+    SELECT severity_id AS member_id, * EXCLUDE (severity_id) FROM by_severity
     UNION ALL
     SELECT
-        'all', 'all', s.window_id, s.calculation_type,
+        0, s.window_id, s.calculation_type,
         sum(s.incident_count)::BIGINT, sum(s.analyzed_count)::BIGINT, sum(s.open_count)::BIGINT, sum(s.outlier_count)::BIGINT,
         sum(s.invalid_count)::BIGINT, sum(s.missing_count)::BIGINT, sum(s.total_us)::HUGEINT, q.quantiles_us,
         sum(s.detection_n)::BIGINT, sum(s.detection_us)::HUGEINT,
@@ -86,11 +86,6 @@ measured AS (
     FROM by_severity AS s
     JOIN of_all AS q ON q.window_id = s.window_id AND q.calculation_type = s.calculation_type
     GROUP BY s.window_id, s.calculation_type, q.quantiles_us
-),
-members AS (
-    SELECT 'all' AS scope, 'all' AS scope_value
-    UNION ALL
-    SELECT DISTINCT 'severity', severity FROM core.phases
 )
 SELECT
     w.window_id,
@@ -115,7 +110,7 @@ SELECT
     m.mitigation_us
 FROM core.trend_windows AS w
 CROSS JOIN config.variants AS v
-CROSS JOIN members AS s
-LEFT JOIN measured AS m ON m.window_id = w.window_id AND m.calculation_type = v.calculation_type AND m.scope = s.scope
-    AND m.scope_value = s.scope_value
+JOIN core.scope_members AS s ON s.scope IN ('all', 'severity')
+LEFT JOIN measured AS m ON m.window_id = w.window_id AND m.calculation_type = v.calculation_type
+    AND m.member_id = s.member_id
 ORDER BY w.window_id, v.calculation_type, s.scope, s.scope_value

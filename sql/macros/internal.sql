@@ -155,18 +155,13 @@ CREATE OR REPLACE MACRO wilson_high(k, n) AS
 CREATE OR REPLACE MACRO compliance_status(k, n) AS
     CASE WHEN n = 0 THEN 'no_data' WHEN k * 100 >= 95 * n THEN 'healthy' WHEN k * 100 >= 80 * n THEN 'warning' ELSE 'critical' END;
 
--- What adds up of durations, and the medians of all phases; negative ones are only counted.
+-- What adds up of durations, and those of several groups as one; negative ones are only counted.
 CREATE OR REPLACE MACRO duration_sums(us) AS {
     n: count(us) FILTER (WHERE us >= 0), total_us: sum(us) FILTER (WHERE us >= 0), invalid: count(us) FILTER (WHERE us < 0)
 };
-CREATE OR REPLACE MACRO phase_medians(
-    detection, acknowledgment, to_cause, cause_to_mitigated, to_mitigated, mitigated_to_resolved, closure
-) AS {
-    detection: quantile_cont(CASE WHEN detection >= 0 THEN detection END, 0.5),
-    acknowledgment: quantile_cont(CASE WHEN acknowledgment >= 0 THEN acknowledgment END, 0.5),
-    to_cause: quantile_cont(CASE WHEN to_cause >= 0 THEN to_cause END, 0.5),
-    cause_to_mitigated: quantile_cont(CASE WHEN cause_to_mitigated >= 0 THEN cause_to_mitigated END, 0.5),
-    to_mitigated: quantile_cont(CASE WHEN to_mitigated >= 0 THEN to_mitigated END, 0.5),
-    mitigated_to_resolved: quantile_cont(CASE WHEN mitigated_to_resolved >= 0 THEN mitigated_to_resolved END, 0.5),
-    closure: quantile_cont(CASE WHEN closure >= 0 THEN closure END, 0.5)
+CREATE OR REPLACE MACRO added_up(sums) AS {
+    n: sum(struct_extract(sums, 'n'))::BIGINT,
+    mean_us: sum(struct_extract(sums, 'total_us'))::DOUBLE / sum(struct_extract(sums, 'n')),
+    total_us: sum(struct_extract(sums, 'total_us'))::HUGEINT,
+    invalid: sum(struct_extract(sums, 'invalid'))::BIGINT
 };

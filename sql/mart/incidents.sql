@@ -1,6 +1,7 @@
 /*
 description = """One row per real incident, and per later episode of one. Duplicates and non-incidents are kept and marked by
 duplicate_of and kind; no figure counts them. Every stamp has a provenance: api, changelog, field, derived or imputed."""
+view = true
 not_null = ["incident_id", "source", "external_id", "kind", "severity", "severity_source", "status", "episode", "reopen_count", "auto_resolved", "started_at"]
 unique = [["incident_id"]]
 
@@ -112,4 +113,3 @@ SELECT
     i.revenue_impact,
     make_timestamptz(epoch_us(i.updated_at)) AS updated_at
 FROM core.incidents AS i
-ORDER BY i.started_at, i.incident_id

@@ -51,14 +51,15 @@ n_open = "incidents censored: open until as_of, or resolved by a timeout"
 low_n = "fewer than 5 events"
 */
 WITH placed AS NOT MATERIALIZED (
-    SELECT 'whole' AS window_name, calculation_type, severity, service, team, population, duration_us FROM core.population
+    SELECT 'whole' AS window_name, calculation_type, severity_id, service_id, team_id, population, duration_us
+    FROM core.population
     UNION ALL
-    SELECT w.name, p.calculation_type, p.severity, p.service, p.team, p.population, p.duration_us
+    SELECT w.name, p.calculation_type, p.severity_id, p.service_id, p.team_id, p.population, p.duration_us
     FROM core.population AS p
     JOIN core.windows AS w ON p.started_us >= epoch_us(w.window_start) AND p.started_us < epoch_us(w.window_end)
 ),
 measured AS (
-    SELECT calculation_type, 'all' AS scope, 'all' AS scope_value, window_name, mttr_measures(population, duration_us) AS m
+    SELECT calculation_type, 0 AS member_id, window_name, mttr_measures(population, duration_us) AS m
     FROM (
         SELECT calculation_type, window_name, population, duration_us FROM placed
         UNION ALL -- what counts nothing, so that the whole has a row even when nothing happened
@@ -66,20 +67,20 @@ measured AS (
     )
     GROUP BY calculation_type, window_name
     UNION ALL
-    SELECT calculation_type, 'severity', severity, window_name, mttr_measures(population, duration_us)
-    FROM placed GROUP BY calculation_type, severity, window_name
+    SELECT calculation_type, severity_id, window_name, mttr_measures(population, duration_us)
+    FROM placed GROUP BY calculation_type, severity_id, window_name
     UNION ALL
-    SELECT calculation_type, 'service', service, window_name, mttr_measures(population, duration_us)
-    FROM placed GROUP BY calculation_type, service, window_name
+    SELECT calculation_type, service_id, window_name, mttr_measures(population, duration_us)
+    FROM placed GROUP BY calculation_type, service_id, window_name
     UNION ALL
-    SELECT calculation_type, 'team', team, window_name, mttr_measures(population, duration_us)
-    FROM placed GROUP BY calculation_type, team, window_name
+    SELECT calculation_type, team_id, window_name, mttr_measures(population, duration_us)
+    FROM placed GROUP BY calculation_type, team_id, window_name
 )
 SELECT
     measured.calculation_type,
     model.phase_model,
-    measured.scope,
-    measured.scope_value,
+    member.scope,
+    member.scope_value,
     make_timestamptz(epoch_us(w.window_start)) AS window_start,
     make_timestamptz(epoch_us(w.window_end)) AS window_end,
     make_timestamptz(epoch_us(w.as_of)) AS as_of,
@@ -103,9 +104,10 @@ SELECT
     coalesce(s.n_open, 0) AS n_open,
     coalesce(s.n_events, 0) < 5 AS low_n
 FROM measured
+JOIN core.scope_members AS member ON member.member_id = measured.member_id
 JOIN core.windows AS w ON w.name = measured.window_name
 LEFT JOIN core.survival AS s
     ON s.calculation_type = measured.calculation_type AND s.window_name = measured.window_name
-    AND s.scope = measured.scope AND s.scope_value = measured.scope_value
+    AND s.scope = member.scope AND s.scope_value = member.scope_value
 CROSS JOIN core.phase_model AS model
-ORDER BY measured.calculation_type, measured.scope, measured.scope_value, w.window_start NULLS FIRST
+ORDER BY measured.calculation_type, member.scope, member.scope_value, w.window_start NULLS FIRST

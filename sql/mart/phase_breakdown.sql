@@ -33,22 +33,22 @@ incidents_with_recovery = "those that are resolved"
 incidents_with_full_data = "those with every boundary of the model from occurred to resolved, in order"
 */
 WITH outliers AS (
-    SELECT incident_id, list(calculation_type ORDER BY calculation_type) AS left_out_of
+    SELECT incident_no, list(calculation_type ORDER BY calculation_type) AS left_out_of
     FROM core.population
     WHERE population = 'outlier'
-    GROUP BY incident_id
+    GROUP BY incident_no
 ),
-timed AS MATERIALIZED (
-    SELECT d.* EXCLUDE (incident_id), o.left_out_of, w.name AS period
+timed AS (
+    SELECT d.* EXCLUDE (incident_no), o.left_out_of, w.name AS period
     FROM core.phases AS d
-    LEFT JOIN outliers AS o ON o.incident_id = d.incident_id
+    LEFT JOIN outliers AS o ON o.incident_no = d.incident_no
     LEFT JOIN core.windows AS w -- the periods do not overlap
         ON d.started_us >= epoch_us(w.window_start) AND d.started_us < epoch_us(w.window_end)
 ),
 -- What adds up is added up once for all variants, which differ only in a handful of outliers, and for all scopes.
 fine AS (
     SELECT
-        d.severity, d.service, d.team, d.period, d.left_out_of,
+        d.severity_id, d.service_id, d.team_id, d.period, d.left_out_of,
         duration_sums(d.detection_us) AS detection,
         duration_sums(d.acknowledgment_us) AS acknowledgment,
         duration_sums(d.to_cause_us) AS to_cause,
@@ -70,7 +70,7 @@ fine AS (
         sum(d.to_mitigated_us) FILTER (WHERE d.complete_coarse) AS coarse_investigation,
         sum(d.mitigated_to_resolved_us) FILTER (WHERE d.complete_coarse) AS coarse_mitigation
     FROM timed AS d
-    GROUP BY d.severity, d.service, d.team, d.period, d.left_out_of
+    GROUP BY d.severity_id, d.service_id, d.team_id, d.period, d.left_out_of
 ),
 reports AS (
     SELECT v.calculation_type, w.name AS window_name, f.*
@@ -79,31 +79,24 @@ reports AS (
     JOIN core.windows AS w ON w.window_start IS NULL OR w.name = f.period
 ),
 scoped AS (
-    SELECT *, 'all' AS scope, 'all' AS scope_value FROM reports
+    SELECT *, 0 AS member_id FROM reports
     UNION ALL
-    SELECT *, 'severity', severity FROM reports
+    SELECT *, severity_id FROM reports
     UNION ALL
-    SELECT *, 'service', service FROM reports
+    SELECT *, service_id FROM reports
     UNION ALL
-    SELECT *, 'team', team FROM reports
+    SELECT *, team_id FROM reports
 ),
 summed AS (
     SELECT
-        calculation_type, scope, scope_value, window_name,
-        {n: sum(detection.n)::BIGINT, mean_us: sum(detection.total_us)::DOUBLE / sum(detection.n), total_us: sum(detection.total_us)::HUGEINT,
-            invalid: sum(detection.invalid)::BIGINT} AS detection,
-        {n: sum(acknowledgment.n)::BIGINT, mean_us: sum(acknowledgment.total_us)::DOUBLE / sum(acknowledgment.n), total_us: sum(acknowledgment.total_us)::HUGEINT,
-            invalid: sum(acknowledgment.invalid)::BIGINT} AS acknowledgment,
-        {n: sum(to_cause.n)::BIGINT, mean_us: sum(to_cause.total_us)::DOUBLE / sum(to_cause.n), total_us: sum(to_cause.total_us)::HUGEINT,
-            invalid: sum(to_cause.invalid)::BIGINT} AS to_cause,
-        {n: sum(cause_to_mitigated.n)::BIGINT, mean_us: sum(cause_to_mitigated.total_us)::DOUBLE / sum(cause_to_mitigated.n), total_us: sum(cause_to_mitigated.total_us)::HUGEINT,
-            invalid: sum(cause_to_mitigated.invalid)::BIGINT} AS cause_to_mitigated,
-        {n: sum(to_mitigated.n)::BIGINT, mean_us: sum(to_mitigated.total_us)::DOUBLE / sum(to_mitigated.n), total_us: sum(to_mitigated.total_us)::HUGEINT,
-            invalid: sum(to_mitigated.invalid)::BIGINT} AS to_mitigated,
-        {n: sum(mitigated_to_resolved.n)::BIGINT, mean_us: sum(mitigated_to_resolved.total_us)::DOUBLE / sum(mitigated_to_resolved.n), total_us: sum(mitigated_to_resolved.total_us)::HUGEINT,
-            invalid: sum(mitigated_to_resolved.invalid)::BIGINT} AS mitigated_to_resolved,
-        {n: sum(closure.n)::BIGINT, mean_us: sum(closure.total_us)::DOUBLE / sum(closure.n), total_us: sum(closure.total_us)::HUGEINT,
-            invalid: sum(closure.invalid)::BIGINT} AS closure,
+        calculation_type, member_id, window_name,
+        added_up(detection) AS detection,
+        added_up(acknowledgment) AS acknowledgment,
+        added_up(to_cause) AS to_cause,
+        added_up(cause_to_mitigated) AS cause_to_mitigated,
+        added_up(to_mitigated) AS to_mitigated,
+        added_up(mitigated_to_resolved) AS mitigated_to_resolved,
+        added_up(closure) AS closure,
         sum(incidents)::BIGINT AS incidents,
         sum(recovered)::BIGINT AS recovered,
         sum(lifecycle_n)::BIGINT AS lifecycle_n,
@@ -118,53 +111,14 @@ summed AS (
         sum(coarse_investigation)::HUGEINT AS coarse_investigation,
         sum(coarse_mitigation)::HUGEINT AS coarse_mitigation
     FROM scoped
-    GROUP BY calculation_type, scope, scope_value, window_name
-),
--- Medians do not add up: every variant and scope looks at all its durations.
-kept AS NOT MATERIALIZED (
-    SELECT v.calculation_type, d.*
-    FROM timed AS d
-    JOIN config.variants AS v ON d.left_out_of IS NULL OR NOT list_contains(d.left_out_of, v.calculation_type)
-),
-middle AS (
-    SELECT calculation_type, 'all' AS scope, 'all' AS scope_value, 'whole' AS window_name, phase_medians(detection_us, acknowledgment_us, to_cause_us, cause_to_mitigated_us,
-        to_mitigated_us, mitigated_to_resolved_us, closure_us) AS median
-    FROM kept GROUP BY calculation_type
-    UNION ALL
-    SELECT calculation_type, 'severity', severity, 'whole', phase_medians(detection_us, acknowledgment_us, to_cause_us, cause_to_mitigated_us,
-        to_mitigated_us, mitigated_to_resolved_us, closure_us)
-    FROM kept GROUP BY calculation_type, severity
-    UNION ALL
-    SELECT calculation_type, 'service', service, 'whole', phase_medians(detection_us, acknowledgment_us, to_cause_us, cause_to_mitigated_us,
-        to_mitigated_us, mitigated_to_resolved_us, closure_us)
-    FROM kept GROUP BY calculation_type, service
-    UNION ALL
-    SELECT calculation_type, 'team', team, 'whole', phase_medians(detection_us, acknowledgment_us, to_cause_us, cause_to_mitigated_us,
-        to_mitigated_us, mitigated_to_resolved_us, closure_us)
-    FROM kept GROUP BY calculation_type, team
-    UNION ALL
-    SELECT calculation_type, 'all', 'all', period, phase_medians(detection_us, acknowledgment_us, to_cause_us, cause_to_mitigated_us,
-        to_mitigated_us, mitigated_to_resolved_us, closure_us)
-    FROM kept WHERE period IS NOT NULL GROUP BY calculation_type, period
-    UNION ALL
-    SELECT calculation_type, 'severity', severity, period, phase_medians(detection_us, acknowledgment_us, to_cause_us, cause_to_mitigated_us,
-        to_mitigated_us, mitigated_to_resolved_us, closure_us)
-    FROM kept WHERE period IS NOT NULL GROUP BY calculation_type, period, severity
-    UNION ALL
-    SELECT calculation_type, 'service', service, period, phase_medians(detection_us, acknowledgment_us, to_cause_us, cause_to_mitigated_us,
-        to_mitigated_us, mitigated_to_resolved_us, closure_us)
-    FROM kept WHERE period IS NOT NULL GROUP BY calculation_type, period, service
-    UNION ALL
-    SELECT calculation_type, 'team', team, period, phase_medians(detection_us, acknowledgment_us, to_cause_us, cause_to_mitigated_us,
-        to_mitigated_us, mitigated_to_resolved_us, closure_us)
-    FROM kept WHERE period IS NOT NULL GROUP BY calculation_type, period, team
+    GROUP BY calculation_type, member_id, window_name
 ),
 measured AS (
-    SELECT s.*, m.median
+    SELECT s.*, member.scope, member.scope_value, m AS median
     FROM summed AS s
-    JOIN middle AS m
-        ON m.calculation_type = s.calculation_type AND m.scope = s.scope AND m.scope_value = s.scope_value
-        AND m.window_name = s.window_name
+    JOIN core.scope_members AS member ON member.member_id = s.member_id
+    LEFT JOIN core.phase_medians AS m
+        ON m.calculation_type = s.calculation_type AND m.member_id = s.member_id AND m.window_name = s.window_name
 ),
 -- Written out, because a sum over rows adds doubles in any order, and then the last digit differs from run to run.
 added AS (
@@ -180,27 +134,27 @@ long AS (
     SELECT
         calculation_type, scope, scope_value, window_name, incidents, recovered, lifecycle_means_us, coarse_means_us,
         unnest([
-            {model: 'lifecycle', place: 1, phase: 'detection', a: 'occurred_at', b: 'detected_at', m: detection, median_us: median.detection,
+            {model: 'lifecycle', place: 1, phase: 'detection', a: 'occurred_at', b: 'detected_at', m: detection, median_us: median.detection_us,
                 pooled: lifecycle_detection, cases: lifecycle_n},
-            {model: 'lifecycle', place: 2, phase: 'acknowledgment', a: 'detected_at', b: 'acknowledged_at', m: acknowledgment, median_us: median.acknowledgment,
+            {model: 'lifecycle', place: 2, phase: 'acknowledgment', a: 'detected_at', b: 'acknowledged_at', m: acknowledgment, median_us: median.acknowledgment_us,
                 pooled: lifecycle_acknowledgment, cases: lifecycle_n},
-            {model: 'lifecycle', place: 3, phase: 'investigation', a: 'acknowledged_at', b: 'root_cause_found_at', m: to_cause, median_us: median.to_cause,
+            {model: 'lifecycle', place: 3, phase: 'investigation', a: 'acknowledged_at', b: 'root_cause_found_at', m: to_cause, median_us: median.to_cause_us,
                 pooled: lifecycle_investigation, cases: lifecycle_n},
             {model: 'lifecycle', place: 4, phase: 'mitigation', a: 'root_cause_found_at', b: 'mitigated_at',
-                m: cause_to_mitigated, median_us: median.cause_to_mitigated, pooled: lifecycle_mitigation, cases: lifecycle_n},
-            {model: 'lifecycle', place: 5, phase: 'resolution', a: 'mitigated_at', b: 'resolved_at', m: mitigated_to_resolved, median_us: median.mitigated_to_resolved,
+                m: cause_to_mitigated, median_us: median.cause_to_mitigated_us, pooled: lifecycle_mitigation, cases: lifecycle_n},
+            {model: 'lifecycle', place: 5, phase: 'resolution', a: 'mitigated_at', b: 'resolved_at', m: mitigated_to_resolved, median_us: median.mitigated_to_resolved_us,
                 pooled: lifecycle_resolution, cases: lifecycle_n},
-            {model: 'lifecycle', place: 6, phase: 'closure', a: 'resolved_at', b: 'closed_at', m: closure, median_us: median.closure,
+            {model: 'lifecycle', place: 6, phase: 'closure', a: 'resolved_at', b: 'closed_at', m: closure, median_us: median.closure_us,
                 pooled: NULL, cases: lifecycle_n},
-            {model: 'coarse', place: 1, phase: 'detection', a: 'occurred_at', b: 'detected_at', m: detection, median_us: median.detection,
+            {model: 'coarse', place: 1, phase: 'detection', a: 'occurred_at', b: 'detected_at', m: detection, median_us: median.detection_us,
                 pooled: coarse_detection, cases: coarse_n},
-            {model: 'coarse', place: 2, phase: 'acknowledgment', a: 'detected_at', b: 'acknowledged_at', m: acknowledgment, median_us: median.acknowledgment,
+            {model: 'coarse', place: 2, phase: 'acknowledgment', a: 'detected_at', b: 'acknowledged_at', m: acknowledgment, median_us: median.acknowledgment_us,
                 pooled: coarse_acknowledgment, cases: coarse_n},
-            {model: 'coarse', place: 3, phase: 'investigation', a: 'acknowledged_at', b: 'mitigated_at', m: to_mitigated, median_us: median.to_mitigated,
+            {model: 'coarse', place: 3, phase: 'investigation', a: 'acknowledged_at', b: 'mitigated_at', m: to_mitigated, median_us: median.to_mitigated_us,
                 pooled: coarse_investigation, cases: coarse_n},
-            {model: 'coarse', place: 4, phase: 'mitigation', a: 'mitigated_at', b: 'resolved_at', m: mitigated_to_resolved, median_us: median.mitigated_to_resolved,
+            {model: 'coarse', place: 4, phase: 'mitigation', a: 'mitigated_at', b: 'resolved_at', m: mitigated_to_resolved, median_us: median.mitigated_to_resolved_us,
                 pooled: coarse_mitigation, cases: coarse_n},
-            {model: 'coarse', place: 6, phase: 'closure', a: 'resolved_at', b: 'closed_at', m: closure, median_us: median.closure,
+            {model: 'coarse', place: 6, phase: 'closure', a: 'resolved_at', b: 'closed_at', m: closure, median_us: median.closure_us,
                 pooled: NULL, cases: coarse_n}
         ]) AS p
     FROM added

@@ -123,7 +123,7 @@ counted AS (
 members AS (
     SELECT NULL::VARCHAR AS severity
     UNION ALL
-    SELECT DISTINCT severity FROM core.phases
+    SELECT scope_value FROM core.scope_members WHERE scope = 'severity'
 ),
 filled AS (
     SELECT

@@ -27,15 +27,15 @@ started_at = "instant that decides the window. UTC"
 resolved_at = "UTC; NULL while open"
 */
 SELECT
-    o.incident_id,
+    i.incident_id,
     i.source,
     i.external_id,
     i.key,
     i.url,
     i.title,
-    o.severity,
-    o.service,
-    o.team,
+    i.severity,
+    coalesce(i.service, 'unknown') AS service,
+    coalesce(i.team, 'unknown') AS team,
     i.status,
     o.target_minutes,
     o.actual_us / 6e7 AS actual_minutes,
@@ -45,6 +45,6 @@ SELECT
     make_timestamptz(o.started_us) AS started_at,
     make_timestamptz(epoch_us(i.resolved_at)) AS resolved_at
 FROM core.target_outcomes AS o
-JOIN core.incidents AS i ON i.incident_id = o.incident_id
+JOIN core.incidents AS i ON i.rowid = o.incident_no
 WHERE o.outcome IN ('late', 'open_breached')
-ORDER BY o.actual_us - o.target_us DESC, o.severity, o.started_us, o.incident_id
+ORDER BY o.actual_us - o.target_us DESC, i.severity, o.started_us, i.incident_id

@@ -35,29 +35,21 @@ compliance_high_pct = "upper Wilson limit, 95 %"
 status = "healthy (at least 95 % within), warning (at least 80 %), critical, no_data or no_target"
 */
 WITH placed AS (
-    SELECT o.severity, o.service, o.duration_us, o.outcome, w.name AS window_name
+    SELECT o.severity_id, o.service_id, o.duration_us, o.outcome, w.name AS window_name
     FROM core.target_outcomes AS o
     JOIN core.target_windows AS w
         ON w.window_start IS NULL OR (o.started_us >= epoch_us(w.window_start) AND o.started_us < epoch_us(w.window_end))
 ),
--- Rows exist for whatever has a target or an incident, in every window: nothing in it says no_data instead of being absent.
-wanted AS (
-    SELECT severity, service FROM core.targets
-    UNION
-    SELECT severity, NULL FROM core.target_outcomes
-    UNION
-    SELECT severity, service FROM core.target_outcomes
-),
 scoped AS (
-    SELECT window_name, severity, NULL AS service, duration_us, outcome FROM placed
+    SELECT window_name, severity_id, NULL AS service_id, duration_us, outcome FROM placed
     UNION ALL
-    SELECT window_name, severity, service, duration_us, outcome FROM placed
+    SELECT window_name, severity_id, service_id, duration_us, outcome FROM placed
 ),
 counted AS (
     SELECT
         window_name,
-        severity,
-        service,
+        severity_id,
+        service_id,
         count(*) FILTER (WHERE outcome IN ('within', 'at_risk')) AS within_target,
         count(*) FILTER (WHERE outcome = 'at_risk') AS at_risk,
         count(*) FILTER (WHERE outcome = 'late') AS late,
@@ -69,7 +61,19 @@ counted AS (
         sum(duration_us) AS resolved_us,
         quantile_cont(duration_us, 0.5) AS median_us
     FROM scoped
-    GROUP BY window_name, severity, service
+    GROUP BY window_name, severity_id, service_id
+),
+named AS (
+    SELECT c.*, severity.scope_value AS severity, service.scope_value AS service
+    FROM counted AS c
+    JOIN core.scope_members AS severity ON severity.member_id = c.severity_id
+    LEFT JOIN core.scope_members AS service ON service.member_id = c.service_id
+),
+-- Rows exist for whatever has a target or an incident, in every window: nothing in it says no_data instead of being absent.
+wanted AS (
+    SELECT severity, service FROM core.targets
+    UNION
+    SELECT severity, service FROM named
 ),
 filled AS (
     SELECT
@@ -87,7 +91,7 @@ filled AS (
         c.median_us
     FROM wanted
     CROSS JOIN core.target_windows AS w
-    LEFT JOIN counted AS c ON c.window_name = w.name AND c.severity = wanted.severity
+    LEFT JOIN named AS c ON c.window_name = w.name AND c.severity = wanted.severity
         AND c.service IS NOT DISTINCT FROM wanted.service
     LEFT JOIN core.targets AS own ON own.severity = wanted.severity AND own.service = wanted.service
     LEFT JOIN core.targets AS general ON general.severity = wanted.severity AND general.service IS NULL

@@ -1,0 +1,42 @@
+/*
+description = """Every incident that counts, in numbers only: duplicates and non-incidents are left out. All figures are made of
+this narrow table."""
+not_null = ["incident_no", "severity_id", "service_id", "team_id", "started_us", "by_timeout"]
+unique = [["incident_no"]]
+
+[columns]
+incident_no = "its rowid in core.incidents"
+severity_id = "member_id of its severity in scope_members"
+service_id = "member_id of its service"
+team_id = "member_id of its team"
+started_us = "microseconds since 1970 of the instant that decides the window"
+occurred_us = "occurred_at in microseconds since 1970, as are the other stamps"
+detected_us = "detected_at"
+acknowledged_us = "acknowledged_at"
+investigating_us = "investigating_at"
+root_cause_found_us = "root_cause_found_at"
+mitigated_us = "mitigated_at"
+resolved_us = "resolved_at"
+closed_us = "closed_at"
+by_timeout = "whether a timeout resolved it"
+*/
+SELECT
+    i.rowid AS incident_no,
+    severity.member_id AS severity_id,
+    service.member_id AS service_id,
+    team.member_id AS team_id,
+    epoch_us(i.started_at) AS started_us,
+    epoch_us(i.occurred_at) AS occurred_us,
+    epoch_us(i.detected_at) AS detected_us,
+    epoch_us(i.acknowledged_at) AS acknowledged_us,
+    epoch_us(i.investigating_at) AS investigating_us,
+    epoch_us(i.root_cause_found_at) AS root_cause_found_us,
+    epoch_us(i.mitigated_at) AS mitigated_us,
+    epoch_us(i.resolved_at) AS resolved_us,
+    epoch_us(i.closed_at) AS closed_us,
+    coalesce(i.resolution_kind = 'timeout', false) AS by_timeout
+FROM core.incidents AS i
+JOIN core.scope_members AS severity ON severity.scope = 'severity' AND severity.scope_value = i.severity
+JOIN core.scope_members AS service ON service.scope = 'service' AND service.scope_value = coalesce(i.service, 'unknown')
+JOIN core.scope_members AS team ON team.scope = 'team' AND team.scope_value = coalesce(i.team, 'unknown')
+WHERE i.duplicate_of IS NULL AND i.kind = 'incident'

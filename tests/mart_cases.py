@@ -83,7 +83,7 @@ def needed(tables: Sequence[str]) -> list[Model]:
     wanted, waiting = set(), list(tables)
     while waiting:
         table = waiting.pop()
-        if table not in wanted and table not in _upstream():
+        if table not in wanted and table not in upstream():
             wanted.add(table)
             waiting.extend(models[table].depends)
     return [model for model in load_models() if model.table in wanted]
@@ -113,7 +113,7 @@ def same(found: dict[str, Any], expected: dict[str, Any], where: object) -> None
 
 
 @cache
-def _upstream() -> frozenset[str]:
+def upstream() -> frozenset[str]:
     """`core.incidents` and everything before it, and what is read from vendors' own lists."""
     models = {model.table: model for model in load_models()}
     found, waiting = set(), [BASE, "core.records"]
@@ -132,7 +132,7 @@ def _empty() -> Path:
     warehouse = Warehouse(folder / "work.duckdb", Settings(data_dir=folder), AS_OF, "empty")
     try:
         for model in load_models():
-            if model.table in _upstream() and model.schema != "raw":
+            if model.table in upstream() and model.schema != "raw":
                 warehouse.build(model)
     finally:
         warehouse.close()

@@ -35,7 +35,7 @@ from mttr_pipeline.metrics.inference import (
     theil_sen,
 )
 from mttr_pipeline.metrics.observed import edges_of
-from mttr_pipeline.metrics.survival import Z, time_order
+from mttr_pipeline.metrics.survival import Z
 
 MINUTE = 60_000_000
 HOUR = 60 * MINUTE
@@ -78,7 +78,7 @@ def laid_out(groups: Sequence[Sequence[Row]]) -> tuple[Any, ...]:
     for group in groups:
         time = np.array([t for t, _, _ in group], dtype=np.int64)
         event = np.array([e for _, e, _ in group], dtype=np.bool_)
-        for place in time_order(time, event):
+        for place in np.lexsort((~event, time)):
             for column, value in zip(columns, group[place], strict=True):
                 column.append(value)
     return (

@@ -18,7 +18,7 @@ from mttr_pipeline.metrics.observed import (
     picked,
     variants,
 )
-from mttr_pipeline.metrics.survival import HORIZON_US, Curves, Z, curves, time_order
+from mttr_pipeline.metrics.survival import HORIZON_US, Curves, Z, curves
 
 ENOUGH = 6  # observations a side, before anything is said
 
@@ -35,7 +35,6 @@ def published(con: duckdb.DuckDBPyConnection) -> Columns:
     for variant in variants(con):
         rows = observations(con, variant, begins)
         rows = picked(rows, rows["started_us"] < ends)
-        rows = picked(rows, time_order(rows["observed_us"], rows["is_event"]))
         for groups in by_scope(rows):
             time_us, is_event, started_us = (
                 rows[name][groups.order] for name in ("observed_us", "is_event", "started_us")

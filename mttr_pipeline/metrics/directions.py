@@ -28,7 +28,7 @@ from mttr_pipeline.metrics.observed import (
     read,
     variants,
 )
-from mttr_pipeline.metrics.survival import medians, time_order
+from mttr_pipeline.metrics.survival import medians
 
 IN_A_WEEK = 6  # observations, for the week to count
 WEEKS = 8  # weeks that count, for a direction
@@ -45,7 +45,6 @@ def published(con: duckdb.DuckDBPyConnection) -> Columns:
     parts: list[Columns] = []
     for variant in variants(con):
         rows = observations(con, variant)
-        rows = picked(rows, time_order(rows["observed_us"], rows["is_event"]))
         rows["week"] = week_of(rows["started_us"], weeks)
         for is_recent in (False, True):
             if is_recent:
@@ -69,9 +68,9 @@ def week_of(started_us: Integers, weeks: Columns) -> Integers:
 
 
 def _scopes(rows: Columns, span: range) -> list[Columns]:
-    """The results of every scope, for rows in `time_order` and a span of weeks."""
+    """The results of every scope, for rows in time order and a span of weeks."""
     recovered = picked(rows, rows["is_event"])
-    sequence = np.lexsort((recovered["observed_us"], recovered["started_us"]))
+    sequence = np.argsort(recovered["started_us"], kind="stable")  # at the same instant the shorter one first
 
     def scope(groups: Groups) -> Columns:
         by_time = grouped(recovered, groups.column, groups.member)
@@ -106,7 +105,7 @@ def _directions(groups: Groups, rows: Columns, span: range) -> Columns:
 def weekly_medians(groups: Groups, rows: Columns, span: range) -> Floats:
     """Kaplan-Meier median per group and week in microseconds; NaN with too few observations, or when it is not reached.
 
-    Rows are in `time_order`, with the number of their week.
+    Rows are in time order, with the number of their week.
     """
     count = len(span)
     first_cell = np.empty(len(groups.order), dtype=np.int64)

@@ -81,8 +81,7 @@ def _of_phase(
                 has = np.flatnonzero(kept)
                 first = (np.cumsum(kept) - kept)[has]
                 low, high = (
-                    rows[phase][grouped[_place(first + half, gone)]]
-                    for half in ((kept[has] - 1) // 2, kept[has] // 2)
+                    rows[phase][grouped[_place(first + half, gone)]] for half in ((kept[has] - 1) // 2, kept[has] // 2)
                 )
                 found[window, variant, has] = (low + high) / 2
     return found.ravel()

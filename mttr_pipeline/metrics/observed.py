@@ -32,11 +32,11 @@ def variants(con: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def observations(con: duckdb.DuckDBPyConnection, variant: str, since_us: int = -(2**63)) -> Columns:
-    """One variant's rows of `core.observations`, in no particular order."""
+    """One variant's rows of `core.observations` in time order: by time, events before the censored."""
     return read(
         con,
         """SELECT severity_id, service_id, team_id, started_us, observed_us, is_event FROM core.observations
-        WHERE calculation_type = ? AND started_us >= ?""",
+        WHERE calculation_type = ? AND started_us >= ? ORDER BY observed_us, is_event DESC""",
         [variant, since_us],
     )
 

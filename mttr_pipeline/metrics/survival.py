@@ -59,15 +59,10 @@ class Curves:
     )
 
 
-def time_order(time_us: Integers, is_event: Flags) -> Integers:
-    """The order the functions below want: by time, events before the censored. Rows that are equal in both are equal to them."""
-    return np.argsort(time_us * 2 + ~is_event)
-
-
 def curves(
     bounds: Integers, time_us: Integers, is_event: Flags, horizon_us: Floats | float = float(HORIZON_US)
 ) -> Curves:
-    """Curves of groups that lie one after another, each in `time_order`; a horizon for all or one per group."""
+    """Curves of groups that lie one after another, each in time order; a horizon for all or one per group."""
     groups = len(bounds) - 1
     n = np.diff(bounds)
     nothing = np.full(groups, np.nan)
@@ -121,9 +116,13 @@ def _fill(out: Curves, members: Integers, n: Integers, time_us: Integers, is_eve
     logs = np.where(known, log_curve, -1.0)
     power = np.exp(Z * np.sqrt(greenwood) / -logs)
     for q in QUANTILES:
-        _first(out.quantile_us[q], members, place, time_us, read & (curve <= 1 - q + 1e-12))
-        _first(out.low_us[q], members, place, time_us, known & (logs * power <= np.log(1 - q)))
-        _first(out.high_us[q], members, place, time_us, known & (logs / power <= np.log(1 - q)))
+        for result, reached in (
+            (out.quantile_us[q], read & (curve <= 1 - q + 1e-12)),
+            (out.low_us[q], known & (logs * power <= np.log(1 - q))),
+            (out.high_us[q], known & (logs / power <= np.log(1 - q))),
+        ):
+            rows = np.flatnonzero(reached)
+            _first(result, members, place[rows], time_us, rows)
 
     # The area under the curve up to the horizon: what lies before the first observation, then one strip per observation.
     limit = np.repeat(horizon, n)
@@ -146,19 +145,29 @@ def _fill(out: Curves, members: Integers, n: Integers, time_us: Integers, is_eve
 
 
 def medians(bounds: Integers, time_us: Integers, is_event: Flags) -> Floats:
-    """The medians of `curves` alone."""
+    """The medians of `curves` alone.
+
+    Between two censored rows the steps of the curve cancel out: it is the share of rows that are left, times what the censored
+    before have raised it by, r / (r - 1) for one with r at risk. So only stretches of events are looked at, not every row.
+    """
     n = np.diff(bounds)
-    censored = np.diff(edges_of((~is_event).astype(np.int64))[bounds])
     out = np.full(len(n), np.nan)
-    plain = (n > 0) & (censored == 0)  # the curve is 1 - k / n after the k-th event
-    out[plain] = time_us[bounds[:-1][plain] + (n[plain] - 1) // 2]
-    mixed = np.flatnonzero(censored)
-    if len(mixed):
-        rows = np.flatnonzero(np.repeat(censored > 0, n))
-        time_us, is_event, n = time_us[rows], is_event[rows], n[mixed]
-        at_risk, log_curve = _log_curve(np.cumsum(n) - n, n, is_event)
-        reached = is_event & ((at_risk == 1) | (np.exp(log_curve) <= 0.5 + 1e-12))
-        _first(out, mixed, np.repeat(np.arange(len(n)), n), time_us, reached)
+    censored = np.flatnonzero(~is_event)
+    of_censored = np.searchsorted(bounds, censored, side="right") - 1
+    at_risk = bounds[of_censored + 1] - censored
+    raises = np.zeros(len(censored))
+    np.log1p(np.divide(-1, at_risk, where=at_risk > 1, out=raises), out=raises)
+    raised = edges_of(np.rint(-raises * _LOG_UNIT).astype(np.int64))
+
+    # A stretch begins with each group and after each censored row, and ends before the next censored row.
+    starts = np.sort(np.concatenate((bounds[:-1][n > 0], censored[at_risk > 1] + 1)))
+    group = np.searchsorted(bounds, starts, side="right") - 1
+    passed = np.searchsorted(censored, starts)
+    ends = np.minimum(np.append(censored, len(is_event))[passed], bounds[group + 1])
+    factor = np.exp((raised[passed] - raised[np.searchsorted(censored, bounds[group])]) / _LOG_UNIT)
+    fallen = np.ceil(n[group] - 1 - (0.5 + 1e-12) * n[group] / factor)  # the first place at which half have recovered
+    row = np.maximum(starts, bounds[group] + fallen.astype(np.int64))
+    _first(out, np.arange(len(n)), group[row < ends], time_us, row[row < ends])
     return out
 
 
@@ -177,13 +186,11 @@ def _running(values: Floats, starts: Integers, n: Integers) -> Integers:
     return total - np.repeat(total[starts] - whole[starts], n)
 
 
-def _first(result: Floats, members: Integers, place: Integers, time_us: Integers, reached: Flags) -> None:
-    """The time of the first row of each group that reaches."""
-    rows = np.flatnonzero(reached)
-    hit = place[rows]
+def _first(result: Floats, members: Integers, place: Integers, time_us: Integers, rows: Integers) -> None:
+    """The time of the first of these rows in each group; `place` is that of each row."""
     leading = np.ones(len(rows), dtype=np.bool_)
-    leading[1:] = hit[1:] != hit[:-1]
-    result[members[hit[leading]]] = time_us[rows[leading]]
+    leading[1:] = place[1:] != place[:-1]
+    result[members[place[leading]]] = time_us[rows[leading]]
 
 
 def published(con: duckdb.DuckDBPyConnection) -> Columns:
@@ -191,7 +198,6 @@ def published(con: duckdb.DuckDBPyConnection) -> Columns:
     parts: list[Columns] = []
     for variant in variants(con):
         everything = observations(con, variant)
-        everything = picked(everything, time_order(everything["observed_us"], everything["is_event"]))
         for window, inside in windows(con, everything["started_us"]):
             rows = everything if inside is None else picked(everything, inside)
             scopes = by_scope(rows)

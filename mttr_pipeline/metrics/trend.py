@@ -18,7 +18,7 @@ from mttr_pipeline.metrics.observed import (
     read,
     variants,
 )
-from mttr_pipeline.metrics.survival import curves, time_order
+from mttr_pipeline.metrics.survival import curves
 
 
 def published(con: duckdb.DuckDBPyConnection) -> Columns:
@@ -30,7 +30,6 @@ def published(con: duckdb.DuckDBPyConnection) -> Columns:
     parts: list[Columns] = []
     for variant in variants(con):
         rows = observations(con, variant, begins)
-        rows = picked(rows, time_order(rows["observed_us"], rows["is_event"]))
         for window_id, place in _cuts(windows, rows["started_us"]):
             for member_id in (np.zeros_like(place), rows["severity_id"]):
                 parts.append(_measured(rows, window_id, place, member_id, variant))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from functools import partial
+
 import duckdb
 import numpy as np
 
@@ -13,17 +16,17 @@ from mttr_pipeline.metrics.inference import (
     theil_sen,
 )
 from mttr_pipeline.metrics.observed import (
+    SCOPES,
     Columns,
     Floats,
     Groups,
     Integers,
-    by_scope,
     edges_of,
     group_order,
     grouped,
+    in_parallel,
     joined,
     observations,
-    parallel,
     picked,
     read,
     variants,
@@ -41,21 +44,24 @@ def published(con: duckdb.DuckDBPyConnection) -> Columns:
     weeks = read(con, "SELECT starts_us, ends_us FROM core.weeks ORDER BY starts_us")
     (as_of_us,) = con.execute("SELECT epoch_us(as_of) FROM config.run").fetchone() or (0,)
     recent_us = as_of_us - RECENT_DAYS * 86_400_000_000
-    first_recent = int(np.searchsorted(weeks["starts_us"], recent_us))
-    parts: list[Columns] = []
+    return joined(in_parallel(_tasks(con, weeks, recent_us, as_of_us)))
+
+
+def _tasks(
+    con: duckdb.DuckDBPyConnection, weeks: Columns, recent_us: int, as_of_us: int
+) -> Iterator[Callable[[], Columns]]:
     for variant in variants(con):
         rows = observations(con, variant)
         rows["week"] = week_of(rows["started_us"], weeks)
         for is_recent in (False, True):
             if is_recent:
                 rows = picked(rows, (rows["started_us"] >= recent_us) & (rows["started_us"] < as_of_us))
-            span = range(first_recent if is_recent else 0, len(weeks["starts_us"]))
-            for part in _scopes(rows, span):
-                count = len(part["member_id"])
-                part["calculation_type"] = np.full(count, variant, dtype=object)
-                part["is_recent"] = np.full(count, is_recent)
-                parts.append(part)
-    return joined(parts)
+            first_week = int(np.searchsorted(weeks["starts_us"], recent_us)) if is_recent else 0
+            recovered = picked(rows, rows["is_event"])
+            sequence = np.argsort(recovered["started_us"], kind="stable")  # at the same instant the shorter one first
+            for scope in SCOPES:
+                span = range(first_week, len(weeks["starts_us"]))
+                yield partial(_of_scope, rows, recovered, sequence, span, scope, variant, is_recent)
 
 
 def week_of(started_us: Integers, weeks: Columns) -> Integers:
@@ -67,25 +73,30 @@ def week_of(started_us: Integers, weeks: Columns) -> Integers:
     return np.where(started_us < ends[week], week, -1)
 
 
-def _scopes(rows: Columns, span: range) -> list[Columns]:
-    """The results of every scope, for rows in time order and a span of weeks."""
-    recovered = picked(rows, rows["is_event"])
-    sequence = np.argsort(recovered["started_us"], kind="stable")  # at the same instant the shorter one first
-
-    def scope(groups: Groups) -> Columns:
-        by_time = grouped(recovered, groups.column, groups.member)
-        by_start = sequence
-        if groups.column is not None:
-            by_start = sequence[group_order(recovered[groups.column][sequence])]
-        return {
-            "member_id": groups.member,
-            "n": np.diff(groups.bounds),
-            "weeks": np.full(len(groups.member), len(span)),
-            **_directions(groups, rows, span),
-            **_shifts(by_time, by_start, recovered),
-        }
-
-    return parallel(scope, by_scope(rows))
+def _of_scope(
+    rows: Columns,
+    recovered: Columns,
+    sequence: Integers,
+    span: range,
+    scope: str | None,
+    variant: str,
+    is_recent: bool,
+) -> Columns:
+    """The results of one scope, for rows in time order, those of them that recovered in order of their start, and a span of
+    weeks.
+    """
+    groups = grouped(rows, scope)
+    by_time = grouped(recovered, scope, groups.member)
+    by_start = sequence if scope is None else sequence[group_order(recovered[scope][sequence])]
+    return {
+        "calculation_type": np.full(len(groups.member), variant, dtype=object),
+        "is_recent": np.full(len(groups.member), is_recent),
+        "member_id": groups.member,
+        "n": np.diff(groups.bounds),
+        "weeks": np.full(len(groups.member), len(span)),
+        **_directions(groups, rows, span),
+        **_shifts(by_time, by_start, recovered),
+    }
 
 
 def _directions(groups: Groups, rows: Columns, span: range) -> Columns:

@@ -8,13 +8,14 @@ import duckdb
 import numpy as np
 
 from mttr_pipeline.metrics.observed import (
+    SCOPES,
     Columns,
     Flags,
     Floats,
     Integers,
     group_order,
+    in_parallel,
     joined,
-    parallel,
     read,
     variants,
     windows,
@@ -29,7 +30,6 @@ PHASES = (
     "mitigated_to_resolved_us",
     "closure_us",
 )
-SCOPES = (None, "severity_id", "service_id", "team_id")
 
 
 def published(con: duckdb.DuckDBPyConnection) -> Columns:
@@ -39,7 +39,7 @@ def published(con: duckdb.DuckDBPyConnection) -> Columns:
     left_out = {variant: _outliers(con, variant, rows["incident_no"]) for variant in variants(con)}
     within = dict(windows(con, rows["started_us"]))
     members = int(read(con, "SELECT max(member_id) + 1 AS n FROM core.scope_members")["n"][0])
-    found = parallel(partial(_of_phase, rows, within, left_out, members), PHASES)
+    found = in_parallel(partial(_of_phase, rows, within, left_out, members, phase) for phase in PHASES)
     keys = [
         {
             "calculation_type": np.full(members, variant, dtype=object),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -16,7 +16,13 @@ Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 Columns = dict[str, npt.NDArray[Any]]
 
-Part = TypeVar("Part")
+SCOPES = (
+    None,
+    "severity_id",
+    "service_id",
+    "team_id",
+)  # columns that tell the member of a scope; None: all are one member
+
 Result = TypeVar("Result")
 
 
@@ -82,13 +88,15 @@ def grouped(rows: Columns, column: str | None, member: Integers | None = None) -
 
 def by_scope(rows: Columns) -> list[Groups]:
     """The whole, which is there even without rows, and the members of every scope that have any."""
-    return [grouped(rows, column) for column in (None, "severity_id", "service_id", "team_id")]
+    return [grouped(rows, column) for column in SCOPES]
 
 
-def parallel(function: Callable[[Part], Result], parts: Sequence[Part]) -> list[Result]:
-    """The results in the order of the parts. Two at a time: numpy lets go of the interpreter while it works on columns."""
+def in_parallel(tasks: Iterable[Callable[[], Result]]) -> list[Result]:
+    """The results in the order of the tasks. Two run at a time while later ones are still being made: numpy lets go of the
+    interpreter as long as it works on columns.
+    """
     with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(function, parts))
+        return [started.result() for started in [pool.submit(task) for task in tasks]]
 
 
 def edges_of(n: Integers) -> Integers:

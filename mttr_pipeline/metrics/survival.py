@@ -8,7 +8,7 @@ d / (n (n - d)), so times need not be grouped, and only there the curve is read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,16 +16,16 @@ import duckdb
 import numpy as np
 
 from mttr_pipeline.metrics.observed import (
+    SCOPES,
     Columns,
     Flags,
     Floats,
-    Groups,
     Integers,
-    by_scope,
     edges_of,
+    grouped,
+    in_parallel,
     joined,
     observations,
-    parallel,
     picked,
     variants,
     windows,
@@ -195,21 +195,22 @@ def _first(result: Floats, members: Integers, place: Integers, time_us: Integers
 
 def published(con: duckdb.DuckDBPyConnection) -> Columns:
     """The curves of every variant, window and scope member that has an observation. Minutes."""
-    parts: list[Columns] = []
+    return joined(in_parallel(_tasks(con)))
+
+
+def _tasks(con: duckdb.DuckDBPyConnection) -> Iterator[Callable[[], Columns]]:
     for variant in variants(con):
         everything = observations(con, variant)
         for window, inside in windows(con, everything["started_us"]):
             rows = everything if inside is None else picked(everything, inside)
-            scopes = by_scope(rows)
-            estimates = parallel(partial(_of_groups, rows), scopes)
-            parts += [
-                _columns(found, variant, window, groups.member) for groups, found in zip(scopes, estimates, strict=True)
-            ]
-    return joined(parts)
+            for scope in SCOPES:
+                yield partial(_of_scope, rows, scope, variant, window)
 
 
-def _of_groups(rows: Columns, groups: Groups) -> Curves:
-    return curves(groups.bounds, rows["observed_us"][groups.order], rows["is_event"][groups.order])
+def _of_scope(rows: Columns, scope: str | None, variant: str, window: str) -> Columns:
+    groups = grouped(rows, scope)
+    found = curves(groups.bounds, rows["observed_us"][groups.order], rows["is_event"][groups.order])
+    return _columns(found, variant, window, groups.member)
 
 
 def _columns(found: Curves, variant: str, window: str, member: Integers) -> Columns:

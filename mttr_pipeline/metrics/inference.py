@@ -7,7 +7,7 @@ What belongs here: the formulas, on plain arrays. Which incidents they are fed i
 from __future__ import annotations
 
 import math
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -104,7 +104,7 @@ def smallest_detectable_ratio(events: Floats, previous_events: Floats) -> Floats
 
 def theil_sen(x: Floats, y: Floats) -> tuple[float, float, float]:
     """Median slope over all pairs of points, and its 95 % limits from the variance of Kendall's S."""
-    left, right = np.triu_indices(len(x), 1)
+    left, right = _pairs(len(x))
     slopes = np.sort((y[right] - y[left]) / (x[right] - x[left]))
     n, count = len(x), len(slopes)
     _, ties = np.unique(y, return_counts=True)
@@ -119,7 +119,7 @@ def mann_kendall(y: Floats) -> float:
     counted. Values that are all equal have no trend: 1.
     """
     n = len(y)
-    left, right = np.triu_indices(n, 1)
+    left, right = _pairs(n)
     score = int(np.sum(np.sign(y[right] - y[left])))
     _, ties = np.unique(y, return_counts=True)
     if len(ties) == n and n <= _EXACT:
@@ -127,6 +127,13 @@ def mann_kendall(y: Floats) -> float:
         return float(min(2 * sum(_inversions(n)[: falling + 1]) / math.factorial(n), 1.0))
     variance = _score_variance(n, ties)
     return float(special.erfc(abs(score) / math.sqrt(2 * variance))) if variance > 0 else 1.0
+
+
+@lru_cache(maxsize=256)
+def _pairs(n: int) -> tuple[Integers, Integers]:
+    """Every pair of n things: which comes first, which second."""
+    left, right = np.triu_indices(n, 1)
+    return left, right
 
 
 def _score_variance(n: int, ties: npt.NDArray[Any]) -> float:

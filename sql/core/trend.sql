@@ -43,6 +43,7 @@ judged AS (
         p.population <> 'outlier' AS counts
     FROM placed AS w
     JOIN core.population AS p ON p.incident_no = w.incident_no
+    WHERE p.started_us >= (SELECT min(start_us) FROM core.trend_windows)
 ),
 -- Counts and sums of all incidents are those of the severities added up; only the quantiles must see every value again.
 by_severity AS (

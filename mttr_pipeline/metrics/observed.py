@@ -79,7 +79,7 @@ class Groups:
 def grouped(rows: Columns, column: str | None, member: Integers | None = None) -> Groups:
     """Rows by the member they belong to: the given members, else those that have any."""
     if column is None:
-        count = len(rows["is_event"])
+        count = len(next(iter(rows.values())))
         return Groups(None, np.zeros(1, np.int64), np.array([0, count], dtype=np.int64), np.arange(count))
     n = np.bincount(rows[column], minlength=0 if member is None or len(member) == 0 else int(member.max()) + 1)
     member = np.flatnonzero(n) if member is None else member

@@ -5,6 +5,8 @@ build     every table downstream of core.incidents, timed one by one, then their
 publish   the generation of files
 python    the plain statistics of nine groupings once more, with Python's own lists and its statistics module; the figures must be
           those of mart.mttr_stats
+reference the calculation and the phases of every member by the plain-Python reference that the tests hold the SQL against; the
+          figures must be those of mart.mttr_stats and mart.phase_breakdown
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import json
 import math
 import shutil
 import statistics
+import sys
 import time
 from collections import defaultdict
 from datetime import UTC, datetime
@@ -192,6 +195,48 @@ def plain_python(data: Path) -> dict[str, Any]:
     }
 
 
+def reference(data: Path) -> dict[str, Any]:
+    """`calculate` and `breakdown` of tests/reference.py for every variant and member, whole history. Reading is not timed."""
+    sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+    import reference as told
+
+    warehouse = opened(data)
+    try:
+        columns = ", ".join(f"epoch_us({name}_at)" for name in told.STAMPS)
+        query = f"""SELECT severity, service, team, {columns} FROM core.incidents
+            WHERE duplicate_of IS NULL AND kind = 'incident'"""
+        members: dict[tuple[str, str], list[Any]] = defaultdict(list)
+        for severity, service, team, *stamps in warehouse.con.execute(query).fetchall():
+            at = {name: us for name, us in zip(told.STAMPS, stamps, strict=True) if us is not None}
+            incident = told.Incident("", told.Record("", severity=severity, service=service, team=team), at=at)
+            for key in (("all", "all"), ("severity", severity), ("service", service), ("team", team)):
+                members[key].append(incident)
+        figures: dict[tuple[str, ...], list[float | None]] = {}
+        started = time.perf_counter()
+        for (scope, member), incidents in members.items():
+            for variant, (start, end) in told.VARIANTS.items():
+                row = told.calculate(incidents, start, end)
+                figures[variant, scope, member] = [
+                    row[name] for name in ("mean_minutes", "p95_minutes", "std_dev_minutes")
+                ]
+                for model in told.PHASES:
+                    for phase, found in told.breakdown(incidents, model, start, end).items():
+                        figures[variant, scope, member, model, phase] = [found["mean_minutes"], found["median_minutes"]]
+        seconds = time.perf_counter() - started
+        published = warehouse.con.execute(
+            """SELECT [calculation_type, scope, scope_value], [mean_minutes, p95_minutes, std_dev_minutes] FROM mart.mttr_stats
+            WHERE window_start IS NULL
+            UNION ALL
+            SELECT [calculation_type, scope, scope_value, phase_model, phase], [mean_minutes, median_minutes]
+            FROM mart.phase_breakdown WHERE window_start IS NULL"""
+        ).fetchall()
+    finally:
+        warehouse.close()
+    ours = {tuple(key): values for key, values in published}
+    wrong = [key for key, values in figures.items() if not _same(tuple(values), ours.get(key))]
+    return {"seconds": seconds, "figures": len(figures), "wrong": [list(key) for key in wrong]}
+
+
 def _classified(row: tuple[Any, ...]) -> tuple[Any, ...]:
     """Severity, service, team, and a duration per variant where it is analysed."""
     durations: list[int | None] = []
@@ -236,7 +281,7 @@ def _same(published: tuple[Any, ...], computed: list[Any] | None) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("side", choices=("generate", "build", "publish", "python"))
+    parser.add_argument("side", choices=("generate", "build", "publish", "python", "reference"))
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--services", type=int, default=200)
@@ -245,7 +290,8 @@ def main() -> None:
     if options.side == "generate":
         result = generate(options.data, options.rows, options.services, options.teams)
     else:
-        result = {"build": build, "publish": publish_all, "python": plain_python}[options.side](options.data)
+        sides = {"build": build, "publish": publish_all, "python": plain_python, "reference": reference}
+        result = sides[options.side](options.data)
     print(json.dumps(result))
 
 

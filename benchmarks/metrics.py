@@ -1,6 +1,9 @@
 """Every metric of a large history: the tables downstream of core.incidents, one by one, the publishing, and the same plain
 statistics in plain Python.
 
+The reference is the one that the tests hold the SQL against (tests/reference.py); its part are the calculation and the phases
+of every member of every scope, whole history. Ours are the tables that hold them, which also cover two periods.
+
 The incidents are synthetic: log-normal durations over three years, some open, some invalid, some outliers. Seconds of tables
 are those of building them; checks are timed apart. Memory is the peak of the process that builds or publishes.
 """
@@ -13,6 +16,8 @@ from pathlib import Path
 
 from _measure import Side, machine, run_side, say, table
 
+REFERENCE_PART = ("core.matched", "core.population", "mart.mttr_stats", "core.phase_medians", "mart.phase_breakdown")
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -23,11 +28,14 @@ def main() -> None:
     parser.add_argument(
         "--no-python", action="store_true", help="leave the plain-Python baseline out (it holds all rows)"
     )
+    parser.add_argument("--no-reference", action="store_true", help="leave the tests' reference out (minutes, 2 GiB)")
     parser.add_argument("--no-publish", action="store_true", help="leave the publishing out")
     parser.add_argument("--folder", type=Path, help="keep the database here instead of in a temporary folder")
     options = parser.parse_args()
 
-    sides = {name: Side(name) for name in ("build", "publish", "python")}
+    sides = {name: Side(name) for name in ("build", "publish", "python", "reference")}
+    if options.no_reference or options.no_python:
+        del sides["reference"]
     if options.no_python:
         del sides["python"]
     if options.no_publish:
@@ -39,15 +47,18 @@ def main() -> None:
         run_side("_side_metrics.py", "generate", "--data", data, *size)
         for number in range(options.runs):
             for name, side in sides.items():
+                if name == "reference" and side.runs:
+                    continue  # it takes minutes
                 say(f"run {number + 1} of {options.runs}: {name}")
                 run = run_side("_side_metrics.py", name, "--data", data)
                 if name == "build":
                     run["seconds"] = sum(told[0] for told in run["tables"].values())
                     run["part"] = run["tables"]["core.population"][0] + run["groupings"]
+                    run["reference_part"] = sum(run["tables"][table][0] for table in REFERENCE_PART)
                     for broken in run["failed"]:
                         say(f"a check failed: {broken}")
                 if run.get("wrong"):
-                    raise SystemExit(f"Plain Python does not agree with mart.mttr_stats: {run['wrong'][:5]}")
+                    raise SystemExit(f"Plain Python does not agree with our tables: {run['wrong'][:5]}")
                 side.runs.append(run)
 
     built = sides["build"]
@@ -72,6 +83,11 @@ def main() -> None:
             ratios = sorted(python[theirs] / run[ours] for python, run in pairs)
             shown = f"{ratios[len(ratios) // 2]:.0f} ({ratios[0]:.0f} - {ratios[-1]:.0f})"
             print(f"plain Python / {what} in SQL ({built.spread(ours)} s): {shown}")
+    if "reference" in sides:
+        ratio = sides["reference"].value("seconds") / built.value("reference_part")
+        print(
+            f"the tests' reference / the tables with the same figures ({built.spread('reference_part')} s): {ratio:.0f}"
+        )
 
 
 if __name__ == "__main__":

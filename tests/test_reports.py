@@ -53,6 +53,8 @@ HISTORIES: dict[str, list[dict[str, Any]]] = {
         incident("script", days=5, minutes=9000, title="a script", url="javascript:alert(1)", team="a|b`c"),
         incident("data", days=6, minutes=9000, title="data", url="data:text/html,<script>alert(1)</script>"),
         incident("known as 9", days=8, minutes=9000),
+        incident("twin 1", days=9, minutes=40, title="Checkout: <i>down</i>", url="https://example.test/twin"),
+        incident("twin 2", days=9, minutes=41, title="checkout I broken?", url="javascript:alert(2)"),
     ],
 }
 
@@ -367,6 +369,19 @@ def test_a_breach_without_a_title_is_named_as_people_know_it(tmp: Path) -> None:
     shown = Reader(reports.render(documents)).text
     assert "INC-7" in shown and "known as 9" not in shown
     assert not [row for row in breaches if row["incident_id"] in shown]
+
+
+def test_what_may_be_recorded_twice_is_listed(tmp: Path) -> None:
+    """Both with their titles and ids, for somebody to look them up; where there is no such pair, nothing about pairs."""
+    documents, page, _ = told("odd", tmp)
+    (row,) = documents["data_quality"]["suggested_links"]
+    assert (row["external_id"], row["other_external_id"]) in (("twin 1", "twin 2"), ("twin 2", "twin 1"))
+    assert (row["minutes_apart"], row["similarity"]) == (0, 0.5)
+    text = Reader(page).text
+    assert all(
+        said in text for said in ("recorded twice", "Checkout: <i>down</i>", "checkout I broken?", "twin 1", "twin 2")
+    )
+    assert "recorded twice" not in Reader(told("one", tmp)[1]).text
 
 
 def test_only_web_addresses_become_links(tmp: Path) -> None:

@@ -6,9 +6,12 @@ import duckdb
 
 from mttr_pipeline.reports.kernel import Document, head, rows
 
+LINKS = 20
+
 
 def document(con: duckdb.DuckDBPyConnection) -> Document:
-    """The traffic light, every finding per source, the newest pull of every source, and how much is in quarantine."""
+    """The traffic light, every finding per source, the newest pull of every source, how much is in quarantine, and of the last
+    90 days what is likeliest to be one incident recorded twice."""
     return {
         **head(con),
         "lights": lights(con),
@@ -20,6 +23,14 @@ def document(con: duckdb.DuckDBPyConnection) -> Document:
         "quarantined": rows(
             con,
             "SELECT source, reason, count(*) AS n FROM mart.quarantine GROUP BY source, reason ORDER BY source, reason",
+        ),
+        "suggested_links": rows(
+            con,
+            f"""SELECT incident_id, source, external_id, key, title, url, other_incident_id, other_source, other_external_id,
+                other_key, other_title, other_url, service, detected_at, minutes_apart, similarity
+            FROM mart.suggested_links
+            WHERE epoch_us(detected_at) >= (SELECT epoch_us(as_of - INTERVAL 90 DAY) FROM config.run)
+            ORDER BY similarity DESC, minutes_apart, detected_at, incident_id, other_incident_id LIMIT {LINKS}""",
         ),
     }
 

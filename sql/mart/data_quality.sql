@@ -47,6 +47,9 @@ WITH incident_checks AS (
                 meaning: 'incidents that an integration or a timeout resolved'},
             {dq_check: 'noise', n: count(*) FILTER (WHERE auto_resolved AND acknowledged_at IS NULL), level: 'info',
                 meaning: 'incidents that went away by themselves before anybody acknowledged them: candidates for a better alert'},
+            {dq_check: 'suggested_links', n: count(linked_id), level: 'info',
+                meaning: 'incidents that may be recorded twice: another of the same service, within 10 minutes, of a like title; '
+                    || 'see the table suggested_links'},
             {dq_check: 'negative_duration', n: count(*) FILTER (WHERE detected_at < occurred_at
                 OR acknowledged_at < detected_at OR root_cause_found_at < acknowledged_at
                 OR mitigated_at < root_cause_found_at OR mitigated_at < acknowledged_at OR mitigated_at < detected_at
@@ -55,6 +58,11 @@ WITH incident_checks AS (
                 meaning: 'incidents with a stamp before the one it should follow; the pair is excluded, never clamped'}
         ]) AS c
     FROM core.incidents
+    LEFT JOIN (
+        SELECT incident_id AS linked_id FROM mart.suggested_links
+        UNION
+        SELECT other_incident_id FROM mart.suggested_links
+    ) AS s ON s.linked_id = incident_id
     WHERE duplicate_of IS NULL AND kind = 'incident'
     GROUP BY source
 ),

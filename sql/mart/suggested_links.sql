@@ -1,0 +1,100 @@
+/*
+description = """Pairs of incidents that may be one incident recorded twice: the same service, detected within 10 minutes of each
+other, and titles that share at least half of their words. Only listed, for a person to decide; nothing is merged because of
+it. Most similar first. Any two records count, of one source or of two, but not two episodes of one record, nor what is
+merged already or no incident. Each incident is compared with the 20 of its service that were detected last before it, and of
+those that fit the best 5 are listed: an alert storm is a few rows, not millions."""
+not_null = ["incident_id", "source", "external_id", "other_incident_id", "other_source", "other_external_id", "service", "detected_at", "minutes_apart", "similarity"]
+unique = [["incident_id", "other_incident_id"]]
+
+[assert]
+two_records = "(source, external_id) <> (other_source, other_external_id)"
+at_most_ten_minutes_apart = "minutes_apart BETWEEN 0 AND 10"
+at_least_half_alike = "similarity BETWEEN 0.5 AND 1"
+
+[columns]
+incident_id = "the one detected first; of one instant, the lesser id"
+source = "its source"
+external_id = "the vendor's immutable id of it"
+key = "the id of it that is shown to people"
+title = "its title"
+url = "its page at the vendor"
+other_incident_id = "the one detected later"
+other_source = "its source"
+other_external_id = "the vendor's immutable id of it"
+other_key = "the id of it that is shown to people"
+other_title = "its title"
+other_url = "its page at the vendor"
+service = "service of both"
+detected_at = "detection of the first. UTC"
+minutes_apart = "minutes from the first detection to the other"
+similarity = "Jaccard index of the titles, 0.5 to 1: words in both / words in either. Words are runs of letters and digits, in lower case, each once"
+*/
+-- Most incidents are alone in their ten minutes; all that costs more than one sort is done with the others only.
+WITH timed AS (
+    SELECT
+        rowid AS row_id,
+        epoch_us(detected_at) AS detected_us,
+        lag(epoch_us(detected_at)) OVER by_time AS before_us,
+        lead(epoch_us(detected_at)) OVER by_time AS after_us
+    FROM core.incidents
+    WHERE duplicate_of IS NULL AND kind = 'incident' AND service IS NOT NULL AND detected_at IS NOT NULL
+    WINDOW by_time AS (PARTITION BY service ORDER BY detected_at)
+),
+-- What is near in time is near in this order, whatever a service's volume. A title without a word never matches, so it takes
+-- nobody's place.
+near AS (
+    SELECT
+        t.row_id, t.detected_us, i.service, i.source, i.external_id,
+        row_number() OVER (ORDER BY i.service, t.detected_us, i.incident_id) AS place
+    FROM timed AS t
+    JOIN core.incidents AS i ON i.rowid = t.row_id
+    WHERE (t.detected_us - t.before_us <= 600000000 OR t.after_us - t.detected_us <= 600000000)
+        AND regexp_matches(i.title, '[\p{L}\p{N}]')
+),
+pairs AS (
+    SELECT first.row_id AS first_row, other.row_id AS other_row, first.place, other.detected_us - first.detected_us AS apart_us
+    FROM (SELECT *, unnest(range(1, 21)) AS step FROM near) AS other
+    JOIN near AS first ON first.place = other.place - other.step AND first.service = other.service
+    WHERE other.detected_us - first.detected_us <= 600000000
+        AND (first.source <> other.source OR first.external_id <> other.external_id)
+),
+worded AS (
+    SELECT n.row_id, list_distinct(regexp_extract_all(lower(i.title), '[\p{L}\p{N}]+')) AS words
+    FROM near AS n
+    JOIN core.incidents AS i ON i.rowid = n.row_id
+),
+compared AS (
+    SELECT p.*, len(list_intersect(a.words, b.words)) AS shared, len(a.words) + len(b.words) AS words
+    FROM pairs AS p
+    JOIN worded AS a ON a.row_id = p.first_row
+    JOIN worded AS b ON b.row_id = p.other_row
+),
+fitting AS (
+    SELECT *, row_number() OVER (
+        PARTITION BY other_row ORDER BY shared / (words - shared) DESC, apart_us, place DESC) AS rank
+    FROM compared
+    WHERE shared * 2 >= words - shared
+)
+SELECT
+    first.incident_id,
+    first.source,
+    first.external_id,
+    first.key,
+    first.title,
+    first.url,
+    other.incident_id AS other_incident_id,
+    other.source AS other_source,
+    other.external_id AS other_external_id,
+    other.key AS other_key,
+    other.title AS other_title,
+    other.url AS other_url,
+    first.service,
+    make_timestamptz(epoch_us(first.detected_at)) AS detected_at,
+    f.apart_us / 6e7 AS minutes_apart,
+    (f.shared / (f.words - f.shared))::DOUBLE AS similarity
+FROM fitting AS f
+JOIN core.incidents AS first ON first.rowid = f.first_row
+JOIN core.incidents AS other ON other.rowid = f.other_row
+WHERE f.rank <= 5
+ORDER BY similarity DESC, minutes_apart, first.detected_at, first.incident_id, other.incident_id

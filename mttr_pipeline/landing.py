@@ -3,6 +3,7 @@
     landing/<source>/<extract-id>/
         <stream>/00001.jsonl.zst    one file per finished window, the records byte for byte
         journal.jsonl               one line per finished file, appended after the file is safely on disk
+        begun.json                  the runs that are at it; what stands there when another one begins was killed
         manifest.json               written when the extract ends: plan, attempts, files with counts and sha256
 
 An extract is one pull of one source. Killed or failed, it has no manifest with status `complete`; the next run with
@@ -53,7 +54,9 @@ class LandedFile(msgspec.Struct, frozen=True):
 
 
 class Attempt(msgspec.Struct, frozen=True):
-    """One run's try at an extract. `status` is complete or failed; instants are ISO 8601 UTC."""
+    """One run's try at an extract. `status` is complete, failed or interrupted (killed: it ended when its last file was landed, and
+    nobody counted its requests); instants are ISO 8601 UTC.
+    """
 
     run_id: str
     started_at: str
@@ -169,6 +172,16 @@ class Extract:
         self._started_at = _now()
         self.folder.mkdir(parents=True, exist_ok=True)
         _write_json(self.folder / "plan.json", self.plan)
+        told = self.resumed.attempts if self.resumed else []
+        killed = [
+            a
+            for a in _interrupted(self.folder)
+            if (a.run_id, a.started_at) not in {(t.run_id, t.started_at) for t in told}
+        ]
+        self._attempts = [*told, *killed]
+        _write_json(
+            self.folder / "begun.json", [*_begun(self.folder), {"run_id": self.run_id, "started_at": self._started_at}]
+        )
         self._files = {(f.stream, f.window): f for f in _read_journal(self.folder) if _is_whole(self.folder, f)}
         self._counts = Counter[str]()
         for landed in self._files.values():
@@ -286,12 +299,13 @@ class Extract:
             extract_id=self.extract_id,
             status=status,
             plan=self.plan,
-            attempts=[*(self.resumed.attempts if self.resumed else []), attempt],
+            attempts=[*self._attempts, attempt],
             files=sorted(self._files.values(), key=lambda f: f.file),
             high_water=high_water.astimezone(UTC).isoformat() if high_water else None,
             facts=self.facts,
         )
         _write_json(self.folder / "manifest.json", msgspec.to_builtins(manifest))
+        (self.folder / "begun.json").unlink(missing_ok=True)
         return manifest
 
 
@@ -361,6 +375,28 @@ def _read_journal(folder: Path) -> Iterator[LandedFile]:
             yield msgspec.json.decode(line, type=LandedFile)
         except (msgspec.MsgspecError, UnicodeDecodeError):  # the disk's fault: that window is fetched once more
             continue
+
+
+def _begun(folder: Path) -> list[dict[str, str]]:
+    """The runs that began here and came to no end, oldest first."""
+    found = _read_json(folder / "begun.json")
+    return found if isinstance(found, list) else []
+
+
+def _interrupted(folder: Path) -> Iterator[Attempt]:
+    """Those runs as attempts. Each lived at least until the next one began; the last one until it landed its last file."""
+    begun = _begun(folder)
+    for place, run in enumerate(begun):
+        if place + 1 < len(begun):
+            ended = begun[place + 1]["started_at"]
+        else:
+            try:
+                seconds = (folder / "journal.jsonl").stat().st_mtime
+                ended = max(run["started_at"], datetime.fromtimestamp(seconds, UTC).isoformat())
+            except OSError:
+                ended = run["started_at"]
+        error = "The run was killed before this pull ended; the next one took it up."
+        yield Attempt(run["run_id"], run["started_at"], ended, "interrupted", 0, error)
 
 
 def _is_whole(folder: Path, landed: LandedFile) -> bool:

@@ -297,6 +297,8 @@ def test_a_pull_killed_half_way_is_taken_up(tmp_path: Path) -> None:
         asked = len(server.requests("opsgenie"))
     assert landed and all(path.read_bytes() == data for path, data in landed.items())
     assert list((data_dir / "landing" / "opsgenie").iterdir()) == [begun]
+    told = query(data_dir, "SELECT status, error FROM source_runs WHERE source = 'opsgenie' ORDER BY started_at")
+    assert [status for status, _ in told] == ["interrupted", "complete"] and "killed" in told[0][1]
     assert asked < query(finished_run(), "SELECT requests FROM source_runs WHERE source = 'opsgenie'")[0][0]
     assert same_but_for_the_pulls(data_dir) == []
 

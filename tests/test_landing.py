@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -97,6 +99,21 @@ def test_a_journal_cut_short_by_a_kill_loses_only_its_last_line(landing: Landing
     assert list(again.read("things", "two")) == [b'{"again":1}']
 
 
+def test_killed_runs_stand_in_the_manifest_of_the_one_that_ends(landing: Landing) -> None:
+    """Nobody watches the nightly run: that one was killed must be told by the next."""
+    for run in ("run-1", "run-2"):
+        landing.begin("acme", run, PLAN).land("things", run, [b"{}"])
+    failed = landing.begin("acme", "run-3", PLAN).fail("the vendor was down")
+    assert [(a.run_id, a.status) for a in failed.attempts] == [
+        ("run-1", "interrupted"),
+        ("run-2", "interrupted"),
+        ("run-3", "failed"),
+    ]
+    ended = landing.begin("acme", "run-4", PLAN).finish()
+    assert [a.status for a in ended.attempts] == ["interrupted", "interrupted", "failed", "complete"]
+    assert all(a.started_at <= a.finished_at <= b.started_at for a, b in pairwise(ended.attempts))
+
+
 def test_a_journalled_file_that_is_gone_is_fetched_again(landing: Landing) -> None:
     extract = landing.begin("acme", "run-1", PLAN)
     extract.land("things", "one", [b"{}"])
@@ -124,8 +141,7 @@ def test_a_failed_extract_is_taken_up_again_only_for_the_same_question(landing: 
     assert landing.latest("acme") is None
     other = landing.begin("acme", "run-2", {**PLAN, "mode": "full"})
     assert other.folder != failed.folder
-    other.folder.joinpath("plan.json").unlink()
-    other.folder.rmdir()
+    shutil.rmtree(other.folder)
     same = landing.begin("acme", "run-3", PLAN)
     assert same.windows("things") == ["one"]
     manifest = same.finish(datetime(2026, 1, 1, tzinfo=UTC))

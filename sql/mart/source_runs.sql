@@ -12,7 +12,7 @@ source = "pagerduty, opsgenie, jsm, jira or custom"
 run_id = "id of the run that pulled"
 started_at = "UTC"
 finished_at = "UTC"
-status = "complete or failed"
+status = "complete, failed, or interrupted: the run was killed, and a later one took its pull up"
 requests = "HTTP requests, retries included"
 records_fetched = "records landed, of every stream, by a complete pull; 0 for a failed one"
 records_normalised = "records that became the newest payload of their id"
@@ -35,7 +35,8 @@ runs AS (
         a.run_id,
         min(a.started_at) AS started_at,
         max(a.finished_at) AS finished_at,
-        CASE WHEN bool_and(a.status = 'complete') THEN 'complete' ELSE 'failed' END AS status,
+        CASE WHEN bool_and(a.status = 'complete') THEN 'complete' WHEN bool_or(a.status = 'failed') THEN 'failed'
+            ELSE 'interrupted' END AS status,
         sum(a.requests) AS requests,
         sum(a.fetched) AS fetched,
         sum(CASE WHEN a.status = 'complete' THEN l.normalised END) AS normalised,

@@ -125,11 +125,10 @@ def run(
             raise ConfigError(f"--source: there is no source {name!r}; use {', '.join(VENDORS)}.")
         if name not in settings.enabled_sources:
             raise ConfigError(f"--source {name}: its credentials are not set; see `mttr doctor`.")
-    if not settings.enabled_sources:
+    if not settings.enabled_sources and not _given_something(settings.data_dir):
         raise ConfigError(
             "No source is configured: set PAGERDUTY_TOKEN, OPSGENIE_API_KEY, JSM_CLOUD_ID or JIRA_URL with a token, "
-            "or try `mttr demo`. "
-            "Imported records alone are published by `mttr rebuild`."
+            f"put files into {settings.data_dir / 'inbox'}, `mttr import` records, or try `mttr demo`."
         )
     if _demo_mark(settings.data_dir).exists():
         raise ConfigError(
@@ -198,7 +197,8 @@ def demo(given: Globals, seed: int, faults: str) -> int:
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @_told
 def import_(given: Globals, files: tuple[str, ...]) -> int:
-    """Take custom incident records (JSON Lines, CSV or Parquet) into the landing zone.
+    """Take custom incident records (JSON Lines, JSON, CSV or Parquet) and received webhook bodies (JSON Lines, JSON)
+    of PagerDuty, Opsgenie, Alertmanager and Jira into the landing zone.
 
     `mttr rebuild` or the next `mttr run` publishes them.
     """
@@ -209,7 +209,13 @@ def import_(given: Globals, files: tuple[str, ...]) -> int:
     settings = given.settings()
     folder = prepared(settings.data_dir)
     with held(folder, WAIT_SECONDS), Bars() as bars:
-        report = import_files([Path(name) for name in files], Landing(folder / "landing"), new_run_id(), progress=bars)
+        report = import_files(
+            [Path(name) for name in files],
+            Landing(folder / "landing"),
+            new_run_id(),
+            secrets=settings.webhook_secrets,
+            progress=bars,
+        )
     click.echo(str(report))
     click.echo("Publish them with `mttr rebuild`, or by the next `mttr run`.")
     return DONE
@@ -295,6 +301,14 @@ def refuse_real_data(data_dir: Path) -> None:
     """Raises ConfigError when the folder holds anything that is not the demo's."""
     if (data_dir / "landing").exists() and not _demo_mark(data_dir).exists():
         raise ConfigError(f"{data_dir} holds real data; choose another folder for the demo with --data-dir.")
+
+
+def _given_something(data_dir: Path) -> bool:
+    """Whether there is something to publish without any source: files in the inbox, or what was taken before."""
+    from mttr_pipeline.inbox import FOLDER, waiting
+    from mttr_pipeline.landing import NOT_PULLED
+
+    return bool(waiting(data_dir / FOLDER)) or any((data_dir / "landing" / name).is_dir() for name in NOT_PULLED)
 
 
 def _restore_environment(before: dict[str, str]) -> None:

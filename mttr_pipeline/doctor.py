@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 
+from mttr_pipeline import inbox
 from mttr_pipeline.defs.resources import prepared
 from mttr_pipeline.errors import MttrError
-from mttr_pipeline.settings import VENDORS, Settings
+from mttr_pipeline.settings import VENDORS, WEBHOOK_SECRETS, Settings
 from mttr_pipeline.sources import build_source
 
 LITTLE_DISK = 1_000_000_000  # bytes
@@ -36,7 +37,7 @@ def examine(load: Callable[[], Settings]) -> list[Finding]:
     except MttrError as error:
         return [*found, Finding("configuration", False, str(error))]
     found.append(Finding("configuration", True, str(settings.config_file or "defaults, no mttr.toml")))
-    found.append(_disk(settings))
+    found += [_disk(settings), _inbox(settings)]
     return [*found, *(_source(name, settings) for name in VENDORS)]
 
 
@@ -50,6 +51,20 @@ def _disk(settings: Settings) -> Finding:
     return Finding(
         "data directory", free > LITTLE_DISK, text if free > LITTLE_DISK else f"{text}: make room before the next run"
     )
+
+
+def _inbox(settings: Settings) -> Finding:
+    folder = settings.data_dir / inbox.FOLDER
+    try:
+        n = len(inbox.waiting(folder))
+    except MttrError as error:
+        return Finding("inbox", False, str(error))
+    checked = [VENDORS[sender].title for sender in WEBHOOK_SECRETS if sender in settings.webhook_secrets]
+    off = [variable for sender, variable in WEBHOOK_SECRETS.items() if sender not in settings.webhook_secrets]
+    said = [f"{n} file{'s' * (n != 1)} waiting in {folder}"]
+    said += [f"signatures of {' and '.join(checked)} are checked"] if checked else []
+    said += [f"set {' and '.join(off)} to have signatures checked"] if off else []
+    return Finding("inbox", True, "; ".join(said))
 
 
 def _source(name: str, settings: Settings) -> Finding:

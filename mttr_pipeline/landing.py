@@ -35,6 +35,7 @@ import zstandard
 from mttr_pipeline.errors import ContractError
 
 MANIFEST_VERSION = 1
+NOT_PULLED = ("custom", "inbox")  # sources that are given to us: records and received bodies
 TOMBSTONES = "tombstones"  # the stream of what vendors deleted
 _NEWLINES = bytes.maketrans(b"\r\n", b"  ")  # outside strings JSON newlines are white space; inside they are escaped
 _BLOCK = (
@@ -325,8 +326,8 @@ def _now() -> str:
 
 def _remedy(manifest: Manifest) -> str:
     window = manifest.plan.get("since")
-    if manifest.source == "custom":
-        return f"move the folder {manifest.extract_id} out of landing/custom and import its files again."
+    if manifest.source in NOT_PULLED:
+        return f"move the folder {manifest.extract_id} out of landing/{manifest.source} and import its files again."
     return (
         f"move the folder {manifest.extract_id} out of landing/{manifest.source} and "
         f"run `mttr run --source {manifest.source}{f' --since {window}' if window else ''} --full-refresh`."

@@ -40,6 +40,15 @@ SEVERITIES = {
         "minor": "SEV4",
         "trivial": "SEV4",
     },
+    "alertmanager": {  # the label severity
+        "critical": "SEV1",
+        "page": "SEV1",
+        "error": "SEV2",
+        "major": "SEV2",
+        "warning": "SEV3",
+        "info": "SEV4",
+        "none": "SEV4",
+    },
     "custom": {"sev1": "SEV1", "sev2": "SEV2", "sev3": "SEV3", "sev4": "SEV4"},
 }
 

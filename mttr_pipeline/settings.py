@@ -71,6 +71,9 @@ VENDORS: dict[str, Vendor] = {
     "jira": Vendor("Jira", "JIRA_URL with JIRA_EMAIL and JIRA_API_TOKEN (Cloud) or JIRA_PERSONAL_TOKEN (Data Center)"),
 }
 
+#: Senders of webhooks that sign them, and where the secret comes from.
+WEBHOOK_SECRETS = {"pagerduty": "PAGERDUTY_WEBHOOK_SECRET", "jira": "JIRA_WEBHOOK_SECRET"}
+
 DEFAULT_BACKFILL_DAYS = 730
 STAMPS: tuple[Stamp, ...] = get_args(Stamp)
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
@@ -159,6 +162,10 @@ class JiraOptions(SourceOptions):
     projects: dict[str, JiraProject] = Field(default_factory=dict)
 
 
+class AlertmanagerOptions(SourceOptions):
+    pass
+
+
 class CustomOptions(SourceOptions):
     pass
 
@@ -168,6 +175,7 @@ class Sources(_Section):
     opsgenie: OpsgenieOptions = OpsgenieOptions()
     jsm: JsmOptions = JsmOptions()
     jira: JiraOptions = JiraOptions()
+    alertmanager: AlertmanagerOptions = AlertmanagerOptions()
     custom: CustomOptions = CustomOptions()
 
 
@@ -331,6 +339,9 @@ class Settings(_Section):
     opsgenie: OpsgenieAccess | None = None
     jsm: JsmAccess | None = None
     jira: JiraAccess | None = None
+    webhook_secrets: dict[str, SecretStr] = Field(
+        default_factory=dict, description="sender -> what the signatures of received bodies are checked with"
+    )
 
     @property
     def enabled_sources(self) -> tuple[str, ...]:
@@ -356,6 +367,11 @@ def load_settings(
         opsgenie=_opsgenie(env),
         jsm=_jsm(env),
         jira=_jira(env),
+        webhook_secrets={
+            sender: secret
+            for sender, variable in WEBHOOK_SECRETS.items()
+            if (secret := _secret(env, variable)) is not None
+        },
     )
 
 

@@ -20,7 +20,7 @@ import duckdb
 import zstandard
 
 from mttr_pipeline.errors import ContractError
-from mttr_pipeline.landing import TOMBSTONES, Landing, Manifest
+from mttr_pipeline.landing import NOT_PULLED, TOMBSTONES, Landing, Manifest
 from mttr_pipeline.mappings import config_tables, variants_in_force
 from mttr_pipeline.settings import Settings
 from mttr_pipeline.sqlmodels import Model, load_macros, load_models
@@ -239,7 +239,7 @@ class Warehouse:
             for attempt in manifest.attempts:
                 final = attempt is manifest.attempts[-1] and manifest.status == "complete"
                 # A pull without a mark (a gap was filled, the same clock again) makes nothing known up to a later instant.
-                known = manifest.high_water or (attempt.finished_at if manifest.source == "custom" else None)
+                known = manifest.high_water or (attempt.finished_at if manifest.source in NOT_PULLED else None)
                 rows.append(
                     [
                         *(manifest.source, manifest.extract_id, attempt.run_id),

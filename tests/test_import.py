@@ -280,7 +280,7 @@ def test_parquet_text_columns_follow_the_rules_of_csv_and_far_years_stay_readabl
         ("noextension", b"{}", "name it .jsonl"),
         ("some.parquet.gz", b"{}", "name it .jsonl"),
         ("pretty.jsonl", b'[\n {"external_id": "1"}\n]', "name an array .json"),
-        ("object.json", b'{"external_id": "1"}', "is no JSON array of objects"),
+        ("object.json", b'{"external_id": "1"', "is no JSON array of objects"),
         ("broken.json", b'[{"external_id": "1"}', "is no JSON array of objects"),
         ("empty.json", b"[]", "holds no record"),
         ("header.csv", b"external_id,title\n", "holds no record"),

@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from mttr_pipeline.defs.extract import imported_records, landing_assets
+from mttr_pipeline.defs.extract import imported_records, landing_assets, received_bodies
 from mttr_pipeline.defs.jobs import daily, nightly, rebuild
 from mttr_pipeline.defs.publish import published
 from mttr_pipeline.defs.report import report, targets, traffic_light
@@ -23,7 +23,7 @@ __all__ = ["build_defs"]
 def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
     """Everything Dagster needs to know. `resource_overrides` replaces resources by name, for tests and the command line."""
     return dg.Definitions(
-        assets=[*landing_assets, imported_records, raw_tables, *model_assets, report, published],
+        assets=[received_bodies, *landing_assets, imported_records, raw_tables, *model_assets, report, published],
         asset_checks=[targets, traffic_light],
         jobs=[nightly, rebuild],
         schedules=[daily],

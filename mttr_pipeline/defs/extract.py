@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from mttr_pipeline import inbox
 from mttr_pipeline.defs.resources import RunResource, explained
 from mttr_pipeline.errors import ConfigError, MttrError
 from mttr_pipeline.known import WarehouseKnown
@@ -9,6 +10,7 @@ from mttr_pipeline.landing import Landing
 from mttr_pipeline.settings import VENDORS
 from mttr_pipeline.sources import build_source, progress, pull
 
+INBOX = dg.AssetKey(["landing", "inbox"])
 OWNERS = ["team:incident-metrics"]
 
 
@@ -84,6 +86,49 @@ def _known(run: RunResource, name: str, context: dg.AssetExecutionContext) -> Wa
     return WarehouseKnown(run.warehouse, name)
 
 
+@dg.asset(
+    key=INBOX,
+    group_name="landing",
+    kinds={"python", "json"},
+    owners=OWNERS,
+    description="Webhook bodies as they were received, out of the folder inbox. Custom records found there go to landing/custom.",
+    check_specs=[
+        dg.AssetCheckSpec(
+            "taken", asset=INBOX, description="Every file could be read, landed and moved out of the folder."
+        )
+    ],
+)
+def received_bodies(context: dg.AssetExecutionContext, run: RunResource) -> dg.MaterializeResult:
+    """Takes the folder whatever sources are asked for. What cannot be taken stays there and never stops a run."""
+    try:
+        taken = inbox.take(run.inbox, run.landing, run.id, run.settings.webhook_secrets)
+    except (MttrError, OSError) as error:
+        context.log.error(str(error))
+        failed = dg.AssetCheckResult(
+            check_name="taken", passed=False, severity=dg.AssetCheckSeverity.WARN, description=str(error)
+        )
+        return dg.MaterializeResult(metadata={"status": "failed", "error": str(error)}, check_results=[failed])
+    wrong = [*taken.refused, *taken.stuck]
+    bodies = dict(taken.report.bodies) if taken.report else {}
+    return dg.MaterializeResult(
+        metadata={
+            "status": "complete",
+            "files": taken.files,
+            "custom_records": taken.report.records if taken.report else 0,
+            "dagster/row_count": sum(bodies.values()),
+            **bodies,
+        },
+        check_results=[
+            dg.AssetCheckResult(
+                check_name="taken",
+                passed=not wrong,
+                severity=dg.AssetCheckSeverity.WARN,
+                description=" ".join(wrong[:20]) or None,
+            )
+        ],
+    )
+
+
 landing_assets = [_landing_asset(name) for name in VENDORS]
 
 imported_records = dg.AssetSpec(
@@ -91,7 +136,7 @@ imported_records = dg.AssetSpec(
     group_name="landing",
     kinds={"json"},
     owners=OWNERS,
-    description="Records that `mttr import` put into the landing zone.",
+    description="Custom records that `mttr import` or the inbox put into the landing zone.",
 )
 
 

@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from pydantic import Field, PrivateAttr
 
 from mttr_pipeline.errors import ConfigError, ContractError, MttrError
+from mttr_pipeline.inbox import FOLDER
 from mttr_pipeline.landing import Landing, new_run_id
 from mttr_pipeline.settings import Settings, load_settings, parse_instant
 from mttr_pipeline.warehouse import Warehouse
@@ -78,6 +79,10 @@ class RunResource(dg.ConfigurableResource):
     @property
     def landing(self) -> Landing:
         return Landing(self._settings.data_dir / "landing")
+
+    @property
+    def inbox(self) -> Path:
+        return self._settings.data_dir / FOLDER
 
     @property
     def published_root(self) -> Path:

@@ -44,11 +44,11 @@ def lights(con: duckdb.DuckDBPyConnection) -> list[Document]:
 
 
 def sources(con: duckdb.DuckDBPyConnection) -> list[Document]:
-    """The newest pull of every source that is pulled; imported records have no freshness."""
+    """The newest pull of every source that is pulled; imported records and received bodies have no freshness."""
     return rows(
         con,
         """SELECT source, status, data_as_of, error FROM (
             SELECT *, row_number() OVER (PARTITION BY source ORDER BY started_at DESC, run_id DESC) AS place
-            FROM mart.source_runs WHERE source <> 'custom')
+            FROM mart.source_runs WHERE source NOT IN ('custom', 'inbox'))
         WHERE place = 1 ORDER BY source""",
     )

@@ -32,6 +32,8 @@ WITH every AS (
     UNION ALL BY NAME
     SELECT * FROM staging.jira_events
     UNION ALL BY NAME
+    SELECT * FROM staging.alertmanager_events
+    UNION ALL BY NAME
     SELECT * FROM staging.custom_events
 ),
 numbered AS (

@@ -5,7 +5,7 @@ not_null = ["source", "external_id", "kind", "severity", "severity_source"]
 unique = [["source", "external_id"]]
 
 [columns]
-source = "pagerduty, opsgenie, opsgenie_incident, jsm, jira or custom"
+source = "pagerduty, opsgenie, opsgenie_incident, jsm, jira, alertmanager or custom"
 external_id = "the vendor's immutable id"
 key = "the id shown to people"
 title = "title"
@@ -38,6 +38,8 @@ WITH every AS (
     SELECT * FROM staging.jsm_records
     UNION ALL BY NAME
     SELECT * FROM staging.jira_records
+    UNION ALL BY NAME
+    SELECT * FROM staging.alertmanager_records
     UNION ALL BY NAME
     SELECT * FROM staging.custom_records
 )

@@ -21,9 +21,17 @@ CREATE OR REPLACE MACRO instant_problem(name, text, parsed) AS
         WHEN parsed IS NULL THEN name || ' is no instant: ' || left(text, 40)
     END;
 
--- An instant of an epoch number given in seconds or milliseconds, told apart by magnitude.
+-- An instant of an epoch number given in seconds, milli-, micro- or nanoseconds, told apart by magnitude.
 CREATE OR REPLACE MACRO epoch_instant(number) AS
-    make_timestamp(CASE WHEN abs(number::BIGINT) < 100000000000 THEN number::BIGINT * 1000000 ELSE number::BIGINT * 1000 END);
+    make_timestamp(CASE
+        WHEN abs(number::BIGINT) < 100000000000 THEN number::BIGINT * 1000000
+        WHEN abs(number::BIGINT) < 100000000000000 THEN number::BIGINT * 1000
+        WHEN abs(number::BIGINT) < 100000000000000000 THEN number::BIGINT
+        ELSE number::BIGINT // 1000
+    END);
+
+-- Whether two reports are close enough to be about the same event.
+CREATE OR REPLACE MACRO within_a_minute(a, b) AS abs(epoch_us(a) - epoch_us(b)) <= 60000000;
 
 -- RFC 9562 UUID version 5 of a record, the same on every machine. The name space is this project's own; the parts are
 -- joined by the unit separator, which no vendor id contains.
@@ -41,12 +49,15 @@ CREATE OR REPLACE MACRO content_id(content) AS left(sha1(content), 16);
 CREATE OR REPLACE MACRO starts_with_any(note, marks) AS
     len(list_filter(marks, lambda mark: starts_with(lower(ltrim(note)), lower(mark)))) > 0;
 
--- What an entry in the log of an Opsgenie or JSM alert stands for, by its type where that says something, else by its text.
+-- What an entry in the log of an Opsgenie or JSM alert stands for, by its type (or the action of a received body) where that
+-- says something, else by its text.
 CREATE OR REPLACE MACRO alert_log_event(kind, text) AS
     CASE
         WHEN kind IN ('acknowledge', 'acknowledged', 'ack') THEN 'acknowledged'
         WHEN kind IN ('unacknowledge', 'unacknowledged', 'unack') THEN 'unacknowledged'
         WHEN kind IN ('close', 'closed') THEN 'resolved'
+        WHEN kind = 'snooze' THEN 'snoozed'
+        WHEN kind = 'updatepriority' THEN 'severity_changed'
         WHEN regexp_matches(text, '^(alert )?(was |has been )?(acknowledged|acked)\b', 'i') THEN 'acknowledged'
         WHEN regexp_matches(text, '^(alert )?(was |has been )?un-?(acknowledged|acked)\b', 'i') THEN 'unacknowledged'
         WHEN regexp_matches(text, '^(alert )?(was |has been )?(auto[- ]?)?closed\b', 'i') THEN 'resolved'
@@ -97,7 +108,7 @@ CREATE OR REPLACE MACRO service_in(details) AS
 CREATE OR REPLACE MACRO service_tag(tags) AS
     text_or_null(substr(list_filter(tags, lambda t: starts_with(lower(t), 'service:'))[1]::VARCHAR, 9));
 
--- An instant sent as ISO 8601 text or as an epoch number (Jira's bulk changelog sends either).
+-- An instant sent as ISO 8601 text or as an epoch number (Jira's bulk changelog sends either, webhooks send numbers).
 CREATE OR REPLACE MACRO any_instant(text, zone := NULL) AS
     coalesce(TRY(epoch_instant(try_cast(text AS BIGINT))), instant(text, zone));
 

@@ -169,7 +169,7 @@ counted AS (
     SELECT f.fact, f.source, sum(f.n)::BIGINT, max(l.fetched), f.level, f.meaning
     FROM (
         SELECT *,
-            CASE WHEN fact = 'audit_answers_not_believed' THEN 'warn' ELSE 'info' END AS level,
+            CASE WHEN fact IN ('audit_answers_not_believed', 'alerts_left_out_by_alertmanager') THEN 'warn' ELSE 'info' END AS level,
             CASE
                 WHEN fact = 'deleted_between_list_and_detail'
                     THEN 'records that were listed and gone when they were read'
@@ -177,6 +177,8 @@ counted AS (
                     THEN 'windows of which nothing at all was left at the vendor: not taken for deleted; check the rights of the key'
                 WHEN fact = 'audit_windows_postponed'
                     THEN 'windows that the audit had no requests left for; the next run compares them first (audit_requests)'
+                WHEN fact = 'alerts_left_out_by_alertmanager'
+                    THEN 'alerts that Alertmanager cut from its bodies (max_alerts): they are in no figure'
                 WHEN fact LIKE '%_missed_before' THEN 'records that only the audit found; they are in now'
                 WHEN fact LIKE '%_not_in_plan' THEN 'not part of the vendor''s plan, so there is none'
                 ELSE 'noticed by the pulls'

@@ -15,7 +15,7 @@ later_episodes_name_the_first = "(episode > 1) = (recurrence_of IS NOT NULL)"
 
 [columns]
 incident_id = "UUIDv5 of source, external_id and, from the second on, episode: the same on every run and machine"
-source = "pagerduty, opsgenie (alerts), opsgenie_incident, jira or custom"
+source = "pagerduty, opsgenie (alerts), opsgenie_incident, jsm, jira, alertmanager or custom"
 external_id = "the vendor's immutable id"
 key = "the id shown to people: incident number, issue key, tiny id"
 title = "title"

@@ -1,5 +1,5 @@
 /*
-description = """Every pull and import: what was asked, how it ended, and where its records went. Records of a failed pull are
+description = """Every pull, import and taking of the inbox: what was asked, how it ended, and where its records went. Records of a failed pull are
 not loaded: data_as_of then is that of the last good one."""
 not_null = ["source", "run_id", "status"]
 unique = [["source", "run_id"]]
@@ -8,8 +8,8 @@ unique = [["source", "run_id"]]
 nothing_is_lost = "records_fetched = records_normalised + duplicates_dropped + quarantined"
 
 [columns]
-source = "pagerduty, opsgenie, jsm, jira or custom"
-run_id = "id of the run that pulled"
+source = "pagerduty, opsgenie, jsm, jira, custom (imported records) or inbox (received bodies)"
+run_id = "id of the run that pulled, imported or took"
 started_at = "UTC"
 finished_at = "UTC"
 status = "complete, failed, or interrupted: the run was killed, and a later one took its pull up"

@@ -1,6 +1,6 @@
 /*
 description = """Every change in the history of an issue that can matter, once: the changelog embedded in the issue (Data Center)
-and the one fetched by itself (Cloud) name the same histories."""
+and the one fetched by itself (Cloud) name the same histories, and a received event names the one it tells of."""
 not_null = ["external_id", "change_id"]
 unique = [["external_id", "change_id"]]
 
@@ -19,10 +19,18 @@ actor = "who did it; NULL for a deleted user and some automation"
 actor_kind = "human or integration (apps, and nobody)"
 landed_in = "landing file"
 */
-WITH told AS (
-    SELECT external_id, unnest(histories) AS h, landed_in FROM raw.jira_issues
+WITH pulled AS (
+    SELECT external_id, unnest(histories) AS h, landed_in FROM staging.jira_issues
     UNION ALL
     SELECT issue_id, unnest(histories), landed_in FROM raw.jira_changelogs
+),
+received AS (
+    SELECT external_id, unnest(histories) AS h, landed_in FROM staging.jira_received
+),
+told AS (
+    SELECT * FROM pulled
+    UNION ALL
+    SELECT r.* FROM received AS r ANTI JOIN pulled AS p ON p.external_id = r.external_id AND p.h.id = r.h.id
 ),
 once AS (
     SELECT
@@ -55,5 +63,5 @@ SELECT
         THEN 'human' ELSE 'integration' END AS actor_kind,
     i.landed_in
 FROM items AS i
-JOIN raw.jira_issues AS issue ON issue.external_id = i.external_id
+JOIN staging.jira_issues AS issue ON issue.external_id = i.external_id
 CROSS JOIN (SELECT time_zone AS zone FROM config.sources WHERE source = 'jira')

@@ -118,7 +118,7 @@ stamped AS (
     SELECT
         external_id, external_id || '/created' AS event_id, 'detected' AS event_type, 'created' AS vendor_type,
         created_at AS happened_at, 'api' AS provenance, landed_in
-    FROM raw.jira_issues
+    FROM staging.jira_issues
     UNION ALL
     SELECT
         external_id, external_id || '/field/' || target, replace(target, '_at', ''), field_id, happened_at, 'field', landed_in
@@ -138,7 +138,7 @@ settled AS (
         CASE WHEN s.is_done THEN coalesce(i.resolution_at, i.status_category_changed_at) ELSE i.status_category_changed_at END
             AS happened_at,
         'api' AS provenance, i.landed_in
-    FROM raw.jira_issues AS i
+    FROM staging.jira_issues AS i
     JOIN staging.jira_statuses AS s
         ON s.project_key = coalesce(i.project_key, '') AND s.status_id = coalesce(i.status_id, '')
         AND s.name = coalesce(i.status, '')

@@ -20,7 +20,7 @@ WITH mapped AS (
     GROUP BY ALL
 ),
 flat AS (
-    SELECT external_id, unnest(map_entries(fields)) AS field, landed_in FROM raw.jira_issues
+    SELECT external_id, unnest(map_entries(fields)) AS field, landed_in FROM staging.jira_issues
 ),
 placed AS (
     SELECT

@@ -59,7 +59,7 @@ judged AS (
         CASE WHEN from_field.severity IS NOT NULL THEN 'field' WHEN from_priority.severity IS NOT NULL THEN 'priority' END
             AS stated_by,
         list_filter(i.links, lambda l: lower(l.type.name) = 'duplicate') AS duplicates
-    FROM raw.jira_issues AS i
+    FROM staging.jira_issues AS i
     LEFT JOIN fields AS f ON f.external_id = i.external_id
     LEFT JOIN called ON called.external_id = i.external_id
     LEFT JOIN staging.jira_services AS s ON s.ari = f.service

@@ -18,7 +18,7 @@ elements AS (
         unnest(CASE json_type(i.fields[m.field_id]) WHEN 'ARRAY' THEN json_extract(i.fields[m.field_id], '$[*]')
             ELSE [i.fields[m.field_id]] END) AS element,
         i.updated_at
-    FROM raw.jira_issues AS i
+    FROM staging.jira_issues AS i
     CROSS JOIN mapped AS m
     WHERE i.fields[m.field_id] IS NOT NULL
 )

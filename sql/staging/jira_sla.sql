@@ -19,7 +19,7 @@ elapsed_minutes = "minutes of the SLA's calendar used"
 is_ongoing = "whether the cycle goes on"
 */
 WITH flat AS (
-    SELECT external_id, unnest(map_entries(fields)) AS field FROM raw.jira_issues
+    SELECT external_id, unnest(map_entries(fields)) AS field FROM staging.jira_issues
 ),
 slas AS (
     SELECT

@@ -19,7 +19,7 @@ WITH changes AS (
 seen AS (
     SELECT project_key, from_id AS status_id, from_name AS name FROM changes
     UNION ALL SELECT project_key, to_id, to_name FROM changes
-    UNION ALL SELECT project_key, status_id, status FROM raw.jira_issues
+    UNION ALL SELECT project_key, status_id, status FROM staging.jira_issues
 ),
 statuses AS (
     SELECT DISTINCT coalesce(project_key, '') AS project_key, coalesce(status_id, '') AS status_id, coalesce(name, '') AS name
@@ -27,7 +27,7 @@ statuses AS (
 ),
 known AS (
     SELECT external_id AS status_id, lower(trim(name)) AS name, category, 1 AS rank FROM raw.jira_statuses
-    UNION ALL SELECT DISTINCT status_id, lower(trim(status)), status_category, 2 FROM raw.jira_issues
+    UNION ALL SELECT DISTINCT status_id, lower(trim(status)), status_category, 2 FROM staging.jira_issues
 ),
 by_id AS (
     SELECT status_id, arg_min(category, rank) AS category FROM known WHERE category IS NOT NULL GROUP BY status_id

@@ -2,7 +2,8 @@
 description = """History of Opsgenie alerts in the common shape. acknowledged and resolved are log entries; where the log has
 none they are createdAt plus the report's milliseconds, and updatedAt stands in for the close of an alert without either. An
 alert is never reopened: a new one with the same alias comes instead. A user's name is an address, so an owner with an @ is
-a person; an auto-close policy says so in the text of its entry."""
+a person; an auto-close policy says so in the text of its entry. A received action counts as a log entry or note, unless a
+pulled one says the same within a minute."""
 not_null = ["source", "external_id", "event_id", "event_type"]
 unique = [["source", "external_id", "event_id"]]
 
@@ -37,11 +38,27 @@ WITH entries AS (
         'api' AS provenance,
         l.landed_in
     FROM raw.opsgenie_alert_logs AS l
-    JOIN raw.opsgenie_alerts AS a ON a.external_id = l.alert_id
+    JOIN staging.opsgenie_alerts AS a ON a.external_id = l.alert_id
+),
+-- A note comes as a note of its own, below.
+received AS (
+    SELECT
+        r.external_id, r.external_id || '/received/' || r.delivery_id AS event_id, r.event_type, r.action AS vendor_type,
+        r.happened_at, r.actor, CASE WHEN contains(r.actor, '@') THEN 'human' ELSE 'integration' END AS actor_kind,
+        list_filter([r.old_priority, r.priority], lambda p: p IS NOT NULL) AS priorities, 'api' AS provenance, r.landed_in
+    FROM staging.opsgenie_received AS r
+    ANTI JOIN entries AS e
+        ON e.external_id = r.external_id AND e.event_type = r.event_type AND within_a_minute(e.happened_at, r.happened_at)
+    WHERE r.action <> 'addnote'
+),
+history AS (
+    SELECT *, false AS is_received FROM entries
+    UNION ALL BY NAME
+    SELECT *, true AS is_received FROM received
 ),
 told AS (
-    SELECT e.* EXCLUDE (priorities), old.severity AS severity_from, new.severity AS severity_to
-    FROM entries AS e
+    SELECT e.* EXCLUDE (priorities, is_received), old.severity AS severity_from, new.severity AS severity_to
+    FROM history AS e
     LEFT JOIN config.severities AS old
         ON old.source = 'opsgenie' AND old.value = lower(e.priorities[1]) AND len(e.priorities) = 2
         AND e.event_type = 'severity_changed'
@@ -49,8 +66,9 @@ told AS (
         ON new.source = 'opsgenie' AND new.value = lower(e.priorities[-1]) AND e.event_type = 'severity_changed'
 ),
 logged AS (
-    SELECT external_id, bool_or(event_type = 'acknowledged') AS has_ack, bool_or(event_type = 'resolved') AS has_close
-    FROM entries
+    SELECT external_id, bool_or(event_type = 'acknowledged' AND NOT is_received) AS has_ack,
+        bool_or(event_type = 'resolved') AS has_close
+    FROM history
     GROUP BY external_id
 ),
 reported AS (
@@ -62,12 +80,12 @@ reported AS (
         SELECT
             external_id, 'detected' AS event_type, 'createdAt' AS vendor_type, created_at AS happened_at,
             NULL AS actor, 'api' AS provenance
-        FROM raw.opsgenie_alerts
+        FROM staging.opsgenie_alerts
         UNION ALL
         SELECT
             a.external_id, 'acknowledged', 'report.ackTime', TRY(a.created_at + to_milliseconds(a.ack_ms)),
             a.acknowledged_by, 'api'
-        FROM raw.opsgenie_alerts AS a
+        FROM staging.opsgenie_alerts AS a
         LEFT JOIN logged AS l ON l.external_id = a.external_id
         WHERE NOT coalesce(l.has_ack, false)
         UNION ALL
@@ -75,11 +93,11 @@ reported AS (
             a.external_id, 'resolved', CASE WHEN a.close_ms IS NULL THEN 'updatedAt' ELSE 'report.closeTime' END,
             coalesce(TRY(a.created_at + to_milliseconds(a.close_ms)), CASE WHEN a.status = 'closed' THEN a.updated_at END),
             a.closed_by, CASE WHEN a.close_ms IS NULL THEN 'derived' ELSE 'api' END
-        FROM raw.opsgenie_alerts AS a
+        FROM staging.opsgenie_alerts AS a
         LEFT JOIN logged AS l ON l.external_id = a.external_id
         WHERE NOT coalesce(l.has_close, false)
     ) AS r
-    JOIN raw.opsgenie_alerts AS a ON a.external_id = r.external_id
+    JOIN staging.opsgenie_alerts AS a ON a.external_id = r.external_id
     WHERE r.happened_at IS NOT NULL
 ),
 notes AS (
@@ -87,8 +105,16 @@ notes AS (
         n.alert_id AS external_id, n.alert_id || '/note/' || n.entry_id AS event_id, n.created_at AS happened_at,
         n.owner AS actor, CASE WHEN contains(n.owner, '@') THEN 'human' ELSE 'integration' END AS actor_kind, n.note AS notes,
         n.landed_in
-    FROM raw.opsgenie_alert_notes AS n
-    JOIN raw.opsgenie_alerts AS a ON a.external_id = n.alert_id
+    FROM (
+        SELECT alert_id, entry_id, note, owner, created_at, landed_in FROM raw.opsgenie_alert_notes
+        UNION ALL
+        SELECT r.external_id, r.delivery_id, r.note, r.actor, r.happened_at, r.landed_in
+        FROM staging.opsgenie_received AS r
+        ANTI JOIN raw.opsgenie_alert_notes AS p
+            ON p.alert_id = r.external_id AND within_a_minute(p.created_at, r.happened_at)
+        WHERE r.note IS NOT NULL
+    ) AS n
+    JOIN staging.opsgenie_alerts AS a ON a.external_id = n.alert_id
 ),
 everything AS (
     SELECT * FROM told

@@ -38,8 +38,9 @@ SELECT
     CASE WHEN s.severity IS NOT NULL THEN 'priority' END AS severity_source,
     a.priority AS vendor_severity,
     a.status AS vendor_status,
-    coalesce(service_in(d.details), service_tag(a.tags), d.entity, a.integration_name) AS service,
-    t.name AS team,
+    coalesce(
+        service_in(coalesce(d.details, a.details)), service_tag(a.tags), d.entity, a.entity, a.integration_name) AS service,
+    coalesce(t.name, a.team_name) AS team,
     a.tags,
     NULL::VARCHAR AS root_cause_category,
     NULL::BIGINT AS affected_users,
@@ -49,7 +50,7 @@ SELECT
     a.alias AS dedup_key,
     a.updated_at,
     a.landed_in
-FROM raw.opsgenie_alerts AS a
+FROM staging.opsgenie_alerts AS a
 LEFT JOIN raw.opsgenie_alert_details AS d ON d.external_id = a.external_id
 LEFT JOIN raw.opsgenie_teams AS t ON t.external_id = a.team_id
 LEFT JOIN config.severities AS s ON s.source = 'opsgenie' AND s.value = lower(a.priority)

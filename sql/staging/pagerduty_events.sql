@@ -2,7 +2,8 @@
 description = """PagerDuty history in the common shape. detected is created_at: a trigger log entry up to a minute earlier
 does not move it. acknowledged and resolved are log entries; resolved_at stands in where the resolve entry is missing. A
 reopen is taken from an entry that says so, else from activity after a resolve (PUT on a resolved incident reopens it since
-2025-09; its log-entry type is not documented), else from an open status after the last resolve."""
+2025-09; its log-entry type is not documented), else from an open status after the last resolve. A received event counts as a
+log entry, unless a pulled entry says the same within a minute."""
 not_null = ["source", "external_id", "event_id", "event_type"]
 
 [columns]
@@ -20,7 +21,18 @@ severity_from = "severity before a change of priority"
 severity_to = "severity after it"
 landed_in = "landing file"
 */
-WITH entries AS (
+WITH history AS (
+    SELECT external_id, incident_id, entry_type, created_at, agent_type, agent_name, channel_type, note, old_priority,
+        new_priority, landed_in
+    FROM raw.pagerduty_log_entries
+    UNION ALL
+    SELECT r.event_id, r.external_id, r.entry_type, r.happened_at, r.agent_type, r.agent_name, NULL, r.note, NULL,
+        CASE WHEN r.entry_type = 'priority_change' THEN r.priority_name END, r.landed_in
+    FROM staging.pagerduty_received AS r
+    ANTI JOIN raw.pagerduty_log_entries AS p
+        ON p.incident_id = r.external_id AND p.entry_type = r.entry_type AND within_a_minute(p.created_at, r.happened_at)
+),
+entries AS (
     SELECT
         e.*,
         CASE e.entry_type
@@ -41,7 +53,7 @@ WITH entries AS (
             WHEN e.agent_type = 'user' THEN 'human'
             WHEN e.agent_type IS NOT NULL THEN 'integration'
         END AS actor_kind
-    FROM raw.pagerduty_log_entries AS e
+    FROM history AS e
 ),
 last_resolve AS (
     SELECT incident_id, max(created_at) AS happened_at
@@ -81,7 +93,7 @@ created AS (
     SELECT
         external_id, external_id || '/created' AS event_id, 'detected' AS event_type, 'created_at' AS vendor_type,
         created_at AS happened_at, 'api' AS provenance, landed_in
-    FROM raw.pagerduty_incidents
+    FROM staging.pagerduty_incidents
 ),
 -- The resolve entry may not have been read yet, or never was written: the incident's own resolved_at fills in.
 resolved AS (
@@ -92,7 +104,7 @@ resolved AS (
         CASE WHEN i.last_status_change_by_type LIKE 'user%' THEN 'human'
             WHEN i.last_status_change_by_type IS NOT NULL THEN 'integration' END AS actor_kind,
         CASE WHEN i.resolved_at IS NOT NULL THEN 'api' ELSE 'derived' END AS provenance, i.landed_in
-    FROM raw.pagerduty_incidents AS i
+    FROM staging.pagerduty_incidents AS i
     LEFT JOIN last_resolve AS l ON l.incident_id = i.external_id
     WHERE i.status = 'resolved'
         AND coalesce(i.resolved_at, i.last_status_change_at) IS NOT NULL
@@ -110,7 +122,7 @@ reopened AS (
     SELECT
         i.external_id, i.external_id || '/reopened', 'reopened', 'last_status_change_at', i.last_status_change_at,
         NULL, NULL, 'derived', i.landed_in
-    FROM raw.pagerduty_incidents AS i
+    FROM staging.pagerduty_incidents AS i
     JOIN last_resolve AS l ON l.incident_id = i.external_id AND i.last_status_change_at > l.happened_at
     WHERE i.status IN ('triggered', 'acknowledged')
 ),

@@ -41,7 +41,7 @@ WITH fields AS (
 ),
 named AS (
     SELECT i.*, coalesce(p.name, i.priority_name) AS priority
-    FROM raw.pagerduty_incidents AS i
+    FROM staging.pagerduty_incidents AS i
     LEFT JOIN raw.pagerduty_priorities AS p ON p.external_id = i.priority_id
 ),
 judged AS (

@@ -1,0 +1,52 @@
+/*
+description = "Received alerts of Alertmanager in the common shape: one record for each time an alert began to fire."
+not_null = ["source", "external_id"]
+unique = [["source", "external_id"]]
+
+[columns]
+source = "always alertmanager"
+external_id = "fingerprint of the labels and the start of firing"
+key = "none in this source"
+title = "annotation summary, else description, else the name of the alert"
+url = "page of the expression, else of the Alertmanager"
+kind = "always incident"
+severity = "SEV1..SEV4, NULL when nothing says it"
+severity_source = "always field"
+vendor_severity = "label severity"
+vendor_status = "firing or resolved"
+service = "label service, else job"
+team = "label team"
+tags = "the other labels as name:value"
+root_cause_category = "none in this source"
+affected_users = "none in this source"
+revenue_impact = "none in this source"
+duplicate_of_id = "none in this source"
+is_duplicate = "always false"
+dedup_key = "fingerprint of the labels"
+updated_at = "when it was resolved, else when it began to fire"
+landed_in = "landing file, then file and line of the inbox"
+*/
+SELECT
+    'alertmanager' AS source,
+    a.external_id,
+    NULL::VARCHAR AS key,
+    a.title,
+    a.url,
+    'incident' AS kind,
+    s.severity,
+    CASE WHEN s.severity IS NOT NULL THEN 'field' END AS severity_source,
+    a.severity AS vendor_severity,
+    a.status AS vendor_status,
+    a.service,
+    a.team,
+    a.tags,
+    NULL::VARCHAR AS root_cause_category,
+    NULL::BIGINT AS affected_users,
+    NULL::DOUBLE AS revenue_impact,
+    NULL::VARCHAR AS duplicate_of_id,
+    false AS is_duplicate,
+    a.fingerprint AS dedup_key,
+    coalesce(a.ends_at, a.starts_at) AS updated_at,
+    a.landed_in
+FROM raw.inbox_alertmanager AS a
+LEFT JOIN config.severities AS s ON s.source = 'alertmanager' AND s.value = lower(a.severity)

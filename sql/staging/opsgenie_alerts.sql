@@ -1,0 +1,62 @@
+/*
+description = """Each Opsgenie alert as it was seen last: as pulled, or as a received action after that shows it. What no action carries
+stays as pulled."""
+not_null = ["external_id"]
+unique = [["external_id"]]
+
+[columns]
+external_id = "id, immutable"
+tiny_id = "short number shown to people; used again over time"
+alias = "dedup key; unique among open alerts only"
+title = "message"
+status = "open or closed; others are kept as sent"
+priority = "P1..P5"
+tags = "tags"
+owner = "who owned it when it was pulled"
+integration_name = "integration that raised it, as pulled: an action names the one that told of it"
+team_id = "owner team, else the first of the teams"
+ack_ms = "milliseconds from createdAt to the acknowledgement, as pulled"
+close_ms = "milliseconds from createdAt to the close, as pulled"
+acknowledged_by = "who acknowledged it, as pulled"
+closed_by = "who closed it, as pulled"
+created_at = "when it was raised"
+updated_at = "when it was changed last"
+landed_in = "landing file"
+team_name = "name of the team where a received action says it"
+entity = "what the alert is about, where it was received"
+details = "free key-value pairs, where they were received"
+*/
+WITH newest AS (
+    SELECT *
+    FROM (
+        SELECT
+            *,
+            row_number() OVER (PARTITION BY external_id ORDER BY happened_at DESC, delivery_id) AS place,
+            bool_or(event_type = 'resolved') OVER (PARTITION BY external_id) AS is_closed
+        FROM staging.opsgenie_received
+        WHERE is_snapshot
+    )
+    WHERE place = 1
+)
+SELECT p.*, NULL::VARCHAR AS team_name, NULL::VARCHAR AS entity, NULL::MAP(VARCHAR, JSON) AS details
+FROM raw.opsgenie_alerts AS p
+LEFT JOIN newest AS n ON n.external_id = p.external_id
+WHERE coalesce(n.happened_at <= p.updated_at, true)
+UNION ALL BY NAME
+SELECT
+    n.external_id,
+    coalesce(n.tiny_id, p.tiny_id) AS tiny_id,
+    coalesce(n.alias, p.alias) AS alias,
+    coalesce(n.title, p.title) AS title,
+    CASE WHEN n.is_closed THEN 'closed' ELSE coalesce(p.status, 'open') END AS status,
+    coalesce(n.priority, p.priority) AS priority,
+    coalesce(n.tags, p.tags) AS tags,
+    p.owner, p.integration_name,
+    coalesce(p.team_id, n.team_id) AS team_id,
+    p.ack_ms, p.close_ms, p.acknowledged_by, p.closed_by,
+    coalesce(p.created_at, n.created_at) AS created_at,
+    n.happened_at AS updated_at,
+    n.landed_in, n.team_name, n.entity, n.details
+FROM newest AS n
+LEFT JOIN raw.opsgenie_alerts AS p ON p.external_id = n.external_id
+WHERE coalesce(n.happened_at > p.updated_at, true)

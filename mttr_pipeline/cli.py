@@ -213,7 +213,7 @@ def import_(given: Globals, files: tuple[str, ...]) -> int:
             [Path(name) for name in files],
             Landing(folder / "landing"),
             new_run_id(),
-            secrets=settings.webhook_secrets,
+            secrets=settings.signing_keys,
             progress=bars,
         )
     click.echo(str(report))

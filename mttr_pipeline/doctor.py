@@ -59,8 +59,8 @@ def _inbox(settings: Settings) -> Finding:
         n = len(inbox.waiting(folder))
     except MttrError as error:
         return Finding("inbox", False, str(error))
-    checked = [VENDORS[sender].title for sender in WEBHOOK_SECRETS if sender in settings.webhook_secrets]
-    off = [variable for sender, variable in WEBHOOK_SECRETS.items() if sender not in settings.webhook_secrets]
+    checked = [VENDORS[sender].title for sender in WEBHOOK_SECRETS if sender in settings.signing_keys]
+    off = [variable for sender, variable in WEBHOOK_SECRETS.items() if sender not in settings.signing_keys]
     said = [f"{n} file{'s' * (n != 1)} waiting in {folder}"]
     said += [f"signatures of {' and '.join(checked)} are checked"] if checked else []
     said += [f"set {' and '.join(off)} to have signatures checked"] if off else []

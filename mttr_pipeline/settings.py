@@ -339,7 +339,7 @@ class Settings(_Section):
     opsgenie: OpsgenieAccess | None = None
     jsm: JsmAccess | None = None
     jira: JiraAccess | None = None
-    webhook_secrets: dict[str, SecretStr] = Field(
+    signing_keys: dict[str, SecretStr] = Field(
         default_factory=dict, description="sender -> what the signatures of received bodies are checked with"
     )
 
@@ -367,7 +367,7 @@ def load_settings(
         opsgenie=_opsgenie(env),
         jsm=_jsm(env),
         jira=_jira(env),
-        webhook_secrets={
+        signing_keys={
             sender: secret
             for sender, variable in WEBHOOK_SECRETS.items()
             if (secret := _secret(env, variable)) is not None

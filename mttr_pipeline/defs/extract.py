@@ -101,7 +101,7 @@ def _known(run: RunResource, name: str, context: dg.AssetExecutionContext) -> Wa
 def received_bodies(context: dg.AssetExecutionContext, run: RunResource) -> dg.MaterializeResult:
     """Takes the folder whatever sources are asked for. What cannot be taken stays there and never stops a run."""
     try:
-        taken = inbox.take(run.inbox, run.landing, run.id, run.settings.webhook_secrets)
+        taken = inbox.take(run.inbox, run.landing, run.id, run.settings.signing_keys)
     except (MttrError, OSError) as error:
         context.log.error(str(error))
         failed = dg.AssetCheckResult(

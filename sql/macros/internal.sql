@@ -21,6 +21,10 @@ CREATE OR REPLACE MACRO instant_problem(name, text, parsed) AS
         WHEN parsed IS NULL THEN name || ' is no instant: ' || left(text, 40)
     END;
 
+-- Why a line was not taken for a record by the one who landed it, with the start of its text.
+CREATE OR REPLACE MACRO unreadable_reason(reason, text) AS
+    coalesce(reason, 'no JSON object') || coalesce(': ' || nullif(left(text, 80), ''), '');
+
 -- An instant of an epoch number given in seconds, milli-, micro- or nanoseconds, told apart by magnitude.
 CREATE OR REPLACE MACRO epoch_instant(number) AS
     make_timestamp(CASE

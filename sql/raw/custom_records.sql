@@ -149,7 +149,7 @@ SELECT
         event_type := e.event_type, happened_at := e.happened_at, actor := e.actor, notes := e.notes)) AS timeline,
     stamps[9].happened_at AS updated_at,
     CASE
-        WHEN unreadable IS NOT NULL THEN coalesce(reason, 'no JSON object') || ': ' || left(unreadable, 80)
+        WHEN unreadable IS NOT NULL THEN unreadable_reason(reason, unreadable)
         ELSE nullif(array_to_string(list_filter(problems, lambda p: p IS NOT NULL), '; '), '')
     END AS reject_reason,
     landed_in

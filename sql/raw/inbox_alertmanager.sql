@@ -56,7 +56,7 @@ SELECT
     )) AS tags,
     coalesce(instant(end_text, zone), TIMESTAMP '0001-01-01') AS settled_at,
     CASE
-        WHEN unreadable IS NOT NULL THEN coalesce(reason, 'no JSON object') || ': ' || left(unreadable, 80)
+        WHEN unreadable IS NOT NULL THEN unreadable_reason(reason, unreadable)
         WHEN fingerprint IS NULL THEN 'no fingerprint'
         ELSE coalesce(
             instant_problem('startsAt', body ->> '$.startsAt', starts_at),

@@ -79,7 +79,7 @@ SELECT
             "from":"VARCHAR","fromString":"VARCHAR","to":"VARCHAR","toString":"VARCHAR"}]')
     )]) AS histories,
     CASE
-        WHEN unreadable IS NOT NULL THEN coalesce(reason, 'no JSON object') || ': ' || left(unreadable, 80)
+        WHEN unreadable IS NOT NULL THEN unreadable_reason(reason, unreadable)
         WHEN event_type IS NULL THEN 'no webhookEvent'
         WHEN starts_with(event_type, 'jira:issue_') AND text_or_null(issue ->> '$.id') IS NULL THEN 'no issue'
         ELSE instant_problem('timestamp', body ->> '$.timestamp', happened_at)

@@ -66,7 +66,7 @@ SELECT
     text_or_null(alert ->> '$.note') AS note,
     any_instant(alert ->> '$.createdAt', zone) AS created_at,
     CASE
-        WHEN unreadable IS NOT NULL THEN coalesce(reason, 'no JSON object') || ': ' || left(unreadable, 80)
+        WHEN unreadable IS NOT NULL THEN unreadable_reason(reason, unreadable)
         WHEN action IS NULL THEN 'no action'
         WHEN external_id IS NULL THEN 'no alertId'
         ELSE instant_problem('updatedAt', stamp, any_instant(stamp, zone))

@@ -72,7 +72,7 @@ SELECT
         AS merged_into,
     coalesce(text_or_null(data ->> '$.content'), text_or_null(data ->> '$.message')) AS note,
     CASE
-        WHEN unreadable IS NOT NULL THEN coalesce(reason, 'no JSON object') || ': ' || left(unreadable, 80)
+        WHEN unreadable IS NOT NULL THEN unreadable_reason(reason, unreadable)
         WHEN event_id IS NULL THEN 'no event.id'
         WHEN event_type IS NULL THEN 'no event.event_type'
         WHEN starts_with(event_type, 'incident.') AND external_id IS NULL THEN 'no incident'

@@ -1,6 +1,6 @@
 /*
-description = """Each Opsgenie alert as it was seen last: as pulled, or as a received action after that shows it. What no action carries
-stays as pulled."""
+description = """Each Opsgenie alert as it was seen last: as pulled, or as received actions after that show it, each attribute by the
+newest one that carries it. What no action carries stays as pulled."""
 not_null = ["external_id"]
 unique = [["external_id"]]
 
@@ -27,16 +27,23 @@ entity = "what the alert is about, where it was received"
 details = "free key-value pairs, where they were received"
 */
 WITH newest AS (
-    SELECT *
-    FROM (
-        SELECT
-            *,
-            row_number() OVER (PARTITION BY external_id ORDER BY happened_at DESC, delivery_id) AS place,
-            bool_or(event_type = 'resolved') OVER (PARTITION BY external_id) AS is_closed
-        FROM staging.opsgenie_received
-        WHERE is_snapshot
-    )
-    WHERE place = 1
+    SELECT
+        external_id,
+        max(happened_at) AS happened_at,
+        bool_or(event_type = 'resolved') AS is_closed,
+        max_by(tiny_id, place) AS tiny_id,
+        max_by(alias, place) AS alias,
+        max_by(title, place) AS title,
+        max_by(priority, place) AS priority,
+        max_by(tags, place) AS tags,
+        max_by(entity, place) AS entity,
+        max_by(details, place) AS details,
+        max_by(team_id, place) AS team_id,
+        max_by(team_name, place) AS team_name,
+        min(created_at) AS created_at,
+        max_by(landed_in, place) AS landed_in
+    FROM (SELECT *, row_number() OVER (ORDER BY happened_at, delivery_id) AS place FROM staging.opsgenie_received WHERE is_snapshot)
+    GROUP BY external_id
 )
 SELECT p.*, NULL::VARCHAR AS team_name, NULL::VARCHAR AS entity, NULL::MAP(VARCHAR, JSON) AS details
 FROM raw.opsgenie_alerts AS p

@@ -66,7 +66,9 @@ def built(data_dir: Path, as_of: datetime = AS_OF) -> Iterator[Warehouse]:
 
 
 def incidents(warehouse: Warehouse, columns: str = "source, external_id") -> list[tuple[Any, ...]]:
-    return warehouse.con.execute(f"SELECT {columns} FROM mart.incidents ORDER BY source, external_id, episode").fetchall()
+    return warehouse.con.execute(
+        f"SELECT {columns} FROM mart.incidents ORDER BY source, external_id, episode"
+    ).fetchall()
 
 
 def counts(warehouse: Warehouse, source: str = "inbox") -> list[tuple[int, int, int, int]]:
@@ -142,7 +144,9 @@ def test_import_takes_the_same_files(tmp_path: Path) -> None:
     custom = tmp_path / "one.json"
     custom.write_text('{\n "external_id": "C-1",\n "detected_at": "2026-10-30T10:00:00Z"\n}\n')
     told = mttr("--data-dir", data_dir, "import", *BODIES, custom).ended(0).out
-    counted = "1 custom record, 8 PagerDuty events, 7 Opsgenie events, 3 Alertmanager alerts, 7 Jira events from 6 files"
+    counted = (
+        "1 custom record, 8 PagerDuty events, 7 Opsgenie events, 3 Alertmanager alerts, 7 Jira events from 6 files"
+    )
     assert f"Landed {counted}" in told
     mttr("--data-dir", data_dir, "run", *CLOCK).ended(0)
     found = published_incidents(data_dir)
@@ -184,7 +188,7 @@ def test_the_resolve_wins_over_a_late_repeat_and_a_new_start_is_another_record(t
     drop(tmp_path, "2.json", group(alert("firing", first, summary="late")))
     take(tmp_path)
     with built(tmp_path) as warehouse:
-        assert incidents(warehouse, "detected_at::VARCHAR[12:19], resolved_at::VARCHAR[12:19], status") == [
+        assert incidents(warehouse, "strftime(detected_at, '%X'), strftime(resolved_at, '%X'), status") == [
             ("10:00:00", "10:30:00", "resolved"),
             ("15:00:00", None, "detected"),
         ]
@@ -202,7 +206,7 @@ def test_the_same_alert_within_the_flap_time_is_one_incident(tmp_path: Path) -> 
     )
     take(tmp_path)
     with built(tmp_path) as warehouse:
-        assert incidents(warehouse, "flap_count, resolved_at::VARCHAR[12:19]") == [(1, "10:50:00")]
+        assert incidents(warehouse, "flap_count, strftime(resolved_at, '%X')") == [(1, "10:50:00")]
 
 
 def test_alerts_that_were_cut_off_are_counted(tmp_path: Path) -> None:
@@ -406,7 +410,9 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
 
 def changed(path: tuple[Any, ...], value: Any, name: str = "pagerduty_triggered.json") -> dict[str, Any]:
     """A body of the fixtures with one value replaced."""
-    body: Any = json.loads((FIXTURES / name).read_bytes().splitlines()[0] if "jsonl" in name else (FIXTURES / name).read_bytes())
+    body: Any = json.loads(
+        (FIXTURES / name).read_bytes().splitlines()[0] if "jsonl" in name else (FIXTURES / name).read_bytes()
+    )
     inner = body
     for key in path[:-1]:
         inner = inner[key]
@@ -518,7 +524,13 @@ def test_whatever_a_body_holds_it_is_counted_and_nothing_crashes(tmp_path: Path)
     """Hundreds of bodies with arbitrary values in arbitrary places, and arbitrary JSON, through the whole pipeline at once."""
     bodies = drawn(_mutated() | _json.map(lambda value: json.dumps(value).encode()), 400)
     for number, body in enumerate(bodies):  # each about a record of its own
-        for name in (b"Q1ABCDEF2345", b"01CH754SM17TWPE2V2H4VPBR", b"052652ac-5d1c-464a-812a", b"10231", b"c1a2b3d4e5f60718"):
+        for name in (
+            b"Q1ABCDEF2345",
+            b"01CH754SM17TWPE2V2H4VPBR",
+            b"052652ac-5d1c-464a-812a",
+            b"10231",
+            b"c1a2b3d4e5f60718",
+        ):
             body = body.replace(name, b"%b%d" % (name, number))
         bodies[number] = body
     drop(tmp_path, "any.jsonl", b"\n".join(bodies))
@@ -534,7 +546,10 @@ def test_whatever_a_body_holds_it_is_counted_and_nothing_crashes(tmp_path: Path)
 def test_a_damaged_file_keeps_what_could_be_read(tmp_path: Path) -> None:
     """An upload that broke off: what came is used, what is missing is told, and the file is kept for a person to see."""
     lines = b"".join(
-        json.dumps({"external_id": str(n), "detected_at": "2026-10-30T10:00:00Z", "title": f"{n * n * 7919:x}"}).encode() + b"\n"
+        json.dumps(
+            {"external_id": str(n), "detected_at": "2026-10-30T10:00:00Z", "title": f"{n * n * 7919:x}"}
+        ).encode()
+        + b"\n"
         for n in range(20_000)
     )
     import gzip
@@ -556,5 +571,7 @@ def test_the_run_says_what_it_could_not_take(tmp_path: Path) -> None:
     ((reason, reference),) = query(tmp_path, "SELECT reason, raw_reference FROM quarantine")
     assert reason.startswith("inbox/page.json is no JSON") and "(inbox/page.json:1)" in reference
     late = AS_OF + timedelta(days=1)
-    mttr("--data-dir", tmp_path, "run", "--as-of", late.isoformat()).ended(0)  # nothing new, but there is what was taken
+    mttr("--data-dir", tmp_path, "run", "--as-of", late.isoformat()).ended(
+        0
+    )  # nothing new, but there is what was taken
     assert query(tmp_path, "SELECT max(as_of) FROM mttr_stats") == [(late.astimezone(UTC),)]

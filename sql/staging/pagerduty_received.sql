@@ -44,6 +44,7 @@ SELECT
         WHEN 'incident.annotated' THEN 'annotate'
         WHEN 'incident.status_update_published' THEN 'status_update'
         WHEN 'incident.priority_updated' THEN 'priority_change'
+        WHEN 'incident.service_updated' THEN 'service_change'
         ELSE regexp_replace(r.event_type, '^incident\.', '')
     END AS entry_type,
     r.happened_at,

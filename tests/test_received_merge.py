@@ -219,7 +219,12 @@ def incident(name: str = "P1", **more: Any) -> Json:
 
 
 def entry(kind: str, at: datetime, name: str = "P1") -> Json:
-    return {"id": f"{name}-{kind}-{at:%H%M%S}", "type": f"{kind}_log_entry", "created_at": iso(at), "incident": {"id": name}}
+    return {
+        "id": f"{name}-{kind}-{at:%H%M%S}",
+        "type": f"{kind}_log_entry",
+        "created_at": iso(at),
+        "incident": {"id": name},
+    }
 
 
 def event(kind: str, at: datetime, name: str = "P1", **more: Any) -> Json:

@@ -25,14 +25,9 @@ CREATE OR REPLACE MACRO instant_problem(name, text, parsed) AS
 CREATE OR REPLACE MACRO unreadable_reason(reason, text) AS
     coalesce(reason, 'no JSON object') || coalesce(': ' || nullif(left(text, 80), ''), '');
 
--- An instant of an epoch number given in seconds, milli-, micro- or nanoseconds, told apart by magnitude.
+-- An instant of an epoch number given in seconds or milliseconds, told apart by magnitude.
 CREATE OR REPLACE MACRO epoch_instant(number) AS
-    make_timestamp(CASE
-        WHEN abs(number::BIGINT) < 100000000000 THEN number::BIGINT * 1000000
-        WHEN abs(number::BIGINT) < 100000000000000 THEN number::BIGINT * 1000
-        WHEN abs(number::BIGINT) < 100000000000000000 THEN number::BIGINT
-        ELSE number::BIGINT // 1000
-    END);
+    make_timestamp(CASE WHEN abs(number::BIGINT) < 100000000000 THEN number::BIGINT * 1000000 ELSE number::BIGINT * 1000 END);
 
 -- Whether two reports are close enough to be about the same event.
 CREATE OR REPLACE MACRO within_a_minute(a, b) AS abs(epoch_us(a) - epoch_us(b)) <= 60000000;
@@ -115,6 +110,11 @@ CREATE OR REPLACE MACRO service_tag(tags) AS
 -- An instant sent as ISO 8601 text or as an epoch number (Jira's bulk changelog sends either, webhooks send numbers).
 CREATE OR REPLACE MACRO any_instant(text, zone := NULL) AS
     coalesce(TRY(epoch_instant(try_cast(text AS BIGINT))), instant(text, zone));
+
+-- The same where the number may also be one of nanoseconds (updatedAt in Opsgenie's webhooks).
+CREATE OR REPLACE MACRO any_fine_instant(text, zone := NULL) AS
+    coalesce(make_timestamp(CASE WHEN try_cast(text AS BIGINT) > 100000000000000000 THEN try_cast(text AS BIGINT) // 1000 END),
+        any_instant(text, zone));
 
 -- Of a Jira changelog, the changes that tell something about an incident: status, priority, assignee, custom fields.
 CREATE OR REPLACE MACRO telling_changes(histories) AS

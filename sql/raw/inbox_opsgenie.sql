@@ -51,7 +51,7 @@ SELECT
         alert ->> '$.priority', alert ->> '$.recipient', body ->> '$.source.name')) AS delivery_id,
     action,
     external_id,
-    any_instant(stamp, zone) AS happened_at,
+    any_fine_instant(stamp, zone) AS happened_at,
     alert ->> '$.tinyId' AS tiny_id,
     text_or_null(alert ->> '$.alias') AS alias,
     text_or_null(alert ->> '$.message') AS title,
@@ -69,7 +69,7 @@ SELECT
         WHEN unreadable IS NOT NULL THEN unreadable_reason(reason, unreadable)
         WHEN action IS NULL THEN 'no action'
         WHEN external_id IS NULL THEN 'no alertId'
-        ELSE instant_problem('updatedAt', stamp, any_instant(stamp, zone))
+        ELSE instant_problem('updatedAt', stamp, any_fine_instant(stamp, zone))
     END AS reject_reason,
     landed_in
 FROM named

@@ -3,6 +3,7 @@ description = """Each Jira issue as it was seen last: as pulled, or as a receive
 is taken when its type says incident; the configured query cannot be asked about it."""
 not_null = ["external_id"]
 unique = [["external_id"]]
+view = true
 
 [columns]
 external_id = "numeric id, immutable; the key changes when an issue is moved"

@@ -3,6 +3,7 @@ description = """Each Opsgenie alert as it was seen last: as pulled, or as recei
 newest one that carries it. What no action carries stays as pulled."""
 not_null = ["external_id"]
 unique = [["external_id"]]
+view = true
 
 [columns]
 external_id = "id, immutable"

@@ -3,6 +3,7 @@ description = """Each PagerDuty incident as it was seen last: as pulled, or as a
 stays as pulled."""
 not_null = ["external_id"]
 unique = [["external_id"]]
+view = true
 
 [columns]
 external_id = "id, immutable"

@@ -6,8 +6,8 @@
         taken/<run-id>/             files that are in the landing zone
         refused/<run-id>/           files of which something cannot be read; quarantine says why
 
-A file is landed first and moved then. A crash in between harms nothing: the next run finds it in the manifest of the
-extract and only moves it. Names that begin with a dot or end in .part or .tmp are still being written and left alone.
+A file is landed first and moved then. A crash in between harms nothing: the extract names its files in `files.json`, and
+the next run only moves those. Names that begin with a dot or end in .part or .tmp are still being written and left alone.
 
 What belongs here: the folder. What does not: what stands in a file (`importer`).
 """
@@ -15,12 +15,14 @@ What belongs here: the folder. What does not: what stands in a file (`importer`)
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from pydantic import SecretStr
 
 from mttr_pipeline import received
@@ -33,6 +35,7 @@ from mttr_pipeline.signatures import SIDECAR
 FOLDER = "inbox"
 TAKEN, REFUSED = "taken", "refused"
 _UNFINISHED = (".part", ".tmp")
+_LEDGER = "files.json"  # beside the manifest and not in it: every run reads every manifest
 
 
 @dataclass
@@ -73,8 +76,14 @@ def take(folder: Path, landing: Landing, run_id: str, secrets: Mapping[str, Secr
     taken = Taken(files=len(fresh))
     refused: set[Path] = set()
     if fresh:
-        with Intake(landing, run_id, {"files": [found[path] for path in fresh]}, secrets) as intake:
-            extract = intake.begin(received.SOURCE)  # its manifest is what tells the files that were landed
+        with Intake(landing, run_id, {"files": len(fresh)}, secrets) as intake:
+            extract = intake.begin(received.SOURCE)  # once it is complete, its files are known as landed
+            before |= {_key(found[path]): extract.extract_id for path in fresh}
+            ledger = [{**identity, "extract": before[_key(identity)]} for identity in found.values()]
+            with (extract.folder / _LEDGER).open("wb") as out:
+                out.write(msgspec.json.encode(ledger))
+                out.flush()
+                os.fsync(out.fileno())  # as safe as the manifest that makes it count
             for path in fresh:
                 try:
                     _take_one(path, found[path]["name"], intake)
@@ -83,7 +92,6 @@ def take(folder: Path, landing: Landing, run_id: str, secrets: Mapping[str, Secr
                     refused.add(path)
                     taken.refused.append(str(error))
         taken.report = intake.report
-        before |= {_key(found[path]): extract.extract_id for path in fresh}
     for path, identity in found.items():
         target = folder / (REFUSED if path in refused else TAKEN) / before[_key(identity)]
         try:
@@ -130,10 +138,8 @@ def _key(identity: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _landed_before(landing: Landing) -> dict[tuple[Any, ...], str]:
-    """Files that a complete extract holds -> the extract."""
-    return {
-        _key(file): manifest.extract_id
-        for manifest in landing.manifests(received.SOURCE)
-        if manifest.status == "complete"
-        for file in manifest.plan.get("files", ())
-    }
+    """Files that were found by the last complete taking, and all landed by then -> their extract."""
+    complete = [m for m in reversed(landing.manifests(received.SOURCE)) if m.status == "complete"]
+    ledgers = (landing.folder(manifest) / _LEDGER for manifest in complete)
+    newest = next((ledger for ledger in ledgers if ledger.exists()), None)  # those of `mttr import` have none
+    return {_key(file): file["extract"] for file in msgspec.json.decode(newest.read_bytes())} if newest else {}

@@ -26,6 +26,7 @@ from support import AS_OF, build_all, drawn, open_warehouse, rows
 from support_e2e import REPOSITORY, content, every_byte, latest, mttr, query
 
 from mttr_pipeline import inbox
+from mttr_pipeline.importer import import_files
 from mttr_pipeline.landing import Landing, new_run_id
 from mttr_pipeline.warehouse import Warehouse
 
@@ -358,11 +359,13 @@ def test_a_crash_between_landing_and_moving_counts_once(tmp_path: Path) -> None:
     take(tmp_path, "run-1")
     shutil.rmtree(tmp_path / "inbox")
     before.rename(tmp_path / "inbox")
+    (tmp_path / "else.json").write_bytes(SIGNED["pagerduty"][2])
+    import_files([tmp_path / "else.json"], Landing(tmp_path / "landing"), "run-1b")
     assert take(tmp_path, "run-2").files == 0
     moved = {path.name for path in (tmp_path / "inbox" / "taken" / "run-1").iterdir()}
     assert moved == {path.name for path in BODIES} | {f"{path.name}.headers" for path in BODIES} | {"rubbish.jsonl"}
     with built(tmp_path) as warehouse:
-        assert counts(warehouse) == [(25, 25, 0, 0)] and counts(warehouse, "custom") == [(1, 0, 0, 1)]
+        assert counts(warehouse) == [(25, 25, 0, 0), (1, 1, 0, 0)] and counts(warehouse, "custom") == [(1, 0, 0, 1)]
         assert len(reasons(warehouse)) == 1
 
 

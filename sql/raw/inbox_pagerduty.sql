@@ -33,7 +33,7 @@ landed_in = "landing file, then file and line of the inbox"
 */
 WITH bodies AS (
     SELECT
-        body -> '$.event' AS event, body -> '$.event.data' AS data, body ->> '$.event.data.type' = 'incident' AS is_snapshot,
+        body -> '$.event' AS event, body -> '$.event.data' AS data, (body ->> '$.event.data.type') = 'incident' AS is_snapshot,
         unreadable, reason, zone, landed_in || ' (' || file || ':' || line || ')' AS landed_in
     FROM landed({file: 'VARCHAR', line: 'BIGINT', unreadable: 'VARCHAR', reason: 'VARCHAR', body: 'JSON'})
     CROSS JOIN (SELECT time_zone AS zone FROM config.sources WHERE source = 'pagerduty')
@@ -68,7 +68,7 @@ SELECT
     data ->> '$.teams[0].summary' AS team_name,
     text_or_null(data ->> '$.incident_key') AS incident_key,
     instant(data ->> '$.created_at', zone) AS created_at,
-    CASE WHEN data ->> '$.resolve_reason.type' = 'merge_resolve_reason' THEN data ->> '$.resolve_reason.incident.id' END
+    CASE WHEN (data ->> '$.resolve_reason.type') = 'merge_resolve_reason' THEN data ->> '$.resolve_reason.incident.id' END
         AS merged_into,
     coalesce(text_or_null(data ->> '$.content'), text_or_null(data ->> '$.message')) AS note,
     CASE

@@ -98,19 +98,25 @@ def _change(summary: Document) -> Card:
             count(change["n"]), count(change["previous_n"])
         )
         return Card(title, change["verdict"], (few, often))
-    measured = Markup("Durations by the factor {}{}, q {}, n = {} and {} before.").format(
+    # A ratio of means follows a few long incidents, the test all durations alike: the two may seem to disagree.
+    means = change["method"] == "rmst_ratio"
+    ratio = Markup("{} changed by the factor {}{}.").format(
+        Markup("Means up to {}, carried by the longest incidents,").format(minutes(change["horizon_minutes"]))
+        if means
+        else "Durations",
         number(change["ratio"]),
         Markup(" (95 % limits {} to {})").format(number(change["ratio_low"]), number(change["ratio_high"]))
         if change["ratio_low"] is not None and change["ratio_high"] is not None
         else "",
-        probability(change["q"]),
-        count(change["n"]),
-        count(change["previous_n"]),
+    )
+    tested = Markup("Log-rank test of all durations: q {}, n = {} and {} before.").format(
+        probability(change["q"]), count(change["n"]), count(change["previous_n"])
     )
     power = Markup("Only a factor of {} or more would show with so many incidents.").format(
         number(change["smallest_detectable_ratio"])
     )
-    texts = (measured, power, often) if change["verdict"] == "no detectable change" else (measured, often)
+    unsure = change["verdict"] == "no detectable change"
+    texts = (tested, power, ratio, often) if unsure else (ratio, tested, often)
     return Card(title, change["verdict"], texts, rules.change_colour(change))
 
 

@@ -93,9 +93,11 @@ ORDER BY started_at, incident_id
 
 
 def opened(data: Path) -> Warehouse:
-    """The warehouse of this benchmark."""
+    """The warehouse of this benchmark. DuckDB may take as much memory as it would on a machine with 8 GiB."""
     data.mkdir(parents=True, exist_ok=True)
-    return Warehouse(data / "work.duckdb", Settings(data_dir=data), AS_OF, "benchmark")
+    warehouse = Warehouse(data / "work.duckdb", Settings(data_dir=data), AS_OF, "benchmark")
+    warehouse.con.execute("SET memory_limit = '3.2 GiB'")
+    return warehouse
 
 
 def downstream() -> list[Model]:

@@ -77,6 +77,8 @@ class Warehouse:
         self.con.execute("SET TimeZone = 'UTC'")
         self.con.execute("SET preserve_insertion_order = true")
         self.con.execute("SET enable_progress_bar = false")
+        amount, unit = str(self.con.execute("SELECT current_setting('memory_limit')").fetchall()[0][0]).split()
+        self.con.execute(f"SET memory_limit = '{float(amount) / 2} {unit}'")  # the other half is for columns in numpy
         self.con.execute(f"SET temp_directory = {quoted(path.parent / '.spill')}")
         self.con.execute(_OPS)
         for schema in ("raw", "staging", "core", "mart", "config"):

@@ -111,7 +111,8 @@ def theil_sen(x: Floats, y: Floats) -> tuple[float, float, float]:
     width = Z * math.sqrt(max(_score_variance(n, ties), 0))
     low, high = round((count - width) / 2) - 1, round((count + width) / 2)
     limits = (slopes[low], slopes[high]) if low >= 0 and high < count else (np.nan, np.nan)
-    return float(np.median(slopes)), float(limits[0]), float(limits[1])
+    middle = (slopes[(count - 1) // 2] + slopes[count // 2]) / 2
+    return float(middle), float(limits[0]), float(limits[1])
 
 
 def mann_kendall(y: Floats) -> float:

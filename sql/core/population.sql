@@ -6,7 +6,7 @@ not_null = ["calculation_type", "incident_no", "severity_id", "service_id", "tea
 unique = [["calculation_type", "incident_no"]]
 
 [assert]
-analysed_has_a_duration = "population NOT IN ('analysed', 'outlier') OR duration_us IS NOT NULL"
+analysed_has_a_duration = "population NOT IN ('analysed', 'outlier') OR observed_us >= 0"
 
 [columns]
 calculation_type = "basic, service_restore, full_recovery or a configured variant"
@@ -16,8 +16,7 @@ service_id = "member_id of its service"
 team_id = "member_id of its team"
 started_us = "microseconds since 1970 of the instant that decides the window"
 population = "missing_start, open, missing_end, invalid, outlier or analysed"
-duration_us = "microseconds from the variant's start to its end; NULL when there is none or it is negative"
-observed_us = "microseconds it was observed: the duration, or until as_of while open; NULL when it cannot be observed"
+observed_us = "microseconds it was observed: the duration from the variant's start to its end where it is analysed or an outlier, until as_of while open; NULL when it cannot be observed"
 is_event = "whether the observation ended in a recovery; open ones and resolves by a timeout are censored. NULL with observed_us"
 */
 WITH spans AS (
@@ -58,7 +57,6 @@ SELECT
     started_us,
     -- A small number in storage: every statistic asks for it several times per row.
     population::ENUM ('missing_start', 'open', 'missing_end', 'invalid', 'outlier', 'analysed') AS population,
-    CASE WHEN end_us >= start_us THEN end_us - start_us END AS duration_us,
     CASE
         WHEN population IN ('analysed', 'outlier') THEN end_us - start_us
         WHEN population = 'open' AND as_of_us >= start_us THEN as_of_us - start_us

@@ -41,15 +41,15 @@ SELECT
     p.started_us,
     t.target_minutes,
     t.target_us,
-    p.duration_us,
-    coalesce(p.duration_us, CASE WHEN p.population = 'open' THEN p.observed_us END) AS actual_us,
+    CASE WHEN p.population <> 'open' THEN p.observed_us END AS duration_us,
+    p.observed_us AS actual_us,
     CASE
         WHEN p.population NOT IN ('analysed', 'outlier', 'open') THEN 'not_measured'
         WHEN t.target_us IS NULL THEN 'no_target'
         WHEN p.population = 'open' AND p.observed_us > t.target_us THEN 'open_breached'
         WHEN p.population = 'open' THEN 'pending'
-        WHEN p.duration_us > t.target_us THEN 'late'
-        WHEN p.duration_us > t.at_risk_us THEN 'at_risk'
+        WHEN p.observed_us > t.target_us THEN 'late'
+        WHEN p.observed_us > t.at_risk_us THEN 'at_risk'
         ELSE 'within'
     END AS outcome
 FROM core.population AS p

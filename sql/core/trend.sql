@@ -35,15 +35,13 @@ WITH placed AS (
     FROM core.phases AS d
     JOIN core.trend_windows AS w ON d.started_us >= w.start_us AND d.started_us < w.end_us
     CROSS JOIN core.phase_model AS m
-    WHERE d.started_us >= (SELECT min(start_us) FROM core.trend_windows)
 ),
 judged AS (
     SELECT w.*, p.calculation_type, p.population,
-        CASE WHEN p.population = 'analysed' THEN p.duration_us END AS us,
+        CASE WHEN p.population = 'analysed' THEN p.observed_us END AS us,
         p.population <> 'outlier' AS counts
     FROM placed AS w
     JOIN core.population AS p ON p.incident_no = w.incident_no
-    WHERE p.started_us >= (SELECT min(start_us) FROM core.trend_windows)
 ),
 -- Counts and sums of all incidents are those of the severities added up; only the quantiles must see every value again.
 by_severity AS (

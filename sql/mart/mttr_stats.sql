@@ -51,29 +51,29 @@ n_open = "incidents censored: open until as_of, or resolved by a timeout"
 low_n = "fewer than 5 events"
 */
 WITH placed AS NOT MATERIALIZED (
-    SELECT 'whole' AS window_name, calculation_type, severity_id, service_id, team_id, population, duration_us
+    SELECT 'whole' AS window_name, calculation_type, severity_id, service_id, team_id, population, observed_us
     FROM core.population
     UNION ALL
-    SELECT w.name, p.calculation_type, p.severity_id, p.service_id, p.team_id, p.population, p.duration_us
+    SELECT w.name, p.calculation_type, p.severity_id, p.service_id, p.team_id, p.population, p.observed_us
     FROM core.population AS p
     JOIN core.windows AS w ON p.started_us >= epoch_us(w.window_start) AND p.started_us < epoch_us(w.window_end)
 ),
 measured AS (
-    SELECT calculation_type, 0 AS member_id, window_name, mttr_measures(population, duration_us) AS m
+    SELECT calculation_type, 0 AS member_id, window_name, mttr_measures(population, observed_us) AS m
     FROM (
-        SELECT calculation_type, window_name, population, duration_us FROM placed
+        SELECT calculation_type, window_name, population, observed_us FROM placed
         UNION ALL -- what counts nothing, so that the whole has a row even when nothing happened
         SELECT v.calculation_type, w.name, NULL, NULL FROM core.windows AS w CROSS JOIN config.variants AS v
     )
     GROUP BY calculation_type, window_name
     UNION ALL
-    SELECT calculation_type, severity_id, window_name, mttr_measures(population, duration_us)
+    SELECT calculation_type, severity_id, window_name, mttr_measures(population, observed_us)
     FROM placed GROUP BY calculation_type, severity_id, window_name
     UNION ALL
-    SELECT calculation_type, service_id, window_name, mttr_measures(population, duration_us)
+    SELECT calculation_type, service_id, window_name, mttr_measures(population, observed_us)
     FROM placed GROUP BY calculation_type, service_id, window_name
     UNION ALL
-    SELECT calculation_type, team_id, window_name, mttr_measures(population, duration_us)
+    SELECT calculation_type, team_id, window_name, mttr_measures(population, observed_us)
     FROM placed GROUP BY calculation_type, team_id, window_name
 )
 SELECT

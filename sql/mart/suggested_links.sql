@@ -33,13 +33,13 @@ similarity = "Jaccard index of the titles, 0.5 to 1: words in both / words in ei
 -- Most incidents are alone in their ten minutes; all that costs more than one sort is done with the others only.
 WITH timed AS (
     SELECT
-        rowid AS row_id,
-        epoch_us(detected_at) AS detected_us,
-        lag(epoch_us(detected_at)) OVER by_time AS before_us,
-        lead(epoch_us(detected_at)) OVER by_time AS after_us
-    FROM core.incidents
-    WHERE duplicate_of IS NULL AND kind = 'incident' AND service IS NOT NULL AND detected_at IS NOT NULL
-    WINDOW by_time AS (PARTITION BY service ORDER BY detected_at)
+        incident_no AS row_id,
+        detected_us,
+        lag(detected_us) OVER by_time AS before_us,
+        lead(detected_us) OVER by_time AS after_us
+    FROM core.matched
+    WHERE detected_us IS NOT NULL
+    WINDOW by_time AS (PARTITION BY service_id ORDER BY detected_us)
 ),
 -- What is near in time is near in this order, whatever a service's volume. A title without a word never matches, so it takes
 -- nobody's place.
@@ -50,7 +50,7 @@ near AS (
     FROM timed AS t
     JOIN core.incidents AS i ON i.rowid = t.row_id
     WHERE (t.detected_us - t.before_us <= 600000000 OR t.after_us - t.detected_us <= 600000000)
-        AND regexp_matches(i.title, '[\p{L}\p{N}]')
+        AND i.service IS NOT NULL AND regexp_matches(i.title, '[\p{L}\p{N}]')
 ),
 pairs AS (
     SELECT first.row_id AS first_row, other.row_id AS other_row, first.place, other.detected_us - first.detected_us AS apart_us

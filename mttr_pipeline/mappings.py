@@ -77,6 +77,21 @@ JIRA_FIELDS = {
 
 Rows = list[list[Any]]
 
+#: Model, order, phase, and the places of its two stamps among the eight.
+PHASES: Rows = [
+    ["lifecycle", 1, "detection", 1, 2],
+    ["lifecycle", 2, "acknowledgment", 2, 3],
+    ["lifecycle", 3, "investigation", 3, 5],
+    ["lifecycle", 4, "mitigation", 5, 6],
+    ["lifecycle", 5, "resolution", 6, 7],
+    ["lifecycle", 6, "closure", 7, 8],
+    ["coarse", 1, "detection", 1, 2],
+    ["coarse", 2, "acknowledgment", 2, 3],
+    ["coarse", 3, "investigation", 3, 6],
+    ["coarse", 4, "mitigation", 6, 7],
+    ["coarse", 6, "closure", 7, 8],
+]
+
 
 def config_tables(settings: Settings, as_of: datetime) -> dict[str, tuple[str, Rows]]:
     """Name -> (columns, rows) of every `config` table. Map keys are in lower case; durations are microseconds."""
@@ -151,6 +166,7 @@ def config_tables(settings: Settings, as_of: datetime) -> dict[str, tuple[str, R
                 for severity, minutes in targets.items()
             ],
         ),
+        "phases": ("phase_model VARCHAR, place INTEGER, phase VARCHAR, start_place INTEGER, end_place INTEGER", PHASES),
         "phase_targets": ("phase VARCHAR, minutes DOUBLE", [[phase, m] for phase, m in file.targets.phases.items()]),
         "thresholds": (
             "scope VARCHAR, scope_value VARCHAR, phase VARCHAR, warning DOUBLE, critical DOUBLE",

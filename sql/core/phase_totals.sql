@@ -92,20 +92,8 @@ own AS (
         threshold_measures(t.mitigation_us, l.mitigation_warning, l.mitigation_critical) AS mitigation,
         threshold_measures(t.resolution_us, NULL::BIGINT, NULL::BIGINT) AS resolution,
         threshold_measures(t.closure_us, NULL::BIGINT, NULL::BIGINT) AS closure
-    FROM timed AS t
-    JOIN levels AS l ON l.scope = 'severity' AND l.member_id = t.severity_id
-    GROUP BY l.member_id, t.is_current, t.left_out_of
-    UNION ALL
-    SELECT
-        l.member_id, t.is_current, t.left_out_of,
-        threshold_measures(t.detection_us, l.detection_warning, l.detection_critical) AS detection,
-        threshold_measures(t.acknowledgment_us, l.acknowledgment_warning, l.acknowledgment_critical) AS acknowledgment,
-        threshold_measures(t.investigation_us, l.investigation_warning, l.investigation_critical) AS investigation,
-        threshold_measures(t.mitigation_us, l.mitigation_warning, l.mitigation_critical) AS mitigation,
-        threshold_measures(t.resolution_us, NULL::BIGINT, NULL::BIGINT) AS resolution,
-        threshold_measures(t.closure_us, NULL::BIGINT, NULL::BIGINT) AS closure
-    FROM timed AS t
-    JOIN levels AS l ON l.scope = 'service' AND l.member_id = t.service_id
+    FROM (SELECT severity_id AS member_id, * FROM timed UNION ALL SELECT service_id, * FROM timed) AS t
+    JOIN levels AS l ON l.member_id = t.member_id AND l.scope <> 'all'
     GROUP BY l.member_id, t.is_current, t.left_out_of
 ),
 measured AS (
@@ -133,23 +121,6 @@ long AS (
             {phase: 'closure', m: closure}
         ]) AS p
     FROM measured
-),
-known AS (
-    SELECT *
-    FROM (VALUES
-        ('lifecycle', 1, 'detection', 1, 2),
-        ('lifecycle', 2, 'acknowledgment', 2, 3),
-        ('lifecycle', 3, 'investigation', 3, 5),
-        ('lifecycle', 4, 'mitigation', 5, 6),
-        ('lifecycle', 5, 'resolution', 6, 7),
-        ('lifecycle', 6, 'closure', 7, 8),
-        ('coarse', 1, 'detection', 1, 2),
-        ('coarse', 2, 'acknowledgment', 2, 3),
-        ('coarse', 3, 'investigation', 3, 6),
-        ('coarse', 4, 'mitigation', 6, 7),
-        ('coarse', 6, 'closure', 7, 8)
-    ) AS k (phase_model, place, phase, start_place, end_place)
-    SEMI JOIN core.phase_model AS m ON m.phase_model = k.phase_model
 ),
 added AS (
     SELECT
@@ -183,7 +154,8 @@ SELECT
     CASE WHEN general.warning_us IS NOT NULL THEN a.avoidable_us END AS avoidable_us
 FROM added AS a
 JOIN core.scope_members AS m ON m.member_id = a.member_id
-JOIN known AS k ON k.phase = a.phase
+CROSS JOIN core.phase_model AS model
+JOIN config.phases AS k ON k.phase = a.phase AND k.phase_model = model.phase_model
 LEFT JOIN core.thresholds AS general ON general.scope = 'all' AND general.phase = a.phase
 LEFT JOIN core.thresholds AS own ON own.scope = m.scope AND own.scope_value = m.scope_value AND own.phase = a.phase
     AND own.scope <> 'all'

@@ -41,19 +41,7 @@ WITH wanted AS (
         round(g.minutes * 6e7)::BIGINT AS target_us,
         (round(g.minutes * 6e7)::HUGEINT * round(run.at_risk_pct * 1e6)::BIGINT // 100000000)::BIGINT AS at_risk_us,
         epoch_us(run.as_of) AS as_of_us
-    FROM (VALUES
-        ('lifecycle', 1, 'detection', 1, 2),
-        ('lifecycle', 2, 'acknowledgment', 2, 3),
-        ('lifecycle', 3, 'investigation', 3, 5),
-        ('lifecycle', 4, 'mitigation', 5, 6),
-        ('lifecycle', 5, 'resolution', 6, 7),
-        ('lifecycle', 6, 'closure', 7, 8),
-        ('coarse', 1, 'detection', 1, 2),
-        ('coarse', 2, 'acknowledgment', 2, 3),
-        ('coarse', 3, 'investigation', 3, 6),
-        ('coarse', 4, 'mitigation', 6, 7),
-        ('coarse', 6, 'closure', 7, 8)
-    ) AS k (phase_model, place, phase, start_place, end_place)
+    FROM config.phases AS k
     JOIN core.phase_model AS m ON m.phase_model = k.phase_model
     JOIN config.phase_targets AS g ON g.phase = k.phase
     CROSS JOIN config.run AS run

@@ -70,7 +70,7 @@ closed AS (
 SELECT
     left(h, 8) || '-' || h[9:12] || '-5' || h[14:16] || '-8' || h[18:20] || '-' || h[21:32] AS incident_id,
     CASE WHEN uniform(i, 21) < 0.7 THEN 'pagerduty' ELSE 'jira' END AS source,
-    i::VARCHAR AS external_id, i::VARCHAR AS key, service || ': requests fail' AS title,
+    i::VARCHAR AS external_id, i::VARCHAR AS key, service || ': ' || SYMPTOMS[1 + (hash(i * 31) % 24)::BIGINT] AS title,
     'https://larkspur.example/incidents/' || i AS url,
     CASE WHEN uniform(i, 22) < 0.99 THEN 'incident' ELSE 'false_alarm' END AS kind,
     severity, severity AS severity_first, severity AS severity_max, 'priority' AS severity_source,
@@ -90,6 +90,13 @@ SELECT
 FROM (SELECT *, md5(i::VARCHAR) AS h FROM closed)
 ORDER BY started_at, incident_id
 """
+
+
+SYMPTOMS = [
+    f"{what} {how}"
+    for what in ("requests", "logins", "payments", "the queue", "the disk", "replication")
+    for how in ("fail", "time out", "is slow", "is full")
+]
 
 
 def opened(data: Path) -> Warehouse:
@@ -120,7 +127,7 @@ def generate(data: Path, rows: int, services: int, teams: int) -> dict[str, Any]
             if model.table not in later:
                 warehouse.build(model)
         as_of = AS_OF.replace(tzinfo=None).isoformat(" ")
-        sql = GENERATE.format(rows=rows, services=services, teams=teams, as_of=as_of, days=1095)
+        sql = GENERATE.replace("SYMPTOMS", str(SYMPTOMS)).format(rows=rows, services=services, teams=teams, as_of=as_of, days=1095)
         for statement in sql.split(";\n"):
             warehouse.con.execute(statement)
     finally:
@@ -133,6 +140,8 @@ def build(data: Path) -> dict[str, Any]:
     warehouse = opened(data)
     tables, checks, failed = {}, 0.0, []
     try:
+        for model in downstream():
+            model.function()  # its imports are no part of the work
         for model in downstream():
             started, cpu = time.perf_counter(), time.process_time()
             rows = warehouse.build(model)

@@ -127,7 +127,9 @@ def generate(data: Path, rows: int, services: int, teams: int) -> dict[str, Any]
             if model.table not in later:
                 warehouse.build(model)
         as_of = AS_OF.replace(tzinfo=None).isoformat(" ")
-        sql = GENERATE.replace("SYMPTOMS", str(SYMPTOMS)).format(rows=rows, services=services, teams=teams, as_of=as_of, days=1095)
+        sql = GENERATE.replace("SYMPTOMS", str(SYMPTOMS)).format(
+            rows=rows, services=services, teams=teams, as_of=as_of, days=1095
+        )
         for statement in sql.split(";\n"):
             warehouse.con.execute(statement)
     finally:

@@ -105,12 +105,14 @@ def smallest_detectable_ratio(events: Floats, previous_events: Floats) -> Floats
 def theil_sen(x: Floats, y: Floats) -> tuple[float, float, float]:
     """Median slope over all pairs of points, and its 95 % limits from the variance of Kendall's S."""
     left, right = _pairs(len(x))
-    slopes = np.sort((y[right] - y[left]) / (x[right] - x[left]))
+    slopes = (y[right] - y[left]) / (x[right] - x[left])
     n, count = len(x), len(slopes)
     _, ties = np.unique(y, return_counts=True)
     width = Z * math.sqrt(max(_score_variance(n, ties), 0))
     low, high = round((count - width) / 2) - 1, round((count + width) / 2)
-    limits = (slopes[low], slopes[high]) if low >= 0 and high < count else (np.nan, np.nan)
+    outer = [low, high] if low >= 0 and high < count else []
+    slopes.partition(sorted({(count - 1) // 2, count // 2, *outer}))
+    limits = (slopes[low], slopes[high]) if outer else (np.nan, np.nan)
     middle = (slopes[(count - 1) // 2] + slopes[count // 2]) / 2
     return float(middle), float(limits[0]), float(limits[1])
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import duckdb
 import numpy as np
@@ -12,6 +13,7 @@ from mttr_pipeline.metrics.observed import (
     Integers,
     edges_of,
     group_order,
+    in_parallel,
     joined,
     observations,
     picked,
@@ -26,14 +28,16 @@ def published(con: duckdb.DuckDBPyConnection) -> Columns:
     windows = read(
         con, 'SELECT window_id, "interval", alignment, start_us, end_us FROM core.trend_windows ORDER BY start_us'
     )
+    return joined(in_parallel(_tasks(con, windows)))
+
+
+def _tasks(con: duckdb.DuckDBPyConnection, windows: Columns) -> Iterator[Callable[[], Columns]]:
     begins = int(windows["start_us"].min())
-    parts: list[Columns] = []
     for variant in variants(con):
         rows = observations(con, variant, begins)
         for window_id, place in _cuts(windows, rows["started_us"]):
             for member_id in (np.zeros_like(place), rows["severity_id"]):
-                parts.append(_measured(rows, window_id, place, member_id, variant))
-    return joined(parts)
+                yield partial(_measured, rows, window_id, place, member_id, variant)
 
 
 def _cuts(windows: Columns, started_us: Integers) -> Iterator[tuple[Integers, Integers]]:

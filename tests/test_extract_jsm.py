@@ -66,7 +66,8 @@ class Site:
         return found
 
     def ids(self, manifest: Manifest, stream: str) -> list[str]:
-        return [row["id"] for row in self.rows(manifest, stream)]
+        """Sorted: windows are landed in the order in which their threads come to an end."""
+        return sorted(row["id"] for row in self.rows(manifest, stream))
 
     def paths(self, ending: str = "") -> list[str]:
         return [line.path.partition("/v1/")[2] for line in self.server.log if line.path.endswith(ending)]

@@ -59,7 +59,8 @@ class Account:
         return found
 
     def ids(self, manifest: Manifest, stream: str) -> list[str]:
-        return [row["id"] for row in self.rows(manifest, stream)]
+        """Sorted: windows are landed in the order in which their threads come to an end."""
+        return sorted(row["id"] for row in self.rows(manifest, stream))
 
 
 @contextmanager

@@ -519,7 +519,7 @@ def test_faults_change_nothing_in_what_is_landed(tmp_path: Path) -> None:
 def test_a_pull_that_broke_off_continues_with_what_is_missing(tmp_path: Path, after: int) -> None:
     rows = [alert(n, NOW - 50 * DAY + n * 3600 * SECOND) for n in range(200)]
     with site(JsmSimulator.from_records(rows), tmp_path) as here:
-        here.server.set_faults((Rule("status", nth=after, argument=403, path="/v1"),))
+        here.server.set_faults((Rule("status", nth=after, argument=403, path="/alerts"),))
         with pytest.raises(PermanentError, match="operations role"):
             here.pull()
         failed = here.landing.manifests("jsm")[-1]

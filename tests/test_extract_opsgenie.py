@@ -326,7 +326,7 @@ def test_faults_change_nothing_in_what_is_landed(tmp_path: Path) -> None:
 def test_a_pull_that_broke_off_continues_with_what_is_missing(tmp_path: Path, after: int) -> None:
     rows = [alert(n, NOW - 50 * DAY + n * 3600 * SECOND) for n in range(200)]
     with account(OpsgenieSimulator.from_records(rows, logs={}), tmp_path) as site:
-        site.server.set_faults((Rule("status", nth=after, argument=403, path="/v2"),))
+        site.server.set_faults((Rule("status", nth=after, argument=403, path="/v2/alerts"),))
         with pytest.raises(PermanentError, match="read access"):
             site.pull()
         failed = site.landing.manifests("opsgenie")[-1]

@@ -31,7 +31,7 @@ class ConnectionReset(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`kind` hits `share` of the requests (or exactly the nth of a vendor) for the first `attempts` tries of each."""
+    """`kind` hits `share` of the requests (or exactly the nth that its path fits) for the first `attempts` tries of each."""
 
     kind: str
     share: float = 1.0
@@ -295,7 +295,7 @@ class Faults:
         self._vendor = vendor
         self._seed = seed
         self._lock = threading.Lock()
-        self._requests = 0
+        self._fitting: dict[int, int] = {}  # requests so far that the path of a rule fits
         self._tries: dict[tuple[int, str], int] = {}
 
     def apply(self, request: Request, vendor: Simulator, answer: Answer) -> Response:
@@ -309,12 +309,12 @@ class Faults:
         body = hashlib.blake2b(request.body, digest_size=8).hexdigest() if request.body else ""
         identity = f"{request.method} {request.path}?{request.query_string} {body}"
         with self._lock:
-            self._requests += 1
             for index, rule in enumerate(self._rules):
                 if rule.path and rule.path not in request.path:
                     continue
                 if rule.nth is not None:
-                    if self._requests == rule.nth:
+                    self._fitting[index] = self._fitting.get(index, 0) + 1
+                    if self._fitting[index] == rule.nth:
                         return rule
                     continue
                 if rule.kind == "vanished":

@@ -119,10 +119,13 @@ def weekly_medians(groups: Groups, rows: Columns, span: range) -> Floats:
     Rows are in time order, with the number of their week.
     """
     count = len(span)
-    first_cell = np.empty(len(groups.order), dtype=np.int64)
-    first_cell[groups.order] = np.repeat(np.arange(len(groups.member)) * count, np.diff(groups.bounds))
     inside = np.flatnonzero(rows["week"] >= span.start)
-    cell = first_cell[inside] + rows["week"][inside] - span.start
+    cell = rows["week"][inside] - span.start
+    if groups.column is not None:
+        cell += (
+            np.searchsorted(groups.member, np.arange(groups.member.max(initial=0) + 1))[rows[groups.column][inside]]
+            * count
+        )
     order = inside[group_order(cell)]
     n = np.bincount(cell, minlength=len(groups.member) * count)
     found = medians(edges_of(n), rows["observed_us"][order], rows["is_event"][order])

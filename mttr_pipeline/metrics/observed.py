@@ -39,12 +39,14 @@ def variants(con: duckdb.DuckDBPyConnection) -> list[str]:
 
 def observations(con: duckdb.DuckDBPyConnection, variant: str, since_us: int = -(2**63)) -> Columns:
     """One variant's rows of `core.observations` in time order: by time, events before the censored."""
-    return read(
+    rows = read(
         con,
         """SELECT severity_id, service_id, team_id, started_us, observed_us, is_event FROM core.observations
-        WHERE calculation_type = ? AND started_us >= ? ORDER BY observed_us, is_event DESC""",
+        WHERE calculation_type = ? AND started_us >= ?""",
         [variant, since_us],
     )
+    # numpy sorts one column of integers several times faster than DuckDB sorts whole rows.
+    return picked(rows, np.argsort(rows["observed_us"] * 2 + ~rows["is_event"]))
 
 
 def windows(con: duckdb.DuckDBPyConnection, started_us: Integers) -> Iterator[tuple[str, Flags | None]]:

@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,13 +96,31 @@ def latest(root: Path) -> Path | None:
 
 def _write(warehouse: Warehouse, folder: Path) -> dict[str, int | None]:
     con = warehouse.con
-    tables = [model for model in load_models() if model.schema == "mart"]
-    files: dict[str, int | None] = {"mttr.duckdb": None}
+    documents = reports.documents(con)
+    # The charts are drawn by one thread of their own, while DuckDB writes.
+    with ThreadPoolExecutor(1) as pool:
+        page = pool.submit(reports.render, documents)
+        files: dict[str, int | None] = {"mttr.duckdb": None, **_write_tables(warehouse, folder)}
+        texts = {f"json/{name}.json": reports.dumps(document) for name, document in documents.items()}
+        texts["report.html"] = page.result()
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+        files[name] = None
+    return files
+
+
+def _write_tables(warehouse: Warehouse, folder: Path) -> dict[str, int]:
+    """The DuckDB file, and each of its tables once more as Parquet. Gives the rows of each Parquet file."""
+    con = warehouse.con
+    rows = {}
     con.execute(f"ATTACH {quoted(folder / 'mttr.duckdb')} AS published (STORAGE_VERSION '{STORAGE_VERSION}')")
     try:
-        for model in tables:
-            con.execute(f"CREATE TABLE published.main.{model.name} AS FROM {model.table}")
+        for model in (model for model in load_models() if model.schema == "mart"):
+            table, name = f"published.main.{model.name}", f"parquet/{model.name}.parquet"
+            con.execute(f"CREATE TABLE {table} AS FROM {model.table}")
             _comment(con, model)
+            con.execute(f"COPY (FROM {table}) TO {quoted(folder / name)} (FORMAT parquet, COMPRESSION zstd)")
+            rows[name] = warehouse.count(model)
         con.execute("USE published.main")
         con.execute(warehouse.analyst_macros())
         for macro, text in _MACRO_COMMENTS.items():
@@ -113,17 +132,7 @@ def _write(warehouse: Warehouse, folder: Path) -> dict[str, int | None]:
     finally:
         con.execute("USE work.mart")
         con.execute("DETACH published")
-    for model in tables:
-        name = f"parquet/{model.name}.parquet"
-        con.execute(f"COPY (FROM {model.table}) TO {quoted(folder / name)} (FORMAT parquet, COMPRESSION zstd)")
-        files[name] = warehouse.count(model)
-    documents = reports.documents(con)
-    texts = {f"json/{name}.json": reports.dumps(document) for name, document in documents.items()}
-    texts["report.html"] = reports.render(documents)
-    for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8")
-        files[name] = None
-    return files
+    return rows
 
 
 def _comment(con: duckdb.DuckDBPyConnection, model: Model) -> None:

@@ -120,19 +120,10 @@ _LIGHTS = {
 
 def quality_line(con: duckdb.DuckDBPyConnection, *, plain: bool) -> Text:
     """The traffic light of all data, and the worst finding in words."""
-    light, headline, warnings, *worst = con.execute(
-        """SELECT s.light, s.headline, s.warnings, q.source, q.meaning, q.n, q.total
-        FROM data_quality_status AS s
-        LEFT JOIN data_quality AS q ON s.findings[1] = q.source || ' ' || q.dq_check || ': ' || q.n || ' of ' || q.total
-        WHERE s.source = 'all'"""
-    ).fetchall()[0]
+    light, headline = con.execute("SELECT light, headline FROM data_quality_status WHERE source = 'all'").fetchall()[0]
     colour, word = _LIGHTS[light]
     text = Text(" data quality  ").append(word.encode("ascii", "ignore").decode().strip() if plain else word, colour)
-    if not warnings:
-        return text.append(f": {headline}")
-    source, meaning, n, total = worst
-    text.append(f": {source}, {n} of {total}: {meaning}")
-    return text.append(f" (and {warnings - 1} more; see data_quality)" if warnings > 1 else "")
+    return text.append(f": {headline}")
 
 
 MEMBERS_SIDE_BY_SIDE = 5

@@ -130,7 +130,7 @@ counted AS (
     FROM newest WHERE place = 1
     UNION ALL
     SELECT 'unknown_service_in_configuration', 'configuration', count(*) FILTER (WHERE s.service IS NULL), count(*), 'warn',
-        'services that have targets or thresholds but that no incident names: a misspelt name?'
+        'services that have targets or thresholds but that no incident names, perhaps misspelt'
     FROM (
         SELECT service FROM core.targets WHERE service IS NOT NULL
         UNION

@@ -15,7 +15,7 @@ light = "green, amber, red, or no_data: not a single incident"
 warnings = "findings that warn"
 findings = "what warns, as `finding: n of total`, with the source in front in the row of all"
 incidents = "incidents of the source, without duplicates and non-incidents"
-headline = "the same in a sentence"
+headline = "the same in a sentence, with the worst finding in words"
 as_of = "clock of the run. UTC"
 */
 WITH warned AS (
@@ -39,7 +39,8 @@ judged AS (
         count(w.dq_check) AS warnings,
         coalesce(bool_or(w.is_red), false) AS is_red,
         coalesce(list(w.dq_check || ': ' || w.n || ' of ' || w.total ORDER BY w.is_red DESC, w.dq_check)
-            FILTER (WHERE w.dq_check IS NOT NULL), []) AS findings
+            FILTER (WHERE w.dq_check IS NOT NULL), []) AS findings,
+        first(w.n || ' of ' || w.total || ': ' || w.meaning ORDER BY w.is_red DESC, w.dq_check) AS worst
     FROM (SELECT DISTINCT source FROM mart.data_quality) AS s
     LEFT JOIN warned AS w ON w.source = s.source
     GROUP BY s.source
@@ -47,12 +48,13 @@ judged AS (
     SELECT
         'all', count(dq_check), coalesce(bool_or(is_red), false),
         coalesce(list(source || ' ' || dq_check || ': ' || n || ' of ' || total ORDER BY is_red DESC, source, dq_check)
-            FILTER (WHERE dq_check IS NOT NULL), [])
+            FILTER (WHERE dq_check IS NOT NULL), []),
+        first(source || ', ' || n || ' of ' || total || ': ' || meaning ORDER BY is_red DESC, source, dq_check)
     FROM warned
 ),
 lit AS (
     SELECT
-        j.source, j.warnings, j.findings,
+        j.source, j.warnings, j.findings, j.worst,
         CASE WHEN j.source = 'all' THEN (SELECT coalesce(sum(incidents), 0)::BIGINT FROM counted)
             ELSE coalesce(c.incidents, 0) END AS incidents,
         CASE WHEN j.is_red THEN 'red' WHEN j.warnings > 0 THEN 'amber' ELSE 'green' END AS light
@@ -69,8 +71,8 @@ SELECT
         WHEN l.source = 'all' AND l.incidents = 0 AND l.light = 'green' THEN 'There are no incidents.'
         WHEN l.light = 'green' THEN 'Nothing was found that bends a figure.'
         WHEN l.light = 'amber' THEN 'Usable, with ' || l.warnings || CASE WHEN l.warnings = 1 THEN ' reservation' ELSE ' reservations' END
-            || ', first of all ' || l.findings[1] || '.'
-        ELSE 'Not to be relied on before this is mended: ' || l.findings[1] || '.'
+            || ', first of all ' || l.worst || '.'
+        ELSE 'Not to be relied on, first of all because of ' || l.worst || '.'
     END AS headline,
     make_timestamptz(epoch_us(run.as_of)) AS as_of
 FROM lit AS l

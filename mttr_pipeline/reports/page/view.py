@@ -34,9 +34,7 @@ def context(documents: Mapping[str, Document]) -> dict[str, Any]:
     strategies = [row for row in bottlenecks["recommendations"] if row["window_start"]]
     shares = [row for row in summary["phase_breakdown"] if row["share_pct"] is not None]
     recent = [row for row in recent_targets(compliance) if row["incidents_count"]]
-    weeks = [
-        row for row in documents["trend"]["windows"] if (row["interval"], row["alignment"]) == ("week", "calendar")
-    ]
+    weeks = weeks_of(documents["trend"])
     return {
         **documents,
         "sections": SECTIONS.items(),

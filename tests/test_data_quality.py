@@ -79,15 +79,16 @@ def test_a_name_that_no_incident_has() -> None:
         assert _lights(warehouse)["all"] == "amber"
 
 
+_INVALID = "incidents with a stamp before the one it should follow; the pair is excluded, never clamped."
 SAID = {
     "none": " data quality  no data: There are no incidents.",
     "only open": " data quality  \N{BLACK CIRCLE} green: Nothing was found that bends a figure.",
-    "only invalid": " data quality  \N{BLACK DIAMOND} red: Not to be relied on, first of all because of custom, 1 of 1: incidents with "
-    "a stamp before the one it should follow; the pair is excluded, never clamped.",
-    "misspelt": " data quality  \N{BLACK UP-POINTING TRIANGLE} amber: Usable, with 1 reservation, first of all configuration, 1 of 2: "
-    "services that have targets or thresholds but that no incident names, perhaps misspelt.",
-    "both": " data quality  \N{BLACK DIAMOND} red: Not to be relied on, first of all because of custom, 1 of 1: incidents with a stamp "
-    "before the one it should follow; the pair is excluded, never clamped.",
+    "only invalid": " data quality  \N{BLACK DIAMOND} red: "
+    f"Not to be relied on, first of all because of custom, 1 of 1: {_INVALID}",
+    "misspelt": " data quality  \N{BLACK UP-POINTING TRIANGLE} amber: Usable, with 1 reservation, first of all "
+    "configuration, 1 of 2: services that have targets or thresholds but that no incident names, perhaps misspelt.",
+    "both": " data quality  \N{BLACK DIAMOND} red: "
+    f"Not to be relied on, first of all because of custom, 1 of 1: {_INVALID}",
 }
 
 

@@ -213,7 +213,7 @@ DEFINITIONS = {
     "direction": "Theil-Sen slope of ln(weekly Kaplan-Meier median), Mann-Kendall p, from 8 full weeks with 6 incidents",
     "shift": "Pettitt test on the durations of recovered incidents in order of detection, from 20",
     "frequency": "incidents started per window; exact binomial comparison, Garwood limits",
-    "downtime": "union of [occurred, else detected; mitigated, else resolved, else closed, else as_of)",
+    "downtime": "union of [occurred, else started_at; mitigated, else resolved, else closed, else as_of)",
     "no_data": "NULL, never 0 and never 100 percent",
 }
 

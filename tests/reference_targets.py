@@ -439,10 +439,18 @@ def quality(incidents: Iterable[Incident]) -> dict[tuple[str, str], tuple[int, i
 
 
 def _decreases(incident: Incident) -> bool:
-    """A pair that is a phase of either model or a fixed variant ends before it begins."""
-    pairs = {span for model in PHASES.values() for span in model.values()} | set(VARIANTS.values())
-    for first, last in pairs:
-        start, end = incident.stamps[first], incident.stamps[last]
-        if start is not None and end is not None and end < start:
+    """A stamp lies before one that it should follow. A cause may be found whenever it is, work may begin before the page."""
+    for last, earlier in {
+        DETECTED: (OCCURRED,),
+        ACKNOWLEDGED: (OCCURRED, DETECTED),
+        INVESTIGATING: (OCCURRED, DETECTED),
+        CAUSE: (OCCURRED, DETECTED, ACKNOWLEDGED),
+        MITIGATED: (OCCURRED, DETECTED, ACKNOWLEDGED, CAUSE),
+        RESOLVED: (OCCURRED, DETECTED, ACKNOWLEDGED, MITIGATED),
+        CLOSED: (OCCURRED, DETECTED, ACKNOWLEDGED, MITIGATED, RESOLVED),
+    }.items():
+        end = incident.stamps[last]
+        starts = [at for first in earlier if (at := incident.stamps[first]) is not None]
+        if end is not None and any(end < at for at in starts):
             return True
     return False

@@ -290,7 +290,9 @@ def test_a_90th_percentile_needs_ten_recoveries(demo: Path) -> None:
 
 @pytest.mark.parametrize(("q", "coloured"), [(0.049, True), (0.05, False), (None, False)])
 def test_a_change_has_a_colour_only_when_chance_is_ruled_out(q: float | None, coloured: bool) -> None:
-    assert (rules.change_colour({"q": q, "verdict": "slower"}) is not None) is coloured
+    row = {"q": q, "verdict": "slower", "is_mixed": False}
+    assert (rules.change_colour(row) is not None) is coloured
+    assert rules.change_colour({**row, "is_mixed": True}) is None
 
 
 @pytest.mark.parametrize(

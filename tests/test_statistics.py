@@ -24,7 +24,7 @@ from mttr_pipeline.metrics.frequency import time_between
 from mttr_pipeline.metrics.inference import (
     MAX_PAIRS,
     benjamini_hochberg,
-    compare_counts,
+    compare_rates,
     garwood,
     hodges_lehmann,
     log_rank,
@@ -35,7 +35,7 @@ from mttr_pipeline.metrics.inference import (
     theil_sen,
 )
 from mttr_pipeline.metrics.observed import edges_of
-from mttr_pipeline.metrics.survival import Z
+from mttr_pipeline.metrics.survival import TICK_US, Z
 
 MINUTE = 60_000_000
 HOUR = 60 * MINUTE
@@ -69,7 +69,11 @@ def plain_log_rank(group: Sequence[Row]) -> tuple[float | None, Fraction]:
         more += d1 - Fraction(d * n1, n)
         if n > 1:
             variance += Fraction(d * n1 * (n - n1) * (n - d), n * n * (n - 1))
-    return (math.erfc(abs(more) / math.sqrt(2 * variance)) if variance else None), more
+    if variance:
+        return math.erfc(abs(more) / math.sqrt(2 * variance)), more
+    # Nothing could have differed, as when all took equally long; or there was nothing to compare.
+    compared = any(event for _, event, _ in group) and len({current for _, _, current in group}) == 2
+    return (1.0, Fraction(0)) if compared else (None, more)
 
 
 def laid_out(groups: Sequence[Sequence[Row]]) -> tuple[Any, ...]:
@@ -110,8 +114,8 @@ def test_log_rank_agrees_with_scipy(group: list[Row]) -> None:
         )
         for side in (True, False)
     ]
-    expected, _ = plain_log_rank(group)
-    if expected is None or min(len(side._uncensored) + len(side._right) for side in sides) == 0:
+    expected, more = plain_log_rank(group)
+    if expected is None or more == 0 or min(len(side._uncensored) + len(side._right) for side in sides) == 0:
         return
     p, _ = log_rank(*laid_out([group]))
     assert same(p[0], stats.logrank(*sides).pvalue, rel=1e-7, tiny=1e-9)
@@ -192,7 +196,9 @@ def test_a_comparison_says_what_it_rests_on(groups: list[list[Row]]) -> None:
         if not all(sides) or not any(e for _, e, _ in group):
             assert math.isnan(found["ratio"][place])
         elif all(e for _, e, _ in group):
-            expected = median(math.log(max(a, 1)) - math.log(max(b, 1)) for (a, _), (b, _) in product(*sides))
+            expected = median(
+                math.log(max(a, TICK_US)) - math.log(max(b, TICK_US)) for (a, _), (b, _) in product(*sides)
+            )
             assert same(found["ratio"][place], math.exp(expected))
             assert math.isnan(found["horizon_minutes"][place])
         else:
@@ -294,17 +300,29 @@ def test_garwood_agrees_with_chi_squared(count: int) -> None:
 
 
 @examples(100)
-@given(st.integers(0, 80), st.integers(0, 80))
-def test_rates_agree_with_the_exact_binomial_test(current: int, previous: int) -> None:
-    p, low, high = (found[0] for found in compare_counts(np.array([float(current)]), np.array([float(previous)])))
-    if current + previous == 0:
-        assert math.isnan(p) and math.isnan(low) and math.isnan(high)
+@given(st.integers(0, 80), st.integers(0, 80), st.one_of(st.just(0.5), st.floats(0.01, 0.99)))
+def test_rates_agree_with_the_exact_binomial_test(current: int, previous: int, covered: float) -> None:
+    """`covered` is the current window's share of the time that the history covers: 1/2, unless the history is young."""
+    arrays = (np.array([float(value)]) for value in (current, previous, covered))
+    p, ratio, low, high = (found[0] for found in compare_rates(*arrays))
+    both = current + previous
+    if both == 0:
+        assert math.isnan(p) and math.isnan(ratio) and math.isnan(low) and math.isnan(high)
         return
-    expected = stats.binomtest(current, current + previous)
-    share = expected.proportion_ci(0.95, "exact")
-    assert same(p, expected.pvalue)
-    assert same(low, share.low / (1 - share.low))
-    assert same(high, share.high / (1 - share.high) if previous else None, rel=1e-7)
+    tails = [stats.binomtest(current, both, covered, side).pvalue for side in ("less", "greater")]
+    assert same(p, min(2 * min(tails), 1), rel=1e-8)
+    assert covered != 0.5 or same(p, stats.binomtest(current, both).pvalue)
+    share, times = stats.binomtest(current, both).proportion_ci(0.95, "exact"), (1 - covered) / covered
+    assert same(ratio, current / previous * times if previous else None)
+    assert same(low, share.low / (1 - share.low) * times)
+    assert same(high, share.high / (1 - share.high) * times if previous else None, rel=1e-7)
+
+
+@pytest.mark.parametrize("covered", [0.0, 1.0])
+def test_no_time_is_nothing_to_compare_with(covered: float) -> None:
+    """A history that begins in the current window says nothing about the one before."""
+    found = compare_rates(np.array([9.0]), np.array([0.0]), np.array([covered]))
+    assert all(np.isnan(value[0]) for value in found)
 
 
 # --- the tables -------------------------------------------------------------------------------------------------------
@@ -446,14 +464,65 @@ def test_downtime_counts_every_minute_once(tmp_path: Path) -> None:
             assert row["downtime_minutes"] == len(down), (member, window)
             assert row["window_minutes"] == window
             assert row["availability_pct"] == pytest.approx(100 * (1 - len(down) / window), rel=1e-12)
-            assert row["error_budget_used_pct"] == pytest.approx(100 * len(down) / (window * 0.005), rel=1e-9)
+            if member == "all":  # each service has the target, not all of them together
+                assert row["availability_target_pct"] is None and row["error_budget_used_pct"] is None
+            else:
+                assert row["error_budget_used_pct"] == pytest.approx(100 * len(down) / (window * 0.005), rel=1e-9)
             known = [
                 (users, max(0, length - max(0, ago - window)))
                 for ago, length, _, users in mine
-                if users is not None and length - ago >= -window
+                if users is not None and (length - ago > -window or ago <= window)
             ]
             assert row["user_minutes"] == sum(users * minutes for users, minutes in known)
             assert row["n_users_known"] == len(known)
+
+
+def test_the_same_time_for_all_is_no_change(tmp_path: Path) -> None:
+    """Twenty of an hour each in both windows: nothing to detect, which is not too little data. A curve of one step has no limits."""
+    records = [_record(f"{ago}-{k}", AS_OF_US - ago * DAY + k * HOUR, 60) for ago in (40, 20) for k in range(20)]
+    with door(tmp_path, custom=records) as warehouse:
+        row = _only(warehouse.con, "changes", "calculation_type = 'basic' AND scope = 'all'")
+    assert (row["log_rank_p"], row["q"], row["ratio"], row["verdict"]) == (1, 1, 1, "no detectable change")
+
+
+def test_most_and_longest_may_move_apart(tmp_path: Path) -> None:
+    """Most incidents are over six times as fast, three go on for weeks: the test says faster, the means say longer, and the row
+    says that they disagree.
+    """
+    records = [_record(f"now-{k}", AS_OF_US - 20 * DAY + k * HOUR, 10) for k in range(20)]
+    records += [_record(f"open-{k}", AS_OF_US - 20 * DAY + k * HOUR, None) for k in range(3)]
+    records += [_record(f"before-{k}", AS_OF_US - 50 * DAY + k * HOUR, 60) for k in range(23)]
+    with door(tmp_path, custom=records) as warehouse:
+        row = _only(warehouse.con, "changes", "calculation_type = 'basic' AND scope = 'all'")
+    assert row["q"] < 0.001 and row["ratio"] > 1
+    assert (row["verdict"], row["is_mixed"]) == ("faster", True)
+
+
+def test_zero_minutes_count_as_a_second_in_ratios(tmp_path: Path) -> None:
+    """Alerts that end in the instant they begin: a ratio of microseconds would be no figure that anybody can use."""
+    records = [_record(f"now-{k}", AS_OF_US - 20 * DAY + k * HOUR, 0) for k in range(10)]
+    records += [_record(f"before-{k}", AS_OF_US - 50 * DAY + k * HOUR, 1) for k in range(10)]
+    with door(tmp_path, custom=records) as warehouse:
+        row = _only(warehouse.con, "changes", "calculation_type = 'basic' AND scope = 'all'")
+    assert row["ratio"] == pytest.approx(1 / 60, rel=1e-9) and row["verdict"] == "faster"
+
+
+@pytest.mark.parametrize(
+    ("days", "verdict", "minutes"), [(35, "no detectable change", 5 * 1440), (20, "not enough data", 0)]
+)
+def test_a_young_history_is_not_a_low_rate(days: int, verdict: str, minutes: float, tmp_path: Path) -> None:
+    """Two incidents a day since the history began, in or after the earlier window: nothing became more frequent."""
+    records = [_record(f"i-{k}", AS_OF_US - days * DAY + k * 12 * HOUR, 30) for k in range(2 * days)]
+    with door(tmp_path, custom=records) as warehouse:
+        row = _only(warehouse.con, "frequency", "scope = 'all'")
+        down = _only(
+            warehouse.con, "downtime", "scope = 'all' AND window_start = (SELECT max(window_start) FROM mart.downtime)"
+        )
+    assert (row["verdict"], row["previous_minutes"]) == (verdict, minutes)
+    if minutes:
+        assert row["rate_ratio"] == pytest.approx(1)
+    assert down["window_minutes"] == min(days, 30) * 1440
+    assert down["availability_pct"] == pytest.approx(100 * (1 - 60 / 1440))
 
 
 def test_no_incidents_is_no_data(tmp_path: Path) -> None:
@@ -470,7 +539,7 @@ def test_no_incidents_is_no_data(tmp_path: Path) -> None:
     assert {(row["direction"], row["shift"]) for row in directions} == {("not enough data", "not enough data")}
     assert [(row["n"], row["mtbf_minutes"], row["verdict"]) for row in frequency] == [(0, None, "not enough data")]
     assert {(row["n"], row["downtime_minutes"]) for row in downtime} == {(0, 0)}
-    assert {row["availability_pct"] for row in downtime if row["window_start"] is None} == {None}
+    assert {row["availability_pct"] for row in downtime} == {None}
     assert not [name for name, kind, *_ in types if kind in ("NULL", "INTEGER")], "types are the same without rows"
 
 

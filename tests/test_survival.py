@@ -257,6 +257,23 @@ def test_from_records_to_mttr_stats(tmp_path: Path) -> None:
     assert found["service", "cart", True]["rmst_low"] < found["service", "cart", True]["rmst_minutes"]
 
 
+def test_a_timeout_is_censored_at_the_timeout_also_where_it_was_closed_later(tmp_path: Path) -> None:
+    """Nobody knows when service came back after a timeout; that somebody closed the record days later tells nothing more. The
+    plain statistics count it to its end. An open incident whose clock runs ahead of ours was observed for no time at all.
+    """
+    closed = {"closed_at": iso(AS_OF_US - 2 * 24 * HOUR), "resolution_kind": "timeout"}
+    ahead = AS_OF_US + 3 * MINUTE
+    records = [_record(1, AS_OF_US - 5 * 24 * HOUR, 100, **closed), _record(2, ahead, None)]
+    with door(tmp_path, custom=records) as warehouse:
+        (row,) = rows(
+            warehouse.con,
+            """SELECT * FROM mart.mttr_stats
+            WHERE calculation_type = 'full_recovery' AND scope = 'all' AND window_start IS NULL""",
+        )
+    assert (row["n_events"], row["n_open"], row["longest_minutes"]) == (0, 2, 100)
+    assert (row["incidents_analyzed"], row["mean_minutes"]) == (1, 3 * 24 * 60)
+
+
 def test_nothing_observed_is_null_and_zero_counts(tmp_path: Path) -> None:
     with door(tmp_path) as warehouse:
         for row in rows(warehouse.con, "SELECT * FROM mart.mttr_stats"):

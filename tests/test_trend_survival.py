@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 from support import AS_OF, AS_OF_US, door, rows
-from test_survival import MINUTE, textbook
+from test_survival import MINUTE, agrees, textbook
 
 
 def history() -> list[dict[str, Any]]:
@@ -60,5 +61,14 @@ def test_every_window_is_the_textbook_of_its_incidents(table: str, tmp_path: Pat
             ("km_median_low", "low0.5"),
             ("km_median_high", "high0.5"),
             ("km_p90", "q0.9"),
+            ("km_p90_low", "low0.9"),
+            ("km_p90_high", "high0.9"),
+            ("rmst_minutes", "mean"),
         ):
-            assert window[column] == (None if expected[name] is None else expected[name] / MINUTE), (window, column)
+            assert agrees(math.nan if window[column] is None else window[column] * MINUTE, expected[name]), (
+                window,
+                column,
+            )
+        longest = max((time for time, _ in observed), default=None)
+        assert window["longest_minutes"] == (None if longest is None else longest / MINUTE)
+        assert window["is_rmst_bound"] == (expected["carried_on"] if observed else None)

@@ -18,7 +18,7 @@ from mttr_pipeline.metrics.observed import (
     picked,
     variants,
 )
-from mttr_pipeline.metrics.survival import HORIZON_US, Curves, Z, curves
+from mttr_pipeline.metrics.survival import HORIZON_US, TICK_US, Curves, Z, curves
 
 ENOUGH = 6  # observations a side, before anything is said
 
@@ -62,7 +62,7 @@ def compare(bounds: Integers, time_us: Integers, is_event: Flags, is_current: Fl
     ratio, low, high = _mean_ratio(
         *(_side(bounds, time_us, is_event, side, horizon) for side in (is_current, ~is_current))
     )
-    logs = np.log(np.maximum(time_us, 1))  # 0 has no logarithm: it counts as one microsecond
+    logs = np.log(np.maximum(time_us, TICK_US))
     for values in (ratio, low, high):
         values[~both] = np.nan
     for place in np.flatnonzero(both & ~censored):

@@ -31,7 +31,7 @@ from mttr_pipeline.metrics.observed import (
     read,
     variants,
 )
-from mttr_pipeline.metrics.survival import medians
+from mttr_pipeline.metrics.survival import TICK_US, medians
 
 IN_A_WEEK = 6  # observations, for the week to count
 WEEKS = 8  # weeks that count, for a direction
@@ -107,7 +107,7 @@ def _directions(groups: Groups, rows: Columns, span: range) -> Columns:
     found = {name: np.full(len(used), np.nan) for name in ("slope", "slope_low", "slope_high", "mann_kendall_p")}
     for place in np.flatnonzero(used >= WEEKS):
         x = np.flatnonzero(usable[place]).astype(np.float64)
-        y = np.log(np.maximum(weekly[place, usable[place]], 1))  # a median of 0 counts as one microsecond
+        y = np.log(np.maximum(weekly[place, usable[place]], TICK_US))
         found["slope"][place], found["slope_low"][place], found["slope_high"][place] = theil_sen(x, y)
         found["mann_kendall_p"][place] = mann_kendall(y)
     return {"weeks_used": used, **found, "mann_kendall_q": benjamini_hochberg(found["mann_kendall_p"])}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 import numpy as np
 
-from mttr_pipeline.metrics.inference import benjamini_hochberg, compare_counts, garwood
+from mttr_pipeline.metrics.inference import benjamini_hochberg, compare_rates, garwood
 from mttr_pipeline.metrics.observed import Columns, Floats, read
 
 ENOUGH = 6  # incidents in both windows together: with fewer no outcome has p below 0.05
@@ -15,18 +15,18 @@ def published(con: duckdb.DuckDBPyConnection) -> Columns:
     """Rates of every row of `core.incident_counts`."""
     rows = read(
         con,
-        """SELECT m.scope, c.member_id, c.n, c.n_current, c.n_previous, coalesce(c.observed_us, 0) AS observed_us, c.current_us
+        """SELECT m.scope, c.member_id, c.n, c.n_current, c.n_previous, coalesce(c.observed_us, 0) AS observed_us,
+            coalesce(c.current_us, 0) AS current_us, coalesce(c.previous_us, 0) AS previous_us
         FROM core.incident_counts AS c JOIN core.scope_members AS m ON m.member_id = c.member_id ORDER BY c.member_id""",
     )
     n, current, previous = (rows[name].astype(np.float64) for name in ("n", "n_current", "n_previous"))
-    p, low, high = compare_counts(current, previous)
+    covered = rows["current_us"] + rows["previous_us"]
+    p, ratio, low, high = compare_rates(current, previous, rows["current_us"] / np.maximum(covered, 1))
     told = np.where(current + previous >= ENOUGH, p, np.nan)
     q = np.full(len(p), np.nan)
     for scope in np.unique(rows["scope"].astype(str)):
         family = rows["scope"] == scope
         q[family] = benjamini_hochberg(told[family])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(previous > 0, current / previous, np.nan)
     whole = time_between(n, rows["observed_us"] / 6e7)
     recent = time_between(current, rows["current_us"] / 6e7)
     return {

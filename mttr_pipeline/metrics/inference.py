@@ -24,7 +24,8 @@ _POWER = 0.8416212335729143  # 80th percentile of the normal distribution
 
 def log_rank(bounds: Integers, time_us: Integers, is_event: Flags, is_current: Flags) -> tuple[Floats, Floats]:
     """Per group: p of the log-rank test of its current against its other rows, and how many more of the current recovered
-    than expected (positive: faster). NaN where there is nothing to compare.
+    than expected (positive: faster). Where they cannot have differed, as when all took equally long, p is 1; NaN where
+    nothing recovered, or where there are no current or no other rows.
 
     Groups lie one after another, each ordered by time.
     """
@@ -52,6 +53,9 @@ def log_rank(bounds: Integers, time_us: Integers, is_event: Flags, is_current: F
     more = np.add.reduceat(current_events - events * share, first_steps)
     variance = np.add.reduceat(spread, first_steps)
     known = variance > 0
+    current = current_before[ends] - current_before[starts]
+    compared = (np.add.reduceat(events, first_steps) > 0) & (current > 0) & (current < ends - starts)
+    excess[filled[compared]], p[filled[compared]] = 0, 1
     excess[filled[known]] = more[known]
     p[filled[known]] = special.erfc(np.abs(more[known]) / np.sqrt(2 * variance[known]))
     return p, excess
@@ -196,16 +200,24 @@ def garwood(count: Floats) -> tuple[Floats, Floats]:
     return low, special.gammaincinv(count + 1, 0.975)
 
 
-def compare_counts(current: Floats, previous: Floats) -> tuple[Floats, Floats, Floats]:
-    """Two Poisson counts over equal times, given their sum: two-sided exact p (binomial, 1/2) and the 95 % limits of the ratio
-    current / previous from those of the share (Clopper-Pearson). NaN where there is none.
+def compare_rates(current: Floats, previous: Floats, share: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Two Poisson counts given their sum, where `share` of the time they were counted over is the current one's: two-sided
+    exact p (twice the smaller binomial tail, at most 1), the ratio of the rates, current / previous, and its 95 % limits from
+    those of the share of counts (Clopper-Pearson). NaN where there is none.
     """
-    both = current + previous
-    fewer, more = np.minimum(current, previous), np.maximum(current, previous)
-    tail = special.betainc(np.maximum(more, 1), fewer + 1, 0.5)  # at most `fewer` of `both`
-    p = np.where(both > 0, np.minimum(2 * tail, 1), np.nan)
+    known = (current + previous > 0) & (share > 0) & (share < 1)
+    at_most = np.where(previous > 0, special.betainc(np.maximum(previous, 1), current + 1, 1 - share), 1.0)
+    at_least = np.where(current > 0, special.betainc(np.maximum(current, 1), previous + 1, share), 1.0)
+    p = np.minimum(2 * np.minimum(at_most, at_least), 1)
+    low = np.where(current > 0, special.betaincinv(np.maximum(current, 1), previous + 1, 0.025), 0.0)
+    high = np.where(previous > 0, special.betaincinv(current + 1, np.maximum(previous, 1), 0.975), 1.0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        low = np.where(current > 0, special.betaincinv(np.maximum(current, 1), previous + 1, 0.025), 0.0)
-        high = np.where(previous > 0, special.betaincinv(current + 1, np.maximum(previous, 1), 0.975), 1.0)
-        low, high = low / (1 - low), np.where(high < 1, high / (1 - high), np.nan)
-    return p, np.where(both > 0, low, np.nan), np.where(both > 0, high, np.nan)
+        times = (1 - share) / share
+        ratio = np.where(previous > 0, current / previous, np.nan) * times
+        low, high = low / (1 - low) * times, np.where(high < 1, high / (1 - high), np.nan) * times
+    return (
+        np.where(known, p, np.nan),
+        np.where(known, ratio, np.nan),
+        np.where(known, low, np.nan),
+        np.where(known, high, np.nan),
+    )

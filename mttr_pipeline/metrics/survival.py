@@ -33,6 +33,9 @@ from mttr_pipeline.metrics.observed import (
 
 Z = 1.959963984540054  # 97.5th percentile of the normal distribution, for 95 % limits
 HORIZON_US = 168 * 3_600_000_000  # the restricted mean looks this far
+TICK_US = (
+    1_000_000  # shorter durations count as one second in logarithms: 0 has none, and vendors' clocks tick in seconds
+)
 QUANTILES = (0.5, 0.9)
 _BLOCK = 65_536  # rows worked on at a time: their columns stay in the processor's cache
 
@@ -210,10 +213,16 @@ def _tasks(con: duckdb.DuckDBPyConnection) -> Iterator[Callable[[], Columns]]:
 def _of_scope(rows: Columns, scope: str | None, variant: str, window: str) -> Columns:
     groups = grouped(rows, scope)
     found = curves(groups.bounds, rows["observed_us"][groups.order], rows["is_event"][groups.order])
-    return _columns(found, variant, window, groups.member)
+    return {
+        "calculation_type": np.full(len(groups.member), variant, dtype=object),
+        "window_name": np.full(len(groups.member), window, dtype=object),
+        "member_id": groups.member,
+        **in_minutes(found),
+    }
 
 
-def _columns(found: Curves, variant: str, window: str, member: Integers) -> Columns:
+def in_minutes(found: Curves) -> Columns:
+    """The estimates as columns of a table, limits of the restricted mean within 0 and its horizon of 168 h."""
     error = Z * np.sqrt(found.mean_variance)
     minutes = {
         "longest_minutes": found.longest_us,
@@ -228,11 +237,8 @@ def _columns(found: Curves, variant: str, window: str, member: Integers) -> Colu
         "rmst_high": np.minimum(found.mean_us + error, HORIZON_US),
     }
     return {
-        "calculation_type": np.full(len(member), variant, dtype=object),
-        "window_name": np.full(len(member), window, dtype=object),
-        "member_id": member,
         "n": found.n,
         "n_events": found.events,
-        "is_carried_on": found.carried_on,
+        "is_rmst_bound": found.carried_on,
         **{name: values / 6e7 for name, values in minutes.items()},
     }

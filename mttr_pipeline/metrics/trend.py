@@ -20,7 +20,7 @@ from mttr_pipeline.metrics.observed import (
     read,
     variants,
 )
-from mttr_pipeline.metrics.survival import curves
+from mttr_pipeline.metrics.survival import curves, in_minutes
 
 
 def published(con: duckdb.DuckDBPyConnection) -> Columns:
@@ -57,17 +57,9 @@ def _measured(rows: Columns, window_id: Integers, place: Integers, member_id: In
     used = np.flatnonzero(counts)
     order = inside[group_order(group)]
     found = curves(edges_of(counts[used]), rows["observed_us"][order], rows["is_event"][order])
-    minutes = {
-        "km_median": found.quantile_us[0.5],
-        "km_median_low": found.low_us[0.5],
-        "km_median_high": found.high_us[0.5],
-        "km_p90": found.quantile_us[0.9],
-    }
     return {
         "calculation_type": np.full(len(used), variant, dtype=object),
         "window_id": window_id[used // members],
         "member_id": used % members,
-        "n": found.n,
-        "n_events": found.events,
-        **{name: values / 6e7 for name, values in minutes.items()},
+        **in_minutes(found),
     }

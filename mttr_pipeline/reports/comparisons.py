@@ -11,13 +11,13 @@ from mttr_pipeline.reports.kernel import Document, head, rows
 DIMENSIONS = ("severity", "service", "team")
 CHANGE = """window_start, window_end, previous_start, n, n_events, n_open, previous_n, previous_n_events, previous_n_open, km_median,
     previous_km_median, method, horizon_minutes, ratio, ratio_low, ratio_high, log_rank_p, q, smallest_detectable_ratio, verdict,
-    low_n"""
-FREQUENCY = """window_start, window_end, previous_start, n, n_current, n_previous, rate_ratio, rate_ratio_low, rate_ratio_high, p, q,
-    verdict, mtbf_minutes, mtbf_low_minutes, mtbf_high_minutes, mtbf_current_minutes, mtbf_current_low_minutes,
-    mtbf_current_high_minutes, low_n"""
+    is_mixed, low_n"""
+FREQUENCY = """window_start, window_end, previous_start, n, n_current, n_previous, current_minutes, previous_minutes, rate_ratio,
+    rate_ratio_low, rate_ratio_high, p, q, verdict, mtbf_minutes, mtbf_low_minutes, mtbf_high_minutes, mtbf_current_minutes,
+    mtbf_current_low_minutes, mtbf_current_high_minutes, low_n"""
 _STATS = """window_start, window_end, incidents_matched, incidents_analyzed, incidents_excluded, excluded_open, mean_minutes,
     median_minutes, p95_minutes, n_events, n_open, low_n, km_median, km_median_low, km_median_high, km_median_text, km_p90,
-    km_p90_low, km_p90_high, rmst_minutes, rmst_low, rmst_high, is_rmst_bound"""
+    km_p90_low, km_p90_high, rmst_minutes, rmst_low, rmst_high, is_rmst_bound, longest_minutes"""
 
 
 def document(con: duckdb.DuckDBPyConnection) -> Document:

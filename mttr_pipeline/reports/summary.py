@@ -9,6 +9,7 @@ import duckdb
 from mttr_pipeline.reports.comparisons import CHANGE, FREQUENCY
 from mttr_pipeline.reports.data_quality import lights, sources
 from mttr_pipeline.reports.kernel import Document, head, rows
+from mttr_pipeline.reports.trend import directions
 
 _HONEST = (
     "incidents_matched",
@@ -26,12 +27,13 @@ _HONEST = (
     "rmst_low",
     "rmst_high",
     "is_rmst_bound",
+    "longest_minutes",
 )
 _MINUTES = ("mean_minutes", "median_minutes", "p95_minutes")
 
 
 def document(con: duckdb.DuckDBPyConnection, calculation_type: str = "basic") -> Document:
-    """Minutes, counts, changes in percent (None without a baseline), honest statistics, phases, freshness."""
+    """Minutes, counts, changes in percent (None without a baseline), honest statistics, direction, targets, phases, freshness."""
     windows = rows(con, "SELECT name, window_start, window_end FROM core.windows WHERE window_start IS NOT NULL")
     period = {window["name"]: {"start": window["window_start"], "end": window["window_end"]} for window in windows}
     current, previous = (_stats(con, calculation_type, period[name]["start"]) for name in ("current", "previous"))
@@ -70,6 +72,14 @@ def document(con: duckdb.DuckDBPyConnection, calculation_type: str = "basic") ->
             [calculation_type],
         )[0],
         "frequency": rows(con, f"SELECT {FREQUENCY} FROM mart.frequency WHERE scope = 'all'")[0],
+        "directions": directions(con, calculation_type),
+        "compliance": rows(
+            con,
+            """SELECT severity, target_minutes, incidents_count, within_target, at_risk, breached, open_breached, pending,
+                compliance_pct, compliance_low_pct, compliance_high_pct, status
+            FROM mart.target_compliance WHERE service IS NULL AND window_start = ?::TIMESTAMPTZ ORDER BY severity""",
+            [period["current"]["start"]],
+        ),
         "phase_model": model,
         "phase_breakdown": rows(
             con,

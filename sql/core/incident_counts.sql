@@ -10,7 +10,8 @@ n = "incidents up to as_of"
 n_current = "of the last 30 days"
 n_previous = "of the 30 days before"
 observed_us = "microseconds from the first incident of all to as_of; NULL without one"
-current_us = "length of the current window in microseconds"
+current_us = "microseconds of the current window that the history covers"
+previous_us = "microseconds of the window before that the history covers"
 */
 WITH bounds AS (
     SELECT epoch_us(c.window_start) AS current_us, epoch_us(p.window_start) AS previous_us, epoch_us(c.as_of) AS as_of_us
@@ -46,7 +47,9 @@ SELECT
     c.n_current,
     c.n_previous,
     b.as_of_us - first.started_us AS observed_us,
-    b.as_of_us - b.current_us AS current_us
+    -- A window that begins before the history was not observed from its start: few incidents there would not mean a low rate.
+    b.as_of_us - greatest(b.current_us, first.started_us) AS current_us,
+    greatest(b.current_us - greatest(b.previous_us, first.started_us), 0) AS previous_us
 FROM counted AS c
 CROSS JOIN bounds AS b
 CROSS JOIN (SELECT min(started_us) AS started_us FROM placed) AS first

@@ -16,13 +16,14 @@ service_id = "member_id of its service"
 team_id = "member_id of its team"
 started_us = "microseconds since 1970 of the instant that decides the window"
 population = "missing_start, open, missing_end, invalid, outlier or analysed"
-observed_us = "microseconds it was observed: the duration from the variant's start to its end where it is analysed or an outlier, until as_of while open; NULL when it cannot be observed"
+observed_us = "microseconds it was observed: the duration from the variant's start to its end where it is analysed or an outlier, until as_of while open (0 where the start is a little later, by skewed clocks); NULL when it cannot be observed"
+timeout_us = "microseconds until the timeout, where that resolved it before the variant's end; else NULL"
 is_event = "whether the observation ended in a recovery; open ones and resolves by a timeout are censored. NULL with observed_us"
 */
 WITH spans AS (
     SELECT
         v.calculation_type, i.incident_no, i.severity_id, i.service_id, i.team_id, i.started_us,
-        i.by_timeout AND v.end_stamp IN ('resolved_at', 'closed_at') AS is_timeout,
+        i.by_timeout AND v.end_stamp IN ('resolved_at', 'closed_at') AS is_timeout, i.resolved_us,
         CASE v.start_place WHEN 1 THEN i.occurred_us WHEN 2 THEN i.detected_us WHEN 3 THEN i.acknowledged_us
             WHEN 4 THEN i.investigating_us WHEN 5 THEN i.root_cause_found_us WHEN 6 THEN i.mitigated_us
             WHEN 7 THEN i.resolved_us ELSE i.closed_us END AS start_us,
@@ -59,10 +60,12 @@ SELECT
     population::ENUM ('missing_start', 'open', 'missing_end', 'invalid', 'outlier', 'analysed') AS population,
     CASE
         WHEN population IN ('analysed', 'outlier') THEN end_us - start_us
-        WHEN population = 'open' AND as_of_us >= start_us THEN as_of_us - start_us
+        WHEN population = 'open' THEN greatest(as_of_us - start_us, 0)
     END AS observed_us,
+    CASE WHEN population IN ('analysed', 'outlier') AND is_timeout AND resolved_us < end_us THEN greatest(resolved_us - start_us, 0) END
+        AS timeout_us,
     CASE
         WHEN population IN ('analysed', 'outlier') THEN NOT is_timeout
-        WHEN population = 'open' AND as_of_us >= start_us THEN false
+        WHEN population = 'open' THEN false
     END AS is_event
 FROM placed

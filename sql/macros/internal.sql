@@ -180,3 +180,11 @@ CREATE OR REPLACE MACRO added_up(sums) AS {
     total_us: sum(struct_extract(sums, 'total_us'))::HUGEINT,
     invalid: sum(struct_extract(sums, 'invalid'))::BIGINT
 };
+
+-- A Kaplan-Meier median in words; where the curve does not come down to it, that it is longer than anything observed.
+CREATE OR REPLACE MACRO recovery_text(median_minutes, longest_minutes) AS
+    CASE
+        WHEN median_minutes >= 9.95 THEN printf('%.0f min', median_minutes)
+        WHEN median_minutes IS NOT NULL THEN printf('%.1f min', median_minutes)
+        WHEN longest_minutes IS NOT NULL THEN printf('> %d min', floor(longest_minutes)::BIGINT)
+    END;

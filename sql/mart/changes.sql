@@ -4,7 +4,7 @@ said only when q < 0.05; durations that are not known to have changed are `no de
 smallest_detectable_ratio says how large a change would have to be to show."""
 python = "mttr_pipeline.metrics.changes:published"
 depends = ["core.observations"]
-not_null = ["calculation_type", "phase_model", "scope", "scope_value", "n", "n_events", "n_open", "previous_n", "previous_n_events", "previous_n_open", "verdict", "low_n"]
+not_null = ["calculation_type", "phase_model", "scope", "scope_value", "n", "n_events", "n_open", "previous_n", "previous_n_events", "previous_n_open", "verdict", "is_mixed", "low_n"]
 unique = [["calculation_type", "scope", "scope_value"]]
 
 [assert]
@@ -32,13 +32,14 @@ km_median = "Kaplan-Meier median of the current window in minutes; NULL when not
 previous_km_median = "that of the window before"
 method = "how the ratio is estimated: hodges_lehmann where nothing is censored, else rmst_ratio; NULL without a ratio"
 horizon_minutes = "rmst_ratio: both means are taken up to here, 168 h or as far as both curves are known; NULL otherwise"
-ratio = "current / previous duration; below 1 is faster. hodges_lehmann: exp of the median of all differences of ln durations, of which 0 counts as one microsecond; beyond 4 million pairs a seeded sample of them"
+ratio = "current / previous duration; below 1 is faster. hodges_lehmann: exp of the median of all differences of ln durations, of which those below one second count as one second; beyond 4 million pairs a seeded sample of them"
 ratio_low = "lower 95 % limit; NULL when it does not exist"
 ratio_high = "upper 95 % limit; NULL when it does not exist"
 log_rank_p = "p of the log-rank test over both windows; NULL when there is nothing to compare"
 q = "p after Benjamini-Hochberg over the members of the scope with at least 6 observations in both windows"
 smallest_detectable_ratio = "factor that a log-rank test at 5 % finds with 80 % power: exp((1.96 + 0.84) sqrt(1 / n_events + 1 / previous_n_events))"
-verdict = "faster, slower, no detectable change, or not enough data (fewer than 6 in a window); faster and slower need q < 0.05 and that the ratio and the test point the same way"
+verdict = "faster, slower, no detectable change, or not enough data (fewer than 6 in a window, or none recovered in both); faster and slower need q < 0.05 and are the direction of the log-rank test: more, or fewer, of the current incidents recovered than expected"
+is_mixed = "faster or slower, but the ratio points the other way: most incidents and the longest ones moved in opposite directions"
 low_n = "fewer than 5 events in either window"
 */
 SELECT
@@ -68,10 +69,11 @@ SELECT
     c.smallest_detectable_ratio,
     CASE
         WHEN NOT c.is_enough THEN 'not enough data'
-        WHEN c.q < 0.05 AND c.ratio < 1 AND c.excess > 0 THEN 'faster'
-        WHEN c.q < 0.05 AND c.ratio > 1 AND c.excess < 0 THEN 'slower'
+        WHEN c.q < 0.05 AND c.excess > 0 THEN 'faster'
+        WHEN c.q < 0.05 AND c.excess < 0 THEN 'slower'
         ELSE 'no detectable change'
     END AS verdict,
+    coalesce(c.is_enough AND c.q < 0.05 AND (c.ratio - 1) * c.excess > 0, false) AS is_mixed,
     least(c.n_events, c.previous_n_events) < 5 AS low_n
 FROM computed AS c
 JOIN core.scope_members AS m ON m.member_id = c.member_id

@@ -51,10 +51,12 @@ WITH incident_checks AS (
                 meaning: 'incidents that may be recorded twice: another of the same service, within 10 minutes, of a like title; '
                     || 'see the table suggested_links'},
             {dq_check: 'negative_duration', n: count(*) FILTER (WHERE detected_at < occurred_at
-                OR acknowledged_at < detected_at OR root_cause_found_at < acknowledged_at
-                OR mitigated_at < root_cause_found_at OR mitigated_at < acknowledged_at OR mitigated_at < detected_at
-                OR resolved_at < mitigated_at OR resolved_at < detected_at OR closed_at < resolved_at
-                OR closed_at < detected_at), level: 'warn',
+                OR least(acknowledged_at, investigating_at) < greatest(occurred_at, detected_at)
+                OR root_cause_found_at < greatest(occurred_at, detected_at, acknowledged_at)
+                OR mitigated_at < greatest(occurred_at, detected_at, acknowledged_at, root_cause_found_at)
+                -- A cause may be found long after the resolve.
+                OR resolved_at < greatest(occurred_at, detected_at, acknowledged_at, mitigated_at)
+                OR closed_at < greatest(occurred_at, detected_at, acknowledged_at, mitigated_at, resolved_at)), level: 'warn',
                 meaning: 'incidents with a stamp before the one it should follow; the pair is excluded, never clamped'}
         ]) AS c
     FROM core.incidents

@@ -1,6 +1,6 @@
 /*
 description = """What incidents cost: minutes in which a service had at least one open incident, overlapping ones counted once, over the
-whole history (from the first outage of all), the last 30 and the last 90 days. Users are down from occurred, else detected, to
+whole history (from the first outage of all), the last 30 and the last 90 days. Users are down from occurred, else started_at, to
 mitigated, else resolved, else closed, else as_of. The row of all says when any service was down."""
 not_null = ["scope", "scope_value", "as_of", "n", "n_open", "n_invalid", "downtime_minutes"]
 unique = [["scope", "scope_value", "window_start"]]
@@ -15,13 +15,13 @@ scope_value = "the service; `unknown` where an incident has none"
 window_start = "first instant of the window; NULL = whole history. UTC"
 window_end = "first instant after it; NULL = whole history. UTC"
 as_of = "clock of the run. UTC"
-n = "outages that reach into the window"
+n = "outages that reach into the window, those of no length that begin in it included"
 n_open = "those not over at as_of"
 n_invalid = "incidents of the scope, in the whole history, whose end lies before their start: not counted"
-window_minutes = "length of the window; the whole history begins with the first outage of all"
+window_minutes = "length of the window as far as the history covers it: that begins with the first outage of all"
 downtime_minutes = "union of the outages inside the window"
 availability_pct = "100 (1 - downtime / window)"
-availability_target_pct = "configured target; NULL when there is none"
+availability_target_pct = "configured target of a service; NULL when there is none, and for all"
 error_budget_minutes = "downtime that the target allows in the window"
 error_budget_used_pct = "downtime in percent of what the target allows; above 100 the target is missed"
 user_minutes = "sum over incidents of affected users times minutes down inside the window; NULL when users are never known"
@@ -34,11 +34,13 @@ history AS (
     SELECT min(start_us) AS first_us FROM core.outages WHERE end_us >= start_us
 ),
 windows AS (
-    SELECT 'whole' AS name, history.first_us AS start_us, run.as_of_us AS end_us FROM run CROSS JOIN history
-    UNION ALL
-    SELECT 'month', as_of_us - 30 * 86400000000, as_of_us FROM run
-    UNION ALL
-    SELECT 'quarter', as_of_us - 90 * 86400000000, as_of_us FROM run
+    -- Nobody watched before the history begins: a window reaches no further back.
+    SELECT w.name, w.asked_us, run.as_of_us AS end_us,
+        CASE WHEN history.first_us IS NOT NULL THEN greatest(w.asked_us, history.first_us) END AS start_us
+    FROM run
+    CROSS JOIN history
+    CROSS JOIN LATERAL (VALUES ('whole', NULL), ('month', run.as_of_us - 30 * 86400000000),
+        ('quarter', run.as_of_us - 90 * 86400000000)) AS w (name, asked_us)
 ),
 members AS (
     SELECT 'all' AS scope, 'all' AS scope_value, count(*) FILTER (WHERE end_us < start_us) AS n_invalid FROM core.outages
@@ -59,7 +61,7 @@ per_service AS (
         count(o.affected_users) AS n_users_known,
         sum(o.affected_users::HUGEINT * (least(o.end_us, w.end_us) - greatest(o.start_us, w.start_us))) AS user_us
     FROM core.outages AS o
-    JOIN windows AS w ON o.start_us < w.end_us AND o.end_us >= w.start_us
+    JOIN windows AS w ON o.start_us < w.end_us AND (o.end_us > w.start_us OR o.start_us >= w.start_us)
     WHERE o.end_us >= o.start_us
     GROUP BY o.service, w.name
 ),
@@ -72,8 +74,8 @@ counted AS (
 measured AS (
     SELECT
         m.scope, m.scope_value, m.n_invalid, w.name,
-        CASE WHEN w.name <> 'whole' THEN w.start_us END AS start_us,
-        CASE WHEN w.name <> 'whole' THEN w.end_us END AS end_us,
+        w.asked_us AS start_us,
+        CASE WHEN w.asked_us IS NOT NULL THEN w.end_us END AS end_us,
         run.as_of_us,
         coalesce(c.n, 0) AS n,
         coalesce(c.n_open, 0) AS n_open,
@@ -81,7 +83,7 @@ measured AS (
         c.user_us,
         nullif(w.end_us - w.start_us, 0) AS window_us,
         coalesce(d.down_us, 0)::BIGINT AS down_us,
-        run.availability_target_pct AS target_pct
+        CASE WHEN m.scope = 'service' THEN run.availability_target_pct END AS target_pct
     FROM members AS m
     CROSS JOIN windows AS w
     CROSS JOIN run

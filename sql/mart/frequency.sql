@@ -20,12 +20,14 @@ as_of = "clock of the run. UTC"
 n = "incidents of the whole history"
 n_current = "incidents of the current window"
 n_previous = "incidents of the window before"
-rate_ratio = "n_current / n_previous (both windows are equally long); NULL when there were none before"
+current_minutes = "minutes of the current window that the history covers; it begins with the first incident of all"
+previous_minutes = "minutes of the window before that the history covers; 0: there is nothing to compare with"
+rate_ratio = "incidents per covered minute, current / previous; NULL when there were none before"
 rate_ratio_low = "lower 95 % limit (Clopper-Pearson, given n_current + n_previous)"
 rate_ratio_high = "upper 95 % limit; NULL when there were none before"
-p = "exact two-sided p of equal rates: binomial with 1/2, given n_current + n_previous"
+p = "exact two-sided p of equal rates, given n_current + n_previous: twice the smaller binomial tail, with the share of the covered minutes (1/2 unless the history is younger than both windows); NULL when there is nothing to compare with"
 q = "p after Benjamini-Hochberg over the members of the scope with at least 6 incidents in both windows together"
-verdict = "more often, less often, no detectable change, or not enough data (fewer than 6 in both windows together)"
+verdict = "more often, less often, no detectable change, or not enough data (fewer than 6 in both windows together, or a history that does not reach into the window before)"
 mtbf_minutes = "mean time between incidents over the whole history: minutes from the first incident of all to as_of / n"
 mtbf_low_minutes = "lower 95 % limit (Garwood)"
 mtbf_high_minutes = "upper 95 % limit (Garwood)"
@@ -44,15 +46,17 @@ SELECT
     c.n,
     c.n_current,
     c.n_previous,
+    c.current_us / 6e7 AS current_minutes,
+    c.previous_us / 6e7 AS previous_minutes,
     f.ratio AS rate_ratio,
     f.ratio_low AS rate_ratio_low,
     f.ratio_high AS rate_ratio_high,
     f.p,
     f.q,
     CASE
-        WHEN c.n_current + c.n_previous < 6 THEN 'not enough data'
-        WHEN f.q < 0.05 AND c.n_current > c.n_previous THEN 'more often'
-        WHEN f.q < 0.05 AND c.n_current < c.n_previous THEN 'less often'
+        WHEN f.q IS NULL THEN 'not enough data'
+        WHEN f.q < 0.05 AND c.n_current::HUGEINT * c.previous_us > c.n_previous::HUGEINT * c.current_us THEN 'more often'
+        WHEN f.q < 0.05 THEN 'less often'
         ELSE 'no detectable change'
     END AS verdict,
     f.whole_mean AS mtbf_minutes,

@@ -46,6 +46,7 @@ rmst_minutes = "capped mean: area under the Kaplan-Meier curve to 168 h"
 rmst_low = "lower 95 % limit (Greenwood); NULL when the curve has no variance. To be shown from 100 events"
 rmst_high = "upper 95 % limit (Greenwood); NULL when the curve has no variance. To be shown from 100 events"
 is_rmst_bound = "the longest observation is censored before 168 h; the curve is taken as flat from there, rmst_minutes is an upper bound"
+longest_minutes = "longest observation: of a recovery, of an open incident until as_of, or until a timeout"
 n_events = "incidents seen to recover, outliers included"
 n_open = "incidents censored: open until as_of, or resolved by a timeout"
 low_n = "fewer than 5 events"
@@ -88,11 +89,7 @@ SELECT
     s.km_median,
     s.km_median_low,
     s.km_median_high,
-    CASE
-        WHEN s.km_median >= 9.95 THEN printf('%.0f min', s.km_median)
-        WHEN s.km_median IS NOT NULL THEN printf('%.1f min', s.km_median)
-        WHEN s.n > 0 THEN printf('> %d min', floor(s.longest_minutes)::BIGINT)
-    END AS km_median_text,
+    recovery_text(s.km_median, s.longest_minutes) AS km_median_text,
     s.km_p90,
     s.km_p90_low,
     s.km_p90_high,
@@ -100,6 +97,7 @@ SELECT
     s.rmst_low,
     s.rmst_high,
     s.is_rmst_bound,
+    s.longest_minutes,
     coalesce(s.n_events, 0) AS n_events,
     coalesce(s.n_open, 0) AS n_open,
     coalesce(s.n_events, 0) < 5 AS low_n

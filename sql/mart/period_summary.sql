@@ -1,7 +1,7 @@
 /*
 description = """The summary as rows: the last 30 days beside the 30 before, per variant. The members of a comparison by severity,
 service or team stand in mttr_stats and phase_breakdown, with the same two windows."""
-not_null = ["calculation_type", "phase_model", "metric", "unit"]
+not_null = ["calculation_type", "phase_model", "metric", "unit", "current_n", "previous_n", "current_open", "previous_open"]
 unique = [["calculation_type", "metric"]]
 
 [assert]
@@ -10,13 +10,17 @@ no_change_without_a_baseline = "(change_pct IS NULL) = (current_value IS NULL OR
 [columns]
 calculation_type = "variant"
 phase_model = "phase model in force: lifecycle or coarse"
-metric = "what the row says: mean, median, p90 and p95 minutes, counts of incidents, <phase>_mean_minutes and <phase>_median_minutes"
+metric = "what the row says: mean, median, p90 and p95 minutes; km_median_minutes, km_p90_minutes and rmst_minutes (typical recovery, bad day, capped mean), with open incidents counted and outliers kept; counts of incidents; <phase>_mean_minutes and <phase>_median_minutes"
 unit = "minutes or incidents"
 current_value = "in the last 30 days; NULL without data"
 previous_value = "in the 30 days before; NULL without data"
 change_pct = "100 * (current - previous) / previous; NULL without a baseline. A change says nothing until it is more than chance"
 current_n = "incidents behind current_value"
 previous_n = "incidents behind previous_value"
+current_open = "those among current_n that are censored: open until as_of, or resolved by a timeout; only the rows of typical recovery, bad day and capped mean have any"
+previous_open = "the same among previous_n"
+q = "of km_median_minutes that of changes, of incidents_matched that of frequency: p of no change after Benjamini-Hochberg; else NULL"
+verdict = "what q allows to say: of km_median_minutes the verdict of changes, of incidents_matched that of frequency; else NULL"
 current_start = "first instant of the last 30 days. UTC"
 current_end = "as_of. UTC"
 previous_start = "first instant of the 30 days before. UTC"
@@ -30,15 +34,18 @@ WITH periods AS (
 ),
 stats AS (
     SELECT w.name, s.calculation_type, unnest([
-            {place: 1, metric: 'mean_minutes', unit: 'minutes', v: s.mean_minutes, n: s.incidents_analyzed},
-            {place: 2, metric: 'median_minutes', unit: 'minutes', v: s.median_minutes, n: s.incidents_analyzed},
-            {place: 3, metric: 'p90_minutes', unit: 'minutes', v: s.p90_minutes, n: s.incidents_analyzed},
-            {place: 4, metric: 'p95_minutes', unit: 'minutes', v: s.p95_minutes, n: s.incidents_analyzed},
-            {place: 5, metric: 'incidents_matched', unit: 'incidents', v: s.incidents_matched::DOUBLE, n: s.incidents_matched},
-            {place: 6, metric: 'incidents_analyzed', unit: 'incidents', v: s.incidents_analyzed::DOUBLE, n: s.incidents_matched},
-            {place: 7, metric: 'incidents_open', unit: 'incidents', v: s.excluded_open::DOUBLE, n: s.incidents_matched},
-            {place: 8, metric: 'incidents_outlier', unit: 'incidents', v: s.excluded_outlier::DOUBLE, n: s.incidents_matched},
-            {place: 9, metric: 'incidents_excluded', unit: 'incidents', v: s.incidents_excluded::DOUBLE, n: s.incidents_matched}
+            {place: 1, metric: 'mean_minutes', unit: 'minutes', v: s.mean_minutes, n: s.incidents_analyzed, n_open: 0},
+            {place: 2, metric: 'median_minutes', unit: 'minutes', v: s.median_minutes, n: s.incidents_analyzed, n_open: 0},
+            {place: 3, metric: 'p90_minutes', unit: 'minutes', v: s.p90_minutes, n: s.incidents_analyzed, n_open: 0},
+            {place: 4, metric: 'p95_minutes', unit: 'minutes', v: s.p95_minutes, n: s.incidents_analyzed, n_open: 0},
+            {place: 5, metric: 'km_median_minutes', unit: 'minutes', v: s.km_median, n: s.n_events + s.n_open, n_open: s.n_open},
+            {place: 6, metric: 'km_p90_minutes', unit: 'minutes', v: s.km_p90, n: s.n_events + s.n_open, n_open: s.n_open},
+            {place: 7, metric: 'rmst_minutes', unit: 'minutes', v: s.rmst_minutes, n: s.n_events + s.n_open, n_open: s.n_open},
+            {place: 8, metric: 'incidents_matched', unit: 'incidents', v: s.incidents_matched, n: s.incidents_matched, n_open: 0},
+            {place: 9, metric: 'incidents_analyzed', unit: 'incidents', v: s.incidents_analyzed, n: s.incidents_matched, n_open: 0},
+            {place: 10, metric: 'incidents_open', unit: 'incidents', v: s.excluded_open, n: s.incidents_matched, n_open: 0},
+            {place: 11, metric: 'incidents_outlier', unit: 'incidents', v: s.excluded_outlier, n: s.incidents_matched, n_open: 0},
+            {place: 12, metric: 'incidents_excluded', unit: 'incidents', v: s.incidents_excluded, n: s.incidents_matched, n_open: 0}
         ]) AS m
     FROM mart.mttr_stats AS s
     JOIN periods AS w ON w.window_start = s.window_start AND w.window_end = s.window_end
@@ -59,11 +66,12 @@ phases AS (
         AND b.phase = k.phase AND b.window_start = p.window_start AND b.window_end = p.window_end
 ),
 rows AS (
-    SELECT calculation_type, name, m.place AS place, m.metric AS metric, m.unit AS unit, m.v AS value, m.n AS n FROM stats
+    SELECT calculation_type, name, m.place AS place, m.metric AS metric, m.unit AS unit, m.v AS value, m.n AS n, m.n_open AS n_open
+    FROM stats
     UNION ALL
-    SELECT calculation_type, name, 20 + place, phase || '_mean_minutes', 'minutes', mean_minutes, n FROM phases
+    SELECT calculation_type, name, 20 + place, phase || '_mean_minutes', 'minutes', mean_minutes, n, 0 FROM phases
     UNION ALL
-    SELECT calculation_type, name, 30 + place, phase || '_median_minutes', 'minutes', median_minutes, n FROM phases
+    SELECT calculation_type, name, 30 + place, phase || '_median_minutes', 'minutes', median_minutes, n, 0 FROM phases
 )
 SELECT
     now.calculation_type,
@@ -75,6 +83,10 @@ SELECT
     100 * (now.value - past.value) / nullif(past.value, 0) AS change_pct,
     now.n AS current_n,
     past.n AS previous_n,
+    now.n_open AS current_open,
+    past.n_open AS previous_open,
+    CASE now.metric WHEN 'km_median_minutes' THEN changed.q WHEN 'incidents_matched' THEN often.q END AS q,
+    CASE now.metric WHEN 'km_median_minutes' THEN changed.verdict WHEN 'incidents_matched' THEN often.verdict END AS verdict,
     c.window_start AS current_start,
     c.window_end AS current_end,
     p.window_start AS previous_start,
@@ -84,6 +96,8 @@ FROM rows AS now
 JOIN rows AS past ON past.calculation_type = now.calculation_type AND past.metric = now.metric AND past.name = 'previous'
 JOIN periods AS c ON c.name = 'current'
 JOIN periods AS p ON p.name = 'previous'
+JOIN mart.changes AS changed ON changed.calculation_type = now.calculation_type AND changed.scope = 'all'
+JOIN mart.frequency AS often ON often.scope = 'all'
 CROSS JOIN core.phase_model AS model
 CROSS JOIN config.run AS run
 WHERE now.name = 'current'

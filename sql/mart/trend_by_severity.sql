@@ -44,7 +44,15 @@ low_n = "fewer than 5 events"
 km_median = "typical recovery: Kaplan-Meier median in minutes, open incidents counted as lasting at least until as_of; NULL when not reached"
 km_median_low = "lower 95 % limit (log-log); NULL when it does not exist"
 km_median_high = "upper 95 % limit (log-log); NULL when it does not exist"
+km_median_text = "the median in words; `> 812 min` when it is not reached within the longest observation"
 km_p90 = "bad day: Kaplan-Meier 90th percentile in minutes; NULL when not reached. To be shown from 10 events"
+km_p90_low = "lower 95 % limit (log-log); NULL when it does not exist"
+km_p90_high = "upper 95 % limit (log-log); NULL when it does not exist"
+rmst_minutes = "capped mean: area under the Kaplan-Meier curve to 168 h"
+rmst_low = "lower 95 % limit (Greenwood); NULL when the curve has no variance. To be shown from 100 events"
+rmst_high = "upper 95 % limit (Greenwood); NULL when the curve has no variance. To be shown from 100 events"
+is_rmst_bound = "the longest observation is censored before 168 h; the curve is taken as flat from there, rmst_minutes is an upper bound"
+longest_minutes = "longest observation: of a recovery, of an open incident until as_of, or until a timeout"
 as_of = "clock of the run. UTC"
 */
 SELECT
@@ -81,7 +89,15 @@ SELECT
     s.km_median,
     s.km_median_low,
     s.km_median_high,
+    recovery_text(s.km_median, s.longest_minutes) AS km_median_text,
     s.km_p90,
+    s.km_p90_low,
+    s.km_p90_high,
+    s.rmst_minutes,
+    s.rmst_low,
+    s.rmst_high,
+    s.is_rmst_bound,
+    s.longest_minutes,
     make_timestamptz(epoch_us(run.as_of)) AS as_of
 FROM core.trend AS t
 JOIN core.trend_windows AS w ON w.window_id = t.window_id

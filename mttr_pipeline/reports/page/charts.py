@@ -58,22 +58,24 @@ def trend(weeks: Sequence[Document]) -> Callable[[int], alt.VConcatChart]:
     """Recovery per week, hollow where incidents are still open; below it the incidents, the open ones apart."""
     import altair as alt
 
-    known = [row for row in weeks if not row["low_n"] and row["km_median"] is not None]
-    longest = max((row["km_median"] for row in known), default=0)
+    known = [row for row in weeks if not row["low_n"]]
+    reached = [row["km_median"] or row["km_median_low"] or row["longest_minutes"] for row in known]
+    longest = max(reached, default=0)
     unit, per = ("hours", 60) if longest >= 180 else ("minutes", 1)
     # Limits that run away would press the rest flat: they are cut off at the edge of the chart, and are in the table.
     top = max((_HEADROOM * longest / per, 1))
     shown = [
         {
             "week": f"{datetime.fromisoformat(row['window_start']):%-d %b}",
-            "recovery": row["km_median"] / per if row in known else None,
+            "recovery": row["km_median"] / per if row in known and row["km_median"] is not None else None,
+            "beyond": top if row in known and row["km_median"] is None else None,
             "low": (row["km_median_low"] or 0) / per if row in known else None,
             "high": (top if row["km_median_high"] is None else min(row["km_median_high"] / per, top))
             if row in known
             else None,
             "immature": row["immature"],
-            "open": row["open_count"],
-            "ended": row["incident_count"] - row["open_count"],
+            "open or timed out": row["n_open"],
+            "recovered": row["n_events"],
         }
         for row in weeks
     ]
@@ -95,20 +97,24 @@ def trend(weeks: Sequence[Document]) -> Callable[[int], alt.VConcatChart]:
             y=alt.Y("recovery:Q", scale=scale),
             fill=alt.when("datum.immature").then(alt.value(_PAPER)).otherwise(alt.value(_ACCENT)),
         )
+        beyond = base.mark_point(
+            shape="triangle-up", size=90, opacity=1, stroke=_ACCENT, fill=_PAPER, strokeWidth=2
+        ).encode(y=alt.Y("beyond:Q", scale=scale))
+        states: list[Any] = ["recovered", "open or timed out"]
         counts = (
-            base.transform_fold(["ended", "open"], as_=["state", "incidents"])
+            base.transform_fold(states, as_=["state", "incidents"])
             .mark_bar(stroke=_PAPER)
             .encode(
                 y=alt.Y("incidents:Q", axis=alt.Axis(title=None, tickCount=3, minExtent=40, maxExtent=40)),
                 color=alt.Color(
                     "state:N",
-                    scale=alt.Scale(domain=["ended", "open"], range=[_SOFT, _INK]),
+                    scale=alt.Scale(domain=states, range=[_SOFT, _INK]),
                     legend=alt.Legend(title=None, orient="bottom"),
                 ),
             )
         )
         return alt.vconcat(
-            (limits + dots).properties(width=width - _MARGIN, height=220, title=f"Typical recovery, {unit}"),
+            (limits + beyond + dots).properties(width=width - _MARGIN, height=220, title=f"Typical recovery, {unit}"),
             counts.properties(width=width - _MARGIN, height=90, title="Incidents"),
         )
 

@@ -58,7 +58,7 @@ def _environment() -> Environment:
     environment.filters |= {name: getattr(words, name) for name in words.__all__} | {
         "link": link,
         "limits": verdict.limits,
-        "shows_p90": rules.shows_p90,
+        "bad_day": verdict.bad_day,
         "change_colour": rules.change_colour,
     }
     return environment

@@ -11,6 +11,7 @@ from mttr_pipeline.reports.kernel import Document
 
 GOAL_PCT = 95
 P90_EVENTS = 10  # a 90th percentile of fewer recoveries is one or two incidents
+MEAN_LIMITS_EVENTS = 100  # limits of a capped mean, and of a ratio of two, hold only from so many recoveries on
 SIGNIFICANT_Q = 0.05
 STALE_AFTER = timedelta(hours=36)  # a nightly source that missed a night
 _COLOURS = {"critical": "bad", "warning": "fair", "healthy": "good"}
@@ -28,9 +29,15 @@ def shows_p90(row: Document) -> bool:
     return row["n_events"] >= P90_EVENTS and row["km_p90"] is not None
 
 
+def shows_ratio_limits(row: Document) -> bool:
+    """Whether the limits of a change may be said; those of a ratio of means need many recoveries on both sides."""
+    enough = row["method"] == "hodges_lehmann" or min(row["n_events"], row["previous_n_events"]) >= MEAN_LIMITS_EVENTS
+    return enough and row["ratio_low"] is not None and row["ratio_high"] is not None
+
+
 def change_colour(row: Document) -> str | None:
-    """Colour of a change: none unless q says that chance is an unlikely cause."""
-    if row["q"] is None or row["q"] >= SIGNIFICANT_Q:
+    """Colour of a change: none unless q says that chance is an unlikely cause, and all of it points one way."""
+    if row["q"] is None or row["q"] >= SIGNIFICANT_Q or row["is_mixed"]:
         return None
     return {"faster": "good", "slower": "bad"}.get(row["verdict"])
 

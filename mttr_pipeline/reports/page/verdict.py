@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from mttr_pipeline.metrics.changes import ENOUGH
 from mttr_pipeline.reports.compliance import recent
 from mttr_pipeline.reports.kernel import Document
 from mttr_pipeline.reports.page import rules
-from mttr_pipeline.reports.page.words import count, instant, listed, minutes, number, probability
+from mttr_pipeline.reports.page.words import count, instant, listed, minutes, number, probability, recovery
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,11 @@ def lead(summary: Document) -> Markup:
             _n(now)
         )
     if now["km_median"] is None:
-        text = Markup("Half of the incidents of the last 30 days are not over: recovery takes <strong>{}</strong>.")
-        return text.format(now["km_median_text"])
+        text = Markup(
+            "Fewer than half of the incidents of the last 30 days are known to be over: "
+            "typical recovery takes <strong>more than {}</strong>."
+        )
+        return text.format(minutes(now["longest_minutes"]))
     text = Markup("Half of the incidents of the last 30 days were over within <strong>{}</strong>").format(
         minutes(now["km_median"])
     )
@@ -46,6 +50,11 @@ def lead(summary: Document) -> Markup:
 
 
 def _change_said(change: Document) -> Markup:
+    if change["is_mixed"]:
+        most, longest = ("less", "more") if change["verdict"] == "faster" else ("more", "less")
+        return Markup("Most took <strong>{} time</strong> than in the 30 days before, the longest ones {}.").format(
+            most, longest
+        )
     if change["verdict"] in ("faster", "slower"):
         return Markup('That is <strong class="{}">{}</strong> than in the 30 days before.').format(
             rules.change_colour(change), change["verdict"]
@@ -74,7 +83,7 @@ def _typical(now: Document) -> Card:
     if now["low_n"]:
         return Card(title, _too_few(now), (_n(now),))
     if now["km_median"] is None:
-        return Card(title, now["km_median_text"], (_n(now), "Half of them are not over."))
+        return Card(title, recovery(now), (_n(now), "Fewer than half of them are known to be over."))
     return Card(title, minutes(now["km_median"]), (_with_limits(now, "km_median"), _n(now)))
 
 
@@ -83,7 +92,7 @@ def _bad_day(now: Document) -> Card:
     if now["n_events"] < rules.P90_EVENTS:
         return Card(title, _too_few(now), ("Shown from 10 recoveries.",))
     if now["km_p90"] is None:
-        return Card(title, "not reached", ("More than one in ten is not over.", _n(now)))
+        return Card(title, "not reached", ("Fewer than nine in ten are known to be over.", _n(now)))
     return Card(title, minutes(now["km_p90"]), (_with_limits(now, "km_p90"), _n(now)))
 
 
@@ -94,8 +103,12 @@ def _change(summary: Document) -> Card:
     )
     title = "Change against the 30 days before"
     if change["verdict"] == "not enough data":
-        few = Markup("n = {} and {} before; 6 a side are needed.").format(
-            count(change["n"]), count(change["previous_n"])
+        few = Markup("n\N{NO-BREAK SPACE}= {} and {} before; {}").format(
+            count(change["n"]),
+            count(change["previous_n"]),
+            "6 a side are needed."
+            if min(change["n"], change["previous_n"]) < ENOUGH
+            else "none of them is known to have recovered.",
         )
         return Card(title, change["verdict"], (few, often))
     # A ratio of means follows a few long incidents, the test all durations alike: the two may seem to disagree.
@@ -106,18 +119,22 @@ def _change(summary: Document) -> Card:
         else "Durations",
         number(change["ratio"]),
         Markup(" (95 % limits {} to {})").format(number(change["ratio_low"]), number(change["ratio_high"]))
-        if change["ratio_low"] is not None and change["ratio_high"] is not None
+        if rules.shows_ratio_limits(change)
         else "",
     )
-    tested = Markup("Log-rank test of all durations: q {}, n = {} and {} before.").format(
-        probability(change["q"]), count(change["n"]), count(change["previous_n"])
-    )
-    power = Markup("Only a factor of {} or more would show with so many incidents.").format(
-        number(change["smallest_detectable_ratio"])
-    )
-    unsure = change["verdict"] == "no detectable change"
-    texts = (tested, power, ratio, often) if unsure else (ratio, tested, often)
-    return Card(title, change["verdict"], texts, rules.change_colour(change))
+    tested = Markup(
+        "Log-rank test of all durations: q\N{NO-BREAK SPACE}{}, n\N{NO-BREAK SPACE}= {} and {} before."
+    ).format(probability(change["q"]), count(change["n"]), count(change["previous_n"]))
+    if change["verdict"] != "no detectable change":
+        mixed = ("Most incidents and the longest ones moved in opposite directions.",) if change["is_mixed"] else ()
+        return Card(title, change["verdict"], (*mixed, tested, ratio, often), rules.change_colour(change))
+    texts = [tested, ratio, often]
+    if change["smallest_detectable_ratio"] is not None:
+        power = Markup(
+            "With so many incidents, only recovering at {} times the rate, or slower by as much, would show."
+        )
+        texts.insert(1, power.format(number(change["smallest_detectable_ratio"])))
+    return Card(title, change["verdict"], tuple(texts))
 
 
 def _targets(compliance: Document) -> Card:
@@ -189,6 +206,13 @@ def _n(row: Document) -> Markup:
     return Markup("{} ended, {} still open or timed out").format(count(row["n_events"]), count(row["n_open"]))
 
 
+def bad_day(row: Document) -> Markup | str:
+    """The time that one in ten exceeds, where it may be said."""
+    if row["n_events"] < rules.P90_EVENTS:
+        return "not enough data"
+    return "not reached" if row["km_p90"] is None else minutes(row["km_p90"])
+
+
 def _with_limits(row: Document, name: str) -> Markup:
     return Markup("95 % limits: {}").format(limits(row, name))
 
@@ -197,7 +221,8 @@ def limits(row: Document, name: str) -> Markup:
     """The 95 % limits of a duration, as far as they exist."""
     low, high = row[f"{name}_low"], row[f"{name}_high"]
     if low is None and high is None:
-        return Markup("none: too few incidents")
+        alike = row["km_median"] is not None and row["km_median"] == row["longest_minutes"]
+        return Markup("none: {}").format("they took equally long" if alike else "too few incidents")
     if high is None:
         return Markup("from {}").format(minutes(low))
     if low is None:

@@ -14,7 +14,7 @@ from mttr_pipeline.reports.kernel import Document
 from mttr_pipeline.reports.page import charts, rules, verdict, words
 from mttr_pipeline.reports.page.terms import TERMS
 
-_UNKNOWN: Document = {"verdict": "not enough data", "q": None}
+_UNKNOWN: Document = {"verdict": "not enough data", "q": None, "is_mixed": False}
 SECTIONS = {
     "trend": "Trend",
     "phases": "Where the time goes",
@@ -68,15 +68,17 @@ def weeks_of(trend: Document) -> list[Document]:
 
 def has_data(weeks: list[Document]) -> bool:
     """Whether there is anything to draw."""
-    return any(not row["low_n"] and row["km_median"] is not None for row in weeks)
+    return any(not row["low_n"] for row in weeks)
 
 
 def _trend_said(weeks: list[Document]) -> str:
     """The ends of the story; the numbers of every week are in the table below the chart."""
-    known = [row for row in weeks if not row["low_n"] and row["km_median"] is not None]
+    known = [row for row in weeks if not row["low_n"]]
     ends = " ".join(
-        f"Typical recovery in the week of {row['window_start'][:10]}: {words.duration(row['km_median'])}."
-        for row in (known[0], known[-1])
+        f"Typical recovery in the week of {row['window_start'][:10]}: "
+        + (words.duration(row["km_median"]) if row["km_median"] is not None else "not reached")
+        + "."
+        for row in (known[0], *known[1:][-1:])
     )
     return (
         f"Chart of {len(weeks)} weeks. {ends} {sum(row['immature'] for row in weeks)} weeks still have open incidents."

@@ -7,7 +7,21 @@ from datetime import datetime
 
 from markupsafe import Markup
 
-__all__ = ["count", "day", "duration", "instant", "listed", "minutes", "number", "percent", "probability", "status"]
+from mttr_pipeline.reports.kernel import Document
+
+__all__ = [
+    "count",
+    "day",
+    "duration",
+    "instant",
+    "listed",
+    "minutes",
+    "number",
+    "percent",
+    "probability",
+    "recovery",
+    "status",
+]
 
 _NONE = Markup('<span class="none">no data</span>')
 
@@ -29,6 +43,13 @@ def minutes(value: float | None) -> Markup:
     return _NONE if value is None else Markup('<data value="{}">{}</data>').format(repr(value), duration(value))
 
 
+def recovery(row: Document) -> Markup:
+    """A typical recovery, or that it is longer than anything observed."""
+    if row["km_median"] is None and row["longest_minutes"] is not None:
+        return Markup("&gt;\N{NO-BREAK SPACE}{}").format(minutes(row["longest_minutes"]))
+    return minutes(row["km_median"])
+
+
 def percent(value: float | None, digits: int = 0) -> Markup:
     """A percentage with its exact value."""
     return (
@@ -44,9 +65,8 @@ def number(value: float | None) -> Markup:
     """A ratio to two or three digits, with its exact value."""
     if value is None:
         return _NONE
-    return Markup('<data value="{}">{}</data>').format(
-        repr(value), f"{value:.3f}" if value < 0.0995 else f"{value:.2f}"
-    )
+    shown = "below 0.001" if value < 0.001 else f"{value:.3f}" if value < 0.0995 else f"{value:.2f}"
+    return Markup('<data value="{}">{}</data>').format(repr(value), shown)
 
 
 def probability(value: float | None) -> Markup:

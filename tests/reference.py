@@ -490,11 +490,9 @@ def breakdown(
     end: str = "resolved",
     outlier_hours: float | None = 168,
 ) -> dict[str, dict[str, Any]]:
-    """Phase -> figures, over incidents that match; the outliers of the variant are left out. Empty without incidents."""
+    """Phase -> figures, over incidents that match; the outliers of the variant are left out."""
     limit = None if outlier_hours is None else Fraction(str(outlier_hours)) * HOUR
     chosen = [i for i in incidents if population(i.at, start, end, limit)[0] != "outlier"]
-    if not chosen:
-        return {}
     phases = PHASES[model]
     boundaries = [phases[0][1]] + [to for name, _, to in phases if name != "closure"]
     complete = [

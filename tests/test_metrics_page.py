@@ -21,7 +21,7 @@ CONFIGURATION = (DOCS / "configuration.md").read_text(encoding="utf-8")
 @pytest.fixture(scope="module")
 def warehouse() -> Warehouse:
     """Incidents of which every query finds some."""
-    incidents = [replace(one, id=f"mine {n}", service="checkout") for n, one in enumerate(many(30))] + many(30)
+    incidents = [replace(one, id=f"mine {n}", service="Checkout") for n, one in enumerate(many(30))] + many(30)
     incidents += [
         alone(None, 10, severity="SEV2", number=1),
         alone(200, 190, 150, None, 100, 60, 20, severity="SEV2", number=2),
@@ -29,7 +29,7 @@ def warehouse() -> Warehouse:
     tables = [model.table for model in load_models() if model.schema == "mart"]
     file = {
         "phase_model": "coarse",
-        "targets": {"phases": {"acknowledgment": 30}, "services": {"checkout": {"SEV2": 20}}},
+        "targets": {"phases": {"acknowledgment": 30}, "services": {"Checkout": {"SEV2": 20}}},
     }
     with built(tables, incidents, file) as warehouse:
         yield warehouse  # type: ignore[misc]

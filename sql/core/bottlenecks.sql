@@ -33,14 +33,14 @@ gap_us = "n times what the mean is above the target, exact; 0 or less when it is
 WITH advice AS (
     SELECT *
     FROM (VALUES
-        ('detection', 'warning', 'R-DET-W', 'Problems run for a while before anything notices. Widen what is monitored to the paths users depend on, and tighten the alert thresholds that fired late in the incidents listed.'),
+        ('detection', 'warning', 'R-DET-W', 'Problems run for a while before anything notices. Widen what is monitored to the paths users depend on, and tighten the alert thresholds that fired late.'),
         ('detection', 'critical', 'R-DET-C', 'Users notice before the monitoring does. Set up synthetic checks of the main user journeys now, and review every alert rule that stayed silent in these incidents this week.'),
         ('acknowledgment', 'warning', 'R-ACK-W', 'Alerts wait before somebody takes them. Review the on-call rota and the channels that pages go through: gaps at handover, muted channels, rules that send to nobody in particular.'),
         ('acknowledgment', 'critical', 'R-ACK-C', 'Pages go unanswered. Switch on automatic escalation to a second responder after a few minutes without an acknowledgement, and test it with a drill page.'),
         ('investigation', 'warning', 'R-INV-W', 'Finding the cause takes long. Write runbooks for the causes that come back, link them from the alerts, and fill the gaps in dashboards and traces that responders met.'),
         ('investigation', 'critical', 'R-INV-C', 'Responders search in the dark. Invest in tools for debugging: logs in one searchable place, diagnostics that run by themselves when the page goes out, a view of what changed lately.'),
-        ('mitigation', 'warning', 'R-MIT-W', 'Cause known, service still down. Write down the steps that restore service, and practise them in drills until no step needs to be looked up.'),
-        ('mitigation', 'critical', 'R-MIT-C', 'Restoring service is handwork. Make rollback automatic and put risky changes behind feature flags, so that service comes back first and the repair follows.')
+        ('mitigation', 'warning', 'R-MIT-W', 'The repair takes long once it is clear what to do. Write the steps down, and practise them in drills until none needs to be looked up.'),
+        ('mitigation', 'critical', 'R-MIT-C', 'The repair is handwork. Make rollback automatic and put risky changes behind feature flags, so that undoing a change takes one step.')
     ) AS a (phase, level, recommendation_id, recommendation)
 ),
 judged AS (

@@ -32,6 +32,7 @@ median_minutes = "median minutes of the phase"
 window_start = "first instant of started_at that counts; NULL = whole history. UTC"
 window_end = "first instant after it; NULL = whole history. UTC"
 as_of = "clock of the run. UTC"
+calculation_type = "basic: the variant whose outliers are left out"
 */
 SELECT
     b.phase,
@@ -52,7 +53,8 @@ SELECT
     b.median_minutes,
     make_timestamptz(epoch_us(w.window_start)) AS window_start,
     make_timestamptz(epoch_us(w.window_end)) AS window_end,
-    make_timestamptz(epoch_us(w.as_of)) AS as_of
+    make_timestamptz(epoch_us(w.as_of)) AS as_of,
+    'basic' AS calculation_type
 FROM core.bottlenecks AS b
 JOIN core.windows AS w ON w.name = b.window_name
 WHERE b.window_name = 'whole'

@@ -50,6 +50,8 @@ WITH incident_checks AS (
             {dq_check: 'suggested_links', n: count(linked_id), level: 'info',
                 meaning: 'incidents that may be recorded twice: another of the same service, within 10 minutes, of a like title; '
                     || 'see the table suggested_links'},
+            {dq_check: 'severity_by_default', n: count(*) FILTER (WHERE severity_source = 'default'), level: 'warn',
+                meaning: 'incidents without any known severity, counted as SEV3'},
             {dq_check: 'negative_duration', n: count(*) FILTER (WHERE detected_at < occurred_at
                 OR least(acknowledged_at, investigating_at) < greatest(occurred_at, detected_at)
                 OR root_cause_found_at < greatest(occurred_at, detected_at, acknowledged_at)
@@ -82,8 +84,6 @@ kept_checks AS (
 ),
 record_checks AS (
     SELECT source, count(*) AS total, unnest([
-            {dq_check: 'severity_by_default', n: count(*) FILTER (WHERE severity_source = 'default'), level: 'warn',
-                meaning: 'incidents without any known severity, counted as SEV3'},
             {dq_check: 'unmapped_severity',
                 n: count(*) FILTER (WHERE vendor_severity IS NOT NULL AND severity_source = 'default'), level: 'warn',
                 meaning: 'records whose severity is a word that no mapping knows; add it under [sources.<name>.severity]'}

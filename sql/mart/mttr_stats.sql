@@ -61,12 +61,7 @@ WITH placed AS NOT MATERIALIZED (
 ),
 measured AS (
     SELECT calculation_type, 0 AS member_id, window_name, mttr_measures(population, observed_us) AS m
-    FROM (
-        SELECT calculation_type, window_name, population, observed_us FROM placed
-        UNION ALL -- what counts nothing, so that the whole has a row even when nothing happened
-        SELECT v.calculation_type, w.name, NULL, NULL FROM core.windows AS w CROSS JOIN config.variants AS v
-    )
-    GROUP BY calculation_type, window_name
+    FROM placed GROUP BY calculation_type, window_name
     UNION ALL
     SELECT calculation_type, severity_id, window_name, mttr_measures(population, observed_us)
     FROM placed GROUP BY calculation_type, severity_id, window_name
@@ -76,16 +71,20 @@ measured AS (
     UNION ALL
     SELECT calculation_type, team_id, window_name, mttr_measures(population, observed_us)
     FROM placed GROUP BY calculation_type, team_id, window_name
+),
+-- A member to which nothing happened in a window has a row all the same, of zero counts and NULLs.
+nothing AS (
+    SELECT mttr_measures(population, observed_us) AS m FROM core.population WHERE false
 )
 SELECT
-    measured.calculation_type,
+    v.calculation_type,
     model.phase_model,
     member.scope,
     member.scope_value,
     make_timestamptz(epoch_us(w.window_start)) AS window_start,
     make_timestamptz(epoch_us(w.window_end)) AS window_end,
     make_timestamptz(epoch_us(w.as_of)) AS as_of,
-    unnest(measured.m),
+    unnest(coalesce(measured.m, nothing.m)),
     s.km_median,
     s.km_median_low,
     s.km_median_high,
@@ -101,11 +100,13 @@ SELECT
     coalesce(s.n_events, 0) AS n_events,
     coalesce(s.n_open, 0) AS n_open,
     coalesce(s.n_events, 0) < 5 AS low_n
-FROM measured
-JOIN core.scope_members AS member ON member.member_id = measured.member_id
-JOIN core.windows AS w ON w.name = measured.window_name
-LEFT JOIN core.survival AS s
-    ON s.calculation_type = measured.calculation_type AND s.window_name = measured.window_name
+FROM core.scope_members AS member
+CROSS JOIN core.windows AS w
+CROSS JOIN config.variants AS v
+CROSS JOIN nothing
+LEFT JOIN measured ON measured.member_id = member.member_id AND measured.window_name = w.name
+    AND measured.calculation_type = v.calculation_type
+LEFT JOIN core.survival AS s ON s.calculation_type = v.calculation_type AND s.window_name = w.name
     AND s.scope = member.scope AND s.scope_value = member.scope_value
 CROSS JOIN core.phase_model AS model
-ORDER BY measured.calculation_type, member.scope, member.scope_value, w.window_start NULLS FIRST
+ORDER BY v.calculation_type, member.scope, member.scope_value, w.window_start NULLS FIRST

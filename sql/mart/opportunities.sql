@@ -2,7 +2,7 @@
 description = """The biggest opportunity per variant, scope and window (whole history, last 30 days): the phase inside the variant
 in which most minutes were spent in all. Inside are the phases of the model in force whose two stamps lie between the variant's
 own. Counted are the matched incidents without the outliers of the variant. Without data the phase is NULL."""
-not_null = ["calculation_type", "phase_model", "scope", "scope_value"]
+not_null = ["calculation_type", "phase_model", "scope", "scope_value", "low_n"]
 unique = [["calculation_type", "scope", "scope_value", "window_start"]]
 
 [assert]
@@ -28,11 +28,13 @@ avoidable_incidents = "incidents at or above the warning level"
 phase_by_mean = "the phase with the largest mean: the answer to another question, where phases differ in n"
 mean_minutes_by_mean = "its mean"
 n_by_mean = "incidents behind that mean"
+low_n = "fewer than 5 incidents behind the phase"
 */
 WITH members AS (
-    SELECT DISTINCT calculation_type, scope, scope_value, window_name FROM core.phase_totals
-    UNION
-    SELECT v.calculation_type, 'all', 'all', w.name FROM config.variants AS v CROSS JOIN core.windows AS w
+    SELECT v.calculation_type, m.scope, m.scope_value, w.name AS window_name
+    FROM core.scope_members AS m
+    CROSS JOIN config.variants AS v
+    CROSS JOIN core.windows AS w
     WHERE w.name IN ('whole', 'current')
 ),
 inside AS (
@@ -66,7 +68,8 @@ SELECT
     CASE WHEN t.warning_us IS NOT NULL THEN t.n_at_warning END AS avoidable_incidents,
     a.phase AS phase_by_mean,
     a.total_us::DOUBLE / a.n / 6e7 AS mean_minutes_by_mean,
-    a.n AS n_by_mean
+    a.n AS n_by_mean,
+    coalesce(t.n, 0) < 5 AS low_n
 FROM members AS m
 JOIN core.windows AS w ON w.name = m.window_name
 CROSS JOIN core.phase_model AS model

@@ -25,6 +25,7 @@ current_start = "first instant of the last 30 days. UTC"
 current_end = "as_of. UTC"
 previous_start = "first instant of the 30 days before. UTC"
 previous_end = "current_start. UTC"
+low_n = "fewer than 5 incidents behind either value"
 as_of = "clock of the run. UTC"
 */
 WITH periods AS (
@@ -91,6 +92,7 @@ SELECT
     c.window_end AS current_end,
     p.window_start AS previous_start,
     p.window_end AS previous_end,
+    least(now.n, past.n) < 5 AS low_n,
     make_timestamptz(epoch_us(run.as_of)) AS as_of
 FROM rows AS now
 JOIN rows AS past ON past.calculation_type = now.calculation_type AND past.metric = now.metric AND past.name = 'previous'

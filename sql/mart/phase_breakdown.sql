@@ -2,7 +2,7 @@
 description = """Where the time goes: every phase of both phase models per variant, scope and window. Counted are the matched
 incidents without the outliers of the variant; open ones give the phases they have finished. A negative duration is invalid
 and leaves the other phases alone."""
-not_null = ["calculation_type", "phase_model", "scope", "scope_value", "phase", "n", "invalid"]
+not_null = ["calculation_type", "phase_model", "scope", "scope_value", "phase", "n", "invalid", "low_n", "as_of"]
 unique = [["calculation_type", "phase_model", "scope", "scope_value", "window_start", "phase"]]
 
 [assert]
@@ -31,6 +31,8 @@ share_n = "complete cases behind share_pct"
 total_incidents = "incidents of the scope and window: matched, without the outliers of the variant"
 incidents_with_recovery = "those that are resolved"
 incidents_with_full_data = "those with every boundary of the model from occurred to resolved, in order"
+low_n = "fewer than 5 incidents with a valid duration of the phase"
+as_of = "clock of the run. UTC"
 */
 WITH outliers AS (
     SELECT incident_no, list(calculation_type ORDER BY calculation_type) AS left_out_of
@@ -114,11 +116,15 @@ summed AS (
     GROUP BY calculation_type, member_id, window_name
 ),
 measured AS (
-    SELECT s.*, member.scope, member.scope_value, m AS median
-    FROM summed AS s
-    JOIN core.scope_members AS member ON member.member_id = s.member_id
+    -- Every member has its rows in every window, of zeros and NULLs where there is nothing to count.
+    SELECT s.* EXCLUDE (calculation_type, member_id, window_name), v.calculation_type, member.scope, member.scope_value,
+        w.name AS window_name, m AS median
+    FROM core.scope_members AS member
+    CROSS JOIN core.windows AS w
+    CROSS JOIN config.variants AS v
+    LEFT JOIN summed AS s ON s.calculation_type = v.calculation_type AND s.member_id = member.member_id AND s.window_name = w.name
     LEFT JOIN core.phase_medians AS m
-        ON m.calculation_type = s.calculation_type AND m.member_id = s.member_id AND m.window_name = s.window_name
+        ON m.calculation_type = v.calculation_type AND m.member_id = member.member_id AND m.window_name = w.name
 ),
 -- Written out, because a sum over rows adds doubles in any order, and then the last digit differs from run to run.
 added AS (
@@ -177,17 +183,19 @@ SELECT
     s.p.phase AS phase,
     s.p.a AS phase_from,
     s.p.b AS phase_to,
-    s.p.m.n AS n,
+    coalesce(s.p.m.n, 0) AS n,
     s.p.m.mean_us / 6e7 AS mean_minutes,
     s.p.median_us / 6e7 AS median_minutes,
     s.p.m.total_us::DOUBLE / 6e7 AS total_minutes,
-    s.p.m.invalid AS invalid,
+    coalesce(s.p.m.invalid, 0) AS invalid,
     CASE WHEN s.p.place <= 4 THEN 100 * s.p.m.mean_us / nullif(s.means_us, 0) END AS pct_of_means,
     CASE WHEN s.p.place <= 5 THEN 100 * s.p.pooled::DOUBLE / nullif(s.pooled_us, 0)::DOUBLE END AS share_pct,
-    CASE WHEN s.p.place <= 5 THEN s.p.cases END AS share_n,
-    s.incidents AS total_incidents,
-    s.recovered AS incidents_with_recovery,
-    s.p.cases AS incidents_with_full_data
+    CASE WHEN s.p.place <= 5 THEN coalesce(s.p.cases, 0) END AS share_n,
+    coalesce(s.incidents, 0) AS total_incidents,
+    coalesce(s.recovered, 0) AS incidents_with_recovery,
+    coalesce(s.p.cases, 0) AS incidents_with_full_data,
+    coalesce(s.p.m.n, 0) < 5 AS low_n,
+    make_timestamptz(epoch_us(w.as_of)) AS as_of
 FROM shared AS s
 JOIN core.windows AS w ON w.name = s.window_name
 ORDER BY s.calculation_type, s.p.model DESC, s.scope, s.scope_value, w.window_start NULLS FIRST, s.p.place

@@ -4,7 +4,7 @@ and over the last 30 and 90 days. Only phases with a configured target have rows
 phase that is still running counts as a breach once it is older than its target, where the source records the end of that phase at
 all."""
 depends = ["mart.incidents"]
-not_null = ["phase_model", "phase", "target_minutes", "incidents_count", "within_target", "at_risk", "breached", "open_breached", "pending", "invalid", "not_measured", "status"]
+not_null = ["phase_model", "phase", "target_minutes", "incidents_count", "within_target", "at_risk", "breached", "open_breached", "pending", "invalid", "not_measured", "status", "low_n"]
 unique = [["window_start", "phase", "severity"]]
 
 [assert]
@@ -34,6 +34,7 @@ compliance_pct = "100 * within_target / incidents_count; NULL without incidents"
 compliance_low_pct = "lower Wilson limit, 95 %"
 compliance_high_pct = "upper Wilson limit, 95 %"
 status = "healthy (at least 95 % within), warning (at least 80 %), critical or no_data"
+low_n = "incidents_count is below 5: chance may be all there is to the status"
 */
 WITH wanted AS (
     SELECT
@@ -154,7 +155,8 @@ SELECT
     100.0 * f.k / nullif(f.n, 0) AS compliance_pct,
     100 * wilson_low(f.k, f.n) AS compliance_low_pct,
     100 * wilson_high(f.k, f.n) AS compliance_high_pct,
-    compliance_status(f.k, f.n) AS status
+    compliance_status(f.k, f.n) AS status,
+    f.n < 5 AS low_n
 FROM filled AS f
 CROSS JOIN config.run AS run
 ORDER BY f.window_start NULLS FIRST, f.place, f.severity NULLS FIRST

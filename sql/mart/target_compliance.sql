@@ -2,7 +2,7 @@
 description = """How many incidents were over within their target: per severity, and per severity and service, over the whole
 history and over the last 30 and 90 days. Each incident is held against its own target; outliers are never left out. An open
 incident older than its target counts as a breach, one still in time is pending and outside the denominator."""
-not_null = ["severity", "incidents_count", "within_target", "at_risk", "breached", "open_breached", "pending", "status"]
+not_null = ["severity", "incidents_count", "within_target", "at_risk", "breached", "open_breached", "pending", "status", "low_n"]
 unique = [["window_start", "severity", "service"]]
 
 [assert]
@@ -15,6 +15,7 @@ known_status = "status IN ('healthy', 'warning', 'critical', 'no_data', 'no_targ
 window_start = "first instant of started_at that counts; NULL = whole history. UTC"
 window_end = "first instant after it; NULL = whole history. UTC"
 as_of = "clock of the run: the age of open incidents ends here. UTC"
+calculation_type = "basic: from detected to resolved"
 severity = "SEV1..SEV4"
 service = "service, unknown when there is none; NULL = the whole severity"
 team = "team that owns the service; NULL for a whole severity and where nobody does"
@@ -33,6 +34,7 @@ compliance_pct = "100 * within_target / incidents_count; NULL without incidents"
 compliance_low_pct = "lower Wilson limit, 95 %"
 compliance_high_pct = "upper Wilson limit, 95 %"
 status = "healthy (at least 95 % within), warning (at least 80 %), critical, no_data or no_target"
+low_n = "incidents_count is below 5: chance may be all there is to the status"
 */
 WITH placed AS (
     SELECT o.severity_id, o.service_id, o.duration_us, o.outcome, w.name AS window_name
@@ -100,6 +102,7 @@ SELECT
     make_timestamptz(epoch_us(f.window_start)) AS window_start,
     make_timestamptz(epoch_us(f.window_end)) AS window_end,
     make_timestamptz(epoch_us(run.as_of)) AS as_of,
+    'basic' AS calculation_type,
     f.severity,
     f.service,
     s.team,
@@ -117,7 +120,8 @@ SELECT
     100.0 * f.k / nullif(f.n, 0) AS compliance_pct,
     100 * wilson_low(f.k, f.n) AS compliance_low_pct,
     100 * wilson_high(f.k, f.n) AS compliance_high_pct,
-    CASE WHEN f.target_minutes IS NULL AND f.n = 0 THEN 'no_target' ELSE compliance_status(f.k, f.n) END AS status
+    CASE WHEN f.target_minutes IS NULL AND f.n = 0 THEN 'no_target' ELSE compliance_status(f.k, f.n) END AS status,
+    f.n < 5 AS low_n
 FROM filled AS f
 CROSS JOIN config.run AS run
 LEFT JOIN mart.services AS s ON s.service = f.service

@@ -13,7 +13,7 @@ import dagster as dg
 from mttr_pipeline.defs.extract import imported_records, landing_assets, received_bodies
 from mttr_pipeline.defs.jobs import daily, nightly, rebuild
 from mttr_pipeline.defs.publish import published
-from mttr_pipeline.defs.report import report, targets, traffic_light
+from mttr_pipeline.defs.report import phase_targets, report, targets, traffic_light
 from mttr_pipeline.defs.resources import RunResource
 from mttr_pipeline.defs.tables import model_assets, raw_tables
 
@@ -24,7 +24,7 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Defini
     """Everything Dagster needs to know. `resource_overrides` replaces resources by name, for tests and the command line."""
     return dg.Definitions(
         assets=[received_bodies, *landing_assets, imported_records, raw_tables, *model_assets, report, published],
-        asset_checks=[targets, traffic_light],
+        asset_checks=[targets, phase_targets, traffic_light],
         jobs=[nightly, rebuild],
         schedules=[daily],
         resources={"run": RunResource(), **(resource_overrides or {})},

@@ -46,15 +46,17 @@ def _figures(documents: dict[str, reports.Document]) -> dict[str, Any]:
         "km_median_minutes": now["km_median"],
         "km_p90_minutes": now["km_p90"],
         "mean_minutes": summary["current_mttr"]["mean_minutes"],
+        "n_events": now["n_events"],
+        "n_open": now["n_open"],
         "incidents": summary["incidents"]["current_count"],
         "analysed": summary["incidents"]["analysed"],
         "open_now": summary["incidents"]["open_now"],
         "data_quality_warnings": summary["traffic_light"]["warnings"],
         "breaches_90_days": documents["compliance"]["breach_count"],
     }
-    found |= {
-        f"compliance_pct_{row['severity']}": row["compliance_pct"] for row in compliance.recent(documents["compliance"])
-    }
+    for row in compliance.recent(documents["compliance"]["targets"]):
+        found[f"compliance_pct_{row['severity']}"] = row["compliance_pct"]
+        found[f"compliance_n_{row['severity']}"] = row["incidents_count"]
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -71,18 +73,37 @@ def _figures(documents: dict[str, reports.Document]) -> dict[str, Any]:
 )
 def targets(run: RunResource) -> Iterator[dg.AssetCheckResult]:
     """Warn for every severity whose compliance is warning or critical, so that an alert can be routed by it."""
-    rows = {row["severity"]: row for row in compliance.recent(compliance.document(run.warehouse.con))}
+    found = compliance.targets(run.warehouse.con)
+    rows = {row["severity"]: row for row in compliance.recent(found)}
     for severity in SEVERITIES:
         row = rows.get(severity)
-        figures = {name: value for name, value in (row or {}).items() if isinstance(value, int | float)}
+        figures: dict[str, Any] = {name: value for name, value in (row or {}).items() if isinstance(value, int | float)}
+        services = "\n".join(f"- {text}" for text in compliance.failing(found, severity))
         yield dg.AssetCheckResult(
             asset_key=_TARGETS,
             check_name=f"target_{severity}",
             passed=row is None or row["status"] not in ("warning", "critical"),
             severity=dg.AssetCheckSeverity.WARN,
             description=_target_said(row) if row else "no data",
-            metadata=figures,
+            metadata={**figures, "services_below_the_goal": dg.MetadataValue.md(services or "none")},
         )
+
+
+@dg.asset_check(
+    asset=asset_key("mart.phase_compliance"),
+    name="phase_targets",
+    description="Phases with a target meet it in the last 90 days.",
+)
+def phase_targets(run: RunResource) -> dg.AssetCheckResult:
+    """Warn when a phase that has a target of its own is warning or critical."""
+    rows = compliance.recent(compliance.phases(run.warehouse.con), "severity")
+    late = [row for row in rows if row["status"] in ("warning", "critical")]
+    return dg.AssetCheckResult(
+        passed=not late,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="; ".join(f"{row['phase']} {_target_said(row)}" for row in late or rows) or "no phase has a target",
+        metadata={f"compliance_pct_{row['phase']}": row["compliance_pct"] for row in rows if row["incidents_count"]},
+    )
 
 
 def _target_said(row: reports.Document) -> str:
@@ -90,7 +111,8 @@ def _target_said(row: reports.Document) -> str:
         return row["status"].replace("_", " ")
     return (
         f"{row['status']}: {row['within_target']} of {row['incidents_count']} within target ({row['compliance_pct']:.1f} %, "
-        f"95 % limits {row['compliance_low_pct']:.1f} to {row['compliance_high_pct']:.1f} %), {row['open_breached']} still open"
+        f"95 % limits {row['compliance_low_pct']:.1f} to {row['compliance_high_pct']:.1f} %), "
+        f"{row['open_breached']} open and late, {row['pending']} open in time"
     )
 
 

@@ -22,7 +22,7 @@ _STATS = """window_start, window_end, incidents_matched, incidents_analyzed, inc
 
 def document(con: duckdb.DuckDBPyConnection) -> Document:
     """Every member by name, over the whole history and the last 30 days; no order of merit, because chance would make it.
-    Then what changed: durations and how often, the last 30 days against the 30 before."""
+    Then what changed: durations and how often, the last 30 days against the 30 before; and what it cost: downtime."""
     model = rows(con, "SELECT phase_model FROM core.phase_model")[0]["phase_model"]
     stats = rows(
         con,
@@ -56,5 +56,11 @@ def document(con: duckdb.DuckDBPyConnection) -> Document:
             con,
             f"""SELECT scope, scope_value, {FREQUENCY} FROM mart.frequency
             WHERE scope <> 'all' ORDER BY scope, scope_value""",
+        ),
+        "downtime": rows(
+            con,
+            """SELECT scope, scope_value, window_start, window_end, n, n_open, n_invalid, window_minutes, downtime_minutes,
+                availability_pct, availability_target_pct, error_budget_minutes, error_budget_used_pct, user_minutes, n_users_known
+            FROM mart.downtime""",
         ),
     }

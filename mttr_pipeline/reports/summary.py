@@ -61,6 +61,8 @@ def document(con: duckdb.DuckDBPyConnection, calculation_type: str = "basic") ->
             "open": current["excluded_open"],
             "open_now": whole["excluded_open"],
             "excluded": current["incidents_excluded"],
+            "outliers": current["excluded_outlier"],
+            "outlier_minutes_share": current["outlier_minutes_share"],
         },
         "recovery": {
             name: {column: stats[column] for column in _HONEST}

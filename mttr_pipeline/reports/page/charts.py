@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from mttr_pipeline.reports.compliance import GOAL_PCT
 from mttr_pipeline.reports.kernel import Document
-from mttr_pipeline.reports.page.rules import GOAL_PCT
 
 if TYPE_CHECKING:
     import altair as alt
@@ -30,11 +30,10 @@ _LIGHT = {
     "--muted": "#57606a",
     "--grid": "#d8dee4",
     "--accent": "#0b5cad",
-    "--soft": "#9cc3ea",
+    "--soft": "#5c99d6",
     "--paper": "#ffffff",
 }
 _INK, _MUTED, _GRID, _ACCENT, _SOFT, _PAPER = (f"var({name})" for name in _LIGHT)
-_MARGIN = 48
 _HEADROOM = 2.5
 _NAMES: dict[str, Any] = {"title": None, "ticks": False, "domain": False, "minExtent": 118, "labelPadding": 8}
 _INNER_ROLE = re.compile(r' (?:role|aria-[a-z]+)="[^"]*"')  # the words of the whole are its alternative, not its parts
@@ -55,52 +54,39 @@ def figure(draw: Callable[[int], Chart], says: str) -> Figure:
 
 
 def trend(weeks: Sequence[Document]) -> Callable[[int], alt.VConcatChart]:
-    """Recovery per week, hollow where incidents are still open; below it the incidents, the open ones apart."""
+    """Recovery per week, hollow where incidents are still open; below it the incidents, the open ones apart. Where no week has
+    enough recoveries for a figure, the incidents alone.
+    """
     import altair as alt
 
     known = [row for row in weeks if not row["low_n"]]
-    reached = [row["km_median"] or row["km_median_low"] or row["longest_minutes"] for row in known]
-    longest = max(reached, default=0)
+    longest = max((row["km_median"] or row["km_median_low"] or row["longest_minutes"] for row in known), default=0)
     unit, per = ("hours", 60) if longest >= 180 else ("minutes", 1)
     # Limits that run away would press the rest flat: they are cut off at the edge of the chart, and are in the table.
-    top = max((_HEADROOM * longest / per, 1))
+    top = max(_HEADROOM * longest / per, 1)
+    states: list[Any] = ["recovered", "open or timed out", "unusable"]
     shown = [
         {
             "week": f"{datetime.fromisoformat(row['window_start']):%-d %b}",
-            "recovery": row["km_median"] / per if row in known and row["km_median"] is not None else None,
-            "beyond": top if row in known and row["km_median"] is None else None,
-            "low": (row["km_median_low"] or 0) / per if row in known else None,
-            "high": (top if row["km_median_high"] is None else min(row["km_median_high"] / per, top))
-            if row in known
-            else None,
+            **(_recovery(row, per, top) if row in known else {}),
             "immature": row["immature"],
-            "open or timed out": row["n_open"],
+            "is_partial": row["is_partial"],
             "recovered": row["n_events"],
+            "open or timed out": row["n_open"],
+            "unusable": row["incident_count"] - row["n_events"] - row["n_open"],
         }
         for row in weeks
     ]
+    if not any(row["unusable"] for row in shown):
+        states.remove("unusable")
 
     def draw(width: int) -> alt.VConcatChart:
         week = alt.X(
             "week:O",
             scale=alt.Scale(domain=[row["week"] for row in shown]),
-            title=None,
-            axis=alt.Axis(labelAngle=0, labelOverlap=True, labelSeparation=12),
+            axis=alt.Axis(title="week of", labelAngle=0, labelOverlap=True, labelSeparation=12),
         )
-        numbers = alt.Axis(title=None, tickCount=4, minExtent=40, maxExtent=40)
         base = alt.Chart(alt.Data(values=shown)).encode(x=week)
-        scale = alt.Scale(domain=[0, top], nice=False)
-        limits = base.mark_rule(color=_SOFT, strokeWidth=6, strokeCap="butt").encode(
-            y=alt.Y("low:Q", axis=numbers, scale=scale), y2=alt.Y2("high:Q")
-        )
-        dots = base.mark_point(size=80, opacity=1, stroke=_ACCENT, strokeWidth=2).encode(
-            y=alt.Y("recovery:Q", scale=scale),
-            fill=alt.when("datum.immature").then(alt.value(_PAPER)).otherwise(alt.value(_ACCENT)),
-        )
-        beyond = base.mark_point(
-            shape="triangle-up", size=90, opacity=1, stroke=_ACCENT, fill=_PAPER, strokeWidth=2
-        ).encode(y=alt.Y("beyond:Q", scale=scale))
-        states: list[Any] = ["recovered", "open or timed out"]
         counts = (
             base.transform_fold(states, as_=["state", "incidents"])
             .mark_bar(stroke=_PAPER)
@@ -108,17 +94,44 @@ def trend(weeks: Sequence[Document]) -> Callable[[int], alt.VConcatChart]:
                 y=alt.Y("incidents:Q", axis=alt.Axis(title=None, tickCount=3, minExtent=40, maxExtent=40)),
                 color=alt.Color(
                     "state:N",
-                    scale=alt.Scale(domain=states, range=[_SOFT, _INK]),
+                    scale=alt.Scale(domain=states, range=[_SOFT, _INK, _MUTED][: len(states)]),
                     legend=alt.Legend(title=None, orient="bottom"),
                 ),
+                opacity=alt.when("datum.is_partial").then(alt.value(0.5)).otherwise(alt.value(1)),
             )
+            .properties(width=width, height=90, title="Incidents")
         )
-        return alt.vconcat(
-            (limits + beyond + dots).properties(width=width - _MARGIN, height=220, title=f"Typical recovery, {unit}"),
-            counts.properties(width=width - _MARGIN, height=90, title="Incidents"),
+        if not known:
+            return alt.vconcat(counts)
+        scale = alt.Scale(domain=[0, top], nice=False)
+        numbers = alt.Axis(title=None, tickCount=4, minExtent=40, maxExtent=40)
+        limits = base.mark_rule(color=_SOFT, strokeWidth=6, strokeCap="butt").encode(
+            y=alt.Y("low:Q", axis=numbers, scale=scale), y2=alt.Y2("high:Q")
         )
+        beyond = base.mark_point(
+            shape="triangle-up", filled=True, size=110, opacity=1, color=_ACCENT, yOffset=4
+        ).encode(y=alt.Y("beyond:Q", scale=scale))
+        dots = base.mark_point(size=80, opacity=1, stroke=_ACCENT, strokeWidth=2).encode(
+            y=alt.Y("recovery:Q", scale=scale),
+            fill=alt.when("datum.immature").then(alt.value(_PAPER)).otherwise(alt.value(_ACCENT)),
+        )
+        recovery = limits + beyond + dots
+        return alt.vconcat(recovery.properties(width=width, height=220, title=f"Typical recovery, {unit}"), counts)
 
     return draw
+
+
+def _recovery(row: Document, per: int, top: float) -> dict[str, float]:
+    """Where the marks of a week stand: its recovery and limits as far as they exist, an arrow where they go on beyond the top."""
+    low, middle, high = (row[name] for name in ("km_median_low", "km_median", "km_median_high"))
+    marks = {}
+    if middle is not None:
+        marks["recovery"] = middle / per
+    if low is not None or high is not None:
+        marks |= {"low": min((low or 0) / per, top), "high": top if high is None else min(high / per, top)}
+    if middle is None or marks.get("high") == top:
+        marks["beyond"] = top
+    return marks
 
 
 def phases(rows: Sequence[Document]) -> Callable[[int], alt.LayerChart]:

@@ -17,15 +17,15 @@ _WIDTH = 640
 def markdown(documents: Mapping[str, Document]) -> str:
     """The lead, the cards and the trend as an inline picture."""
     cards = (
-        f"- **{card.title}**: {_plain(card.figure)}. {' '.join(map(_sentence, card.texts))}"
+        f"- **{card.title}**: {_plain(card.figure)}. {' '.join(map(_sentence, (*card.texts, *card.more)))}"
         for card in verdict.cards(documents)
     )
-    parts = [_plain(verdict.lead(documents["summary"])), "\n".join(cards)]
+    parts = [_plain(verdict.lead(documents["summary"])), _plain(verdict.also(documents)), "\n".join(cards)]
     weeks = weeks_of(documents["trend"])
     if has_data(weeks):
         picture = base64.b64encode(charts.png(charts.trend(weeks)(_WIDTH))).decode()
         parts.append(f"![recovery per week of the last 90 days](data:image/png;base64,{picture})")
-    return "\n\n".join(parts)
+    return "\n\n".join(filter(None, parts))
 
 
 def _plain(text: Markup | str) -> str:

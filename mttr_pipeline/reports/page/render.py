@@ -60,6 +60,7 @@ def _environment() -> Environment:
         "limits": verdict.limits,
         "bad_day": verdict.bad_day,
         "change_colour": rules.change_colour,
+        "target_colour": rules.colour,
     }
     return environment
 

@@ -11,7 +11,7 @@ TERMS = (
     (
         "95 % limits",
         "The range in which the true value lies in 95 of 100 such reports. Few incidents give a wide range; where no upper end "
-        "is given, too many are still open to say.",
+        "is given, too few have ended to say.",
     ),
     (
         "Change",

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from mttr_pipeline.metrics.changes import ENOUGH
-from mttr_pipeline.reports.compliance import recent
+from mttr_pipeline.reports.compliance import GOAL_PCT, recent
 from mttr_pipeline.reports.kernel import Document
 from mttr_pipeline.reports.page import rules
-from mttr_pipeline.reports.page.words import count, instant, listed, minutes, number, probability, recovery
+from mttr_pipeline.reports.page.words import count, instant, listed, minutes, number, plural, probability, recovery
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Card:
     figure: Markup | str
     texts: tuple[Markup | str, ...] = ()
     colour: str | None = None
+    more: tuple[Markup | str, ...] = ()  # for those who ask how it was worked out
 
 
 def lead(summary: Document) -> Markup:
@@ -47,6 +48,37 @@ def lead(summary: Document) -> Markup:
     if rules.shows_p90(now):
         text += Markup(", nine in ten within <strong>{}</strong>").format(minutes(now["km_p90"]))
     return text + ". " + _change_said(summary["change"])
+
+
+def also(documents: Mapping[str, Document]) -> Markup:
+    """What else a manager must not miss: data that is not to be relied on, targets that are missed."""
+    said = []
+    if documents["summary"]["traffic_light"]["light"] == "red":
+        warning = (
+            '<strong class="bad">Do not rely on these figures yet</strong>: see <a href="#quality">data quality</a>.'
+        )
+        said.append(Markup(warning))
+    below = [row["severity"] for row in _below(documents["compliance"])]
+    if below:
+        targets = "its target" if len(below) == 1 else "their targets"
+        said.append(Markup("{} missed {} more often than the goal allows.").format(listed(below), targets))
+    late = documents["compliance"]["open_breach_count"]
+    if late:
+        said.append(
+            Markup("{} open past {} target.").format(plural(late, "incident is", "incidents are"), _whose(late))
+        )
+    return Markup(" ").join(said)
+
+
+def _whose(number: int) -> str:
+    return "its" if number == 1 else "their"
+
+
+def _below(compliance: Document) -> list[Document]:
+    """The severities that are below the goal beyond chance."""
+    return [
+        row for row in recent(compliance["targets"]) if row["incidents_count"] and rules.colour(row) in ("bad", "fair")
+    ]
 
 
 def _change_said(change: Document) -> Markup:
@@ -98,8 +130,8 @@ def _bad_day(now: Document) -> Card:
 
 def _change(summary: Document) -> Card:
     change, frequency = summary["change"], summary["frequency"]
-    often = Markup("{} incidents began, {} before: {}.").format(
-        count(frequency["n_current"]), count(frequency["n_previous"]), frequency["verdict"]
+    often = Markup("{} began, {} before: {}.").format(
+        plural(frequency["n_current"], "incident"), count(frequency["n_previous"]), frequency["verdict"]
     )
     title = "Change against the 30 days before"
     if change["verdict"] == "not enough data":
@@ -126,23 +158,22 @@ def _change(summary: Document) -> Card:
         "Log-rank test of all durations: q\N{NO-BREAK SPACE}{}, n\N{NO-BREAK SPACE}= {} and {} before."
     ).format(probability(change["q"]), count(change["n"]), count(change["previous_n"]))
     if change["verdict"] != "no detectable change":
-        mixed = ("Most incidents and the longest ones moved in opposite directions.",) if change["is_mixed"] else ()
-        return Card(title, change["verdict"], (*mixed, tested, ratio, often), rules.change_colour(change))
-    texts = [tested, ratio, often]
-    if change["smallest_detectable_ratio"] is not None:
-        power = Markup(
-            "With so many incidents, only recovering at {} times the rate, or slower by as much, would show."
-        )
-        texts.insert(1, power.format(number(change["smallest_detectable_ratio"])))
-    return Card(title, change["verdict"], tuple(texts))
+        mixed = "Most incidents and the longest ones moved in opposite directions."
+        first = mixed if change["is_mixed"] else ratio
+        more = (tested, ratio) if change["is_mixed"] else (tested,)
+        return Card(title, change["verdict"], (first, often), rules.change_colour(change), more)
+    power = "With so many incidents, only recovering at {} times the rate, or slower by as much, would show."
+    power = Markup(power).format(number(change["smallest_detectable_ratio"]))
+    texts = (power, often) if change["smallest_detectable_ratio"] is not None else (often,)
+    return Card(title, change["verdict"], texts, more=(tested, ratio))
 
 
 def _targets(compliance: Document) -> Card:
     title = "Targets, last 90 days"
-    rows = [row for row in recent(compliance) if row["incidents_count"]]
+    rows = [row for row in recent(compliance["targets"]) if row["incidents_count"]]
     if not rows:
         return Card(title, "no data", ("No incident with a target has an outcome.",))
-    below = [row for row in rows if rules.colour(row) in ("bad", "fair")]
+    below = _below(compliance)
     texts = [
         Markup("{}: {} of {} in time").format(
             row["severity"], count(row["within_target"]), count(row["incidents_count"])
@@ -158,13 +189,17 @@ def _targets(compliance: Document) -> Card:
         return Card(
             title, "no clear miss", (*detail, f"{listed(missed)}: too few incidents to tell a miss from chance.")
         )
+    unsure = [row["severity"] for row in rows if row["compliance_low_pct"] < GOAL_PCT]
+    if unsure:
+        return Card(title, "no miss seen", (*detail, f"{listed(unsure)}: too few incidents to be sure of the goal."))
     return Card(title, "all at the goal", detail)
 
 
 def _open(summary: Document, compliance: Document) -> Card:
     late = compliance["open_breach_count"]
     now = summary["recovery"]["whole"]
-    text = Markup("{} of them are past their target.").format(count(late)) if late else "None is past its target."
+    past = Markup('<a href="#open">{} past {} target</a>.').format(count(late), _whose(late))
+    text = past if late else "None is past its target."
     return Card("Open now", count(summary["incidents"]["open_now"]), (text,) if now["incidents_matched"] else ())
 
 
@@ -191,7 +226,10 @@ def freshness(quality: Document) -> Markup:
         oldest = min(row["data_as_of"] for row in quality["sources"])
         return Markup("All sources are fresh, known up to {}.").format(instant(oldest))
     known = Markup("; ").join(
-        Markup("{} is stale, known up to {}").format(row["source"], instant(row["data_as_of"])) for row in stale
+        Markup("{} is stale, known up to {}").format(row["source"], instant(row["data_as_of"]))
+        if row["data_as_of"]
+        else Markup("{} has never been pulled").format(row["source"])
+        for row in stale
     )
     return known + "."
 
@@ -202,7 +240,7 @@ def _too_few(row: Document) -> Markup:
 
 def _n(row: Document) -> Markup:
     if not row["n_events"] + row["n_open"]:
-        return Markup("{} incidents, none with a usable duration").format(count(row["incidents_matched"]))
+        return Markup("{}, none with a usable duration").format(plural(row["incidents_matched"], "incident"))
     return Markup("{} ended, {} still open or timed out").format(count(row["n_events"]), count(row["n_open"]))
 
 

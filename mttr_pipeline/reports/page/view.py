@@ -20,6 +20,7 @@ SECTIONS = {
     "phases": "Where the time goes",
     "targets": "Targets",
     "breaches": "Worst breaches",
+    "open": "Open and late",
     "compare": "Severities, services and teams",
     "bottlenecks": "Bottlenecks, and what to do",
     "quality": "Data quality",
@@ -33,12 +34,13 @@ def context(documents: Mapping[str, Document]) -> dict[str, Any]:
     bottlenecks = documents["bottlenecks"]
     strategies = [row for row in bottlenecks["recommendations"] if row["window_start"]]
     shares = [row for row in summary["phase_breakdown"] if row["share_pct"] is not None]
-    recent = [row for row in recent_targets(compliance) if row["incidents_count"]]
+    recent = [row for row in recent_targets(compliance["targets"]) if row["incidents_count"]]
     weeks = weeks_of(documents["trend"])
     return {
         **documents,
         "sections": SECTIONS.items(),
         "lead": verdict.lead(summary),
+        "also": verdict.also(documents),
         "cards": verdict.cards(documents),
         "weeks": weeks,
         "trend_chart": charts.figure(charts.trend(weeks), _trend_said(weeks)) if has_data(weeks) else None,
@@ -46,7 +48,9 @@ def context(documents: Mapping[str, Document]) -> dict[str, Any]:
         "phase_n": next((row["share_n"] for row in summary["phase_breakdown"] if row["share_n"] is not None), 0),
         "targets": charts.figure(charts.targets(recent), _targets_said(recent)) if recent else None,
         "target_rows": _target_rows(compliance),
+        "phase_targets": recent_targets(compliance["phases"], "severity"),
         "compared": _compared(documents["comparisons"]),
+        "downtime": _recent_downtime(documents["comparisons"]),
         "directions": documents["trend"]["directions"],
         "opportunity": next((row for row in bottlenecks["opportunities"] if _is_overall(row)), None),
         "bottleneck_rows": [
@@ -68,7 +72,7 @@ def weeks_of(trend: Document) -> list[Document]:
 
 def has_data(weeks: list[Document]) -> bool:
     """Whether there is anything to draw."""
-    return any(not row["low_n"] for row in weeks)
+    return any(row["incident_count"] for row in weeks)
 
 
 def _trend_said(weeks: list[Document]) -> str:
@@ -78,10 +82,11 @@ def _trend_said(weeks: list[Document]) -> str:
         f"Typical recovery in the week of {row['window_start'][:10]}: "
         + (words.duration(row["km_median"]) if row["km_median"] is not None else "not reached")
         + "."
-        for row in (known[0], *known[1:][-1:])
+        for row in (*known[:1], *known[1:][-1:])
     )
     return (
-        f"Chart of {len(weeks)} weeks. {ends} {sum(row['immature'] for row in weeks)} weeks still have open incidents."
+        f"Chart of {len(weeks)} weeks, {sum(row['incident_count'] for row in weeks)} incidents. "
+        f"{ends or 'No week has 5 recoveries.'} {sum(row['immature'] for row in weeks)} weeks still have open incidents."
     )
 
 
@@ -103,6 +108,12 @@ def _compared(comparisons: Document) -> dict[str, list[Document]]:
         ]
         for dimension in DIMENSIONS
     }
+
+
+def _recent_downtime(comparisons: Document) -> list[Document]:
+    """The rows of the last 30 days."""
+    latest = max((row["window_start"] for row in comparisons["downtime"] if row["window_start"]), default=None)
+    return [row for row in comparisons["downtime"] if row["window_start"] == latest and latest]
 
 
 def _is_overall(row: Document) -> bool:
@@ -127,7 +138,7 @@ def _target_rows(compliance: Document) -> list[Document]:
 
 def _targets_said(rows: list[Document]) -> str:
     return "Chart of the share within target. " + " ".join(
-        f"{row['severity']}: {row['compliance_pct']:.0f} %, limits {row['compliance_low_pct']:.0f} to "
-        f"{row['compliance_high_pct']:.0f} %, n = {row['incidents_count']}."
+        f"{row['severity']}: {row['compliance_pct']:.1f} %, limits {row['compliance_low_pct']:.1f} to "
+        f"{row['compliance_high_pct']:.1f} %, n = {row['incidents_count']}."
         for row in rows
     )

@@ -18,9 +18,12 @@ __all__ = [
     "minutes",
     "number",
     "percent",
+    "plural",
     "probability",
     "recovery",
+    "share",
     "status",
+    "times",
 ]
 
 _NONE = Markup('<span class="none">no data</span>')
@@ -61,6 +64,30 @@ def percent(value: float | None, digits: int = 0) -> Markup:
     )
 
 
+def share(value: float | None, goal: float = 95) -> Markup:
+    """A percentage with as many digits as it takes not to round up to 100, or over the goal."""
+    if value is None:
+        return _NONE
+    digits = next(
+        (
+            digits
+            for digits in range(1, 5)
+            if (round(value, digits) < 100 or value == 100) and (round(value, digits) < goal) == (value < goal)
+        ),
+        5,
+    )
+    return percent(value, digits if value % 1 else 0)
+
+
+def times(value: float | None) -> Markup:
+    """How many times as long."""
+    if value is None:
+        return _NONE
+    return Markup('<data value="{}">{} times</data>').format(
+        repr(value), f"{value:.1f}" if value < 9.95 else f"{value:,.0f}"
+    )
+
+
 def number(value: float | None) -> Markup:
     """A ratio to two or three digits, with its exact value."""
     if value is None:
@@ -95,6 +122,11 @@ def instant(value: str | None) -> Markup:
 def day(value: str) -> Markup:
     """The date of an instant."""
     return Markup('<time datetime="{}">{:%-d %b %Y}</time>').format(value, datetime.fromisoformat(value))
+
+
+def plural(number: int, one: str, several: str | None = None) -> Markup:
+    """A count and what is counted."""
+    return Markup("{} {}").format(count(number), one if number == 1 else several or f"{one}s")
 
 
 def listed(words: Iterable[str]) -> str:

@@ -31,14 +31,14 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The page of the demo company, of nothing, and of records that hold anything."""
     folder = tmp_path_factory.mktemp("pages")
     found = {"demo": latest(finished_run()) / "report.html"}
-    for name in ("nothing", "odd"):
+    for name in ("nothing", "odd", "thin"):
         assert name in HISTORIES
         found[name] = folder / f"{name}.html"
         found[name].write_text(told(name, folder)[1], encoding="utf-8")
     return found
 
 
-@pytest.fixture(params=["demo", "nothing", "odd"])
+@pytest.fixture(params=["demo", "nothing", "odd", "thin"])
 def file(request: pytest.FixtureRequest, pages: dict[str, Path]) -> Path:
     return pages[request.param]
 

@@ -53,8 +53,37 @@ HISTORIES: dict[str, list[dict[str, Any]]] = {
         incident("script", days=5, minutes=9000, title="a script", url="javascript:alert(1)", team="a|b`c"),
         incident("data", days=6, minutes=9000, title="data", url="data:text/html,<script>alert(1)</script>"),
         incident("known as 9", days=8, minutes=9000),
+        incident(
+            "long",
+            days=7,
+            minutes=9000,
+            title="KubePodCrashLooping:" + "namespace=payments-production," * 9,
+            service="arn:aws" * 30,
+        ),
         incident("twin 1", days=9, minutes=40, title="Checkout: <i>down</i>", url="https://example.test/twin"),
         incident("twin 2", days=9, minutes=41, title="checkout I broken?", url="javascript:alert(2)"),
+    ],
+    # Less than five a week, one still open: no week has a figure, all have incidents.
+    "thin": [
+        incident(f"t{number}", days=2 * number + 1, minutes=30 + number if number % 9 else None) for number in range(40)
+    ],
+    # Most are ten times as fast as in the month before, three are still open.
+    "moving apart": [
+        *(incident(f"now{number}", days=20 - number / 24, minutes=10) for number in range(20)),
+        *(incident(f"open{number}", days=20 - number / 24, minutes=None) for number in range(3)),
+        *(incident(f"before{number}", days=50 - number / 24, minutes=60) for number in range(23)),
+    ],
+    "all alike": [
+        incident(f"{days}-{number}", days=days - number / 24, minutes=60) for days in (20, 50) for number in range(20)
+    ],
+    "timeouts": [
+        incident(
+            f"e{number}",
+            days=number + 1,
+            minutes=20 if number < 6 else 240,
+            **({} if number < 6 else {"resolution_kind": "timeout"}),
+        )
+        for number in range(20)
     ],
 }
 
@@ -267,17 +296,66 @@ class Reader(HTMLParser):
             ["Too few incidents of the last 30 days have ended", "8 incidents, none with a usable duration"],
         ),
         ("only old", ["No incident began in the last 30 days.", "None is past its target."]),
+        ("thin", ["40 incidents. No week has 5 recoveries.", "5 incidents are open past their target."]),
+        (
+            "moving apart",
+            ["Most took less time than in the 30 days before, the longest ones more.", "moved in opposite directions"],
+        ),
+        ("all alike", ["No change from the 30 days before can be detected.", "they took equally long"]),
+        ("timeouts", ["Fewer than half of the incidents of the last 30 days are known to be over", "more than 4 h"]),
     ],
 )
 def test_a_history_that_says_little_says_so(history: str, sentences: list[str], tmp: Path) -> None:
     documents, page, markdown = told(history, tmp)
-    text = Reader(page).text
+    reader = Reader(page)
+    text = " ".join([reader.text, *(svg["aria-label"] or "" for svg in reader.all("svg"))])
     for sentence in sentences:
         assert sentence in text
     assert "nan" not in re.findall(r"\w+", text.lower())
     assert "None" not in re.findall(r"\w+", text.replace("None is past", ""))
-    assert documents["summary"]["current_mttr"]["mean_minutes"] is None or history == "one"
+    assert documents["summary"]["current_mttr"]["mean_minutes"] is None or not history.startswith(("only", "nothing"))
     assert markdown
+
+
+def test_limits_of_a_ratio_of_means_need_a_hundred_recoveries(demo: Path) -> None:
+    """With fewer they leave out 1 several times as often as they should: no reader may take them for 95 %."""
+    row = {"method": "rmst_ratio", "n_events": 100, "previous_n_events": 100, "ratio_low": 0.5, "ratio_high": 2.0}
+    assert rules.shows_ratio_limits(row)
+    assert not rules.shows_ratio_limits({**row, "previous_n_events": 99})
+    assert rules.shows_ratio_limits({**row, "method": "hodges_lehmann", "n_events": 6})
+    assert not rules.shows_ratio_limits({**row, "ratio_high": None})
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (94.857, "94.9 %"),
+        (94.98, "94.98 %"),
+        (99.92, "99.9 %"),
+        (99.96, "99.96 %"),
+        (100.0, "100 %"),
+        (95.0, "95 %"),
+        (0.0, "0 %"),
+    ],
+)
+def test_a_share_is_never_rounded_up_to_the_goal_or_to_all(value: float, shown: str) -> None:
+    """95 % beside the status warning, or 100 % beside a breach, would be a contradiction that the page made itself."""
+    assert words.share(value).striptags() == shown
+
+
+def test_data_that_is_not_to_be_relied_on_is_said_first(demo: Path) -> None:
+    documents = {name: read(demo, name) for name in reports.DOCUMENTS}
+    documents["summary"]["traffic_light"]["light"] = "red"
+    assert "Do not rely on these figures yet" in Reader(reports.render(documents)).text
+    assert "Do not rely on these figures yet" in reports.markdown(documents)
+
+
+def test_a_source_that_was_never_pulled_is_not_called_stale(demo: Path) -> None:
+    documents = {name: read(demo, name) for name in reports.DOCUMENTS}
+    documents["data_quality"]["sources"][0] |= {"status": "failed", "data_as_of": None, "error": "no such key"}
+    text = Reader(reports.render(documents)).text
+    assert f"{documents['data_quality']['sources'][0]['source']} has never been pulled." in text
+    assert "known up to no data" not in text
 
 
 def test_a_90th_percentile_needs_ten_recoveries(demo: Path) -> None:

@@ -12,13 +12,14 @@ import tomllib
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, get_args
+from typing import Annotated, Literal, NamedTuple, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from mttr_pipeline.errors import ConfigError
+from mttr_pipeline.explain import explain
 
 Severity = Literal["SEV1", "SEV2", "SEV3", "SEV4"]
 Stamp = Literal[
@@ -239,7 +240,7 @@ class Threshold(_Section):
     @model_validator(mode="after")
     def _ordered(self) -> Threshold:
         if self.critical < self.warning:
-            raise ValueError("critical is below warning")
+            raise ValueError(f"critical ({self.critical:g}) is below warning ({self.warning:g})")
         return self
 
 
@@ -401,29 +402,7 @@ def _read_file(chosen: str | Path | None) -> tuple[Path | None, FileSettings]:
     try:
         return path, FileSettings.model_validate(content)
     except ValidationError as error:
-        raise ConfigError(f"{path}: {_explain(error)}") from error
-
-
-def _explain(error: ValidationError) -> str:
-    """The first finding as a sentence: the key as it is written in the file, and what would be right."""
-    finding = error.errors()[0]
-    key = ".".join(str(part) for part in finding["loc"])
-    more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    if finding["type"] == "extra_forbidden":
-        known = ", ".join(_keys_at(finding["loc"][:-1]))
-        return f"unknown key {key!r}; known there: {known}.{more}"
-    return f"{key!r}: {finding['msg']} (found {finding['input']!r}).{more}"
-
-
-def _keys_at(location: tuple[Any, ...]) -> list[str]:
-    model: Any = FileSettings
-    for part in location:
-        field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
-        if field is None:  # a user-chosen name such as a service: its values are the model
-            continue
-        annotation = field.annotation
-        model = next((arg for arg in getattr(annotation, "__args__", ()) if hasattr(arg, "model_fields")), annotation)
-    return sorted(model.model_fields) if hasattr(model, "model_fields") else []
+        raise ConfigError(f"{path}: {explain(error, FileSettings)}") from error
 
 
 def _url(env: Mapping[str, str], name: str, default: str | None = None) -> str:

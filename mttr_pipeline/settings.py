@@ -290,10 +290,12 @@ class FileSettings(_Section):
     @field_validator("variants")
     @classmethod
     def _own_names(cls, given: dict[str, Variant]) -> dict[str, Variant]:
+        # `mttr stats --type custom` stands for two stamps that are named on the spot.
+        reserved = (*FIXED_VARIANTS, "custom")
         for name in given:
-            if name in FIXED_VARIANTS or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+            if name in reserved or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
                 raise ValueError(
-                    f"{name!r}: a variant's name is lower case letters, digits and _, and none of {', '.join(FIXED_VARIANTS)}"
+                    f"{name!r}: a variant's name is lower case letters, digits and _, and none of {', '.join(reserved)}"
                 )
         return given
 

@@ -60,3 +60,13 @@ def test_a_misspelt_key_is_told_before_the_one_that_is_missing(tmp_path: Path) -
     """`warn` leaves `warning` missing too; and what is known is told in tables of tables as well."""
     text = refused(tmp_path, "[thresholds.severities.SEV1]\ndetection = { warn = 3, critical = 9 }\n")
     assert text == "unknown key 'thresholds.severities.SEV1.detection.warn'; known there: critical, warning. (1 more)"
+
+
+# -- names -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["basic", "custom", "Hands-On", '""'])
+def test_a_variant_has_a_name_of_its_own(tmp_path: Path, name: str) -> None:
+    """`custom` is what `mttr stats --type` and the macros call two stamps of one's own: a variant would take its place."""
+    text = refused(tmp_path, f'[variants.{name}]\nstart = "detected_at"\nend = "closed_at"\n')
+    assert "'variants'" in text and text.endswith("none of basic, service_restore, full_recovery, custom.")

@@ -10,7 +10,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, get_args
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from mttr_pipeline.errors import ConfigError
 from mttr_pipeline.explain import explain
+from mttr_pipeline.values import Day, number
 
 Severity = Literal["SEV1", "SEV2", "SEV3", "SEV4"]
 Stamp = Literal[
@@ -88,6 +89,10 @@ FIXED_VARIANTS: dict[str, tuple[Stamp, Stamp]] = {
 DEFAULT_TARGETS: dict[Severity, float] = {"SEV1": 30, "SEV2": 120, "SEV3": 480, "SEV4": 1440}
 
 
+RequestsPerMinute = Annotated[int, number("requests", 1, 1_000_000, whole=True)]
+RequestBudget = Annotated[int, number("requests", 0, 1_000_000, whole=True)]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -104,7 +109,7 @@ def _zone(value: str | None) -> str | None:
 class SourceOptions(_Section):
     """What every source can be told in `[sources.<name>]`."""
 
-    since: date | datetime | None = Field(None, description="how far the first pull reaches back; default 730 days")
+    since: Day | None = Field(None, description="how far the first pull reaches back; default 730 days")
     time_zone: str | None = Field(
         None, description="zone of instants that carry no offset; none: such records go to quarantine"
     )
@@ -117,16 +122,24 @@ class SourceOptions(_Section):
     mitigated_patterns: tuple[str, ...] = Field(
         ("Mitigated:",), description="a note that starts so carries the mitigated stamp"
     )
-    requests_per_minute: int | None = Field(
-        None, gt=0, description="upper bound of requests a minute; default: what the vendor documents"
+    requests_per_minute: RequestsPerMinute | None = Field(
+        None, description="upper bound of requests a minute; default: what the vendor documents"
     )
-    connections: int = Field(8, gt=0, le=64, description="parallel requests")
-    lag_minutes: int = Field(30, ge=0, description="the high-water mark stays this far behind the clock of the run")
-    lookback_days: int = Field(14, ge=0, description="records created this recently are read again on every run")
-    timeout_seconds: float = Field(60, gt=0, description="how long one response may take, all of it")
-    max_wait_minutes: float = Field(15, gt=0, description="how long one request may be retried in all")
-    audit_requests: int = Field(
-        200, ge=0, description="most requests per run that looking for records deleted at the vendor may cost; 0: never"
+    connections: Annotated[int, number("requests", 1, 64, whole=True)] = Field(8, description="parallel requests")
+    lag_minutes: Annotated[int, number("minutes", 0, whole=True)] = Field(
+        30, description="the high-water mark stays this far behind the clock of the run"
+    )
+    lookback_days: Annotated[int, number("days", 0, whole=True)] = Field(
+        14, description="records created this recently are read again on every run"
+    )
+    timeout_seconds: Annotated[float, number("seconds", most=86_400)] = Field(
+        60, description="how long one response may take, all of it"
+    )
+    max_wait_minutes: Annotated[float, number("minutes", most=1_440)] = Field(
+        15, description="how long one request may be retried in all"
+    )
+    audit_requests: RequestBudget = Field(
+        200, description="most requests per run that looking for records deleted at the vendor may cost; 0: never"
     )
 
     _check_zone = field_validator("time_zone")(_zone)
@@ -134,7 +147,7 @@ class SourceOptions(_Section):
 
 class PagerDutyOptions(SourceOptions):
     fields: dict[str, FieldTarget] = Field(default_factory=dict, description="custom field name -> stamp or attribute")
-    requests_per_minute: int | None = Field(960, gt=0)  # REST API rate limits: 960 a minute per account key
+    requests_per_minute: RequestsPerMinute | None = 960  # REST API rate limits: 960 a minute per account key
 
 
 class OpsgenieOptions(SourceOptions):
@@ -143,9 +156,8 @@ class OpsgenieOptions(SourceOptions):
 
 class JsmOptions(SourceOptions):
     details: bool = Field(True, description="read each changed alert singly too: only that shows extra properties")
-    relist_requests: int = Field(
+    relist_requests: RequestBudget = Field(
         200,
-        ge=0,
         description="about how many list requests per run look for changes of older closed alerts, where the account's "
         "search knows no updatedAt; 0: only open and recent ones are looked at",
     )
@@ -187,13 +199,15 @@ class Service(_Section):
 
 class Outliers(_Section):
     enabled: bool = True
-    hours: float = Field(168, gt=0)
+    hours: Annotated[float, number("hours")] = 168
 
 
 class Lifecycle(_Section):
-    reopen_hours: float = Field(24, ge=0, description="a reopen later than this after the resolve starts a new episode")
-    flap_minutes: float = Field(
-        10, ge=0, description="the same dedup key again this soon after its resolve is one incident"
+    reopen_hours: Annotated[float, number("hours", or_zero=True)] = Field(
+        24, description="a reopen later than this after the resolve starts a new episode"
+    )
+    flap_minutes: Annotated[float, number("minutes", or_zero=True)] = Field(
+        10, description="the same dedup key again this soon after its resolve is one incident"
     )
 
 
@@ -208,7 +222,9 @@ class Variant(_Section):
         return self
 
 
-Minutes = Annotated[float, Field(gt=0)]
+Minutes = Annotated[float, number("minutes")]
+#: From 1 on, so that a share like 0.8 is not taken for less than one percent.
+Percent = Annotated[float, number("percent", 1, 100)]
 
 
 class Targets(_Section):
@@ -217,13 +233,9 @@ class Targets(_Section):
     severities: dict[Severity, Minutes] = Field(default_factory=lambda: dict(DEFAULT_TARGETS))
     services: dict[str, dict[Severity, Minutes]] = Field(default_factory=dict)
     phases: dict[Phase, Minutes] = Field(default_factory=dict)
-    at_risk_pct: float = Field(
-        80, gt=0, le=100, description="a resolved incident beyond this share of its target is at risk"
-    )
-    availability_pct: float | None = Field(
+    at_risk_pct: Percent = Field(80, description="a resolved incident beyond this share of its target is at risk")
+    availability_pct: Annotated[float, number("percent", 1, 99.999999)] | None = Field(
         None,
-        gt=0,
-        lt=100,
         description="share of time a service should be up; with it, downtime says how much error budget is used",
     )
 
@@ -266,7 +278,9 @@ class Thresholds(_Section):
 
 
 class Publish(_Section):
-    keep: int = Field(30, gt=0, description="generations that stay on disk; older ones are deleted after a publish")
+    keep: Annotated[int, number("generations", 1, 1_000_000, whole=True)] = Field(
+        30, description="generations that stay on disk; older ones are deleted after a publish"
+    )
 
 
 class FileSettings(_Section):

@@ -6,12 +6,17 @@ How the command line ends is in test_bad_input.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import pytest
+from pydantic import BaseModel, ValidationError
 
 from mttr_pipeline.errors import ConfigError
-from mttr_pipeline.settings import load_settings
+from mttr_pipeline.settings import FileSettings, load_settings
 
 
 def refused(folder: Path, content: str) -> str:
@@ -70,3 +75,117 @@ def test_a_variant_has_a_name_of_its_own(tmp_path: Path, name: str) -> None:
     """`custom` is what `mttr stats --type` and the macros call two stamps of one's own: a variant would take its place."""
     text = refused(tmp_path, f'[variants.{name}]\nstart = "detected_at"\nend = "closed_at"\n')
     assert "'variants'" in text and text.endswith("none of basic, service_restore, full_recovery, custom.")
+
+
+# -- numbers -----------------------------------------------------------------------------------------------------------
+
+
+def numbers(annotation: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The place of every number in the file, with a name for each that the user chooses."""
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if annotation in (int, float):
+        yield path
+    elif origin is dict:
+        name = get_args(inner[0])[0] if get_origin(inner[0]) is Literal else "x"
+        yield from numbers(inner[1], (*path, name))
+    elif origin is Annotated:
+        yield from numbers(inner[0], path)
+    elif origin in (Union, UnionType):
+        for choice in inner:
+            yield from numbers(choice, path)
+    elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        for name, field in annotation.model_fields.items():
+            yield from numbers(field.annotation, (*path, name))
+
+
+NUMBERS = list(numbers(FileSettings))
+
+
+def findings(path: tuple[str, ...], value: Any) -> list[str]:
+    """What is wrong with this value at this place; what else its table would need is left out."""
+    file = value
+    for part in reversed(path):
+        file = {part: file}
+    try:
+        FileSettings.model_validate(file)
+    except ValidationError as error:
+        return [found["msg"] for found in error.errors() if found["loc"] == path]
+    return []
+
+
+@pytest.mark.parametrize("path", NUMBERS, ids=".".join)
+def test_every_number_has_limits(path: tuple[str, ...]) -> None:
+    """`SEV1 = true` was a target of one minute, 1e300 and nan stopped the night in a cast, and what is less than half a
+    microsecond was counted as none at all.
+    """
+    for wrong in (True, False, math.nan, math.inf, -math.inf, 1e300, 1e15, 10**400, 1e-9, -1, "5", [5]):
+        (said,) = findings(path, wrong)
+        assert "must be" in said and "number of" in said and " from " in said and " to " in said, (wrong, said)
+    assert findings(path, 30) == findings(path, 30.0) == [], (
+        "whole or not, TOML's two kinds of numbers are one to people"
+    )
+
+
+def test_every_kind_of_number_is_looked_at() -> None:
+    """The walk over the settings above must not miss any: these are the ones that went wrong."""
+    assert set(NUMBERS) >= {
+        ("outliers", "hours"),
+        ("lifecycle", "reopen_hours"),
+        ("lifecycle", "flap_minutes"),
+        ("targets", "severities", "SEV1"),
+        ("targets", "services", "x", "SEV1"),
+        ("targets", "phases", "detection"),
+        ("targets", "at_risk_pct"),
+        ("targets", "availability_pct"),
+        ("thresholds", "services", "x", "detection", "critical"),
+        ("publish", "keep"),
+        ("sources", "jira", "lag_minutes"),
+        ("sources", "pagerduty", "requests_per_minute"),
+        ("sources", "jsm", "relist_requests"),
+    }
+
+
+def test_the_limits_themselves_are_allowed() -> None:
+    """No reopen and no flap at all is 0; the defaults, and a span of ten years, are within."""
+    defaults = FileSettings()
+    assert FileSettings.model_validate(defaults.model_dump()) == defaults
+    for path in (("lifecycle", "reopen_hours"), ("lifecycle", "flap_minutes"), ("sources", "jira", "audit_requests")):
+        assert findings(path, 0) == []
+    assert findings(("outliers", "hours"), 87_600) == findings(("targets", "phases", "closure"), 0.001) == []
+    assert (
+        findings(("outliers", "hours"), 0) and findings(("publish", "keep"), 0) and findings(("publish", "keep"), 1.5)
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [("true", "true"), ("inf", "inf"), ("1e300", "1e+300"), ("1e-9", "1e-09"), ('"5"', "'5'")],
+)
+def test_a_number_out_of_range_is_told_with_the_range(tmp_path: Path, value: str, found: str) -> None:
+    text = refused(tmp_path, f"[targets.severities]\nSEV1 = {value}\n")
+    assert text == (
+        f"'targets.severities.SEV1': must be a number of minutes from 0.001 to 5256000 (ten years) (found {found})."
+    )
+
+
+@pytest.mark.parametrize("share", ["0.8", "100.5"])
+def test_a_share_is_in_percent(tmp_path: Path, share: str) -> None:
+    """0.8 means 80 to whoever writes it: taken for less than one percent, every incident would be at risk."""
+    assert "percent from 1 to 100 " in refused(tmp_path, f"[targets]\nat_risk_pct = {share}\n")
+
+
+@pytest.mark.parametrize(
+    "value", ["2024", "true", "07:32:00", '"last year"', '"1704067200"', "0001-01-01", "9999-12-31"]
+)
+def test_the_first_pull_begins_at_a_date(tmp_path: Path, value: str) -> None:
+    """`since = 2024` was 2024 seconds after the beginning of 1970, and the year 1 has nothing before it to overlap with."""
+    text = refused(tmp_path, f"[sources.jira]\nsince = {value}\n")
+    assert text.startswith("'sources.jira.since': must be a date like 2026-01-31"), text
+
+
+@pytest.mark.parametrize("value", ["2024-01-31", '"2024-01-31"', "2024-01-31T00:00:00", '"2024-01-31T00:00:00Z"'])
+def test_a_date_may_be_text(tmp_path: Path, value: str) -> None:
+    """Some write TOML's dates in quotes; that is no reason to refuse them."""
+    (tmp_path / "mttr.toml").write_text(f"[sources.jira]\nsince = {value}\n")
+    since = load_settings({}, config=tmp_path / "mttr.toml").file.sources.jira.since
+    assert since and (since.year, since.month, since.day) == (2024, 1, 31)

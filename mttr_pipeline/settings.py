@@ -14,13 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, get_args
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from mttr_pipeline.errors import ConfigError
 from mttr_pipeline.explain import explain
-from mttr_pipeline.values import Day, number
+from mttr_pipeline.values import Day, Zone, number
 
 Severity = Literal["SEV1", "SEV2", "SEV3", "SEV4"]
 Stamp = Literal[
@@ -97,20 +96,11 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def _zone(value: str | None) -> str | None:
-    if value is not None:
-        try:
-            ZoneInfo(value)
-        except (KeyError, ValueError, OSError) as error:
-            raise ValueError(f"{value!r} is no IANA time zone (an example: 'Europe/Berlin')") from error
-    return value
-
-
 class SourceOptions(_Section):
     """What every source can be told in `[sources.<name>]`."""
 
     since: Day | None = Field(None, description="how far the first pull reaches back; default 730 days")
-    time_zone: str | None = Field(
+    time_zone: Zone | None = Field(
         None, description="zone of instants that carry no offset; none: such records go to quarantine"
     )
     severity: dict[str, Severity] = Field(
@@ -141,8 +131,6 @@ class SourceOptions(_Section):
     audit_requests: RequestBudget = Field(
         200, description="most requests per run that looking for records deleted at the vendor may cost; 0: never"
     )
-
-    _check_zone = field_validator("time_zone")(_zone)
 
 
 class PagerDutyOptions(SourceOptions):
@@ -286,7 +274,7 @@ class Publish(_Section):
 class FileSettings(_Section):
     """The whole of `mttr.toml`."""
 
-    reporting_time_zone: str = Field("UTC", description="zone of days, weeks and months in reports")
+    reporting_time_zone: Zone = Field("UTC", description="zone of days, weeks and months in reports")
     sources: Sources = Sources()
     services: dict[str, Service] = Field(default_factory=dict)
     outliers: Outliers = Outliers()
@@ -298,8 +286,6 @@ class FileSettings(_Section):
     lifecycle: Lifecycle = Lifecycle()
     publish: Publish = Publish()
     phase_model: Literal["auto", "lifecycle", "coarse"] = "auto"
-
-    _check_zone = field_validator("reporting_time_zone")(_zone)
 
     @field_validator("variants")
     @classmethod

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import cache
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator
+import duckdb
+from pydantic import AfterValidator, BeforeValidator
 
 #: Nobody measures less, and a microsecond, in which durations are counted, is far below it.
 LEAST = 0.001
@@ -48,3 +51,28 @@ def _day(value: Any) -> Any:
 
 
 Day = Annotated[date | datetime, BeforeValidator(_day)]
+
+
+@cache
+def _zones_of_duckdb() -> frozenset[str]:
+    """The zones that DuckDB can compute with; they are part of its wheel."""
+    with duckdb.connect(config={"threads": 1, "autoinstall_known_extensions": False}) as con:
+        return frozenset(name for (name,) in con.execute("SELECT name FROM pg_timezone_names()").fetchall())
+
+
+def _zone(value: str) -> str:
+    """A name that both know: a system may have files that are no IANA zone (posix/..., localtime), and DuckDB has
+    abbreviations that say something else than most would think (BST is the time of Bangladesh).
+    """
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        known = False
+    else:
+        known = value in _zones_of_duckdb()
+    if not known:
+        raise ValueError("must be an IANA time zone that DuckDB knows, like 'Europe/Berlin'")
+    return value
+
+
+Zone = Annotated[str, AfterValidator(_zone)]

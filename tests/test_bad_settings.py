@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from zoneinfo import available_timezones
 
+import duckdb
 import pytest
 from pydantic import BaseModel, ValidationError
 
@@ -189,3 +191,42 @@ def test_a_date_may_be_text(tmp_path: Path, value: str) -> None:
     (tmp_path / "mttr.toml").write_text(f"[sources.jira]\nsince = {value}\n")
     since = load_settings({}, config=tmp_path / "mttr.toml").file.sources.jira.since
     assert since and (since.year, since.month, since.day) == (2024, 1, 31)
+
+
+# -- time zones --------------------------------------------------------------------------------------------------------
+
+ODD_ZONES = (
+    "posix/Europe/Berlin",
+    "right/Europe/Berlin",
+    "localtime",
+    "europe/berlin",
+    "BST",
+    "Europe",
+    "../etc/passwd",
+    "",
+)
+
+
+@pytest.mark.parametrize("zone", ODD_ZONES)
+def test_a_zone_is_one_that_the_database_knows(tmp_path: Path, zone: str) -> None:
+    """Python reads zones from the system, DuckDB has its own list: what only one of them knows stopped the run in a query,
+    or meant another zone than the one that was thought of.
+    """
+    for content in (f'reporting_time_zone = "{zone}"\n', f'[sources.custom]\ntime_zone = "{zone}"\n'):
+        text = refused(tmp_path, content)
+        assert "time_zone': must be an IANA time zone that DuckDB knows, like 'Europe/Berlin' (found " in text, text
+
+
+def test_every_zone_that_both_know_is_taken() -> None:
+    """The check must not refuse what works: all IANA names, those with an older spelling too."""
+    names = available_timezones() - {"localtime"}
+    refused = []
+    for name in names:
+        try:
+            FileSettings(reporting_time_zone=name)
+        except ValidationError:
+            refused.append(name)
+    assert len(names) > 400 and len(refused) < 10, refused
+    with duckdb.connect() as con:
+        for name in names - set(refused):
+            con.execute("SELECT timezone(?, TIMESTAMP '2026-01-01 12:00:00')", [name])

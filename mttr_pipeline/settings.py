@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from mttr_pipeline.errors import ConfigError
 from mttr_pipeline.explain import explain
+from mttr_pipeline.names import ByService, Name, Named, Text, folded, owners
 from mttr_pipeline.values import Day, Zone, number
 
 Severity = Literal["SEV1", "SEV2", "SEV3", "SEV4"]
@@ -103,13 +104,13 @@ class SourceOptions(_Section):
     time_zone: Zone | None = Field(
         None, description="zone of instants that carry no offset; none: such records go to quarantine"
     )
-    severity: dict[str, Severity] = Field(
+    severity: Named[Severity] = Field(
         default_factory=dict, description="vendor value -> SEV1..SEV4, added to the defaults"
     )
-    root_cause_patterns: tuple[str, ...] = Field(
+    root_cause_patterns: tuple[Text, ...] = Field(
         ("Root cause found:",), description="a note that starts so carries the root_cause_found stamp"
     )
-    mitigated_patterns: tuple[str, ...] = Field(
+    mitigated_patterns: tuple[Text, ...] = Field(
         ("Mitigated:",), description="a note that starts so carries the mitigated stamp"
     )
     requests_per_minute: RequestsPerMinute | None = Field(
@@ -134,7 +135,7 @@ class SourceOptions(_Section):
 
 
 class PagerDutyOptions(SourceOptions):
-    fields: dict[str, FieldTarget] = Field(default_factory=dict, description="custom field name -> stamp or attribute")
+    fields: Named[FieldTarget] = Field(default_factory=dict, description="custom field name -> stamp or attribute")
     requests_per_minute: RequestsPerMinute | None = 960  # REST API rate limits: 960 a minute per account key
 
 
@@ -152,15 +153,13 @@ class JsmOptions(SourceOptions):
 
 
 class JiraProject(_Section):
-    status: dict[str, EventType] = Field(
-        default_factory=dict, description="status name -> event, for this project only"
-    )
+    status: Named[EventType] = Field(default_factory=dict, description="status name -> event, for this project only")
 
 
 class JiraOptions(SourceOptions):
-    status: dict[str, EventType] = Field(default_factory=dict, description="status name -> event, before the defaults")
-    fields: dict[str, FieldTarget] = Field(default_factory=dict, description="field name or id -> stamp or attribute")
-    projects: dict[str, JiraProject] = Field(default_factory=dict)
+    status: Named[EventType] = Field(default_factory=dict, description="status name -> event, before the defaults")
+    fields: Named[FieldTarget] = Field(default_factory=dict, description="field name or id -> stamp or attribute")
+    projects: Named[JiraProject] = Field(default_factory=dict)
 
 
 class AlertmanagerOptions(SourceOptions):
@@ -181,8 +180,8 @@ class Sources(_Section):
 
 
 class Service(_Section):
-    aliases: tuple[str, ...] = ()
-    team: str | None = None
+    aliases: tuple[Name, ...] = ()
+    team: Name | None = None
 
 
 class Outliers(_Section):
@@ -219,7 +218,7 @@ class Targets(_Section):
     """Minutes from detected to resolved within which an incident should be over, and optional targets per phase."""
 
     severities: dict[Severity, Minutes] = Field(default_factory=lambda: dict(DEFAULT_TARGETS))
-    services: dict[str, dict[Severity, Minutes]] = Field(default_factory=dict)
+    services: ByService[dict[Severity, Minutes]] = Field(default_factory=dict)
     phases: dict[Phase, Minutes] = Field(default_factory=dict)
     at_risk_pct: Percent = Field(80, description="a resolved incident beyond this share of its target is at risk")
     availability_pct: Annotated[float, number("percent", 1, 99.999999)] | None = Field(
@@ -257,7 +256,7 @@ class Thresholds(_Section):
 
     phases: dict[TargetPhase, Threshold] = Field(default_factory=lambda: dict(DEFAULT_THRESHOLDS))
     severities: dict[Severity, dict[TargetPhase, Threshold]] = Field(default_factory=dict)
-    services: dict[str, dict[TargetPhase, Threshold]] = Field(default_factory=dict)
+    services: ByService[dict[TargetPhase, Threshold]] = Field(default_factory=dict)
 
     @field_validator("phases")
     @classmethod
@@ -276,7 +275,7 @@ class FileSettings(_Section):
 
     reporting_time_zone: Zone = Field("UTC", description="zone of days, weeks and months in reports")
     sources: Sources = Sources()
-    services: dict[str, Service] = Field(default_factory=dict)
+    services: ByService[Service] = Field(default_factory=dict)
     outliers: Outliers = Outliers()
     variants: dict[str, Variant] = Field(
         default_factory=dict, description="further calculations between any two stamps"
@@ -286,6 +285,30 @@ class FileSettings(_Section):
     lifecycle: Lifecycle = Lifecycle()
     publish: Publish = Publish()
     phase_model: Literal["auto", "lifecycle", "coarse"] = "auto"
+
+    @property
+    def service_names(self) -> dict[str, str]:
+        """Every name of the services in `[services]`, aliases too, folded, and the service that it stands for."""
+        return owners({service: entry.aliases for service, entry in self.services.items()})
+
+    @field_validator("services")
+    @classmethod
+    def _own_aliases(cls, given: dict[str, Service]) -> dict[str, Service]:
+        owners({service: entry.aliases for service, entry in given.items()})
+        return given
+
+    @model_validator(mode="after")
+    def _one_table_for_a_service(self) -> FileSettings:
+        names = self.service_names
+        for key, tables in (("targets", self.targets.services), ("thresholds", self.thresholds.services)):
+            first: dict[str, str] = {}
+            for name in tables:
+                service = names.get(folded(name), name)
+                if (other := first.setdefault(service, name)) != name:
+                    raise ValueError(
+                        f"'{key}.services': {other!r} and {name!r} are both names of the service {service!r}; keep one of them"
+                    )
+        return self
 
     @field_validator("variants")
     @classmethod

@@ -81,14 +81,13 @@ STAMPS: tuple[Stamp, ...] = get_args(Stamp)
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 TargetPhase = Literal["detection", "acknowledgment", "investigation", "mitigation"]
 Phase = Literal[TargetPhase, "resolution", "closure"]
+LIFECYCLE_ONLY: Phase = "resolution"  # in the coarse model the mitigation goes on until resolved_at
 FIXED_VARIANTS: dict[str, tuple[Stamp, Stamp]] = {
     "basic": ("detected_at", "resolved_at"),
     "service_restore": ("detected_at", "mitigated_at"),
     "full_recovery": ("detected_at", "closed_at"),
 }
 DEFAULT_TARGETS: dict[Severity, float] = {"SEV1": 30, "SEV2": 120, "SEV3": 480, "SEV4": 1440}
-
-
 RequestsPerMinute = Annotated[int, number("requests", 1, 1_000_000, whole=True)]
 RequestBudget = Annotated[int, number("requests", 0, 1_000_000, whole=True)]
 
@@ -308,6 +307,16 @@ class FileSettings(_Section):
                     raise ValueError(
                         f"'{key}.services': {other!r} and {name!r} are both names of the service {service!r}; keep one of them"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _phases_of_the_model(self) -> FileSettings:
+        # Under `auto` the model is known when the incidents are.
+        if self.phase_model == "coarse" and LIFECYCLE_ONLY in self.targets.phases:
+            raise ValueError(
+                f"'targets.phases.{LIFECYCLE_ONLY}': the coarse phase model has no such phase; take the target out or set "
+                "phase_model to lifecycle or auto"
+            )
         return self
 
     @field_validator("variants")

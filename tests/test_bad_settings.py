@@ -18,7 +18,8 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from mttr_pipeline.errors import ConfigError
-from mttr_pipeline.settings import FileSettings, load_settings
+from mttr_pipeline.mappings import PHASES
+from mttr_pipeline.settings import LIFECYCLE_ONLY, FileSettings, Phase, load_settings
 
 
 def refused(folder: Path, content: str) -> str:
@@ -230,3 +231,23 @@ def test_every_zone_that_both_know_is_taken() -> None:
     with duckdb.connect() as con:
         for name in names - set(refused):
             con.execute("SELECT timezone(?, TIMESTAMP '2026-01-01 12:00:00')", [name])
+
+
+# -- phases ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_target_of_a_phase_that_the_model_does_not_have(tmp_path: Path) -> None:
+    """It would be held against nothing, and nobody would be told. Under auto the incidents decide which model it is."""
+    target = "[targets.phases]\nresolution = 10\n"
+    text = refused(tmp_path, f'phase_model = "coarse"\n{target}')
+    assert text.startswith("'targets.phases.resolution': the coarse phase model has no such phase; take the target out")
+    for model in ("auto", "lifecycle"):
+        (tmp_path / "mttr.toml").write_text(f'phase_model = "{model}"\n{target}')
+        assert load_settings({}, config=tmp_path / "mttr.toml").file.targets.phases == {"resolution": 10}
+
+
+def test_only_that_phase_is_the_lifecycle_s_alone() -> None:
+    """What is refused above is what the table of phases says."""
+    of_model = {model: {row[2] for row in PHASES if row[0] == model} for model in ("lifecycle", "coarse")}
+    assert of_model["lifecycle"] == set(get_args(Phase))
+    assert of_model["lifecycle"] - of_model["coarse"] == {LIFECYCLE_ONLY}

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from mttr_pipeline.names import folded
 from mttr_pipeline.settings import FIXED_VARIANTS, STAMPS, Settings, SourceOptions, Stamp
 
 PRIORITIES = {"p1": "SEV1", "p2": "SEV2", "p3": "SEV3", "p4": "SEV4", "p5": "SEV4"}
@@ -99,7 +100,7 @@ def config_tables(settings: Settings, as_of: datetime) -> dict[str, tuple[str, R
     options: dict[str, SourceOptions] = dict(file.sources)
     jira = file.sources.jira
     statuses = {name.lower(): event for event, names in JIRA_STATUSES.items() for name in names}
-    statuses |= {name.lower(): event for name, event in jira.status.items()}
+    statuses |= {folded(name): event for name, event in jira.status.items()}
     fields = {("jira", name): target for name, target in JIRA_FIELDS.items()}
     fields |= {("jira", name.lower()): target for name, target in jira.fields.items()}
     fields |= {("pagerduty", name.lower()): target for name, target in file.sources.pagerduty.fields.items()}
@@ -141,7 +142,7 @@ def config_tables(settings: Settings, as_of: datetime) -> dict[str, tuple[str, R
             "project VARCHAR, status VARCHAR, event_type VARCHAR",
             [["", status, event] for status, event in statuses.items()]
             + [
-                [project, status.lower(), event]
+                [project.strip(), folded(status), event]
                 for project, mapping in jira.projects.items()
                 for status, event in mapping.status.items()
             ],
@@ -183,11 +184,7 @@ def config_tables(settings: Settings, as_of: datetime) -> dict[str, tuple[str, R
         "definitions": ("name VARCHAR, value VARCHAR", _definition_rows(settings)),
         "services": (
             "name VARCHAR, service VARCHAR, team VARCHAR",
-            [
-                [name.lower(), service, entry.team]
-                for service, entry in file.services.items()
-                for name in dict.fromkeys((service, *entry.aliases))
-            ],
+            [[name, service, file.services[service].team] for name, service in file.service_names.items()],
         ),
     }
 

@@ -10,15 +10,17 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, get_args
+from typing import Annotated, Literal, NamedTuple, get_args
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from mttr_pipeline.errors import ConfigError
+from mttr_pipeline.explain import explain
+from mttr_pipeline.names import ByService, Name, Named, Text, folded, owners
+from mttr_pipeline.values import Day, Zone, number
 
 Severity = Literal["SEV1", "SEV2", "SEV3", "SEV4"]
 Stamp = Literal[
@@ -79,61 +81,61 @@ STAMPS: tuple[Stamp, ...] = get_args(Stamp)
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 TargetPhase = Literal["detection", "acknowledgment", "investigation", "mitigation"]
 Phase = Literal[TargetPhase, "resolution", "closure"]
+LIFECYCLE_ONLY: Phase = "resolution"  # in the coarse model the mitigation goes on until resolved_at
 FIXED_VARIANTS: dict[str, tuple[Stamp, Stamp]] = {
     "basic": ("detected_at", "resolved_at"),
     "service_restore": ("detected_at", "mitigated_at"),
     "full_recovery": ("detected_at", "closed_at"),
 }
 DEFAULT_TARGETS: dict[Severity, float] = {"SEV1": 30, "SEV2": 120, "SEV3": 480, "SEV4": 1440}
+RequestsPerMinute = Annotated[int, number("requests", 1, 1_000_000, whole=True)]
+RequestBudget = Annotated[int, number("requests", 0, 1_000_000, whole=True)]
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def _zone(value: str | None) -> str | None:
-    if value is not None:
-        try:
-            ZoneInfo(value)
-        except (KeyError, ValueError, OSError) as error:
-            raise ValueError(f"{value!r} is no IANA time zone (an example: 'Europe/Berlin')") from error
-    return value
-
-
 class SourceOptions(_Section):
     """What every source can be told in `[sources.<name>]`."""
 
-    since: date | datetime | None = Field(None, description="how far the first pull reaches back; default 730 days")
-    time_zone: str | None = Field(
+    since: Day | None = Field(None, description="how far the first pull reaches back; default 730 days")
+    time_zone: Zone | None = Field(
         None, description="zone of instants that carry no offset; none: such records go to quarantine"
     )
-    severity: dict[str, Severity] = Field(
+    severity: Named[Severity] = Field(
         default_factory=dict, description="vendor value -> SEV1..SEV4, added to the defaults"
     )
-    root_cause_patterns: tuple[str, ...] = Field(
+    root_cause_patterns: tuple[Text, ...] = Field(
         ("Root cause found:",), description="a note that starts so carries the root_cause_found stamp"
     )
-    mitigated_patterns: tuple[str, ...] = Field(
+    mitigated_patterns: tuple[Text, ...] = Field(
         ("Mitigated:",), description="a note that starts so carries the mitigated stamp"
     )
-    requests_per_minute: int | None = Field(
-        None, gt=0, description="upper bound of requests a minute; default: what the vendor documents"
+    requests_per_minute: RequestsPerMinute | None = Field(
+        None, description="upper bound of requests a minute; default: what the vendor documents"
     )
-    connections: int = Field(8, gt=0, le=64, description="parallel requests")
-    lag_minutes: int = Field(30, ge=0, description="the high-water mark stays this far behind the clock of the run")
-    lookback_days: int = Field(14, ge=0, description="records created this recently are read again on every run")
-    timeout_seconds: float = Field(60, gt=0, description="how long one response may take, all of it")
-    max_wait_minutes: float = Field(15, gt=0, description="how long one request may be retried in all")
-    audit_requests: int = Field(
-        200, ge=0, description="most requests per run that looking for records deleted at the vendor may cost; 0: never"
+    connections: Annotated[int, number("requests", 1, 64, whole=True)] = Field(8, description="parallel requests")
+    lag_minutes: Annotated[int, number("minutes", 0, whole=True)] = Field(
+        30, description="the high-water mark stays this far behind the clock of the run"
     )
-
-    _check_zone = field_validator("time_zone")(_zone)
+    lookback_days: Annotated[int, number("days", 0, whole=True)] = Field(
+        14, description="records created this recently are read again on every run"
+    )
+    timeout_seconds: Annotated[float, number("seconds", most=86_400)] = Field(
+        60, description="how long one response may take, all of it"
+    )
+    max_wait_minutes: Annotated[float, number("minutes", most=1_440)] = Field(
+        15, description="how long one request may be retried in all"
+    )
+    audit_requests: RequestBudget = Field(
+        200, description="most requests per run that looking for records deleted at the vendor may cost; 0: never"
+    )
 
 
 class PagerDutyOptions(SourceOptions):
-    fields: dict[str, FieldTarget] = Field(default_factory=dict, description="custom field name -> stamp or attribute")
-    requests_per_minute: int | None = Field(960, gt=0)  # REST API rate limits: 960 a minute per account key
+    fields: Named[FieldTarget] = Field(default_factory=dict, description="custom field name -> stamp or attribute")
+    requests_per_minute: RequestsPerMinute | None = 960  # REST API rate limits: 960 a minute per account key
 
 
 class OpsgenieOptions(SourceOptions):
@@ -142,24 +144,21 @@ class OpsgenieOptions(SourceOptions):
 
 class JsmOptions(SourceOptions):
     details: bool = Field(True, description="read each changed alert singly too: only that shows extra properties")
-    relist_requests: int = Field(
+    relist_requests: RequestBudget = Field(
         200,
-        ge=0,
         description="about how many list requests per run look for changes of older closed alerts, where the account's "
         "search knows no updatedAt; 0: only open and recent ones are looked at",
     )
 
 
 class JiraProject(_Section):
-    status: dict[str, EventType] = Field(
-        default_factory=dict, description="status name -> event, for this project only"
-    )
+    status: Named[EventType] = Field(default_factory=dict, description="status name -> event, for this project only")
 
 
 class JiraOptions(SourceOptions):
-    status: dict[str, EventType] = Field(default_factory=dict, description="status name -> event, before the defaults")
-    fields: dict[str, FieldTarget] = Field(default_factory=dict, description="field name or id -> stamp or attribute")
-    projects: dict[str, JiraProject] = Field(default_factory=dict)
+    status: Named[EventType] = Field(default_factory=dict, description="status name -> event, before the defaults")
+    fields: Named[FieldTarget] = Field(default_factory=dict, description="field name or id -> stamp or attribute")
+    projects: Named[JiraProject] = Field(default_factory=dict)
 
 
 class AlertmanagerOptions(SourceOptions):
@@ -180,19 +179,21 @@ class Sources(_Section):
 
 
 class Service(_Section):
-    aliases: tuple[str, ...] = ()
-    team: str | None = None
+    aliases: tuple[Name, ...] = ()
+    team: Name | None = None
 
 
 class Outliers(_Section):
     enabled: bool = True
-    hours: float = Field(168, gt=0)
+    hours: Annotated[float, number("hours")] = 168
 
 
 class Lifecycle(_Section):
-    reopen_hours: float = Field(24, ge=0, description="a reopen later than this after the resolve starts a new episode")
-    flap_minutes: float = Field(
-        10, ge=0, description="the same dedup key again this soon after its resolve is one incident"
+    reopen_hours: Annotated[float, number("hours", or_zero=True)] = Field(
+        24, description="a reopen later than this after the resolve starts a new episode"
+    )
+    flap_minutes: Annotated[float, number("minutes", or_zero=True)] = Field(
+        10, description="the same dedup key again this soon after its resolve is one incident"
     )
 
 
@@ -207,22 +208,20 @@ class Variant(_Section):
         return self
 
 
-Minutes = Annotated[float, Field(gt=0)]
+Minutes = Annotated[float, number("minutes")]
+#: From 1 on, so that a share like 0.8 is not taken for less than one percent.
+Percent = Annotated[float, number("percent", 1, 100)]
 
 
 class Targets(_Section):
     """Minutes from detected to resolved within which an incident should be over, and optional targets per phase."""
 
     severities: dict[Severity, Minutes] = Field(default_factory=lambda: dict(DEFAULT_TARGETS))
-    services: dict[str, dict[Severity, Minutes]] = Field(default_factory=dict)
+    services: ByService[dict[Severity, Minutes]] = Field(default_factory=dict)
     phases: dict[Phase, Minutes] = Field(default_factory=dict)
-    at_risk_pct: float = Field(
-        80, gt=0, le=100, description="a resolved incident beyond this share of its target is at risk"
-    )
-    availability_pct: float | None = Field(
+    at_risk_pct: Percent = Field(80, description="a resolved incident beyond this share of its target is at risk")
+    availability_pct: Annotated[float, number("percent", 1, 99.999999)] | None = Field(
         None,
-        gt=0,
-        lt=100,
         description="share of time a service should be up; with it, downtime says how much error budget is used",
     )
 
@@ -239,7 +238,7 @@ class Threshold(_Section):
     @model_validator(mode="after")
     def _ordered(self) -> Threshold:
         if self.critical < self.warning:
-            raise ValueError("critical is below warning")
+            raise ValueError(f"critical ({self.critical:g}) is below warning ({self.warning:g})")
         return self
 
 
@@ -256,7 +255,7 @@ class Thresholds(_Section):
 
     phases: dict[TargetPhase, Threshold] = Field(default_factory=lambda: dict(DEFAULT_THRESHOLDS))
     severities: dict[Severity, dict[TargetPhase, Threshold]] = Field(default_factory=dict)
-    services: dict[str, dict[TargetPhase, Threshold]] = Field(default_factory=dict)
+    services: ByService[dict[TargetPhase, Threshold]] = Field(default_factory=dict)
 
     @field_validator("phases")
     @classmethod
@@ -265,15 +264,17 @@ class Thresholds(_Section):
 
 
 class Publish(_Section):
-    keep: int = Field(30, gt=0, description="generations that stay on disk; older ones are deleted after a publish")
+    keep: Annotated[int, number("generations", 1, 1_000_000, whole=True)] = Field(
+        30, description="generations that stay on disk; older ones are deleted after a publish"
+    )
 
 
 class FileSettings(_Section):
     """The whole of `mttr.toml`."""
 
-    reporting_time_zone: str = Field("UTC", description="zone of days, weeks and months in reports")
+    reporting_time_zone: Zone = Field("UTC", description="zone of days, weeks and months in reports")
     sources: Sources = Sources()
-    services: dict[str, Service] = Field(default_factory=dict)
+    services: ByService[Service] = Field(default_factory=dict)
     outliers: Outliers = Outliers()
     variants: dict[str, Variant] = Field(
         default_factory=dict, description="further calculations between any two stamps"
@@ -284,15 +285,49 @@ class FileSettings(_Section):
     publish: Publish = Publish()
     phase_model: Literal["auto", "lifecycle", "coarse"] = "auto"
 
-    _check_zone = field_validator("reporting_time_zone")(_zone)
+    @property
+    def service_names(self) -> dict[str, str]:
+        """Every name of the services in `[services]`, aliases too, folded, and the service that it stands for."""
+        return owners({service: entry.aliases for service, entry in self.services.items()})
+
+    @field_validator("services")
+    @classmethod
+    def _own_aliases(cls, given: dict[str, Service]) -> dict[str, Service]:
+        owners({service: entry.aliases for service, entry in given.items()})
+        return given
+
+    @model_validator(mode="after")
+    def _one_table_for_a_service(self) -> FileSettings:
+        names = self.service_names
+        for key, tables in (("targets", self.targets.services), ("thresholds", self.thresholds.services)):
+            first: dict[str, str] = {}
+            for name in tables:
+                service = names.get(folded(name), name)
+                if (other := first.setdefault(service, name)) != name:
+                    raise ValueError(
+                        f"'{key}.services': {other!r} and {name!r} are both names of the service {service!r}; keep one of them"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _phases_of_the_model(self) -> FileSettings:
+        # Under `auto` the model is known when the incidents are.
+        if self.phase_model == "coarse" and LIFECYCLE_ONLY in self.targets.phases:
+            raise ValueError(
+                f"'targets.phases.{LIFECYCLE_ONLY}': the coarse phase model has no such phase; take the target out or set "
+                "phase_model to lifecycle or auto"
+            )
+        return self
 
     @field_validator("variants")
     @classmethod
     def _own_names(cls, given: dict[str, Variant]) -> dict[str, Variant]:
+        # `mttr stats --type custom` stands for two stamps that are named on the spot.
+        reserved = (*FIXED_VARIANTS, "custom")
         for name in given:
-            if name in FIXED_VARIANTS or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+            if name in reserved or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
                 raise ValueError(
-                    f"{name!r}: a variant's name is lower case letters, digits and _, and none of {', '.join(FIXED_VARIANTS)}"
+                    f"{name!r}: a variant's name is lower case letters, digits and _, and none of {', '.join(reserved)}"
                 )
         return given
 
@@ -401,29 +436,7 @@ def _read_file(chosen: str | Path | None) -> tuple[Path | None, FileSettings]:
     try:
         return path, FileSettings.model_validate(content)
     except ValidationError as error:
-        raise ConfigError(f"{path}: {_explain(error)}") from error
-
-
-def _explain(error: ValidationError) -> str:
-    """The first finding as a sentence: the key as it is written in the file, and what would be right."""
-    finding = error.errors()[0]
-    key = ".".join(str(part) for part in finding["loc"])
-    more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    if finding["type"] == "extra_forbidden":
-        known = ", ".join(_keys_at(finding["loc"][:-1]))
-        return f"unknown key {key!r}; known there: {known}.{more}"
-    return f"{key!r}: {finding['msg']} (found {finding['input']!r}).{more}"
-
-
-def _keys_at(location: tuple[Any, ...]) -> list[str]:
-    model: Any = FileSettings
-    for part in location:
-        field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
-        if field is None:  # a user-chosen name such as a service: its values are the model
-            continue
-        annotation = field.annotation
-        model = next((arg for arg in getattr(annotation, "__args__", ()) if hasattr(arg, "model_fields")), annotation)
-    return sorted(model.model_fields) if hasattr(model, "model_fields") else []
+        raise ConfigError(f"{path}: {explain(error, FileSettings)}") from error
 
 
 def _url(env: Mapping[str, str], name: str, default: str | None = None) -> str:

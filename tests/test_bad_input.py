@@ -259,7 +259,7 @@ def odd_vendors() -> VendorServer:
         ("[sources.pagerduty]\nconections = 3\n", ("'sources.pagerduty.conections'", "connections")),
         ("[surces]\n", ("'surces'", "sources", "outliers")),
         ('[sources.jira]\ntoken = "hunter2hunter2"\n', ("'sources.jira.token'",)),
-        ("[outliers]\nhours = -1\n", ("'outliers.hours'", "greater than 0")),
+        ("[outliers]\nhours = -1\n", ("'outliers.hours'", "from 0.001 to 87600")),
         ('reporting_time_zone = "Mars/Olympus"\n', ("reporting_time_zone", "IANA")),
         ('[sources.jira.status]\nParked = "sleeping"\n', ("sources.jira.status.Parked", "'paused'")),
     ],

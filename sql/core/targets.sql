@@ -14,25 +14,14 @@ target_minutes = "minutes from detected to resolved"
 target_us = "the same, exact"
 at_risk_us = "a longer duration is at risk: the configured share of the target, rounded down to a microsecond"
 */
-WITH named AS (
-    SELECT t.severity, coalesce(s.service, trim(t.service)) AS service, t.service AS given, t.minutes
-    FROM config.targets AS t
-    LEFT JOIN config.services AS s ON s.name = lower(trim(t.service))
-),
-placed AS (
-    -- Given under the service's name and under an alias too, the name counts.
-    SELECT *, row_number() OVER (
-        PARTITION BY severity, service ORDER BY CASE WHEN given = service THEN 0 ELSE 1 END, given) AS place
-    FROM named
-)
 SELECT
-    p.severity,
-    p.service,
-    p.minutes AS target_minutes,
-    round(p.minutes * 6e7)::BIGINT AS target_us,
+    t.severity,
+    coalesce(s.service, t.service) AS service,
+    t.minutes AS target_minutes,
+    round(t.minutes * 6e7)::BIGINT AS target_us,
     -- The share in millionths of a percent: integers, so that a duration of exactly the share is not at risk.
-    (round(p.minutes * 6e7)::HUGEINT * round(run.at_risk_pct * 1e6)::BIGINT // 100000000)::BIGINT AS at_risk_us
-FROM placed AS p
+    (round(t.minutes * 6e7)::HUGEINT * round(run.at_risk_pct * 1e6)::BIGINT // 100000000)::BIGINT AS at_risk_us
+FROM config.targets AS t
+LEFT JOIN config.services AS s ON s.name = lower(t.service)
 CROSS JOIN config.run AS run
-WHERE p.place = 1
-ORDER BY p.severity, p.service NULLS FIRST
+ORDER BY t.severity, coalesce(s.service, t.service) NULLS FIRST

@@ -16,31 +16,14 @@ critical_minutes = "mean from which it is an urgent one"
 warning_us = "the same, exact"
 critical_us = "the same, exact"
 */
-WITH named AS (
-    SELECT
-        t.scope,
-        CASE WHEN t.scope = 'service' THEN coalesce(s.service, trim(t.scope_value)) ELSE t.scope_value END AS scope_value,
-        t.scope_value AS given,
-        t.phase,
-        t.warning,
-        t.critical
-    FROM config.thresholds AS t
-    LEFT JOIN config.services AS s ON t.scope = 'service' AND s.name = lower(trim(t.scope_value))
-),
-placed AS (
-    -- Given under the service's name and under an alias too, the name counts.
-    SELECT *, row_number() OVER (
-        PARTITION BY scope, scope_value, phase ORDER BY CASE WHEN given = scope_value THEN 0 ELSE 1 END, given) AS place
-    FROM named
-)
 SELECT
-    scope,
-    scope_value,
-    phase,
-    warning AS warning_minutes,
-    critical AS critical_minutes,
-    round(warning * 6e7)::BIGINT AS warning_us,
-    round(critical * 6e7)::BIGINT AS critical_us
-FROM placed
-WHERE place = 1
-ORDER BY scope, scope_value, phase
+    t.scope,
+    coalesce(s.service, t.scope_value) AS scope_value,
+    t.phase,
+    t.warning AS warning_minutes,
+    t.critical AS critical_minutes,
+    round(t.warning * 6e7)::BIGINT AS warning_us,
+    round(t.critical * 6e7)::BIGINT AS critical_us
+FROM config.thresholds AS t
+LEFT JOIN config.services AS s ON t.scope = 'service' AND s.name = lower(t.scope_value)
+ORDER BY t.scope, coalesce(s.service, t.scope_value), t.phase

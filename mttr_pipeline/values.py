@@ -1,0 +1,78 @@
+"""What a value of `mttr.toml` may be: checks for the types in `settings`, each with a sentence that says what is valid."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from functools import cache
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+from pydantic import AfterValidator, BeforeValidator
+
+#: Nobody measures less, and a microsecond, in which durations are counted, is far below it.
+LEAST = 0.001
+
+#: The longest span, by unit. More is a slip of the hand, and a column of microseconds overflows hours later.
+TEN_YEARS = {"days": 3_650, "hours": 87_600, "minutes": 5_256_000}
+
+
+def number(
+    unit: str, least: float = LEAST, most: float | None = None, *, or_zero: bool = False, whole: bool = False
+) -> BeforeValidator:
+    """A number within these limits, by default ten years in this unit. `true`, `"5"`, `nan` and `inf` are none."""
+    limit = TEN_YEARS[unit] if most is None else most
+    told = f"must be {'0 or ' * or_zero}a {'whole ' * whole}number of {unit} from {least} to {limit}"
+    told += " (ten years)" * (most is None)
+
+    def check(value: Any) -> Any:
+        # Python takes true for 1, and so does pydantic: a target of one minute.
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError(told)
+        if not (least <= value <= limit or (or_zero and value == 0)) or (whole and value % 1):
+            raise ValueError(told)
+        return value
+
+    return BeforeValidator(check)
+
+
+def _day(value: Any) -> Any:
+    """A date or instant, of TOML or as text. A bare number would be taken for seconds since 1970."""
+    try:
+        if isinstance(value, str):
+            value = date.fromisoformat(value) if len(value) == 10 else datetime.fromisoformat(value)
+        if not isinstance(value, date) or not 1970 <= value.year < 2100:
+            raise ValueError
+    except ValueError:
+        raise ValueError(
+            "must be a date like 2026-01-31 or an instant like 2026-01-31T12:00:00Z, from 1970 to 2099"
+        ) from None
+    return value
+
+
+Day = Annotated[date | datetime, BeforeValidator(_day)]
+
+
+@cache
+def _zones_of_duckdb() -> frozenset[str]:
+    """The zones that DuckDB can compute with; they are part of its wheel."""
+    with duckdb.connect(config={"threads": 1, "autoinstall_known_extensions": False}) as con:
+        return frozenset(name for (name,) in con.execute("SELECT name FROM pg_timezone_names()").fetchall())
+
+
+def _zone(value: str) -> str:
+    """A name that both know: a system may have files that are no IANA zone (posix/..., localtime), and DuckDB has
+    abbreviations that say something else than most would think (BST is the time of Bangladesh).
+    """
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        known = False
+    else:
+        known = value in _zones_of_duckdb()
+    if not known:
+        raise ValueError("must be an IANA time zone that DuckDB knows, like 'Europe/Berlin'")
+    return value
+
+
+Zone = Annotated[str, AfterValidator(_zone)]

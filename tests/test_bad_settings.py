@@ -1,0 +1,253 @@
+"""What `mttr.toml` may not say. It is refused when it is read, by a sentence that names the key and what would be right:
+hours later a join or a cast would stop the night without naming either, or a figure would be wrong in silence.
+
+How the command line ends is in test_bad_input.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from zoneinfo import available_timezones
+
+import duckdb
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from mttr_pipeline.errors import ConfigError
+from mttr_pipeline.mappings import PHASES
+from mttr_pipeline.settings import LIFECYCLE_ONLY, FileSettings, Phase, load_settings
+
+
+def refused(folder: Path, content: str) -> str:
+    """What is said about this `mttr.toml`."""
+    path = folder / "mttr.toml"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigError) as error:
+        load_settings({}, config=path)
+    return str(error.value).removeprefix(f"{path}: ")
+
+
+# -- keys --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[targets.severities]\nSEV9 = 5\n", "'targets.severities.SEV9': must be 'SEV1', 'SEV2', 'SEV3' or 'SEV4'"),
+        ('[services."Check out"]\nteam = 5\n', """'services."Check out".team': must be a valid string (found 5)."""),
+        ("[services]\nCheckout = true\n", "'services.Checkout': must be a table (found true)."),
+        (
+            '[services.Checkout]\naliases = "web"\n',
+            """'services.Checkout.aliases': must be a list, like ["one", "two"]""",
+        ),
+        (
+            "[thresholds.phases]\ndetection = { warning = 5, critical = 3 }\n",
+            "'thresholds.phases.detection': critical (3) is below warning (5).",
+        ),
+        ("[variants.x]\nstart = 1979-05-27\nend = 07:32:00\n", "(found 1979-05-27). (1 more)"),
+    ],
+)
+def test_a_key_is_told_as_it_is_written(tmp_path: Path, content: str, said: str) -> None:
+    """Who reads the sentence looks for the key in the file: no word of the library's, no value in Python's spelling."""
+    assert said in refused(tmp_path, content)
+
+
+def test_half_a_pair_says_that_both_are_needed(tmp_path: Path) -> None:
+    """A threshold has no default for the other level: which one would it be held against?"""
+    text = refused(tmp_path, "[thresholds.phases]\ndetection = { warning = 3 }\n")
+    assert text == "'thresholds.phases.detection.critical' is missing; warning and critical are both needed there."
+    text = refused(tmp_path, '[variants.hands_on]\nend = "closed_at"\n')
+    assert text == "'variants.hands_on.start' is missing; start and end are both needed there."
+
+
+def test_a_misspelt_key_is_told_before_the_one_that_is_missing(tmp_path: Path) -> None:
+    """`warn` leaves `warning` missing too; and what is known is told in tables of tables as well."""
+    text = refused(tmp_path, "[thresholds.severities.SEV1]\ndetection = { warn = 3, critical = 9 }\n")
+    assert text == "unknown key 'thresholds.severities.SEV1.detection.warn'; known there: critical, warning. (1 more)"
+
+
+# -- names -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["basic", "custom", "Hands-On", '""'])
+def test_a_variant_has_a_name_of_its_own(tmp_path: Path, name: str) -> None:
+    """`custom` is what `mttr stats --type` and the macros call two stamps of one's own: a variant would take its place."""
+    text = refused(tmp_path, f'[variants.{name}]\nstart = "detected_at"\nend = "closed_at"\n')
+    assert "'variants'" in text and text.endswith("none of basic, service_restore, full_recovery, custom.")
+
+
+# -- numbers -----------------------------------------------------------------------------------------------------------
+
+
+def numbers(annotation: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The place of every number in the file, with a name for each that the user chooses."""
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if annotation in (int, float):
+        yield path
+    elif origin is dict:
+        name = get_args(inner[0])[0] if get_origin(inner[0]) is Literal else "x"
+        yield from numbers(inner[1], (*path, name))
+    elif origin is Annotated:
+        yield from numbers(inner[0], path)
+    elif origin in (Union, UnionType):
+        for choice in inner:
+            yield from numbers(choice, path)
+    elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        for name, field in annotation.model_fields.items():
+            yield from numbers(field.annotation, (*path, name))
+
+
+NUMBERS = list(numbers(FileSettings))
+
+
+def findings(path: tuple[str, ...], value: Any) -> list[str]:
+    """What is wrong with this value at this place; what else its table would need is left out."""
+    file = value
+    for part in reversed(path):
+        file = {part: file}
+    try:
+        FileSettings.model_validate(file)
+    except ValidationError as error:
+        return [found["msg"] for found in error.errors() if found["loc"] == path]
+    return []
+
+
+@pytest.mark.parametrize("path", NUMBERS, ids=".".join)
+def test_every_number_has_limits(path: tuple[str, ...]) -> None:
+    """`SEV1 = true` was a target of one minute, 1e300 and nan stopped the night in a cast, and what is less than half a
+    microsecond was counted as none at all.
+    """
+    for wrong in (True, False, math.nan, math.inf, -math.inf, 1e300, 1e15, 10**400, 1e-9, -1, "5", [5]):
+        (said,) = findings(path, wrong)
+        assert "must be" in said and "number of" in said and " from " in said and " to " in said, (wrong, said)
+    assert findings(path, 30) == findings(path, 30.0) == [], (
+        "whole or not, TOML's two kinds of numbers are one to people"
+    )
+
+
+def test_every_kind_of_number_is_looked_at() -> None:
+    """The walk over the settings above must not miss any: these are the ones that went wrong."""
+    assert set(NUMBERS) >= {
+        ("outliers", "hours"),
+        ("lifecycle", "reopen_hours"),
+        ("lifecycle", "flap_minutes"),
+        ("targets", "severities", "SEV1"),
+        ("targets", "services", "x", "SEV1"),
+        ("targets", "phases", "detection"),
+        ("targets", "at_risk_pct"),
+        ("targets", "availability_pct"),
+        ("thresholds", "services", "x", "detection", "critical"),
+        ("publish", "keep"),
+        ("sources", "jira", "lag_minutes"),
+        ("sources", "pagerduty", "requests_per_minute"),
+        ("sources", "jsm", "relist_requests"),
+    }
+
+
+def test_the_limits_themselves_are_allowed() -> None:
+    """No reopen and no flap at all is 0; the defaults, and a span of ten years, are within."""
+    defaults = FileSettings()
+    assert FileSettings.model_validate(defaults.model_dump()) == defaults
+    for path in (("lifecycle", "reopen_hours"), ("lifecycle", "flap_minutes"), ("sources", "jira", "audit_requests")):
+        assert findings(path, 0) == []
+    assert findings(("outliers", "hours"), 87_600) == findings(("targets", "phases", "closure"), 0.001) == []
+    assert (
+        findings(("outliers", "hours"), 0) and findings(("publish", "keep"), 0) and findings(("publish", "keep"), 1.5)
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [("true", "true"), ("inf", "inf"), ("1e300", "1e+300"), ("1e-9", "1e-09"), ('"5"', "'5'")],
+)
+def test_a_number_out_of_range_is_told_with_the_range(tmp_path: Path, value: str, found: str) -> None:
+    text = refused(tmp_path, f"[targets.severities]\nSEV1 = {value}\n")
+    assert text == (
+        f"'targets.severities.SEV1': must be a number of minutes from 0.001 to 5256000 (ten years) (found {found})."
+    )
+
+
+@pytest.mark.parametrize("share", ["0.8", "100.5"])
+def test_a_share_is_in_percent(tmp_path: Path, share: str) -> None:
+    """0.8 means 80 to whoever writes it: taken for less than one percent, every incident would be at risk."""
+    assert "percent from 1 to 100 " in refused(tmp_path, f"[targets]\nat_risk_pct = {share}\n")
+
+
+@pytest.mark.parametrize(
+    "value", ["2024", "true", "07:32:00", '"last year"', '"1704067200"', "0001-01-01", "9999-12-31"]
+)
+def test_the_first_pull_begins_at_a_date(tmp_path: Path, value: str) -> None:
+    """`since = 2024` was 2024 seconds after the beginning of 1970, and the year 1 has nothing before it to overlap with."""
+    text = refused(tmp_path, f"[sources.jira]\nsince = {value}\n")
+    assert text.startswith("'sources.jira.since': must be a date like 2026-01-31"), text
+
+
+@pytest.mark.parametrize("value", ["2024-01-31", '"2024-01-31"', "2024-01-31T00:00:00", '"2024-01-31T00:00:00Z"'])
+def test_a_date_may_be_text(tmp_path: Path, value: str) -> None:
+    """Some write TOML's dates in quotes; that is no reason to refuse them."""
+    (tmp_path / "mttr.toml").write_text(f"[sources.jira]\nsince = {value}\n")
+    since = load_settings({}, config=tmp_path / "mttr.toml").file.sources.jira.since
+    assert since and (since.year, since.month, since.day) == (2024, 1, 31)
+
+
+# -- time zones --------------------------------------------------------------------------------------------------------
+
+ODD_ZONES = (
+    "posix/Europe/Berlin",
+    "right/Europe/Berlin",
+    "localtime",
+    "europe/berlin",
+    "BST",
+    "Europe",
+    "../etc/passwd",
+    "",
+)
+
+
+@pytest.mark.parametrize("zone", ODD_ZONES)
+def test_a_zone_is_one_that_the_database_knows(tmp_path: Path, zone: str) -> None:
+    """Python reads zones from the system, DuckDB has its own list: what only one of them knows stopped the run in a query,
+    or meant another zone than the one that was thought of.
+    """
+    for content in (f'reporting_time_zone = "{zone}"\n', f'[sources.custom]\ntime_zone = "{zone}"\n'):
+        text = refused(tmp_path, content)
+        assert "time_zone': must be an IANA time zone that DuckDB knows, like 'Europe/Berlin' (found " in text, text
+
+
+def test_every_zone_that_both_know_is_taken() -> None:
+    """The check must not refuse what works: all IANA names, those with an older spelling too."""
+    names = available_timezones() - {"localtime"}
+    refused = []
+    for name in names:
+        try:
+            FileSettings(reporting_time_zone=name)
+        except ValidationError:
+            refused.append(name)
+    assert len(names) > 400 and len(refused) < 10, refused
+    with duckdb.connect() as con:
+        for name in names - set(refused):
+            con.execute("SELECT timezone(?, TIMESTAMP '2026-01-01 12:00:00')", [name])
+
+
+# -- phases ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_target_of_a_phase_that_the_model_does_not_have(tmp_path: Path) -> None:
+    """It would be held against nothing, and nobody would be told. Under auto the incidents decide which model it is."""
+    target = "[targets.phases]\nresolution = 10\n"
+    text = refused(tmp_path, f'phase_model = "coarse"\n{target}')
+    assert text.startswith("'targets.phases.resolution': the coarse phase model has no such phase; take the target out")
+    for model in ("auto", "lifecycle"):
+        (tmp_path / "mttr.toml").write_text(f'phase_model = "{model}"\n{target}')
+        assert load_settings({}, config=tmp_path / "mttr.toml").file.targets.phases == {"resolution": 10}
+
+
+def test_only_that_phase_is_the_lifecycle_s_alone() -> None:
+    """What is refused above is what the table of phases says."""
+    of_model = {model: {row[2] for row in PHASES if row[0] == model} for model in ("lifecycle", "coarse")}
+    assert of_model["lifecycle"] == set(get_args(Phase))
+    assert of_model["lifecycle"] - of_model["coarse"] == {LIFECYCLE_ONLY}

@@ -1,0 +1,158 @@
+"""Names in `mttr.toml`: capitals and the blanks around them make no difference, and each stands for one thing.
+
+Two rows for one name make two of each record that has it; the night then ended in a check that named neither.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support import AS_OF, build_all, land_custom, open_warehouse
+from support_e2e import mttr
+
+from mttr_pipeline.errors import ConfigError
+from mttr_pipeline.landing import Landing
+from mttr_pipeline.mappings import config_tables
+from mttr_pipeline.names import folded, owners
+from mttr_pipeline.settings import FileSettings, Settings, load_settings
+
+
+def services_of(folder: Path, configured: dict[str, Any], given: list[str]) -> list[str]:
+    """The services that records with these names get; every promise of the tables is checked."""
+    landing = Landing(folder / "landing")
+    at = AS_OF - timedelta(days=1)
+    records = [
+        {"external_id": f"C-{n:03}", "service": name, "detected_at": at.isoformat()} for n, name in enumerate(given)
+    ]
+    land_custom(landing, records)
+    warehouse = open_warehouse(folder, configured)
+    try:
+        warehouse.load(landing)
+        build_all(warehouse, ["core.records", "core.targets", "core.thresholds"])
+        found = warehouse.con.execute("SELECT service FROM core.records ORDER BY external_id").fetchall()
+        return [service for (service,) in found]
+    finally:
+        warehouse.close()
+
+
+def test_an_alias_may_differ_in_capitals_and_blanks_only(tmp_path: Path) -> None:
+    """Every spelling that a vendor sends is written down as it comes: the service's own among them, and one twice."""
+    configured = {
+        "services": {
+            " Checkout ": {"aliases": ["checkout", "Checkout", " checkout-api ", "CHECKOUT-API"], "team": " Payments "}
+        },
+        "targets": {"services": {"checkout-API": {"SEV1": 5}}},
+        "thresholds": {"services": {"checkout ": {"mitigation": {"warning": 1, "critical": 2}}}},
+    }
+    given = ["Checkout", "CHECKOUT", " checkout ", "checkout-api", " Checkout-Api ", "other"]
+    assert services_of(tmp_path, configured, given) == ["Checkout"] * 5 + ["other"]
+
+
+def test_where_no_service_is_configured_each_is_taken_as_it_comes(tmp_path: Path) -> None:
+    """Capitals then tell services apart, as they do in the incidents: both may have targets."""
+    configured = {"targets": {"services": {"web": {"SEV1": 5}, "Web": {"SEV1": 6}}}}
+    assert services_of(tmp_path, configured, ["web", "Web"]) == ["web", "Web"]
+
+
+# What one person may write: names of three services in every spelling, claimed once, twice or not at all.
+spellings = st.sampled_from([" a", "a", "A", "b", "B ", "c", "C"])
+
+
+@given(st.dictionaries(spellings, st.lists(spellings, max_size=3), max_size=3))
+def test_a_name_is_one_service_s_or_it_is_refused(aliases: dict[str, list[str]]) -> None:
+    """Whatever is written: refused exactly when two services claim a name, else each name has one row."""
+    claims = Counter(name for service, more in aliases.items() for name in {folded(name) for name in (service, *more)})
+    contested = any(count > 1 for count in claims.values())
+    try:
+        assert set(owners(aliases)) == set(claims) and not contested
+    except ValueError:
+        assert contested
+    else:
+        file = FileSettings.model_validate({"services": {name: {"aliases": more} for name, more in aliases.items()}})
+        _, rows = config_tables(Settings(data_dir=Path(), file=file), AS_OF)["services"]
+        assert sorted(row[0] for row in rows) == sorted(claims)
+
+
+CLAIMED_TWICE = [
+    (
+        '[services.Checkout]\naliases = ["web"]\n[services.Shop]\naliases = [" Web "]\n',
+        "'services': the alias 'Web' of 'Shop' is a name of 'Checkout' too; a name stands for one service",
+    ),
+    (
+        '[services.Checkout]\n[services.Shop]\naliases = ["checkout"]\n',
+        "'services': the alias 'checkout' of 'Shop' is a name of 'Checkout' too; a name stands for one service",
+    ),
+    ("[services.Checkout]\n[services.checkout]\n", "'services': 'Checkout' and 'checkout' are one name; keep one"),
+    (
+        '[services.Checkout]\naliases = ["web"]\n[targets.services]\nCheckout = { SEV1 = 5 }\nWeb = { SEV1 = 6 }\n',
+        "'targets.services': 'Checkout' and 'Web' are both names of the service 'Checkout'; keep one",
+    ),
+    (
+        '[services.Checkout]\n[thresholds.services]\nCheckout = {}\n"checkout " = {}\n',
+        "'thresholds.services': 'Checkout' and 'checkout' are both names of the service 'Checkout'; keep one",
+    ),
+    ('[targets.services]\nweb = {}\n" web" = {}\n', "'targets.services': 'web' and ' web' are one name; keep one"),
+    (
+        "[sources.jira.projects]\nOPS = {}\nops = {}\n",
+        "'sources.jira.projects': 'OPS' and 'ops' are one name; keep one",
+    ),
+    (
+        '[sources.jira.projects.OPS.status]\nParked = "paused"\n"parked " = "closed"\n',
+        "'sources.jira.projects.OPS.status': 'Parked' and 'parked ' are one name; keep one",
+    ),
+    (
+        '[sources.pagerduty.severity]\nHuge = "SEV1"\nhuge = "SEV2"\n',
+        "'sources.pagerduty.severity': 'Huge' and 'huge' are one name; keep one",
+    ),
+]
+
+
+@pytest.mark.parametrize(("content", "said"), CLAIMED_TWICE)
+def test_a_name_with_two_meanings_is_refused(tmp_path: Path, content: str, said: str) -> None:
+    """Which one counts would depend on the order of a dictionary; both are named, so that one can be taken out."""
+    path = tmp_path / "mttr.toml"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigError) as error:
+        load_settings({}, config=path)
+    assert f"{path}: {said}" in str(error.value)
+
+
+def test_run_and_doctor_say_it_before_the_night_does(tmp_path: Path) -> None:
+    """Exit 2 before anything is pulled; and whoever asks the doctor first is told the same."""
+    (content, said), *_ = CLAIMED_TWICE
+    path = tmp_path / "mttr.toml"
+    path.write_text(content, encoding="utf-8")
+    data_dir, env = tmp_path / "data", {"PAGERDUTY_TOKEN": "x"}
+    run = mttr("--data-dir", data_dir, "--config", path, "run", env=env).ended(2)
+    doctor = mttr("--data-dir", data_dir, "--config", path, "doctor", env=env).ended(1)
+    assert said in " ".join(run.err.split()) and said in " ".join(doctor.out.split()) and not data_dir.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "key"),
+    [
+        ('[services.""]\n', "services"),
+        ('[services.Checkout]\naliases = ["web", "  "]\n', "services.Checkout.aliases.1"),
+        ('[services.Checkout]\nteam = ""\n', "services.Checkout.team"),
+        ('[targets.services.""]\nSEV1 = 5\n', "targets.services"),
+        ('[thresholds.services." "]\n', "thresholds.services"),
+        ('[sources.jira.projects.""]\n', "sources.jira.projects"),
+        ('[sources.jira.status]\n"" = "closed"\n', "sources.jira.status"),
+        ('[sources.jira.fields]\n" " = "severity"\n', "sources.jira.fields"),
+        ('[sources.opsgenie.severity]\n"" = "SEV1"\n', "sources.opsgenie.severity"),
+        ('[sources.opsgenie]\nmitigated_patterns = [""]\n', "sources.opsgenie.mitigated_patterns.0"),
+    ],
+)
+def test_a_blank_name_is_refused(tmp_path: Path, content: str, key: str) -> None:
+    """It names nothing, or everything: every note begins with an empty pattern, and '' is how all projects are kept."""
+    path = tmp_path / "mttr.toml"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigError) as error:
+        load_settings({}, config=path)
+    assert f"{path}: '{key}': " in str(error.value) and "blank" in str(error.value)

@@ -131,16 +131,32 @@ class SourceOptions(_Section):
     _check_zone = field_validator("time_zone")(_zone)
 
 
+def _web_address(value: str) -> str:
+    if not re.fullmatch(r"https?://[^/?#@\s]+(/[^?#\s]*)?", value):
+        raise ValueError("scheme, host and path of a web address and nothing else, like https://acme.atlassian.net")
+    return value.rstrip("/")
+
+
+class LinkedOptions(SourceOptions):
+    """A source whose records do not name their pages: where those are is worked out from its other answers."""
+
+    web_url: str | None = Field(
+        None, description="address of the pages, where what the answers show is wrong or nothing"
+    )
+
+    _check_address = field_validator("web_url")(_web_address)
+
+
 class PagerDutyOptions(SourceOptions):
     fields: dict[str, FieldTarget] = Field(default_factory=dict, description="custom field name -> stamp or attribute")
     requests_per_minute: int | None = Field(960, gt=0)  # REST API rate limits: 960 a minute per account key
 
 
-class OpsgenieOptions(SourceOptions):
+class OpsgenieOptions(LinkedOptions):
     details: bool = Field(True, description="read each changed alert singly too: only that shows entity and details")
 
 
-class JsmOptions(SourceOptions):
+class JsmOptions(LinkedOptions):
     details: bool = Field(True, description="read each changed alert singly too: only that shows extra properties")
     relist_requests: int = Field(
         200,

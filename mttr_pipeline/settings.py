@@ -138,7 +138,7 @@ def _web_address(value: str) -> str:
 
 
 class LinkedOptions(SourceOptions):
-    """A source whose records do not name their pages: where those are is worked out from its other answers."""
+    """A source whose records may not name their pages: where those are is worked out from its answers."""
 
     web_url: str | None = Field(
         None, description="address of the pages, where what the answers show is wrong or nothing"
@@ -172,7 +172,7 @@ class JiraProject(_Section):
     )
 
 
-class JiraOptions(SourceOptions):
+class JiraOptions(LinkedOptions):
     status: dict[str, EventType] = Field(default_factory=dict, description="status name -> event, before the defaults")
     fields: dict[str, FieldTarget] = Field(default_factory=dict, description="field name or id -> stamp or attribute")
     projects: dict[str, JiraProject] = Field(default_factory=dict)

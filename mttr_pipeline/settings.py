@@ -1,4 +1,4 @@
-"""Settings: secrets and addresses from the environment, everything else from an optional `mttr.toml`.
+"""Settings: secrets and the addresses that are asked from the environment, everything else from an optional `mttr.toml`.
 
 What belongs here: names, defaults and validation of everything a user can set. What does not: any use of it.
 Unknown keys are errors that name the key, so that a misspelt setting is never silently ignored.

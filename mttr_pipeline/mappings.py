@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mttr_pipeline.names import folded
-from mttr_pipeline.settings import FIXED_VARIANTS, STAMPS, Settings, SourceOptions, Stamp
+from mttr_pipeline.settings import FIXED_VARIANTS, STAMPS, LinkedOptions, Settings, SourceOptions, Stamp
 
 PRIORITIES = {"p1": "SEV1", "p2": "SEV2", "p3": "SEV3", "p4": "SEV4", "p5": "SEV4"}
 SEVERITIES = {
@@ -128,6 +128,10 @@ def config_tables(settings: Settings, as_of: datetime) -> dict[str, tuple[str, R
             "source VARCHAR, time_zone VARCHAR, root_cause_marks VARCHAR[], mitigated_marks VARCHAR[]",
             [[n, o.time_zone, list(o.root_cause_patterns), list(o.mitigated_patterns)] for n, o in options.items()],
         ),
+        "pages": (
+            "source VARCHAR, web_url VARCHAR",
+            [[name, option.web_url] for name, option in options.items() if isinstance(option, LinkedOptions)],
+        ),
         "severities": (
             "source VARCHAR, value VARCHAR, severity VARCHAR",
             [
@@ -237,7 +241,7 @@ def variants_in_force(settings: Settings) -> dict[str, tuple[Stamp, Stamp]]:
 
 def definitions_in_force(settings: Settings) -> dict[str, Any]:
     """Every setting that can change a number, as plain JSON; credentials and addresses are no part of it."""
-    technical = {"requests_per_minute", "connections", "timeout_seconds", "max_wait_minutes"}
+    technical = {"requests_per_minute", "connections", "timeout_seconds", "max_wait_minutes", "web_url"}
     content = settings.file.model_dump(mode="json", exclude={"publish"})
     for source in content["sources"].values():
         for key in technical & set(source):

@@ -1,4 +1,4 @@
-"""Settings: secrets and addresses from the environment, everything else from an optional `mttr.toml`.
+"""Settings: secrets and the addresses that are asked from the environment, everything else from an optional `mttr.toml`.
 
 What belongs here: names, defaults and validation of everything a user can set. What does not: any use of it.
 Unknown keys are errors that name the key, so that a misspelt setting is never silently ignored.
@@ -133,16 +133,32 @@ class SourceOptions(_Section):
     )
 
 
+def _web_address(value: str) -> str:
+    if not re.fullmatch(r"https?://[^/?#@\s]+(/[^?#\s]*)?", value):
+        raise ValueError("scheme, host and path of a web address and nothing else, like https://acme.atlassian.net")
+    return value.rstrip("/")
+
+
+class LinkedOptions(SourceOptions):
+    """A source whose records may not name their pages: where those are is worked out from its answers."""
+
+    web_url: str | None = Field(
+        None, description="address of the pages, where what the answers show is wrong or nothing"
+    )
+
+    _check_address = field_validator("web_url")(_web_address)
+
+
 class PagerDutyOptions(SourceOptions):
     fields: Named[FieldTarget] = Field(default_factory=dict, description="custom field name -> stamp or attribute")
     requests_per_minute: RequestsPerMinute | None = 960  # REST API rate limits: 960 a minute per account key
 
 
-class OpsgenieOptions(SourceOptions):
+class OpsgenieOptions(LinkedOptions):
     details: bool = Field(True, description="read each changed alert singly too: only that shows entity and details")
 
 
-class JsmOptions(SourceOptions):
+class JsmOptions(LinkedOptions):
     details: bool = Field(True, description="read each changed alert singly too: only that shows extra properties")
     relist_requests: RequestBudget = Field(
         200,
@@ -155,7 +171,7 @@ class JiraProject(_Section):
     status: Named[EventType] = Field(default_factory=dict, description="status name -> event, for this project only")
 
 
-class JiraOptions(SourceOptions):
+class JiraOptions(LinkedOptions):
     status: Named[EventType] = Field(default_factory=dict, description="status name -> event, before the defaults")
     fields: Named[FieldTarget] = Field(default_factory=dict, description="field name or id -> stamp or attribute")
     projects: Named[JiraProject] = Field(default_factory=dict)

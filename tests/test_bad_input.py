@@ -261,6 +261,7 @@ def odd_vendors() -> VendorServer:
         ('[sources.jira]\ntoken = "hunter2hunter2"\n', ("'sources.jira.token'",)),
         ("[outliers]\nhours = -1\n", ("'outliers.hours'", "from 0.001 to 87600")),
         ('reporting_time_zone = "Mars/Olympus"\n', ("reporting_time_zone", "IANA")),
+        ('[sources.jsm]\nweb_url = "acme.atlassian.net"\n', ("'sources.jsm.web_url'", "https://")),
         ('[sources.jira.status]\nParked = "sleeping"\n', ("sources.jira.status.Parked", "'paused'")),
     ],
 )

@@ -139,6 +139,22 @@ def same_but_for_the_pulls(data_dir: Path) -> list[str]:
     return sorted(name for name in expected.keys() | actual.keys() if expected.get(name) != actual.get(name))
 
 
+def test_every_incident_leads_to_its_page() -> None:
+    """A breach that somebody is to look into is worth its link: from each vendor, to where people look and not to its API."""
+    found = query(
+        finished_run(),
+        r"SELECT DISTINCT source, regexp_replace(replace(url, external_id, '*'), '[A-Z]+-\d+$', '*') FROM incidents",
+    )
+    assert sorted(found) == [
+        ("jira", "https://larkspur.atlassian.net/browse/*"),
+        ("jsm", "https://larkspur.atlassian.net/jira/ops/alerts/*"),
+        ("opsgenie", "https://fernway.app.opsgenie.com/alert/detail/*/details"),
+        ("opsgenie_incident", "https://fernway.app.opsgenie.com/incident/detail/*"),
+        ("pagerduty", "https://larkspur.pagerduty.com/incidents/*"),
+    ]
+    assert query(finished_run(), "SELECT count(*) FROM target_breaches WHERE url IS NULL") == [(0,)]
+
+
 def test_nothing_is_lost_on_the_way() -> None:
     """fetched = normalised + duplicates + quarantined, and fetched is what really lies in the landing zone."""
     import zstandard

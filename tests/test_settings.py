@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mttr_pipeline.errors import ConfigError
+from mttr_pipeline.mappings import definition_hash
 from mttr_pipeline.settings import VENDORS, FileSettings, load_settings, parse_instant
 
 CREDENTIALS = {
@@ -89,6 +90,29 @@ def test_a_file_in_the_working_directory_is_found(tmp_path: Path) -> None:
     assert settings.config_file == Path("mttr.toml")
     assert settings.file.sources.jira.since == date(2024, 1, 1)
     assert settings.file.services["Checkout"].aliases == ("shop",)
+
+
+def test_an_address_of_pages_is_no_definition() -> None:
+    """Numbers from before and after a link was corrected stay comparable, and no address is published as a definition."""
+    linked = FileSettings.model_validate({"sources": {"jsm": {"web_url": "https://acme.atlassian.net/"}}})
+    assert linked.sources.jsm.web_url == "https://acme.atlassian.net"
+    before = load_settings({})
+    assert definition_hash(before.model_copy(update={"file": linked})) == definition_hash(before)
+
+
+def test_no_link_begins_with_what_is_no_address() -> None:
+    """A path is put behind it: after a query or without a host every link would lead astray, after a password tell it."""
+    for wrong in (
+        "acme.atlassian.net",
+        "https://",
+        "ftp://x",
+        "https://me:pw@x",
+        "https://x/?a=1",
+        "https://x/#a",
+        "https://x y",
+    ):
+        with pytest.raises(ValueError, match="web_url"):
+            FileSettings.model_validate({"sources": {"opsgenie": {"web_url": wrong}}})
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ source = "always jira"
 external_id = "numeric id of the issue"
 key = "issue key"
 title = "title"
-url = "page of the issue"
+url = "page of the issue; NULL where the issue was read through Atlassian's gateway and web_url does not say where the site is"
 kind = "incident, or false_alarm by its resolution"
 severity = "SEV1..SEV4, NULL when nothing says it"
 severity_source = "field, priority or major_incident"
@@ -71,7 +71,11 @@ SELECT
     external_id,
     key,
     title,
-    site_url || '/browse/' || key AS url,
+    -- An issue that is read through the gateway names that as its address (seen at live sites), and it has no pages.
+    coalesce(
+        (SELECT web_url FROM config.pages WHERE source = 'jira'),
+        CASE WHEN NOT starts_with(site_url, 'https://api.atlassian.com/') THEN site_url END
+    ) || '/browse/' || key AS url,
     CASE WHEN resolved_as IN ('wontdo', 'cancelled', 'canceled', 'declined', 'cannotreproduce') THEN 'false_alarm'
         ELSE 'incident' END AS kind,
     judged_severity AS severity,

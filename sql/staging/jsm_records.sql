@@ -1,6 +1,7 @@
 /*
 description = """JSM Operations alerts in the common shape. The service is what the extra properties name, else a tag `service:x`, else the
-entity, else the integration. The API names no page of an alert."""
+entity, else the integration. The API names neither the site nor a page of an alert; it is at `/jira/ops/alerts/<id>` of the
+site (observed: no document of the vendor says so). The site is taken for that of the Jira issues."""
 not_null = ["source", "external_id"]
 unique = [["source", "external_id"]]
 
@@ -9,7 +10,7 @@ source = "always jsm"
 external_id = "id of the alert"
 key = "tiny id"
 title = "title"
-url = "none in this source"
+url = "page of the alert; NULL while neither web_url nor an issue of a Cloud site says where the pages are"
 kind = "always incident"
 severity = "SEV1..SEV4, NULL when nothing says it"
 severity_source = "always priority"
@@ -27,12 +28,21 @@ dedup_key = "alias"
 updated_at = "when it was changed last"
 landed_in = "landing file"
 */
+-- What was landed says where the pages are, not JIRA_URL, which a rebuild need not have. Only a site's own address will do: the
+-- gateway api.atlassian.com has no pages, and Data Center no such alerts.
+WITH pages AS (
+    SELECT coalesce(
+        (SELECT web_url FROM config.pages WHERE source = 'jsm'),
+        (SELECT max_by(site_url, landed_in) FROM raw.jira_issues
+            WHERE regexp_full_match(site_url, 'https://[^/]+\.atlassian\.net'))
+    ) AS web_url
+)
 SELECT
     'jsm' AS source,
     a.external_id,
     a.tiny_id AS key,
     a.title,
-    NULL::VARCHAR AS url,
+    pages.web_url || '/jira/ops/alerts/' || a.external_id AS url,
     'incident' AS kind,
     s.severity,
     CASE WHEN s.severity IS NOT NULL THEN 'priority' END AS severity_source,
@@ -50,6 +60,7 @@ SELECT
     a.updated_at,
     a.landed_in
 FROM raw.jsm_alerts AS a
+CROSS JOIN pages
 LEFT JOIN raw.jsm_alert_details AS d ON d.external_id = a.external_id
 LEFT JOIN raw.jsm_teams AS t ON t.external_id = a.team_id
 LEFT JOIN config.severities AS s ON s.source = 'jsm' AND s.value = lower(a.priority)

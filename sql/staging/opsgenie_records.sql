@@ -1,6 +1,7 @@
 /*
 description = """Opsgenie alerts in the common shape. The service is what the details name, else a tag `service:x`, else the
-entity, else the integration. The API names no page of an alert."""
+entity, else the integration. The API and the webhook name no page of an alert; it is at `/alert/detail/<id>/details` of the
+account's address (observed: no document of the vendor says so)."""
 not_null = ["source", "external_id"]
 unique = [["source", "external_id"]]
 
@@ -9,7 +10,7 @@ source = "always opsgenie"
 external_id = "Opsgenie id of the alert"
 key = "tiny id"
 title = "title"
-url = "none in this source"
+url = "page of the alert; NULL while neither web_url nor a team says where the account's pages are"
 kind = "always incident"
 severity = "SEV1..SEV4, NULL when nothing says it"
 severity_source = "always priority"
@@ -27,12 +28,19 @@ dedup_key = "alias"
 updated_at = "when it was changed last"
 landed_in = "landing file"
 */
+-- What was landed says where the pages are, not the environment, which a rebuild need not have. Of two names that the account
+-- bore, the one that was read last.
+WITH pages AS (
+    SELECT coalesce(
+        (SELECT web_url FROM config.pages WHERE source = 'opsgenie'),
+        (SELECT max_by(web_url, landed_in) FROM raw.opsgenie_teams)) AS web_url
+)
 SELECT
     'opsgenie' AS source,
     a.external_id,
     a.tiny_id AS key,
     a.title,
-    NULL::VARCHAR AS url,
+    pages.web_url || '/alert/detail/' || a.external_id || '/details' AS url,
     'incident' AS kind,
     s.severity,
     CASE WHEN s.severity IS NOT NULL THEN 'priority' END AS severity_source,
@@ -51,6 +59,7 @@ SELECT
     a.updated_at,
     a.landed_in
 FROM staging.opsgenie_alerts AS a
+CROSS JOIN pages
 LEFT JOIN raw.opsgenie_alert_details AS d ON d.external_id = a.external_id
 LEFT JOIN raw.opsgenie_teams AS t ON t.external_id = a.team_id
 LEFT JOIN config.severities AS s ON s.source = 'opsgenie' AND s.value = lower(a.priority)

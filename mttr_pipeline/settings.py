@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from mttr_pipeline.errors import ConfigError
 from mttr_pipeline.explain import explain
 from mttr_pipeline.names import ByService, Name, Named, Text, folded, owners
-from mttr_pipeline.values import Day, Zone, number
+from mttr_pipeline.values import Day, WebAddress, Zone, number
 
 Severity = Literal["SEV1", "SEV2", "SEV3", "SEV4"]
 Stamp = Literal[
@@ -133,20 +133,12 @@ class SourceOptions(_Section):
     )
 
 
-def _web_address(value: str) -> str:
-    if not re.fullmatch(r"https?://[^/?#@\s]+(/[^?#\s]*)?", value):
-        raise ValueError("scheme, host and path of a web address and nothing else, like https://acme.atlassian.net")
-    return value.rstrip("/")
-
-
 class LinkedOptions(SourceOptions):
     """A source whose records may not name their pages: where those are is worked out from its answers."""
 
-    web_url: str | None = Field(
+    web_url: WebAddress | None = Field(
         None, description="address of the pages, where what the answers show is wrong or nothing"
     )
-
-    _check_address = field_validator("web_url")(_web_address)
 
 
 class PagerDutyOptions(SourceOptions):

@@ -79,6 +79,24 @@ def test_a_name_that_no_incident_has() -> None:
         assert _lights(warehouse)["all"] == "amber"
 
 
+def test_a_phase_target_that_the_model_in_force_has_no_phase_for() -> None:
+    """Which model `auto` settles on is known only here: a target without effect must not look as if it were met."""
+    with built(TABLES, [alone(None, 10, 9)], {"targets": {"phases": {"resolution": 10, "closure": 5}}}) as warehouse:
+        row = _checks(warehouse)["phase_target_without_effect", "configuration"]
+        assert (row["n"], row["total"], row["status"]) == (1, 2, "warn")
+
+
+def test_what_no_figure_counts_needs_no_severity() -> None:
+    """A false alarm without a severity bends nothing: without any incident there is no data, and no red light."""
+    with built(TABLES, [alone(None, 10, 9)]) as warehouse:
+        warehouse.con.execute("UPDATE core.incidents SET kind = 'false_alarm', severity_source = 'default'")
+        for model in load_models():
+            if model.table in ("core.matched", *TABLES):
+                warehouse.build(model)
+        assert _checks(warehouse).get(("severity_by_default", "custom")) is None
+        assert _lights(warehouse)["all"] == "no_data"
+
+
 _INVALID = "incidents with a stamp before the one it should follow; the pair is excluded, never clamped."
 SAID = {
     "none": " data quality  no data: There are no incidents.",

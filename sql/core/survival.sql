@@ -48,6 +48,6 @@ SELECT
     c.rmst_minutes,
     c.rmst_low,
     c.rmst_high,
-    c.is_rmst_bound
+    CASE WHEN c.n > 0 THEN c.is_rmst_bound END AS is_rmst_bound
 FROM computed AS c
 JOIN core.scope_members AS m ON m.member_id = c.member_id

@@ -128,7 +128,7 @@ counted AS (
     GROUP BY l.source
     UNION ALL
     SELECT 'last_pull_failed', source, CASE WHEN status = 'failed' THEN 1 ELSE 0 END, 1, 'warn',
-        'the newest pull of this source failed: its figures are those of an earlier one; see source_runs'
+        'the newest pull of this source failed: its figures, if any, are those of an earlier one; see source_runs'
     FROM newest WHERE place = 1
     UNION ALL
     SELECT 'unknown_service_in_configuration', 'configuration', count(*) FILTER (WHERE s.service IS NULL), count(*), 'warn',
@@ -139,6 +139,13 @@ counted AS (
         SELECT scope_value FROM core.thresholds WHERE scope = 'service'
     ) AS c
     LEFT JOIN (SELECT DISTINCT service FROM core.incidents) AS s ON s.service = c.service
+    HAVING count(*) > 0
+    UNION ALL
+    SELECT 'phase_target_without_effect', 'configuration', count(*) FILTER (WHERE k.phase IS NULL), count(*), 'warn',
+        'targets of phases that the phase model in force does not have'
+    FROM config.phase_targets AS t
+    CROSS JOIN core.phase_model AS m
+    LEFT JOIN config.phases AS k ON k.phase_model = m.phase_model AND k.phase = t.phase
     HAVING count(*) > 0
     UNION ALL
     SELECT 'severity_by_urgency', source, count(*) FILTER (WHERE severity_source = 'urgency'), count(*), 'info',

@@ -103,7 +103,7 @@ def _fill(out: Curves, members: Integers, n: Integers, time_us: Integers, is_eve
     shrinks = is_event & (at_risk > 1)
     steps = np.zeros(len(time_us))
     np.divide(1, at_risk * (at_risk - 1.0), out=steps, where=shrinks)
-    greenwood = _running(steps * _VARIANCE_UNIT, starts, n) / _VARIANCE_UNIT
+    greenwood = _running(np.rint(steps * _VARIANCE_UNIT).astype(np.int64), starts, n) / _VARIANCE_UNIT
     ends = is_event & (at_risk == 1)  # the last observation is an event: the curve is at 0
     curve = np.where(ends, 0.0, np.exp(log_curve))
 
@@ -118,18 +118,20 @@ def _fill(out: Curves, members: Integers, n: Integers, time_us: Integers, is_eve
     known = read & ~ends & (log_curve < 0)  # at 0 the variance is infinite: no limits there
     logs = np.where(known, log_curve, -1.0)
     power = np.exp(Z * np.sqrt(greenwood) / -logs)
+    below, above = logs * power, logs / power
     for q in QUANTILES:
         for result, reached in (
             (out.quantile_us[q], read & (curve <= 1 - q + 1e-12)),
-            (out.low_us[q], known & (logs * power <= np.log(1 - q))),
-            (out.high_us[q], known & (logs / power <= np.log(1 - q))),
+            (out.low_us[q], known & (below <= np.log(1 - q))),
+            (out.high_us[q], known & (above <= np.log(1 - q))),
         ):
             rows = np.flatnonzero(reached)
             _first(result, members, place[rows], time_us, rows)
 
     # The area under the curve up to the horizon: what lies before the first observation, then one strip per observation.
-    limit = np.repeat(horizon, n)
-    clipped = np.minimum(time_us.astype(np.float64), limit)
+    clipped = np.minimum(
+        time_us.astype(np.float64), horizon[0] if (horizon == horizon[0]).all() else np.repeat(horizon, n)
+    )
     until = np.empty_like(clipped)
     until[:-1] = clipped[1:]
     until[lasts] = horizon
@@ -140,9 +142,9 @@ def _fill(out: Curves, members: Integers, n: Integers, time_us: Integers, is_eve
 
     # Var = sum over events of (area after the event)^2 / (n (n - 1)). Areas are summed in units that suit their group.
     unit = np.repeat(np.ldexp(1.0, 61 - np.frexp(np.add.reduceat(strips, starts))[1]), n)
-    done = _running(strips * unit, starts, n)
-    before = done - np.rint(strips * unit).astype(np.int64)
-    after = (np.repeat(done[lasts], n) - before) / unit
+    whole = np.rint(strips * unit).astype(np.int64)
+    done = _running(whole, starts, n)
+    after = (np.repeat(done[lasts], n) - done + whole) / unit
     variance = np.add.reduceat(after * after * steps, starts)
     out.mean_variance[members] = np.where(variance > 0, variance, np.nan)
 
@@ -179,14 +181,16 @@ def _log_curve(starts: Integers, n: Integers, is_event: Flags) -> tuple[Floats, 
     at_risk = np.repeat(starts + n, n) - np.arange(len(is_event), dtype=np.float64)
     falls = np.zeros(len(is_event))
     np.divide(-1, at_risk, out=falls, where=is_event & (at_risk > 1))
-    return at_risk, _running(np.log1p(falls) * _LOG_UNIT, starts, n) / _LOG_UNIT
+    np.log1p(falls, out=falls)
+    falls *= _LOG_UNIT
+    return at_risk, _running(np.rint(falls, out=falls).astype(np.int64), starts, n) / _LOG_UNIT
 
 
-def _running(values: Floats, starts: Integers, n: Integers) -> Integers:
+def _running(values: Integers, starts: Integers, n: Integers) -> Integers:
     """Sum from the first row of its group to each row. The total over all groups may wrap around; the difference does not."""
-    whole = np.rint(values).astype(np.int64)
-    total = np.cumsum(whole)
-    return total - np.repeat(total[starts] - whole[starts], n)
+    total = np.cumsum(values)
+    total -= np.repeat(total[starts] - values[starts], n)
+    return total
 
 
 def _first(result: Floats, members: Integers, place: Integers, time_us: Integers, rows: Integers) -> None:

@@ -33,7 +33,8 @@ STAMP_COLUMNS = tuple(f"{name}_at" for name in STAMPS)
 
 
 def custom_records() -> list[dict[str, Any]]:
-    """120 incidents over four months, with every population among them, and times that do not divide evenly."""
+    """120 incidents over four months, with every population among them, and times that do not divide evenly; and some that
+    took weeks to decades."""
     chance = random.Random(20261101)
     found: list[dict[str, Any]] = []
     for n in range(120):
@@ -47,6 +48,10 @@ def custom_records() -> list[dict[str, Any]]:
             record["service"], record["team"] = chance.choice(("api", "web", "db's")), chance.choice(("red", "blue"))
         if len(record) > 4:
             found.append(record)
+    for n in range(40):
+        took = chance.randrange(1, (8, 40, 110, 9000)[n % 4]) * DAY + chance.randrange(DAY)
+        ended = AS_OF_US - chance.randrange(DAY)
+        found.append({"external_id": f"long-{n}", "detected_at": iso(ended - took), "resolved_at": iso(ended)})
     return found
 
 
@@ -128,6 +133,22 @@ def test_mttr_by_time_is_mttr_of_each_window(analyst: duckdb.DuckDBPyConnection,
         if dimension == "week":
             assert analyst.execute(f"SELECT isodow(DATE '{start}')").fetchone() == (1,)
     assert sum(row["incidents_matched"] for row in found) == the_row(analyst, "FROM mttr()")["incidents_matched"]
+
+
+@pytest.mark.parametrize("interval", ["week", "month"])
+def test_mttr_is_the_nightly_trend(analyst: duckdb.DuckDBPyConnection, interval: str) -> None:
+    """Of each window, to the last digit: the trend has the same definition."""
+    nightly = rows(
+        analyst,
+        f"""SELECT epoch_us(window_start) AS starts, epoch_us(window_end) AS ends, incident_count AS incidents_matched,
+            mttr AS mean_minutes, median AS median_minutes, p90 AS p90_minutes
+        FROM trend WHERE calculation_type = 'basic' AND "interval" = '{interval}' AND alignment = 'calendar'""",
+    )
+    assert nightly
+    for row in nightly:
+        starts, ends = iso(row.pop("starts")), iso(row.pop("ends"))
+        found = the_row(analyst, f"FROM mttr(start_date := '{starts}', end_date := '{ends}')")
+        assert {name: found[name] for name in row} == row
 
 
 def test_days_are_those_of_the_reporting_zone(tmp_path: Path) -> None:
@@ -433,6 +454,9 @@ CALLS = (
     "mttr(calculation_type := 'full_recovery', severities := ['SEV1', 'SEV2'], start_date := DATE '2026-08-01')",
     "mttr(start_stamp := 'acknowledged_at', end_stamp := 'mitigated_at', end_date := '2026-10-01T00:00:00+02:00')",
     "mttr(services := [])",
+    "mttr(exclude_outliers := false)",
+    "mttr_by('severity', outlier_threshold_hours := 1000)",
+    "mttr_by('month', exclude_outliers := false)",
     "mttr_by('service')",
     "mttr_by('week', calculation_type := 'service_restore')",
 )

@@ -24,41 +24,51 @@ CREATE OR REPLACE MACRO std_dev_of(n, total, squares) AS
         ELSE sqrt(greatest(squares::DOUBLE - total::DOUBLE * total::DOUBLE / n, 0) / (n - 1))
     END;
 
--- Minutes of a percentile in microseconds. Versions of DuckDB interpolate with different errors in the last digit; what the
--- definition gives is a multiple of 1/100 microsecond, so rounding to that takes the error out (up to 25 days, where doubles
--- are still fine enough to tell).
-CREATE OR REPLACE MACRO percentile_minutes(us) AS CASE WHEN us < 2199023255552 THEN round(us * 100) / 6e9 ELSE us / 6e7 END;
+-- Versions of DuckDB interpolate quantiles with different errors in the last digit. So the two values that a percentile lies
+-- between are looked up, and all is exact until one division. Their ranks depend on n, but shares must be constants; and share q
+-- gives the value of rank ceil(n q). Hence many: the percentile, a touch above, and steps below that halve, one of which falls on
+-- the rank before, whatever n is (up to a hundred million). As decimals, which DuckDB multiplies exactly.
+CREATE OR REPLACE MACRO percentile_shares() AS list_sort([0.5, 0.5000000001] || flatten(
+    [[p, p + 0.0000000001] || [p - (1::BIGINT << i) * 0.0000000001 for i in range(6, 31)] for p in [0.9, 0.95, 0.99]]
+))::DECIMAL(11, 10)[];
 
--- The result columns of the calculation, from each incident's population and duration in microseconds. A mean is an exact
--- integer sum divided by n; percentiles interpolate linearly at (n - 1) p; no data is NULL.
-CREATE OR REPLACE MACRO mttr_measures(population, duration_us) AS {
+-- The value of a rank next to the 50th, 90th, 95th or 99th percentile; 1 is the least. NULLs have no rank.
+CREATE OR REPLACE MACRO value_of_rank(value, rank) AS quantile_disc(value, percentile_shares())[
+    len([share for share in percentile_shares() if count(value) * share <= rank])];
+
+-- Minutes of the 50th, 90th, 95th or 99th percentile of whole microseconds, linear at (n - 1) p.
+CREATE OR REPLACE MACRO percentile_minutes(us, percent) AS (
+    value_of_rank(us, (count(us) - 1) * percent // 100 + 1) * (100 - (count(us) - 1) * percent % 100)
+    + value_of_rank(us, (count(us) - 1) * percent // 100 + 2) * ((count(us) - 1) * percent % 100)
+) / 6e9;
+
+-- The result columns of the calculation, from the populations, the durations that are analysed and those that are outliers. A
+-- mean is an exact integer sum divided by n; no data is NULL. Least and most are rounded like the percentiles between them.
+CREATE OR REPLACE MACRO measures_of(population, us, outlier_us) AS {
     incidents_matched: count(population),
-    incidents_analyzed: count(population) FILTER (WHERE population = 'analysed'),
-    incidents_excluded: count(population) FILTER (WHERE population <> 'analysed'),
+    incidents_analyzed: count(us),
+    incidents_excluded: count(population) - count(us),
     excluded_missing_start: count(population) FILTER (WHERE population = 'missing_start'),
     excluded_missing_end: count(population) FILTER (WHERE population = 'missing_end'),
     excluded_open: count(population) FILTER (WHERE population = 'open'),
     excluded_invalid: count(population) FILTER (WHERE population = 'invalid'),
     excluded_outlier: count(population) FILTER (WHERE population = 'outlier'),
-    mean_minutes: (sum(duration_us) FILTER (WHERE population = 'analysed'))::DOUBLE
-        / (count(population) FILTER (WHERE population = 'analysed') * 6e7),
-    median_minutes: percentile_minutes(
-        (quantile_cont(duration_us, [0.5, 0.9, 0.95, 0.99]) FILTER (WHERE population = 'analysed'))[1]),
-    p90_minutes: percentile_minutes(
-        (quantile_cont(duration_us, [0.5, 0.9, 0.95, 0.99]) FILTER (WHERE population = 'analysed'))[2]),
-    p95_minutes: percentile_minutes(
-        (quantile_cont(duration_us, [0.5, 0.9, 0.95, 0.99]) FILTER (WHERE population = 'analysed'))[3]),
-    p99_minutes: percentile_minutes(
-        (quantile_cont(duration_us, [0.5, 0.9, 0.95, 0.99]) FILTER (WHERE population = 'analysed'))[4]),
-    min_minutes: (min(duration_us) FILTER (WHERE population = 'analysed')) / 6e7,
-    max_minutes: (max(duration_us) FILTER (WHERE population = 'analysed')) / 6e7,
-    std_dev_minutes: std_dev_of(
-        count(population) FILTER (WHERE population = 'analysed'),
-        sum(duration_us) FILTER (WHERE population = 'analysed'),
-        sum(duration_us::HUGEINT * duration_us) FILTER (WHERE population = 'analysed')) / 6e7,
-    outlier_minutes_share: coalesce(sum(duration_us) FILTER (WHERE population = 'outlier'), 0)::DOUBLE
-        / nullif(sum(duration_us) FILTER (WHERE population IN ('analysed', 'outlier')), 0)::DOUBLE
+    mean_minutes: sum(us)::DOUBLE / (count(us) * 6e7),
+    median_minutes: percentile_minutes(us, 50),
+    p90_minutes: percentile_minutes(us, 90),
+    p95_minutes: percentile_minutes(us, 95),
+    p99_minutes: percentile_minutes(us, 99),
+    min_minutes: min(us) * 100 / 6e9,
+    max_minutes: max(us) * 100 / 6e9,
+    std_dev_minutes: std_dev_of(count(us), sum(us), sum(us::HUGEINT * us)) / 6e7,
+    outlier_minutes_share: coalesce(sum(outlier_us), 0)::DOUBLE / nullif(coalesce(sum(us), 0) + coalesce(sum(outlier_us), 0), 0)
 };
+
+-- The same from each incident's population and duration in microseconds.
+CREATE OR REPLACE MACRO mttr_measures(population, duration_us) AS measures_of(
+    population,
+    CASE WHEN population = 'analysed' THEN duration_us END,
+    CASE WHEN population = 'outlier' THEN duration_us END);
 
 -- The eight stamps in the order of an incident's life, in microseconds since 1970.
 CREATE OR REPLACE MACRO stamps_us(occurred_at, detected_at, acknowledged_at, investigating_at, root_cause_found_at, mitigated_at,

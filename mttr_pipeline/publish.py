@@ -33,6 +33,7 @@ _MACRO_COMMENTS = {
     "mttr_population": "the incidents behind a figure, each with its population and duration",
 }
 _FUNCTION_COMMENTS = {
+    "offset_minutes": "how far the clock of an ISO 8601 text is ahead of UTC",
     "instant_us": "microseconds since 1970 of an instant; without an offset it is UTC",
     "std_dev_of": "exact sample standard deviation from n, sum and sum of squares",
     "percentile_shares": "the shares of all values at which durations are looked up",

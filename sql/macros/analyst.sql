@@ -1,18 +1,23 @@
 -- Macros stored in the published file. Nightly tables are computed with these very macros, so both always agree.
 -- ${outlier_hours} and ${outliers_excluded} are the configured outlier rule (168 hours, on), ${variant_names} the variants.
 
--- Microseconds since 1970 of an instant given as TIMESTAMPTZ, TIMESTAMP, DATE or ISO text; without an offset it is UTC,
--- whatever the zone of the session. What is no instant is an error.
+-- How far the clock of an ISO 8601 text is ahead of UTC; 0 without an offset.
+CREATE OR REPLACE MACRO offset_minutes(text) AS
+    60 * coalesce(try_cast(regexp_extract(text, '[T ].*([+-]\d\d):?(\d\d)?$', 1) AS INTEGER), 0)
+    + coalesce(try_cast(regexp_replace(text, '^.*[T ].*([+-])\d\d:?(\d\d)$', '\1\2') AS INTEGER), 0);
+
+-- An instant given as TIMESTAMPTZ, TIMESTAMP, DATE or text, in microseconds since 1970; without an offset it is UTC, whatever the
+-- zone of the session. What is no instant is an error. Versions of DuckDB read more or less of what is almost ISO 8601, zone names
+-- among it, so a text is taken apart here.
 CREATE OR REPLACE MACRO instant_us(value) AS
     CASE
         WHEN value IS NULL THEN NULL
-        WHEN typeof(value) = 'TIMESTAMP WITH TIME ZONE' OR regexp_matches(value::VARCHAR, '[T ].*([Zz]|[+-]\d\d(:?\d\d)?)$')
-            THEN CASE WHEN try_cast(value::VARCHAR AS TIMESTAMPTZ) IS NULL
-                THEN error(value::VARCHAR || ' is no instant; write it like 2026-01-31 or 2026-01-31T12:00:00Z')
-                ELSE epoch_us(try_cast(value::VARCHAR AS TIMESTAMPTZ)) END
-        WHEN try_cast(value::VARCHAR AS TIMESTAMP) IS NULL
-            THEN error(value::VARCHAR || ' is no instant; write it like 2026-01-31 or 2026-01-31T12:00:00Z')
-        ELSE epoch_us(try_cast(value::VARCHAR AS TIMESTAMP))
+        WHEN regexp_full_match(value::VARCHAR, '\d{4}-\d\d-\d\d([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?'
+                || '([Zz]|[+-]([01]\d|2[0-3])(:?[0-5]\d)?)?)?')
+            AND try_cast(left(value::VARCHAR, 10) AS DATE) IS NOT NULL
+            THEN epoch_us(try_cast(regexp_extract(value::VARCHAR, '^.{10}([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?') AS TIMESTAMP))
+                - 60000000::BIGINT * offset_minutes(value::VARCHAR)
+        ELSE error('''' || value::VARCHAR || ''' is no instant; write it like 2026-01-31 or 2026-01-31T12:00:00Z')
     END;
 
 -- Exact sample standard deviation of integers from n, their sum and the sum of their squares; NULL for n = 1. The integer
@@ -102,7 +107,9 @@ CREATE OR REPLACE MACRO mttr_population(
             ['occurred_at', 'detected_at', 'acknowledged_at', 'investigating_at', 'root_cause_found_at', 'mitigated_at',
                 'resolved_at', 'closed_at'] AS known,
             -- Two stamps need no variant: then it is NULL or custom. Any other name is a misspelt one.
-            coalesce(calculation_type = 'custom' OR CASE calculation_type ${variant_starts} END IS NOT NULL, true) AS is_known
+            coalesce(calculation_type = 'custom' OR CASE calculation_type ${variant_starts} END IS NOT NULL, true) AS is_known,
+            [name for name in (coalesce(severities, [])::VARCHAR[])
+                if coalesce(name NOT IN ('SEV1', 'SEV2', 'SEV3', 'SEV4'), true)] AS strange
     ),
     -- In a row of its own, which is made also where there are no incidents: what is wrong in a question must not wait for one.
     stamps AS (
@@ -114,6 +121,12 @@ CREATE OR REPLACE MACRO mttr_population(
                 THEN error('unknown stamp ' || CASE WHEN list_contains(known, from_stamp) THEN to_stamp ELSE from_stamp END
                     || '; use one of ' || array_to_string(known, ', '))
             WHEN from_stamp = to_stamp THEN error('start_stamp and end_stamp are both ' || from_stamp)
+            WHEN len(strange) > 0
+                THEN error('unknown severity ' || coalesce(strange[1], 'NULL') || '; use SEV1, SEV2, SEV3 or SEV4')
+            WHEN exclude_outliers IS NULL THEN error('exclude_outliers is NULL; use true or false')
+            WHEN NOT coalesce(isfinite(outlier_threshold_hours::DOUBLE) AND outlier_threshold_hours > 0, false)
+                THEN error('outlier_threshold_hours is ' || coalesce(outlier_threshold_hours::VARCHAR, 'NULL')
+                    || '; use a number of hours above 0')
             ELSE {start: list_position(known, from_stamp), stop: list_position(known, to_stamp),
                 since: instant_us(start_date), until: instant_us(end_date)}
         END AS span

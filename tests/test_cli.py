@@ -86,10 +86,46 @@ def test_the_command_and_the_module_are_the_same() -> None:
     assert by_module.split("\n", 1)[1] == by_script.split("\n", 1)[1]
 
 
-@pytest.mark.parametrize("arguments", [["nonsense"], ["run", "--nonsense"], ["import"], ["stats", "--format", "xml"]])
-def test_bad_usage_ends_with_2(arguments: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["nonsense"], ("'nonsense'", " --help`")),
+        (["--nonsense", "run"], ("'--nonsense'",)),
+        (["run", "--nonsense"], ("'--nonsense'", " run --help`")),
+        (["run", "--sinc", "2026-01-01"], ("'--since'",)),
+        (["run", "--source"], ("'--source'", "argument")),
+        (["import"], ("FILE",)),
+        (["stats", "--format", "xml"], ("'--format'", "'json'")),
+        (["stats", "more"], ("more", " stats --help`")),
+        (["rebuild", "--as-of", "0001-01-01"], ("--as-of", "'0001-01-01'", "2000 to 2099")),
+        (["rebuild", "--as-of", "2100-01-01"], ("--as-of",)),
+        (["run", "--as-of", "1999-12-31T23:00:00-02:00", "--since", "1999-12-31"], ("--since",)),
+    ],
+)
+def test_bad_usage_is_one_sentence_and_ends_with_2(arguments: list[str], told: tuple[str, ...]) -> None:
+    """A log of cron has one line for it, which says where to look; also what our library for options objects to."""
     result = mttr(*arguments).ended(2)
-    assert result.err and not result.out
+    assert re.fullmatch(r"mttr: [^\n]+\.\n", result.err), result.err
+    assert all(word in result.err for word in told) and not result.out, result.err
+
+
+EMPTY = [
+    *(
+        ["stats", option, ""]
+        for option in sorted(PROMISED["stats"] - {"--include-outliers", "--format", "--outlier-hours"})
+    ),
+    *(["run", option, " "] for option in ("--source", "--since", "--until", "--as-of")),
+    *(["rebuild", "--as-of", ""], ["demo", "--faults", ""], ["import", ""]),
+    *(["--data-dir", "", "rebuild"], ["--config", "", "rebuild"]),
+]
+
+
+@pytest.mark.parametrize("arguments", EMPTY, ids=" ".join)
+def test_an_empty_value_is_not_the_same_as_none(arguments: list[str]) -> None:
+    """`--start "$UNSET"` in a script asks for a window; the whole history would look like an answer to that."""
+    result = mttr(*arguments).ended(2)
+    name = next((word for word in arguments if word.startswith("--")), "FILE...")
+    assert result.err == f"mttr: {name} is empty; give it a value or leave it out.\n" and not result.out
 
 
 # -- import and rebuild ------------------------------------------------------------------------------------------------
@@ -219,7 +255,8 @@ def test_the_doctor_asks_every_source_once(tmp_path: Path) -> None:
 
 
 def test_the_doctor_finds_what_is_wrong(tmp_path: Path) -> None:
-    """Refused by one vendor, unwritable elsewhere: exit 1, the line says what to do, the other lines are still there."""
+    """Refused by one vendor, unwritable elsewhere: exit 1, the line says what to do, the other lines are still there. A wrong
+    configuration file is 2, as for every other command."""
     with vendors({"opsgenie": "unauthorized"}) as server:
         result = mttr("--data-dir", tmp_path, "doctor", env=server.env(*CLOUD)).ended(1)
     found = findings(result.out)
@@ -229,7 +266,7 @@ def test_the_doctor_finds_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     found = findings(mttr("--data-dir", tmp_path / "file" / "data", "doctor").ended(1).out)
     assert "--data-dir" in found["data directory"]
-    found = findings(mttr("--config", tmp_path / "none.toml", "doctor").ended(1).out)
+    found = findings(mttr("--config", tmp_path / "none.toml", "doctor").ended(2).out)
     assert "none.toml" in found["configuration"]
 
 

@@ -23,7 +23,7 @@ from mttr_pipeline import __version__
 from mttr_pipeline.clock import parse_clock
 from mttr_pipeline.errors import ConfigError, MttrError
 from mttr_pipeline.settings import VENDORS, Settings, load_settings
-from mttr_pipeline.terminal import Bars, doctor_lines, print_summary, stats_table, wide_console
+from mttr_pipeline.terminal import Bars, doctor_lines, print_summary, wide_console
 from mttr_pipeline.usage import Commands, refuse_empty
 
 DONE, FAILED, PARTLY = 0, 1, 3
@@ -266,6 +266,7 @@ def import_(given: Globals, files: tuple[str, ...]) -> int:
 @_told
 def stats(given: Globals, form: str, **asked: Any) -> int:
     """Calculate on the published database: counts, exclusions, mean, median, percentiles, in minutes."""
+    from mttr_pipeline.answer import as_csv, as_json, as_table, in_words
     from mttr_pipeline.publish import latest
     from mttr_pipeline.stats import Question, ask
 
@@ -275,9 +276,11 @@ def stats(given: Globals, form: str, **asked: Any) -> int:
         raise ConfigError(f"Nothing is published in {root} yet; `mttr run`, `mttr rebuild` or `mttr demo` publishes.")
     answer = ask(generation / "mttr.duckdb", Question(**asked))
     if form == "table":
-        wide_console().print(stats_table(answer.columns, answer.rows))
+        console = wide_console()
+        console.print(in_words(answer.basis), soft_wrap=True, highlight=False)
+        console.print(as_table(answer))
     else:
-        click.echo(answer.as_json() if form == "json" else answer.as_csv())
+        click.echo(as_json(answer) if form == "json" else as_csv(answer))
     return DONE
 
 

@@ -43,6 +43,7 @@ _FUNCTION_COMMENTS = {
     "mttr_measures": "the result columns of the calculation, of populations and durations",
     "stamps_us": "the eight stamps of an incident as a list, in microseconds",
     "population_of": "the one population an incident falls in",
+    "scope_value_of": "the severity, service, team, day, week or month an incident belongs to",
 }
 
 

@@ -126,47 +126,6 @@ def quality_line(con: duckdb.DuckDBPyConnection, *, plain: bool) -> Text:
     return text.append(f": {headline}")
 
 
-MEMBERS_SIDE_BY_SIDE = 5
-_SHORT = {
-    "scope_value": "",
-    "incidents_matched": "matched",
-    "incidents_analyzed": "analysed",
-    "excluded_open": "open",
-    "excluded_outlier": "outliers",
-    "mean_minutes": "mean",
-    "median_minutes": "median",
-    "p90_minutes": "p90",
-    "p95_minutes": "p95",
-    "max_minutes": "max",
-}
-
-
-def stats_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
-    """Every figure of a few members side by side; of many members the main ones, a line each. Minutes."""
-    table = Table(box=box.SIMPLE_HEAD)
-    members = columns[:1] == ["scope_value"]
-    if members and len(rows) > MEMBERS_SIDE_BY_SIDE:
-        places = [place for place, name in enumerate(columns) if name in _SHORT]
-        for place in places:
-            table.add_column(_SHORT[columns[place]], justify="right" if place else "left", no_wrap=True)
-        for row in rows:
-            table.add_row(*(_cell(columns[place], row[place]) for place in places))
-        return table
-    table.add_column("")
-    for row in rows:
-        table.add_column(str(row[0]) if members else "value", justify="right", no_wrap=True)
-    for place, name in enumerate(columns):
-        if place or not members:
-            table.add_row(name, *(_cell(name, row[place]) for row in rows))
-    return table
-
-
-def _cell(name: str, value: object) -> str:
-    if isinstance(value, float):
-        return f"{100 * value:.1f} %" if name.endswith("_share") else minutes(value)
-    return "-" if value is None else str(value)
-
-
 def minutes(value: float | None) -> str:
     """Minutes for reading: one decimal; no data is a dash, never 0."""
     return "-" if value is None else f"{value:,.1f}"

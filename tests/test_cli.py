@@ -189,12 +189,64 @@ def test_stats_prints_the_figures_of_the_published_file(imported: Path) -> None:
     base = ("--data-dir", imported, "stats")
     table = mttr(*base).ended(0).out
     assert "60.0" in table
-    (row,) = json.loads(mttr(*base, "--format", "json").ended(0).out)
+    (row,) = json.loads(mttr(*base, "--format", "json").ended(0).out)["rows"]
     assert (row["incidents_matched"], row["mean_minutes"], row["excluded_open"]) == (3, 60.0, 1)
     (line,) = csv.DictReader(io.StringIO(mttr(*base, "--format", "csv", "--severity", "SEV1").ended(0).out))
     assert (line["incidents_matched"], float(line["mean_minutes"])) == ("1", 30.0)
-    none = mttr(*base, "--format", "json", "--team", "nobody").ended(0).out
-    assert json.loads(none)[0]["mean_minutes"] is None
+    (none,) = json.loads(mttr(*base, "--format", "json", "--team", "nobody").ended(0).out)["rows"]
+    assert none["mean_minutes"] is None and none["detection_mean_minutes"] is None and none["detection_n"] == 0
+
+
+ASKED = (
+    *("--type", "service_restore", "--severity", "SEV1", "--severity", "SEV2", "--service", "search", "--by", "month"),
+    *("--start", "2025-09-01T02:00+02:00", "--end", "2026-01-01", "--outlier-hours", "24"),
+)
+
+
+def test_stats_says_what_it_calculated(imported: Path) -> None:
+    """A number that is copied out of a terminal or a file must carry what it means."""
+    base = ("--data-dir", imported, "stats")
+    said = json.loads(mttr(*base, *ASKED, "--format", "json").ended(0).out)
+    ((definitions,),) = query(imported, "SELECT DISTINCT definition_hash FROM metric_definitions")
+    basis = {
+        "calculation_type": "service_restore",
+        "start_stamp": "detected_at",
+        "end_stamp": "mitigated_at",
+        "by": "month",
+        "filters": {"severities": ["SEV1", "SEV2"], "services": ["search"], "teams": None},
+        "window": {"start": "2025-09-01T00:00:00Z", "end": "2026-01-01T00:00:00Z"},
+        "outliers": {"excluded": True, "limit_hours": 24.0},
+        "phase_model": "coarse",
+        "as_of": "2025-10-01T06:00:00Z",
+        "definition_hash": definitions,
+    }
+    assert {name: value for name, value in said.items() if name != "rows"} == basis
+    assert [row["scope_value"] for row in said["rows"]] == ["2025-09-01"]
+
+    (line,) = csv.DictReader(io.StringIO(mttr(*base, *ASKED, "--format", "csv").ended(0).out))
+    assert line["window_start"] == "2025-09-01T00:00:00Z" and line["filters_services"] == '["search"]'
+    assert (line["outliers_excluded"], line["filters_teams"], line["scope_value"]) == ("true", "", "2025-09-01")
+    assert {name: line[name] for name in ("calculation_type", "end_stamp", "definition_hash")} == {
+        name: basis[name] for name in ("calculation_type", "end_stamp", "definition_hash")
+    }
+
+    (caption, *_) = mttr(*base, *ASKED).ended(0).out.splitlines()
+    assert caption == (
+        "Minutes from detected to mitigated (service_restore), as of 2025-10-01 06:00 UTC: severity SEV1 or SEV2, "
+        "service search, from 2025-09-01 00:00 UTC, before 2026-01-01 00:00 UTC; outliers: longer than 24 h; "
+        f"phases: coarse model; definitions {definitions}"
+    )
+    plain = mttr(*base, "--include-outliers", "--start-stamp", "acknowledged_at").ended(0).out.splitlines()[0]
+    assert "from acknowledged to resolved (custom)" in plain and ": all incidents; no outlier rule;" in plain
+
+
+def test_where_nothing_matches_stats_says_so(imported: Path) -> None:
+    """In words for a person; a program finds no row."""
+    base = ("--data-dir", imported, "stats", "--by", "service", "--team", "nobody")
+    assert mttr(*base).ended(0).out.splitlines()[1:] == ["no incident matches"]
+    assert json.loads(mttr(*base, "--format", "json").ended(0).out)["rows"] == []
+    text = mttr(*base, "--format", "csv").ended(0).out
+    assert list(csv.reader(io.StringIO(text)))[1:] == [] and "scope_value,incidents_matched" in text
 
 
 def test_stats_shows_names_as_they_are(imported: Path) -> None:
@@ -205,14 +257,25 @@ def test_stats_shows_names_as_they_are(imported: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (("--type", "fastest"), "basic"),
-        (("--type", "fastest", "--start-stamp", "detected_at", "--end-stamp", "closed_at"), "fastest; use basic"),
+        (
+            ("--type", "fastest"),
+            "--type: there is no variant 'fastest'; use basic, service_restore, full_recovery, custom",
+        ),
+        (("--type", "fastest", "--start-stamp", "detected_at", "--end-stamp", "closed_at"), "'fastest'; use basic"),
+        (("--type", "custom"), "--type custom needs --start-stamp and --end-stamp too"),
+        (("--type", "custom", "--start-stamp", "acknowledged_at"), "--type custom needs --end-stamp too"),
+        (("--type", "custom", "--end-stamp", "acknowledged_at"), "--type custom needs --start-stamp too"),
         (("--severity", "SEV9"), "SEV1"),
         (("--by", "colour"), "severity"),
         (("--start", "yesterday"), "--start"),
-        (("--start-stamp", "detected_at", "--end-stamp", "detected_at"), "stamp"),
+        (("--start-stamp", "detected_at", "--end-stamp", "detected_at"), "--start-stamp and --end-stamp are both"),
+        (("--start-stamp", "resolved_at"), "--start-stamp and --end-stamp are both resolved_at"),
         (("--start-stamp", "born_at", "--end-stamp", "resolved_at"), "detected_at"),
-        (("--outlier-hours", "-1"), "outlier"),
+        (("--outlier-hours", "-1"), "--outlier-hours must be a number above 0, not -1"),
+        (("--outlier-hours", "0"), "not 0"),
+        (("--outlier-hours", "nan"), "not nan"),
+        (("--outlier-hours", "inf"), "not inf"),
+        (("--outlier-hours", "24", "--include-outliers"), "--include-outliers leaves nothing out"),
     ],
 )
 def test_stats_names_what_it_does_not_understand(imported: Path, options: tuple[str, ...], told: str) -> None:

@@ -26,6 +26,7 @@ from support import AS_OF_US, assert_figures, build_all, examples, instant, iso,
 from mttr_pipeline.landing import Landing
 from mttr_pipeline.publish import publish
 from mttr_pipeline.sqlmodels import load_models
+from mttr_pipeline.stats import Question, ask
 
 SEVERITIES = ("SEV1", "SEV2", "SEV3", "SEV4")
 FIGURES = tuple(calculate([]))[:-1]  # incidents_matched to std_dev_minutes
@@ -163,6 +164,29 @@ def test_days_are_those_of_the_reporting_zone(tmp_path: Path) -> None:
         assert found == ["2026-10-01", "2026-09-28", "2026-10-01"]
     finally:
         warehouse.close()
+
+
+@pytest.mark.parametrize("dimension", [None, "severity", "service", "team"])
+@pytest.mark.parametrize("variant", sorted(VARIANTS))
+def test_the_command_has_the_phases_of_the_nightly_rows(published: Path, dimension: str | None, variant: str) -> None:
+    """`mttr stats` beside its own figures: mean, n and invalid of every phase of the model in force, to the last digit."""
+    answer = ask(published, Question(calculation_type=variant, by=dimension))
+    found = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+    with duckdb.connect(str(published), read_only=True) as con:
+        call = f"mttr_by('{dimension}'," if dimension else "mttr("
+        measures = rows(con, f"FROM {call} calculation_type := '{variant}')")
+        nightly = rows(
+            con,
+            """SELECT scope_value, phase, n, mean_minutes, invalid FROM phase_breakdown
+            WHERE calculation_type = ? AND phase_model = ? AND scope = ? AND window_start IS NULL""",
+            [variant, answer.basis["phase_model"], dimension or "all"],
+        )
+    assert [{name: row[name] for name in measures[0]} for row in found] == measures
+    assert len(nightly) == len(found) * (6 if answer.basis["phase_model"] == "lifecycle" else 5)
+    members = {row.get("scope_value", "all"): row for row in found}
+    for row in nightly:
+        for name in ("n", "mean_minutes", "invalid"):
+            assert members[row["scope_value"]][f"{row['phase']}_{name}"] == row[name], row
 
 
 # --- filters ----------------------------------------------------------------------------------------------------------

@@ -172,7 +172,19 @@ CREATE OR REPLACE MACRO mttr(
             outlier_threshold_hours := outlier_threshold_hours, start_stamp := start_stamp, end_stamp := end_stamp)
     );
 
--- The calculation per severity, service, team, day, week or month (of the start, in the reporting time zone).
+-- The member that an incident belongs to: a severity, service or team, or the first day of its day, week or month (of the start,
+-- in the reporting time zone).
+CREATE OR REPLACE MACRO scope_value_of(dimension, severity, service, team, started_at) AS
+    CASE dimension
+        WHEN 'severity' THEN severity
+        WHEN 'service' THEN service
+        WHEN 'team' THEN team
+        WHEN 'day' THEN strftime(timezone('${time_zone}', started_at), '%Y-%m-%d')
+        WHEN 'week' THEN strftime(date_trunc('week', timezone('${time_zone}', started_at)), '%Y-%m-%d')
+        WHEN 'month' THEN strftime(date_trunc('month', timezone('${time_zone}', started_at)), '%Y-%m-%d')
+    END;
+
+-- The calculation per severity, service, team, day, week or month.
 CREATE OR REPLACE MACRO mttr_by(
     dimension,
     calculation_type := 'basic', severities := NULL, services := NULL, teams := NULL, start_date := NULL, end_date := NULL,
@@ -186,14 +198,7 @@ CREATE OR REPLACE MACRO mttr_by(
     )
     SELECT scope_value, unnest(result) FROM (
         SELECT
-            CASE known_dimension
-                WHEN 'severity' THEN severity
-                WHEN 'service' THEN service
-                WHEN 'team' THEN team
-                WHEN 'day' THEN strftime(timezone('${time_zone}', started_at), '%Y-%m-%d')
-                WHEN 'week' THEN strftime(date_trunc('week', timezone('${time_zone}', started_at)), '%Y-%m-%d')
-                WHEN 'month' THEN strftime(date_trunc('month', timezone('${time_zone}', started_at)), '%Y-%m-%d')
-            END AS scope_value,
+            scope_value_of(known_dimension, severity, service, team, started_at) AS scope_value,
             mttr_measures(population, duration_us) AS result
         FROM mttr_population(calculation_type := calculation_type, severities := severities, services := services, teams := teams,
             start_date := start_date, end_date := end_date, exclude_outliers := exclude_outliers,

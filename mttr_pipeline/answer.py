@@ -15,12 +15,14 @@ from mttr_pipeline.stats import Answer
 from mttr_pipeline.terminal import minutes
 
 MEMBERS_SIDE_BY_SIDE = 5
+#: Columns where every member has a line. `other` is whatever else is left out, so that the counts add up.
 _SHORT = {
     "scope_value": "",
     "incidents_matched": "matched",
     "incidents_analyzed": "analysed",
     "excluded_open": "open",
     "excluded_outlier": "outliers",
+    "excluded_other": "other",
     "mean_minutes": "mean",
     "median_minutes": "median",
     "p90_minutes": "p90",
@@ -87,6 +89,7 @@ def as_table(answer: Answer) -> Table | str:
         for short in _SHORT.values():
             table.add_column(short, justify="right" if short else "left", no_wrap=True)
         for row in rows:
+            row["excluded_other"] = row["incidents_excluded"] - row["excluded_open"] - row["excluded_outlier"]
             table.add_row(*(_cell(name, row[name]) for name in _SHORT))
         return table
     table.add_column("")

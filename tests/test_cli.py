@@ -137,6 +137,7 @@ RECORDS: list[dict[str, str]] = [
     {"severity": "huge", "detected_at": "2025-09-04T10:00:00Z"},
 ]
 SERVICES = ["[/pay] :fire:", "search", "search", "search"]
+TIMES = {name: RECORDS[0][name] for name in ("detected_at", "resolved_at")}
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +156,35 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     worst = "Not to be relied on, first of all because of custom, 1 of 4: records that could not be read; see"
     assert f"\n data quality  \N{BLACK DIAMOND} red: {worst}" in result.out
     return folder / "data"
+
+
+def test_the_summary_adds_up_and_shows_no_percentile_of_a_few(tmp_path: Path) -> None:
+    """Incidents that end before they start, or start nowhere, are in no other column; a 95th percentile of 19 is a maximum."""
+    records = [
+        *({"severity": "SEV1", **times} for times in [TIMES] * 19),
+        *({"severity": "SEV2", **times} for times in [TIMES] * 20),
+        *(
+            {"severity": "SEV3", "detected_at": TIMES["resolved_at"], "resolved_at": TIMES["detected_at"]}
+            for _ in range(2)
+        ),
+        {"severity": "SEV3", "occurred_at": TIMES["detected_at"], "resolved_at": TIMES["resolved_at"]},
+    ]
+    (tmp_path / "records.jsonl").write_text(
+        "".join(json.dumps({"external_id": str(n), "service": f"s{n % 7}", **r}) + "\n" for n, r in enumerate(records))
+    )
+    base = ("--data-dir", tmp_path / "data")
+    mttr(*base, "import", tmp_path / "records.jsonl").ended(0)
+    found = {tuple(line.split()) for line in mttr(*base, "rebuild", *AS_OF).ended(0).out.splitlines()}
+    assert ("scope", "window", "incidents", "analysed", "open", "outliers", "other", "mean", "median", "p95") in found
+    assert ("SEV1", "all", "19", "19", "0", "0", "0", "30.0", "30.0", "-") in found
+    assert ("SEV2", "all", "20", "20", "0", "0", "0", "30.0", "30.0", "30.0") in found
+    assert ("SEV3", "all", "3", "0", "0", "0", "3", "-", "-", "-") in found
+
+    lines = mttr(*base, "stats", "--by", "service").ended(0).out.splitlines()
+    assert lines[2].split()[:5] == ["matched", "analysed", "open", "outliers", "other"]
+    counts = [[int(word) for word in line.split()[1:6]] for line in lines[4:] if line.strip()]
+    assert len(counts) == 7 and all(matched == sum(parts) for matched, *parts in counts)
+    assert sum(other for *_, other in counts) == 3
 
 
 def test_import_then_rebuild_publishes(imported: Path) -> None:

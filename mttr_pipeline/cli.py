@@ -20,9 +20,11 @@ import click
 from rich.console import Console
 
 from mttr_pipeline import __version__
+from mttr_pipeline.clock import parse_clock
 from mttr_pipeline.errors import ConfigError, MttrError
-from mttr_pipeline.settings import VENDORS, Settings, load_settings, parse_instant
-from mttr_pipeline.terminal import Bars, doctor_lines, print_summary, stats_table, wide_console
+from mttr_pipeline.settings import VENDORS, Settings, load_settings
+from mttr_pipeline.terminal import Bars, doctor_lines, print_summary, wide_console
+from mttr_pipeline.usage import Commands, refuse_empty
 
 DONE, FAILED, PARTLY = 0, 1, 3
 WAIT_SECONDS = 600.0
@@ -45,6 +47,9 @@ def _told(command: Callable[..., int]) -> Callable[..., None]:
     def run(*args: Any, **options: Any) -> None:
         context = click.get_current_context()
         try:
+            if context.parent:
+                refuse_empty(context.parent)
+            refuse_empty(context)
             context.exit(command(context.obj, *args, **options))
         except MttrError as error:
             _complain(str(error), context.obj.debug)
@@ -75,6 +80,7 @@ _CREDENTIALS = "; ".join(f"{vendor.title}: {vendor.credentials}" for vendor in V
 
 
 @click.group(
+    cls=Commands,
     help="Honest incident-recovery metrics from PagerDuty, Opsgenie and Jira.\n\n"
     f"Credentials come from the environment. {_CREDENTIALS}. `mttr demo` needs none.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -119,7 +125,7 @@ def run(
     settings = given.settings()
     for name, text in (("--since", since), ("--until", until), ("--as-of", as_of)):
         if text is not None:
-            parse_instant(text, name)
+            parse_clock(text, name)
     for name in sources:
         if name not in VENDORS:
             raise ConfigError(f"--source: there is no source {name!r}; use {', '.join(VENDORS)}.")
@@ -149,7 +155,7 @@ def rebuild(given: Globals, as_of: str | None) -> int:
     """Make everything anew from the landing zone alone, without any request."""
     settings = given.settings()
     if as_of is not None:
-        parse_instant(as_of, "--as-of")
+        parse_clock(as_of, "--as-of")
     if not (settings.data_dir / "landing").is_dir():
         raise ConfigError(
             f"{settings.data_dir} has no landing zone to rebuild from; `mttr run`, `mttr import` or `mttr demo` fills one."
@@ -260,6 +266,7 @@ def import_(given: Globals, files: tuple[str, ...]) -> int:
 @_told
 def stats(given: Globals, form: str, **asked: Any) -> int:
     """Calculate on the published database: counts, exclusions, mean, median, percentiles, in minutes."""
+    from mttr_pipeline.answer import as_csv, as_json, as_table, in_words
     from mttr_pipeline.publish import latest
     from mttr_pipeline.stats import Question, ask
 
@@ -269,9 +276,11 @@ def stats(given: Globals, form: str, **asked: Any) -> int:
         raise ConfigError(f"Nothing is published in {root} yet; `mttr run`, `mttr rebuild` or `mttr demo` publishes.")
     answer = ask(generation / "mttr.duckdb", Question(**asked))
     if form == "table":
-        wide_console().print(stats_table(answer.columns, answer.rows))
+        console = wide_console()
+        console.print(in_words(answer.basis), soft_wrap=True, highlight=False)
+        console.print(as_table(answer))
     else:
-        click.echo(answer.as_json() if form == "json" else answer.as_csv())
+        click.echo(as_json(answer) if form == "json" else as_csv(answer))
     return DONE
 
 
@@ -284,7 +293,7 @@ def doctor(given: Globals) -> int:
     findings = examine(given.settings)
     for line in doctor_lines(findings):
         click.echo(line)
-    return DONE if all(finding.ok for finding in findings) else FAILED
+    return max((finding.exit_code for finding in findings), default=DONE)
 
 
 def start_demo_folder(data_dir: Path) -> None:

@@ -21,6 +21,12 @@ class Finding:
     name: str
     ok: bool
     text: str
+    is_configuration: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """What the doctor ends with if this is the worst: 2 for a wrong configuration, as every other command."""
+        return 0 if self.ok else 2 if self.is_configuration else 1
 
 
 def examine(load: Callable[[], Settings]) -> list[Finding]:
@@ -35,7 +41,7 @@ def examine(load: Callable[[], Settings]) -> list[Finding]:
     try:
         settings = load()
     except MttrError as error:
-        return [*found, Finding("configuration", False, str(error))]
+        return [*found, Finding("configuration", False, str(error), is_configuration=True)]
     found.append(Finding("configuration", True, str(settings.config_file or "defaults, no mttr.toml")))
     found += [_disk(settings), _inbox(settings)]
     return [*found, *(_source(name, settings) for name in VENDORS)]

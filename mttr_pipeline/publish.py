@@ -33,12 +33,17 @@ _MACRO_COMMENTS = {
     "mttr_population": "the incidents behind a figure, each with its population and duration",
 }
 _FUNCTION_COMMENTS = {
+    "offset_minutes": "how far the clock of an ISO 8601 text is ahead of UTC",
     "instant_us": "microseconds since 1970 of an instant; without an offset it is UTC",
     "std_dev_of": "exact sample standard deviation from n, sum and sum of squares",
-    "percentile_minutes": "minutes of a percentile in microseconds, the same in every version of DuckDB",
+    "percentile_shares": "the shares of all values at which durations are looked up",
+    "value_of_rank": "the value of a rank next to a percentile",
+    "percentile_minutes": "minutes of a percentile of microseconds, exact, the same in every version of DuckDB",
+    "measures_of": "the result columns of the calculation, of populations, durations and outliers",
     "mttr_measures": "the result columns of the calculation, of populations and durations",
     "stamps_us": "the eight stamps of an incident as a list, in microseconds",
     "population_of": "the one population an incident falls in",
+    "scope_value_of": "the severity, service, team, day, week or month an incident belongs to",
 }
 
 

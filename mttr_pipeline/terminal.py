@@ -75,13 +75,15 @@ def print_summary(generation: Path, console: Console) -> None:
 def _recovery(con: duckdb.DuckDBPyConnection) -> Table:
     as_of = con.execute("SELECT strftime(max(as_of), '%Y-%m-%d %H:%M UTC') FROM mttr_stats").fetchall()[0][0]
     table = Table(title=f"Minutes from detected to resolved, as of {as_of}", title_justify="left", box=box.SIMPLE_HEAD)
-    for name in ("scope", "window", "incidents", "analysed", "open", "outliers", "mean", "median", "p95"):
+    for name in ("scope", "window", "incidents", "analysed", "open", "outliers", "other", "mean", "median", "p95"):
         table.add_column(name, justify="left" if name in ("scope", "window") else "right", no_wrap=True)
     rows = con.execute(
         """SELECT scope_value,
             CASE WHEN window_start IS NULL THEN 'all'
                 WHEN window_end = as_of THEN '30 d' ELSE '30 d before' END AS span,
-            incidents_matched, incidents_analyzed, excluded_open, excluded_outlier, mean_minutes, median_minutes, p95_minutes
+            incidents_matched, incidents_analyzed, excluded_open, excluded_outlier,
+            excluded_invalid + excluded_missing_start + excluded_missing_end, -- so that the counts add up
+            mean_minutes, median_minutes, CASE WHEN incidents_analyzed >= 20 THEN p95_minutes END
         FROM mttr_stats
         WHERE calculation_type = 'basic' AND (scope = 'all' OR (scope = 'severity' AND window_start IS NULL))
         ORDER BY scope, scope_value, window_start DESC NULLS LAST"""
@@ -124,47 +126,6 @@ def quality_line(con: duckdb.DuckDBPyConnection, *, plain: bool) -> Text:
     colour, word = _LIGHTS[light]
     text = Text(" data quality  ").append(word.encode("ascii", "ignore").decode().strip() if plain else word, colour)
     return text.append(f": {headline}")
-
-
-MEMBERS_SIDE_BY_SIDE = 5
-_SHORT = {
-    "scope_value": "",
-    "incidents_matched": "matched",
-    "incidents_analyzed": "analysed",
-    "excluded_open": "open",
-    "excluded_outlier": "outliers",
-    "mean_minutes": "mean",
-    "median_minutes": "median",
-    "p90_minutes": "p90",
-    "p95_minutes": "p95",
-    "max_minutes": "max",
-}
-
-
-def stats_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
-    """Every figure of a few members side by side; of many members the main ones, a line each. Minutes."""
-    table = Table(box=box.SIMPLE_HEAD)
-    members = columns[:1] == ["scope_value"]
-    if members and len(rows) > MEMBERS_SIDE_BY_SIDE:
-        places = [place for place, name in enumerate(columns) if name in _SHORT]
-        for place in places:
-            table.add_column(_SHORT[columns[place]], justify="right" if place else "left", no_wrap=True)
-        for row in rows:
-            table.add_row(*(_cell(columns[place], row[place]) for place in places))
-        return table
-    table.add_column("")
-    for row in rows:
-        table.add_column(str(row[0]) if members else "value", justify="right", no_wrap=True)
-    for place, name in enumerate(columns):
-        if place or not members:
-            table.add_row(name, *(_cell(name, row[place]) for row in rows))
-    return table
-
-
-def _cell(name: str, value: object) -> str:
-    if isinstance(value, float):
-        return f"{100 * value:.1f} %" if name.endswith("_share") else minutes(value)
-    return "-" if value is None else str(value)
 
 
 def minutes(value: float | None) -> str:

@@ -86,10 +86,46 @@ def test_the_command_and_the_module_are_the_same() -> None:
     assert by_module.split("\n", 1)[1] == by_script.split("\n", 1)[1]
 
 
-@pytest.mark.parametrize("arguments", [["nonsense"], ["run", "--nonsense"], ["import"], ["stats", "--format", "xml"]])
-def test_bad_usage_ends_with_2(arguments: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["nonsense"], ("'nonsense'", " --help`")),
+        (["--nonsense", "run"], ("'--nonsense'",)),
+        (["run", "--nonsense"], ("'--nonsense'", " run --help`")),
+        (["run", "--sinc", "2026-01-01"], ("'--since'",)),
+        (["run", "--source"], ("'--source'", "argument")),
+        (["import"], ("FILE",)),
+        (["stats", "--format", "xml"], ("'--format'", "'json'")),
+        (["stats", "more"], ("more", " stats --help`")),
+        (["rebuild", "--as-of", "0001-01-01"], ("--as-of", "'0001-01-01'", "2000 to 2099")),
+        (["rebuild", "--as-of", "2100-01-01"], ("--as-of",)),
+        (["run", "--as-of", "1999-12-31T23:00:00-02:00", "--since", "1999-12-31"], ("--since",)),
+    ],
+)
+def test_bad_usage_is_one_sentence_and_ends_with_2(arguments: list[str], told: tuple[str, ...]) -> None:
+    """A log of cron has one line for it, which says where to look; also what our library for options objects to."""
     result = mttr(*arguments).ended(2)
-    assert result.err and not result.out
+    assert re.fullmatch(r"mttr: [^\n]+\.\n", result.err), result.err
+    assert all(word in result.err for word in told) and not result.out, result.err
+
+
+EMPTY = [
+    *(
+        ["stats", option, ""]
+        for option in sorted(PROMISED["stats"] - {"--include-outliers", "--format", "--outlier-hours"})
+    ),
+    *(["run", option, " "] for option in ("--source", "--since", "--until", "--as-of")),
+    *(["rebuild", "--as-of", ""], ["demo", "--faults", ""], ["import", ""]),
+    *(["--data-dir", "", "rebuild"], ["--config", "", "rebuild"]),
+]
+
+
+@pytest.mark.parametrize("arguments", EMPTY, ids=" ".join)
+def test_an_empty_value_is_not_the_same_as_none(arguments: list[str]) -> None:
+    """`--start "$UNSET"` in a script asks for a window; the whole history would look like an answer to that."""
+    result = mttr(*arguments).ended(2)
+    name = next((word for word in arguments if word.startswith("--")), "FILE...")
+    assert result.err == f"mttr: {name} is empty; give it a value or leave it out.\n" and not result.out
 
 
 # -- import and rebuild ------------------------------------------------------------------------------------------------
@@ -101,6 +137,7 @@ RECORDS: list[dict[str, str]] = [
     {"severity": "huge", "detected_at": "2025-09-04T10:00:00Z"},
 ]
 SERVICES = ["[/pay] :fire:", "search", "search", "search"]
+TIMES = {name: RECORDS[0][name] for name in ("detected_at", "resolved_at")}
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +156,35 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     worst = "Not to be relied on, first of all because of custom, 1 of 4: records that could not be read; see"
     assert f"\n data quality  \N{BLACK DIAMOND} red: {worst}" in result.out
     return folder / "data"
+
+
+def test_the_summary_adds_up_and_shows_no_percentile_of_a_few(tmp_path: Path) -> None:
+    """Incidents that end before they start, or start nowhere, are in no other column; a 95th percentile of 19 is a maximum."""
+    records = [
+        *({"severity": "SEV1", **times} for times in [TIMES] * 19),
+        *({"severity": "SEV2", **times} for times in [TIMES] * 20),
+        *(
+            {"severity": "SEV3", "detected_at": TIMES["resolved_at"], "resolved_at": TIMES["detected_at"]}
+            for _ in range(2)
+        ),
+        {"severity": "SEV3", "occurred_at": TIMES["detected_at"], "resolved_at": TIMES["resolved_at"]},
+    ]
+    (tmp_path / "records.jsonl").write_text(
+        "".join(json.dumps({"external_id": str(n), "service": f"s{n % 7}", **r}) + "\n" for n, r in enumerate(records))
+    )
+    base = ("--data-dir", tmp_path / "data")
+    mttr(*base, "import", tmp_path / "records.jsonl").ended(0)
+    found = {tuple(line.split()) for line in mttr(*base, "rebuild", *AS_OF).ended(0).out.splitlines()}
+    assert ("scope", "window", "incidents", "analysed", "open", "outliers", "other", "mean", "median", "p95") in found
+    assert ("SEV1", "all", "19", "19", "0", "0", "0", "30.0", "30.0", "-") in found
+    assert ("SEV2", "all", "20", "20", "0", "0", "0", "30.0", "30.0", "30.0") in found
+    assert ("SEV3", "all", "3", "0", "0", "0", "3", "-", "-", "-") in found
+
+    lines = mttr(*base, "stats", "--by", "service").ended(0).out.splitlines()
+    assert lines[2].split()[:5] == ["matched", "analysed", "open", "outliers", "other"]
+    counts = [[int(word) for word in line.split()[1:6]] for line in lines[4:] if line.strip()]
+    assert len(counts) == 7 and all(matched == sum(parts) for matched, *parts in counts)
+    assert sum(other for *_, other in counts) == 3
 
 
 def test_import_then_rebuild_publishes(imported: Path) -> None:
@@ -153,12 +219,64 @@ def test_stats_prints_the_figures_of_the_published_file(imported: Path) -> None:
     base = ("--data-dir", imported, "stats")
     table = mttr(*base).ended(0).out
     assert "60.0" in table
-    (row,) = json.loads(mttr(*base, "--format", "json").ended(0).out)
+    (row,) = json.loads(mttr(*base, "--format", "json").ended(0).out)["rows"]
     assert (row["incidents_matched"], row["mean_minutes"], row["excluded_open"]) == (3, 60.0, 1)
     (line,) = csv.DictReader(io.StringIO(mttr(*base, "--format", "csv", "--severity", "SEV1").ended(0).out))
     assert (line["incidents_matched"], float(line["mean_minutes"])) == ("1", 30.0)
-    none = mttr(*base, "--format", "json", "--team", "nobody").ended(0).out
-    assert json.loads(none)[0]["mean_minutes"] is None
+    (none,) = json.loads(mttr(*base, "--format", "json", "--team", "nobody").ended(0).out)["rows"]
+    assert none["mean_minutes"] is None and none["detection_mean_minutes"] is None and none["detection_n"] == 0
+
+
+ASKED = (
+    *("--type", "service_restore", "--severity", "SEV1", "--severity", "SEV2", "--service", "search", "--by", "month"),
+    *("--start", "2025-09-01T02:00+02:00", "--end", "2026-01-01", "--outlier-hours", "24"),
+)
+
+
+def test_stats_says_what_it_calculated(imported: Path) -> None:
+    """A number that is copied out of a terminal or a file must carry what it means."""
+    base = ("--data-dir", imported, "stats")
+    said = json.loads(mttr(*base, *ASKED, "--format", "json").ended(0).out)
+    ((definitions,),) = query(imported, "SELECT DISTINCT definition_hash FROM metric_definitions")
+    basis = {
+        "calculation_type": "service_restore",
+        "start_stamp": "detected_at",
+        "end_stamp": "mitigated_at",
+        "by": "month",
+        "filters": {"severities": ["SEV1", "SEV2"], "services": ["search"], "teams": None},
+        "window": {"start": "2025-09-01T00:00:00Z", "end": "2026-01-01T00:00:00Z"},
+        "outliers": {"excluded": True, "limit_hours": 24.0},
+        "phase_model": "coarse",
+        "as_of": "2025-10-01T06:00:00Z",
+        "definition_hash": definitions,
+    }
+    assert {name: value for name, value in said.items() if name != "rows"} == basis
+    assert [row["scope_value"] for row in said["rows"]] == ["2025-09-01"]
+
+    (line,) = csv.DictReader(io.StringIO(mttr(*base, *ASKED, "--format", "csv").ended(0).out))
+    assert line["window_start"] == "2025-09-01T00:00:00Z" and line["filters_services"] == '["search"]'
+    assert (line["outliers_excluded"], line["filters_teams"], line["scope_value"]) == ("true", "", "2025-09-01")
+    assert {name: line[name] for name in ("calculation_type", "end_stamp", "definition_hash")} == {
+        name: basis[name] for name in ("calculation_type", "end_stamp", "definition_hash")
+    }
+
+    (caption, *_) = mttr(*base, *ASKED).ended(0).out.splitlines()
+    assert caption == (
+        "Minutes from detected to mitigated (service_restore), as of 2025-10-01 06:00 UTC: severity SEV1 or SEV2, "
+        "service search, from 2025-09-01 00:00 UTC, before 2026-01-01 00:00 UTC; outliers: longer than 24 h; "
+        f"phases: coarse model; definitions {definitions}"
+    )
+    plain = mttr(*base, "--include-outliers", "--start-stamp", "acknowledged_at").ended(0).out.splitlines()[0]
+    assert "from acknowledged to resolved (custom)" in plain and ": all incidents; no outlier rule;" in plain
+
+
+def test_where_nothing_matches_stats_says_so(imported: Path) -> None:
+    """In words for a person; a program finds no row."""
+    base = ("--data-dir", imported, "stats", "--by", "service", "--team", "nobody")
+    assert mttr(*base).ended(0).out.splitlines()[1:] == ["no incident matches"]
+    assert json.loads(mttr(*base, "--format", "json").ended(0).out)["rows"] == []
+    text = mttr(*base, "--format", "csv").ended(0).out
+    assert list(csv.reader(io.StringIO(text)))[1:] == [] and "scope_value,incidents_matched" in text
 
 
 def test_stats_shows_names_as_they_are(imported: Path) -> None:
@@ -169,14 +287,25 @@ def test_stats_shows_names_as_they_are(imported: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (("--type", "fastest"), "basic"),
-        (("--type", "fastest", "--start-stamp", "detected_at", "--end-stamp", "closed_at"), "fastest; use basic"),
+        (
+            ("--type", "fastest"),
+            "--type: there is no variant 'fastest'; use basic, service_restore, full_recovery, custom",
+        ),
+        (("--type", "fastest", "--start-stamp", "detected_at", "--end-stamp", "closed_at"), "'fastest'; use basic"),
+        (("--type", "custom"), "--type custom needs --start-stamp and --end-stamp too"),
+        (("--type", "custom", "--start-stamp", "acknowledged_at"), "--type custom needs --end-stamp too"),
+        (("--type", "custom", "--end-stamp", "acknowledged_at"), "--type custom needs --start-stamp too"),
         (("--severity", "SEV9"), "SEV1"),
         (("--by", "colour"), "severity"),
         (("--start", "yesterday"), "--start"),
-        (("--start-stamp", "detected_at", "--end-stamp", "detected_at"), "stamp"),
+        (("--start-stamp", "detected_at", "--end-stamp", "detected_at"), "--start-stamp and --end-stamp are both"),
+        (("--start-stamp", "resolved_at"), "--start-stamp and --end-stamp are both resolved_at"),
         (("--start-stamp", "born_at", "--end-stamp", "resolved_at"), "detected_at"),
-        (("--outlier-hours", "-1"), "outlier"),
+        (("--outlier-hours", "-1"), "--outlier-hours must be a number above 0, not -1"),
+        (("--outlier-hours", "0"), "not 0"),
+        (("--outlier-hours", "nan"), "not nan"),
+        (("--outlier-hours", "inf"), "not inf"),
+        (("--outlier-hours", "24", "--include-outliers"), "--include-outliers leaves nothing out"),
     ],
 )
 def test_stats_names_what_it_does_not_understand(imported: Path, options: tuple[str, ...], told: str) -> None:
@@ -219,7 +348,8 @@ def test_the_doctor_asks_every_source_once(tmp_path: Path) -> None:
 
 
 def test_the_doctor_finds_what_is_wrong(tmp_path: Path) -> None:
-    """Refused by one vendor, unwritable elsewhere: exit 1, the line says what to do, the other lines are still there."""
+    """Refused by one vendor, unwritable elsewhere: exit 1, the line says what to do, the other lines are still there. A wrong
+    configuration file is 2, as for every other command."""
     with vendors({"opsgenie": "unauthorized"}) as server:
         result = mttr("--data-dir", tmp_path, "doctor", env=server.env(*CLOUD)).ended(1)
     found = findings(result.out)
@@ -229,7 +359,7 @@ def test_the_doctor_finds_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     found = findings(mttr("--data-dir", tmp_path / "file" / "data", "doctor").ended(1).out)
     assert "--data-dir" in found["data directory"]
-    found = findings(mttr("--config", tmp_path / "none.toml", "doctor").ended(1).out)
+    found = findings(mttr("--config", tmp_path / "none.toml", "doctor").ended(2).out)
     assert "none.toml" in found["configuration"]
 
 

@@ -6,8 +6,11 @@ mttr_stats per variant and window, and eleven rows of phase_breakdown.
 
 from __future__ import annotations
 
+import random
 import statistics
+from bisect import bisect_right
 from collections.abc import Iterator
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -261,6 +264,7 @@ def test_without_the_outlier_rule_everything_counts(tmp_path: Path) -> None:
 # --- the reference itself, and the arithmetic of the SQL, against somebody else's ------------------------------------
 
 DURATIONS = st.lists(st.one_of(st.integers(0, 10**6), st.integers(0, 168 * HOUR)), min_size=1, max_size=60)
+DECADES = st.lists(st.integers(0, 50 * 365 * DAY) | st.sampled_from((0, 1, 2**41, 2**43 + 1)), min_size=1, max_size=230)
 
 
 @pytest.fixture(scope="module")
@@ -292,6 +296,45 @@ def test_percentiles_and_deviation_against_the_standard_library(arithmetic: Ware
     assert close(found["std_dev_minutes"], deviation)
     assert close(found["mean_minutes"], float(statistics.mean(Fraction(value, MINUTE) for value in values)))
     assert (found["min_minutes"], found["max_minutes"]) == (ordered[0] / 6e7, ordered[-1] / 6e7)
+
+
+@examples(150)
+@given(DECADES)
+def test_percentiles_of_decades_are_exact(arithmetic: Warehouse, values: list[int]) -> None:
+    """Also where doubles hold no hundredth of a microsecond any more, and between values that lie years apart: no version of
+    DuckDB can then say anything else. They stay in order, or the checks would keep the night's figures back."""
+    (found,) = rows(
+        arithmetic.con,
+        "SELECT unnest(m) FROM (SELECT mttr_measures('analysed', us) AS m FROM (SELECT unnest(?::BIGINT[]) AS us))",
+        [values],
+    )
+    for name, place in (("median_minutes", 50), ("p90_minutes", 90), ("p95_minutes", 95), ("p99_minutes", 99)):
+        exact = percentile(sorted(values), Fraction(place, 100))
+        assert exact is not None
+        assert found[name] == int(exact * 100) / 6e9, name
+        assert abs(Fraction(found[name]) - exact / MINUTE) <= exact / MINUTE / 2**52, name
+    figures = [found[f"{name}_minutes"] for name in ("min", "median", "p90", "p95", "p99", "max")]
+    assert figures == sorted(figures)
+
+
+def test_every_rank_next_to_a_percentile_has_its_share(arithmetic: Warehouse) -> None:
+    """DuckDB gives the value of rank ceil(n q) for a share q: for any n up to a hundred million, the last share that does not
+    lie beyond a rank must lie on it."""
+    ((shares,),) = arithmetic.con.execute("SELECT percentile_shares()").fetchall()
+    assert isinstance(shares[0], Decimal)  # as floating point, DuckDB would round n q
+    scaled = [int(share * 10**10) for share in shares]
+    chance = random.Random(1)
+    for n in (*range(1, 20_000), *(chance.randrange(1, 10**8) for _ in range(20_000)), 10**8):
+        for percent in (50, 90, 95, 99):
+            before, rest = divmod((n - 1) * percent, 100)
+            for rank in (before + 1, before + 2)[: 1 + (rest > 0)]:
+                share = scaled[bisect_right(scaled, rank * 10**10 // n) - 1]
+                assert -(-n * share // 10**10) == rank, (n, percent)
+    for n in (*range(1, 60), 101, 1234, 54_321):
+        (looked_up,) = arithmetic.con.execute(
+            "SELECT quantile_disc(i, percentile_shares()) FROM range(1, ? + 1) AS t(i)", [n]
+        ).fetchall()[0]
+        assert looked_up == [-(-n * share // 10**10) for share in scaled], n
 
 
 def test_deviation_does_not_cancel(arithmetic: Warehouse) -> None:

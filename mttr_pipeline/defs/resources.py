@@ -13,10 +13,11 @@ import dagster as dg
 from filelock import FileLock, Timeout
 from pydantic import Field, PrivateAttr
 
+from mttr_pipeline.clock import parse_clock
 from mttr_pipeline.errors import ConfigError, ContractError, MttrError
 from mttr_pipeline.inbox import FOLDER
 from mttr_pipeline.landing import Landing, new_run_id
-from mttr_pipeline.settings import Settings, load_settings, parse_instant
+from mttr_pipeline.settings import Settings, load_settings
 from mttr_pipeline.warehouse import Warehouse
 
 
@@ -49,9 +50,7 @@ class RunResource(dg.ConfigurableResource):
         try:
             self._settings = load_settings(os.environ, data_dir=self.data_dir, config=self.config_file)
             # Whole seconds: what an operator types back into --as-of gives the same run.
-            self._as_of = (
-                parse_instant(self.as_of, "--as-of") if self.as_of else datetime.now(UTC).replace(microsecond=0)
-            )
+            self._as_of = parse_clock(self.as_of, "--as-of") if self.as_of else datetime.now(UTC).replace(microsecond=0)
             self._run_id = self.run_id or new_run_id()
             with held(prepared(self._settings.data_dir), self.wait_seconds):
                 try:
@@ -103,7 +102,7 @@ class RunResource(dg.ConfigurableResource):
     def instant(self, name: str) -> datetime | None:
         """`since` or `until` as an instant. Raises ConfigError."""
         text = getattr(self, name)
-        return parse_instant(text, f"--{name}") if text else None
+        return parse_clock(text, f"--{name}") if text else None
 
 
 def prepared(data_dir: Path) -> Path:

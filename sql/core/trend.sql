@@ -16,7 +16,8 @@ outlier_count = "those longer than the outlier limit"
 invalid_count = "those that end before they start"
 missing_count = "those without the variant's start, or without its end although a later stamp exists"
 total_us = "sum of the durations"
-quantiles_us = "median and 90th percentile of the durations"
+median = "their median in minutes"
+p90 = "their 90th percentile in minutes"
 detection_n = "incidents with a valid detection phase; outliers of the variant are left out of all phases"
 detection_us = "their sum"
 acknowledgment_n = "the same of acknowledgment"
@@ -43,7 +44,7 @@ judged AS (
     FROM placed AS w
     JOIN core.population AS p ON p.incident_no = w.incident_no
 ),
--- Counts and sums of all incidents are those of the severities added up; only the quantiles must see every value again.
+-- Counts and sums of all incidents are those of the severities added up; only the percentiles must see every value again.
 by_severity AS (
     SELECT
         window_id, calculation_type, severity_id,
@@ -54,7 +55,8 @@ by_severity AS (
         count(*) FILTER (WHERE population = 'invalid') AS invalid_count,
         count(*) FILTER (WHERE population IN ('missing_start', 'missing_end')) AS missing_count,
         sum(us) AS total_us,
-        quantile_cont(us, [0.5, 0.9]) AS quantiles_us,
+        percentile_minutes(us, 50) AS median,
+        percentile_minutes(us, 90) AS p90,
         count(*) FILTER (WHERE counts AND detection_us >= 0) AS detection_n,
         sum(detection_us) FILTER (WHERE counts AND detection_us >= 0) AS detection_us,
         count(*) FILTER (WHERE counts AND acknowledgment_us >= 0) AS acknowledgment_n,
@@ -67,7 +69,7 @@ by_severity AS (
     GROUP BY window_id, calculation_type, severity_id
 ),
 of_all AS (
-    SELECT window_id, calculation_type, quantile_cont(us, [0.5, 0.9]) AS quantiles_us
+    SELECT window_id, calculation_type, percentile_minutes(us, 50) AS median, percentile_minutes(us, 90) AS p90
     FROM judged
     GROUP BY window_id, calculation_type
 ),
@@ -77,14 +79,14 @@ measured AS (
     SELECT
         0, s.window_id, s.calculation_type,
         sum(s.incident_count)::BIGINT, sum(s.analyzed_count)::BIGINT, sum(s.open_count)::BIGINT, sum(s.outlier_count)::BIGINT,
-        sum(s.invalid_count)::BIGINT, sum(s.missing_count)::BIGINT, sum(s.total_us)::HUGEINT, q.quantiles_us,
+        sum(s.invalid_count)::BIGINT, sum(s.missing_count)::BIGINT, sum(s.total_us)::HUGEINT, q.median, q.p90,
         sum(s.detection_n)::BIGINT, sum(s.detection_us)::HUGEINT,
         sum(s.acknowledgment_n)::BIGINT, sum(s.acknowledgment_us)::HUGEINT,
         sum(s.investigation_n)::BIGINT, sum(s.investigation_us)::HUGEINT,
         sum(s.mitigation_n)::BIGINT, sum(s.mitigation_us)::HUGEINT
     FROM by_severity AS s
     JOIN of_all AS q ON q.window_id = s.window_id AND q.calculation_type = s.calculation_type
-    GROUP BY s.window_id, s.calculation_type, q.quantiles_us
+    GROUP BY s.window_id, s.calculation_type, q.median, q.p90
 )
 SELECT
     w.window_id,
@@ -98,7 +100,8 @@ SELECT
     coalesce(m.invalid_count, 0) AS invalid_count,
     coalesce(m.missing_count, 0) AS missing_count,
     m.total_us,
-    m.quantiles_us,
+    m.median,
+    m.p90,
     coalesce(m.detection_n, 0) AS detection_n,
     m.detection_us,
     coalesce(m.acknowledgment_n, 0) AS acknowledgment_n,

@@ -1,18 +1,23 @@
 -- Macros stored in the published file. Nightly tables are computed with these very macros, so both always agree.
 -- ${outlier_hours} and ${outliers_excluded} are the configured outlier rule (168 hours, on), ${variant_names} the variants.
 
--- Microseconds since 1970 of an instant given as TIMESTAMPTZ, TIMESTAMP, DATE or ISO text; without an offset it is UTC,
--- whatever the zone of the session. What is no instant is an error.
+-- How far the clock of an ISO 8601 text is ahead of UTC; 0 without an offset.
+CREATE OR REPLACE MACRO offset_minutes(text) AS
+    60 * coalesce(try_cast(regexp_extract(text, '[T ].*([+-]\d\d):?(\d\d)?$', 1) AS INTEGER), 0)
+    + coalesce(try_cast(regexp_replace(text, '^.*[T ].*([+-])\d\d:?(\d\d)$', '\1\2') AS INTEGER), 0);
+
+-- An instant given as TIMESTAMPTZ, TIMESTAMP, DATE or text, in microseconds since 1970; without an offset it is UTC, whatever the
+-- zone of the session. What is no instant is an error. Versions of DuckDB read more or less of what is almost ISO 8601, zone names
+-- among it, so a text is taken apart here.
 CREATE OR REPLACE MACRO instant_us(value) AS
     CASE
         WHEN value IS NULL THEN NULL
-        WHEN typeof(value) = 'TIMESTAMP WITH TIME ZONE' OR regexp_matches(value::VARCHAR, '[T ].*([Zz]|[+-]\d\d(:?\d\d)?)$')
-            THEN CASE WHEN try_cast(value::VARCHAR AS TIMESTAMPTZ) IS NULL
-                THEN error(value::VARCHAR || ' is no instant; write it like 2026-01-31 or 2026-01-31T12:00:00Z')
-                ELSE epoch_us(try_cast(value::VARCHAR AS TIMESTAMPTZ)) END
-        WHEN try_cast(value::VARCHAR AS TIMESTAMP) IS NULL
-            THEN error(value::VARCHAR || ' is no instant; write it like 2026-01-31 or 2026-01-31T12:00:00Z')
-        ELSE epoch_us(try_cast(value::VARCHAR AS TIMESTAMP))
+        WHEN regexp_full_match(value::VARCHAR, '\d{4}-\d\d-\d\d([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?'
+                || '([Zz]|[+-]([01]\d|2[0-3])(:?[0-5]\d)?)?)?')
+            AND try_cast(left(value::VARCHAR, 10) AS DATE) IS NOT NULL
+            THEN epoch_us(try_cast(regexp_extract(value::VARCHAR, '^.{10}([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?') AS TIMESTAMP))
+                - 60000000::BIGINT * offset_minutes(value::VARCHAR)
+        ELSE error('''' || value::VARCHAR || ''' is no instant; write it like 2026-01-31 or 2026-01-31T12:00:00Z')
     END;
 
 -- Exact sample standard deviation of integers from n, their sum and the sum of their squares; NULL for n = 1. The integer
@@ -24,41 +29,51 @@ CREATE OR REPLACE MACRO std_dev_of(n, total, squares) AS
         ELSE sqrt(greatest(squares::DOUBLE - total::DOUBLE * total::DOUBLE / n, 0) / (n - 1))
     END;
 
--- Minutes of a percentile in microseconds. Versions of DuckDB interpolate with different errors in the last digit; what the
--- definition gives is a multiple of 1/100 microsecond, so rounding to that takes the error out (up to 25 days, where doubles
--- are still fine enough to tell).
-CREATE OR REPLACE MACRO percentile_minutes(us) AS CASE WHEN us < 2199023255552 THEN round(us * 100) / 6e9 ELSE us / 6e7 END;
+-- Versions of DuckDB interpolate quantiles with different errors in the last digit. So the two values that a percentile lies
+-- between are looked up, and all is exact until one division. Their ranks depend on n, but shares must be constants; and share q
+-- gives the value of rank ceil(n q). Hence many: the percentile, a touch above, and steps below that halve, one of which falls on
+-- the rank before, whatever n is (up to a hundred million). As decimals, which DuckDB multiplies exactly.
+CREATE OR REPLACE MACRO percentile_shares() AS list_sort([0.5, 0.5000000001] || flatten(
+    [[p, p + 0.0000000001] || [p - (1::BIGINT << i) * 0.0000000001 for i in range(6, 31)] for p in [0.9, 0.95, 0.99]]
+))::DECIMAL(11, 10)[];
 
--- The result columns of the calculation, from each incident's population and duration in microseconds. A mean is an exact
--- integer sum divided by n; percentiles interpolate linearly at (n - 1) p; no data is NULL.
-CREATE OR REPLACE MACRO mttr_measures(population, duration_us) AS {
+-- The value of a rank next to the 50th, 90th, 95th or 99th percentile; 1 is the least. NULLs have no rank.
+CREATE OR REPLACE MACRO value_of_rank(value, rank) AS quantile_disc(value, percentile_shares())[
+    len([share for share in percentile_shares() if count(value) * share <= rank])];
+
+-- Minutes of the 50th, 90th, 95th or 99th percentile of whole microseconds, linear at (n - 1) p.
+CREATE OR REPLACE MACRO percentile_minutes(us, percent) AS (
+    value_of_rank(us, (count(us) - 1) * percent // 100 + 1) * (100 - (count(us) - 1) * percent % 100)
+    + value_of_rank(us, (count(us) - 1) * percent // 100 + 2) * ((count(us) - 1) * percent % 100)
+) / 6e9;
+
+-- The result columns of the calculation, from the populations, the durations that are analysed and those that are outliers. A
+-- mean is an exact integer sum divided by n; no data is NULL. Least and most are rounded like the percentiles between them.
+CREATE OR REPLACE MACRO measures_of(population, us, outlier_us) AS {
     incidents_matched: count(population),
-    incidents_analyzed: count(population) FILTER (WHERE population = 'analysed'),
-    incidents_excluded: count(population) FILTER (WHERE population <> 'analysed'),
+    incidents_analyzed: count(us),
+    incidents_excluded: count(population) - count(us),
     excluded_missing_start: count(population) FILTER (WHERE population = 'missing_start'),
     excluded_missing_end: count(population) FILTER (WHERE population = 'missing_end'),
     excluded_open: count(population) FILTER (WHERE population = 'open'),
     excluded_invalid: count(population) FILTER (WHERE population = 'invalid'),
     excluded_outlier: count(population) FILTER (WHERE population = 'outlier'),
-    mean_minutes: (sum(duration_us) FILTER (WHERE population = 'analysed'))::DOUBLE
-        / (count(population) FILTER (WHERE population = 'analysed') * 6e7),
-    median_minutes: percentile_minutes(
-        (quantile_cont(duration_us, [0.5, 0.9, 0.95, 0.99]) FILTER (WHERE population = 'analysed'))[1]),
-    p90_minutes: percentile_minutes(
-        (quantile_cont(duration_us, [0.5, 0.9, 0.95, 0.99]) FILTER (WHERE population = 'analysed'))[2]),
-    p95_minutes: percentile_minutes(
-        (quantile_cont(duration_us, [0.5, 0.9, 0.95, 0.99]) FILTER (WHERE population = 'analysed'))[3]),
-    p99_minutes: percentile_minutes(
-        (quantile_cont(duration_us, [0.5, 0.9, 0.95, 0.99]) FILTER (WHERE population = 'analysed'))[4]),
-    min_minutes: (min(duration_us) FILTER (WHERE population = 'analysed')) / 6e7,
-    max_minutes: (max(duration_us) FILTER (WHERE population = 'analysed')) / 6e7,
-    std_dev_minutes: std_dev_of(
-        count(population) FILTER (WHERE population = 'analysed'),
-        sum(duration_us) FILTER (WHERE population = 'analysed'),
-        sum(duration_us::HUGEINT * duration_us) FILTER (WHERE population = 'analysed')) / 6e7,
-    outlier_minutes_share: coalesce(sum(duration_us) FILTER (WHERE population = 'outlier'), 0)::DOUBLE
-        / nullif(sum(duration_us) FILTER (WHERE population IN ('analysed', 'outlier')), 0)::DOUBLE
+    mean_minutes: sum(us)::DOUBLE / (count(us) * 6e7),
+    median_minutes: percentile_minutes(us, 50),
+    p90_minutes: percentile_minutes(us, 90),
+    p95_minutes: percentile_minutes(us, 95),
+    p99_minutes: percentile_minutes(us, 99),
+    min_minutes: min(us) * 100 / 6e9,
+    max_minutes: max(us) * 100 / 6e9,
+    std_dev_minutes: std_dev_of(count(us), sum(us), sum(us::HUGEINT * us)) / 6e7,
+    outlier_minutes_share: coalesce(sum(outlier_us), 0)::DOUBLE / nullif(coalesce(sum(us), 0) + coalesce(sum(outlier_us), 0), 0)
 };
+
+-- The same from each incident's population and duration in microseconds.
+CREATE OR REPLACE MACRO mttr_measures(population, duration_us) AS measures_of(
+    population,
+    CASE WHEN population = 'analysed' THEN duration_us END,
+    CASE WHEN population = 'outlier' THEN duration_us END);
 
 -- The eight stamps in the order of an incident's life, in microseconds since 1970.
 CREATE OR REPLACE MACRO stamps_us(occurred_at, detected_at, acknowledged_at, investigating_at, root_cause_found_at, mitigated_at,
@@ -92,7 +107,9 @@ CREATE OR REPLACE MACRO mttr_population(
             ['occurred_at', 'detected_at', 'acknowledged_at', 'investigating_at', 'root_cause_found_at', 'mitigated_at',
                 'resolved_at', 'closed_at'] AS known,
             -- Two stamps need no variant: then it is NULL or custom. Any other name is a misspelt one.
-            coalesce(calculation_type = 'custom' OR CASE calculation_type ${variant_starts} END IS NOT NULL, true) AS is_known
+            coalesce(calculation_type = 'custom' OR CASE calculation_type ${variant_starts} END IS NOT NULL, true) AS is_known,
+            [name for name in (coalesce(severities, [])::VARCHAR[])
+                if coalesce(name NOT IN ('SEV1', 'SEV2', 'SEV3', 'SEV4'), true)] AS strange
     ),
     -- In a row of its own, which is made also where there are no incidents: what is wrong in a question must not wait for one.
     stamps AS (
@@ -104,6 +121,12 @@ CREATE OR REPLACE MACRO mttr_population(
                 THEN error('unknown stamp ' || CASE WHEN list_contains(known, from_stamp) THEN to_stamp ELSE from_stamp END
                     || '; use one of ' || array_to_string(known, ', '))
             WHEN from_stamp = to_stamp THEN error('start_stamp and end_stamp are both ' || from_stamp)
+            WHEN len(strange) > 0
+                THEN error('unknown severity ' || coalesce(strange[1], 'NULL') || '; use SEV1, SEV2, SEV3 or SEV4')
+            WHEN exclude_outliers IS NULL THEN error('exclude_outliers is NULL; use true or false')
+            WHEN NOT coalesce(isfinite(outlier_threshold_hours::DOUBLE) AND outlier_threshold_hours > 0, false)
+                THEN error('outlier_threshold_hours is ' || coalesce(outlier_threshold_hours::VARCHAR, 'NULL')
+                    || '; use a number of hours above 0')
             ELSE {start: list_position(known, from_stamp), stop: list_position(known, to_stamp),
                 since: instant_us(start_date), until: instant_us(end_date)}
         END AS span
@@ -149,7 +172,19 @@ CREATE OR REPLACE MACRO mttr(
             outlier_threshold_hours := outlier_threshold_hours, start_stamp := start_stamp, end_stamp := end_stamp)
     );
 
--- The calculation per severity, service, team, day, week or month (of the start, in the reporting time zone).
+-- The member that an incident belongs to: a severity, service or team, or the first day of its day, week or month (of the start,
+-- in the reporting time zone).
+CREATE OR REPLACE MACRO scope_value_of(dimension, severity, service, team, started_at) AS
+    CASE dimension
+        WHEN 'severity' THEN severity
+        WHEN 'service' THEN service
+        WHEN 'team' THEN team
+        WHEN 'day' THEN strftime(timezone('${time_zone}', started_at), '%Y-%m-%d')
+        WHEN 'week' THEN strftime(date_trunc('week', timezone('${time_zone}', started_at)), '%Y-%m-%d')
+        WHEN 'month' THEN strftime(date_trunc('month', timezone('${time_zone}', started_at)), '%Y-%m-%d')
+    END;
+
+-- The calculation per severity, service, team, day, week or month.
 CREATE OR REPLACE MACRO mttr_by(
     dimension,
     calculation_type := 'basic', severities := NULL, services := NULL, teams := NULL, start_date := NULL, end_date := NULL,
@@ -163,14 +198,7 @@ CREATE OR REPLACE MACRO mttr_by(
     )
     SELECT scope_value, unnest(result) FROM (
         SELECT
-            CASE known_dimension
-                WHEN 'severity' THEN severity
-                WHEN 'service' THEN service
-                WHEN 'team' THEN team
-                WHEN 'day' THEN strftime(timezone('${time_zone}', started_at), '%Y-%m-%d')
-                WHEN 'week' THEN strftime(date_trunc('week', timezone('${time_zone}', started_at)), '%Y-%m-%d')
-                WHEN 'month' THEN strftime(date_trunc('month', timezone('${time_zone}', started_at)), '%Y-%m-%d')
-            END AS scope_value,
+            scope_value_of(known_dimension, severity, service, team, started_at) AS scope_value,
             mttr_measures(population, duration_us) AS result
         FROM mttr_population(calculation_type := calculation_type, severities := severities, services := services, teams := teams,
             start_date := start_date, end_date := end_date, exclude_outliers := exclude_outliers,

@@ -2,7 +2,8 @@
 
 generate  a warehouse whose core.incidents are synthetic and whose vendor tables are empty
 build     every table downstream of core.incidents, timed one by one, then their checks
-publish   the generation of files
+reports   the JSON documents and the page
+publish   the whole generation of files: the reports, and every table as DuckDB and as Parquet, the incidents themselves among them
 python    the plain statistics of nine groupings once more, with Python's own lists and its statistics module; the figures must be
           those of mart.mttr_stats
 reference the calculation and the phases of every member by the plain-Python reference that the tests hold the SQL against; the
@@ -23,6 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from mttr_pipeline import reports
 from mttr_pipeline.publish import publish
 from mttr_pipeline.settings import Settings
 from mttr_pipeline.sqlmodels import Model, load_models
@@ -165,6 +167,20 @@ def build(data: Path) -> dict[str, Any]:
     return {"tables": tables, "checks": checks, "failed": failed, "groupings": groupings}
 
 
+def report(data: Path) -> dict[str, Any]:
+    """What people read; nothing is kept."""
+    warehouse = opened(data)
+    try:
+        started = time.perf_counter()
+        documents = reports.documents(warehouse.con)
+        for document in documents.values():
+            reports.dumps(document)
+        reports.render(documents)
+        return {"seconds": time.perf_counter() - started}
+    finally:
+        warehouse.close()
+
+
 def publish_all(data: Path) -> dict[str, Any]:
     """One generation, thrown away."""
     warehouse = opened(data)
@@ -294,7 +310,7 @@ def _same(published: tuple[Any, ...], computed: list[Any] | None) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("side", choices=("generate", "build", "publish", "python", "reference"))
+    parser.add_argument("side", choices=("generate", "build", "reports", "publish", "python", "reference"))
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--services", type=int, default=200)
@@ -303,7 +319,13 @@ def main() -> None:
     if options.side == "generate":
         result = generate(options.data, options.rows, options.services, options.teams)
     else:
-        sides = {"build": build, "publish": publish_all, "python": plain_python, "reference": reference}
+        sides = {
+            "build": build,
+            "reports": report,
+            "publish": publish_all,
+            "python": plain_python,
+            "reference": reference,
+        }
         result = sides[options.side](options.data)
     print(json.dumps(result))
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from _measure import Side, machine, run_side, say, table
 
@@ -33,7 +34,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="keep the database here instead of in a temporary folder")
     options = parser.parse_args()
 
-    sides = {name: Side(name) for name in ("build", "publish", "python", "reference")}
+    sides = {name: Side(name) for name in ("build", "reports", "publish", "python", "reference")}
     if options.no_reference or options.no_python:
         del sides["reference"]
     if options.no_python:
@@ -70,6 +71,8 @@ def main() -> None:
     print(table(["table", "seconds", "CPU seconds", "rows"], [row for _, row in sorted(tables, reverse=True)]))
     rows = [["all tables", built.spread("seconds"), built.spread("cpu"), f"{built.value('peak_mib'):,.0f}"]]
     rows.append(["their checks", built.spread("checks"), "", ""])
+    whole = Side("whole", [_added(*runs) for runs in zip(built.runs, sides["reports"].runs, strict=True)])
+    rows.append(["tables, checks and reports", whole.spread("seconds"), "", ""])
     for name, side in sides.items():
         if name != "build":
             rows.append([name, side.spread("seconds"), side.spread("cpu"), f"{side.value('peak_mib'):,.0f}"])
@@ -88,6 +91,10 @@ def main() -> None:
         print(
             f"the tests' reference / the tables with the same figures ({built.spread('reference_part')} s): {ratio:.0f}"
         )
+
+
+def _added(build: dict[str, Any], reports: dict[str, Any]) -> dict[str, float]:
+    return {"seconds": build["seconds"] + build["checks"] + reports["seconds"]}
 
 
 if __name__ == "__main__":

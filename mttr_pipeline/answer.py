@@ -32,9 +32,9 @@ _SHORT = {
 
 
 def as_json(answer: Answer) -> str:
-    """What was calculated, and in `rows` the results."""
-    rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
-    return json.dumps({**answer.basis, "rows": rows}, indent=2, ensure_ascii=False)
+    """A list of results, each with what was calculated."""
+    rows = [{**answer.basis, **dict(zip(answer.columns, row, strict=True))} for row in answer.rows]
+    return json.dumps(rows, indent=2, ensure_ascii=False)
 
 
 def as_csv(answer: Answer) -> str:

@@ -1,7 +1,7 @@
 /*
-description = """How long users were down in each incident: from the instant it occurred, else started_at (detected, else its
-first stamp), to the instant it was
-mitigated, else resolved, else closed; up to as_of while there is none of them. An end before the start is invalid."""
+description = """How long users were down in each incident: from the instant it occurred, else started_at (detected, else its first
+stamp), to the instant it was mitigated, else resolved, else closed; up to as_of while there is none of them. An end before the
+start is invalid."""
 not_null = ["service", "start_us", "end_us", "is_open"]
 
 [columns]

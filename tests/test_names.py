@@ -130,7 +130,7 @@ def test_run_and_doctor_say_it_before_the_night_does(tmp_path: Path) -> None:
     path.write_text(content, encoding="utf-8")
     data_dir, env = tmp_path / "data", {"PAGERDUTY_TOKEN": "x"}
     run = mttr("--data-dir", data_dir, "--config", path, "run", env=env).ended(2)
-    doctor = mttr("--data-dir", data_dir, "--config", path, "doctor", env=env).ended(1)
+    doctor = mttr("--data-dir", data_dir, "--config", path, "doctor", env=env).ended(2)
     assert said in " ".join(run.err.split()) and said in " ".join(doctor.out.split()) and not data_dir.exists()
 
 

@@ -34,8 +34,8 @@ from mttr_pipeline.metrics.inference import (
     smallest_detectable_ratio,
     theil_sen,
 )
-from mttr_pipeline.metrics.observed import edges_of
-from mttr_pipeline.metrics.survival import TICK_US, Z
+from mttr_pipeline.metrics.observed import TICK_US, edges_of
+from mttr_pipeline.metrics.survival import Z
 
 MINUTE = 60_000_000
 HOUR = 60 * MINUTE

@@ -7,6 +7,7 @@ import numpy as np
 
 from mttr_pipeline.metrics.inference import benjamini_hochberg, hodges_lehmann, log_rank, smallest_detectable_ratio
 from mttr_pipeline.metrics.observed import (
+    TICK_US,
     Columns,
     Flags,
     Floats,
@@ -18,7 +19,7 @@ from mttr_pipeline.metrics.observed import (
     picked,
     variants,
 )
-from mttr_pipeline.metrics.survival import HORIZON_US, TICK_US, Curves, Z, curves
+from mttr_pipeline.metrics.survival import HORIZON_US, Curves, Z, curves
 
 ENOUGH = 6  # observations a side, before anything is said
 

@@ -17,6 +17,7 @@ from mttr_pipeline.metrics.inference import (
 )
 from mttr_pipeline.metrics.observed import (
     SCOPES,
+    TICK_US,
     Columns,
     Floats,
     Groups,
@@ -31,7 +32,7 @@ from mttr_pipeline.metrics.observed import (
     read,
     variants,
 )
-from mttr_pipeline.metrics.survival import TICK_US, medians
+from mttr_pipeline.metrics.survival import medians
 
 IN_A_WEEK = 6  # observations, for the week to count
 WEEKS = 8  # weeks that count, for a direction
@@ -122,10 +123,8 @@ def weekly_medians(groups: Groups, rows: Columns, span: range) -> Floats:
     inside = np.flatnonzero(rows["week"] >= span.start)
     cell = rows["week"][inside] - span.start
     if groups.column is not None:
-        cell += (
-            np.searchsorted(groups.member, np.arange(groups.member.max(initial=0) + 1))[rows[groups.column][inside]]
-            * count
-        )
+        place = np.searchsorted(groups.member, np.arange(groups.member.max(initial=0) + 1))  # of each member's group
+        cell += place[rows[groups.column][inside]] * count
     order = inside[group_order(cell)]
     n = np.bincount(cell, minlength=len(groups.member) * count)
     found = medians(edges_of(n), rows["observed_us"][order], rows["is_event"][order])

@@ -16,6 +16,8 @@ Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 Columns = dict[str, npt.NDArray[Any]]
 
+# In logarithms a shorter duration counts as one second: 0 has none, and vendors' clocks tick in seconds.
+TICK_US = 1_000_000
 SCOPES = (
     None,
     "severity_id",
@@ -45,7 +47,7 @@ def observations(con: duckdb.DuckDBPyConnection, variant: str, since_us: int = -
         WHERE calculation_type = ? AND started_us >= ?""",
         [variant, since_us],
     )
-    # numpy sorts one column of integers several times faster than DuckDB sorts whole rows.
+    # One column of integers is sorted here, where DuckDB would sort whole rows.
     return picked(rows, np.argsort(rows["observed_us"] * 2 + ~rows["is_event"]))
 
 

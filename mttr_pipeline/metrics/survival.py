@@ -33,9 +33,6 @@ from mttr_pipeline.metrics.observed import (
 
 Z = 1.959963984540054  # 97.5th percentile of the normal distribution, for 95 % limits
 HORIZON_US = 168 * 3_600_000_000  # the restricted mean looks this far
-TICK_US = (
-    1_000_000  # shorter durations count as one second in logarithms: 0 has none, and vendors' clocks tick in seconds
-)
 QUANTILES = (0.5, 0.9)
 _BLOCK = 65_536  # rows worked on at a time: their columns stay in the processor's cache
 
@@ -129,9 +126,7 @@ def _fill(out: Curves, members: Integers, n: Integers, time_us: Integers, is_eve
             _first(result, members, place[rows], time_us, rows)
 
     # The area under the curve up to the horizon: what lies before the first observation, then one strip per observation.
-    clipped = np.minimum(
-        time_us.astype(np.float64), horizon[0] if (horizon == horizon[0]).all() else np.repeat(horizon, n)
-    )
+    clipped = np.minimum(time_us.astype(np.float64), np.repeat(horizon, n))
     until = np.empty_like(clipped)
     until[:-1] = clipped[1:]
     until[lasts] = horizon

@@ -1,7 +1,7 @@
 """The sides of the metrics benchmark, each a process of its own on one working database:
 
-generate  a warehouse whose core.incidents are synthetic and whose vendor tables are empty
-build     every table downstream of core.incidents, timed one by one, then their checks
+generate  a warehouse whose mart.incidents are synthetic and whose vendor tables are empty
+build     every table downstream of mart.incidents, timed one by one, then their checks
 reports   the JSON documents and the page
 publish   the whole generation of files: the reports, and every table as DuckDB and as Parquet, the incidents themselves among them
 python    the plain statistics of nine groupings once more, with Python's own lists and its statistics module; the figures must be
@@ -41,7 +41,7 @@ GENERATE = """
 CREATE TEMP MACRO uniform(i, salt) AS ((hash(i::BIGINT * 1000 + salt) >> 11)::DOUBLE + 0.5) / 9007199254740992.0;
 CREATE TEMP MACRO normal(i, salt) AS sqrt(-2 * ln(uniform(i, salt))) * cos(2 * pi() * uniform(i, salt + 500));
 CREATE TEMP MACRO after_minutes(i, salt, median, sigma) AS to_microseconds((6e7 * median * exp(sigma * normal(i, salt)))::BIGINT);
-INSERT INTO core.incidents BY NAME
+INSERT INTO mart.incidents BY NAME
 WITH drawn AS (
     SELECT
         i,
@@ -84,7 +84,7 @@ SELECT
     'derived' AS occurred_provenance, 'api' AS detected_provenance,
     1 AS episode, (uniform(i, 23) < 0.05)::INTEGER AS reopen_count, 0 AS flap_count,
     (acknowledged_at IS NOT NULL)::INTEGER AS ack_count,
-    epoch_us(coalesce(resolved_at, TIMESTAMP '{as_of}')) - epoch_us(detected_at) AS active_us,
+    (epoch_us(coalesce(resolved_at, TIMESTAMP '{as_of}')) - epoch_us(detected_at)) / 6e7 AS active_minutes,
     coalesce(resolved_at IS NOT NULL AND uniform(i, 24) < 0.1, false) AS auto_resolved,
     CASE WHEN resolved_at IS NULL THEN NULL WHEN uniform(i, 24) < 0.1 THEN 'integration' ELSE 'human' END AS resolution_kind,
     service, 'team-' || lpad((right(service, 3)::INTEGER % {teams})::VARCHAR, 2, '0') AS team,
@@ -110,8 +110,8 @@ def opened(data: Path) -> Warehouse:
 
 
 def downstream() -> list[Model]:
-    """What is made of core.incidents, in order."""
-    reached = {"core.incidents"}
+    """What is made of mart.incidents, in order."""
+    reached = {"mart.incidents"}
     found = []
     for model in load_models():
         if model.schema != "raw" and reached.intersection(model.depends):
@@ -121,7 +121,7 @@ def downstream() -> list[Model]:
 
 
 def generate(data: Path, rows: int, services: int, teams: int) -> dict[str, Any]:
-    """Everything that core.incidents comes from stays empty."""
+    """Everything that mart.incidents comes from stays empty."""
     warehouse = opened(data)
     try:
         later = {model.table for model in downstream()}
@@ -201,7 +201,7 @@ def plain_python(data: Path) -> dict[str, Any]:
         rows = warehouse.con.execute(
             """SELECT severity, coalesce(service, 'unknown'), coalesce(team, 'unknown'), epoch_us(mitigated_at),
                 epoch_us(resolved_at), epoch_us(closed_at), epoch_us(detected_at)
-            FROM core.incidents WHERE duplicate_of IS NULL AND kind = 'incident'"""
+            FROM mart.incidents WHERE duplicate_of IS NULL AND kind = 'incident'"""
         ).fetchall()
         started = time.perf_counter()
         population = [_classified(row) for row in rows]
@@ -232,7 +232,7 @@ def reference(data: Path) -> dict[str, Any]:
     warehouse = opened(data)
     try:
         columns = ", ".join(f"epoch_us({name}_at)" for name in told.STAMPS)
-        query = f"""SELECT severity, service, team, {columns} FROM core.incidents
+        query = f"""SELECT severity, service, team, {columns} FROM mart.incidents
             WHERE duplicate_of IS NULL AND kind = 'incident'"""
         members: dict[tuple[str, str], list[Any]] = defaultdict(list)
         for severity, service, team, *stamps in warehouse.con.execute(query).fetchall():

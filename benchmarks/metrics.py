@@ -1,4 +1,4 @@
-"""Every metric of a large history: the tables downstream of core.incidents, one by one, the publishing, and the same plain
+"""Every metric of a large history: the tables downstream of mart.incidents, one by one, the publishing, and the same plain
 statistics in plain Python.
 
 The reference is the one that the tests hold the SQL against (tests/reference.py); its part are the calculation and the phases

@@ -24,9 +24,8 @@ import duckdb
 from mttr_pipeline import __version__, reports
 from mttr_pipeline.errors import ContractError
 from mttr_pipeline.sqlmodels import Model, load_models
-from mttr_pipeline.warehouse import Warehouse, quoted
+from mttr_pipeline.warehouse import STORAGE_VERSION, Warehouse, quoted
 
-STORAGE_VERSION = "v1.2.0"  # every DuckDB from 1.2.2 on opens it, 2.0 included
 _MACRO_COMMENTS = {
     "mttr": "the calculation over the incidents that match the filters: one row",
     "mttr_by": "the calculation per severity, service, team, day, week or month",
@@ -100,51 +99,56 @@ def latest(root: Path) -> Path | None:
 
 
 def _write(warehouse: Warehouse, folder: Path) -> dict[str, int | None]:
-    con = warehouse.con
-    documents = reports.documents(con)
-    # The charts are drawn by one thread of their own, while DuckDB writes.
+    documents = reports.documents(warehouse.con)
+    # Documents and charts are put into words by one thread of their own while DuckDB writes; the largest tables come first,
+    # because only a long statement leaves the interpreter to the other thread.
     with ThreadPoolExecutor(1) as pool:
-        page = pool.submit(reports.render, documents)
-        files: dict[str, int | None] = {"mttr.duckdb": None, **_write_tables(warehouse, folder)}
-        texts = {f"json/{name}.json": reports.dumps(document) for name, document in documents.items()}
-        texts["report.html"] = page.result()
-    for name, text in texts.items():
+        texts = pool.submit(_texts, documents)
+        files: dict[str, int | None] = {**_write_parquet(warehouse, folder), "mttr.duckdb": None}
+        _write_database(warehouse, folder / "mttr.duckdb")
+    for name, text in texts.result().items():
         (folder / name).write_text(text, encoding="utf-8")
         files[name] = None
     return files
 
 
-def _write_tables(warehouse: Warehouse, folder: Path) -> dict[str, int]:
-    """The DuckDB file, and each of its tables once more as Parquet. Gives the rows of each Parquet file."""
-    con = warehouse.con
-    rows = {}
-    con.execute(f"ATTACH {quoted(folder / 'mttr.duckdb')} AS published (STORAGE_VERSION '{STORAGE_VERSION}')")
-    try:
-        for model in (model for model in load_models() if model.schema == "mart"):
-            table, name = f"published.main.{model.name}", f"parquet/{model.name}.parquet"
-            con.execute(f"CREATE TABLE {table} AS FROM {model.table}")
-            _comment(con, model)
-            con.execute(f"COPY (FROM {table}) TO {quoted(folder / name)} (FORMAT parquet, COMPRESSION zstd)")
-            rows[name] = warehouse.count(model)
-        con.execute("USE published.main")
-        con.execute(warehouse.analyst_macros())
-        for macro, text in _MACRO_COMMENTS.items():
-            con.execute(f"COMMENT ON MACRO TABLE {macro} IS {quoted(text)}")
-        for macro, text in _FUNCTION_COMMENTS.items():
-            con.execute(f"COMMENT ON MACRO {macro} IS {quoted(text)}")
-        con.execute("USE work.mart")
-        con.execute("CHECKPOINT published")
-    finally:
-        con.execute("USE work.mart")
-        con.execute("DETACH published")
-    return rows
+def _texts(documents: dict[str, Any]) -> dict[str, str]:
+    """File name -> text of the page and of the JSON documents."""
+    told = {f"json/{name}.json": reports.dumps(document) for name, document in documents.items()}
+    return {"report.html": reports.render(documents), **told}
 
 
-def _comment(con: duckdb.DuckDBPyConnection, model: Model) -> None:
-    """Write the header of a model into the file, so that the documentation travels with the data."""
-    con.execute(f"COMMENT ON TABLE published.main.{model.name} IS {quoted(model.description)}")
-    for column, text in model.columns.items():
-        con.execute(f'COMMENT ON COLUMN published.main.{model.name}."{column}" IS {quoted(text)}')
+def _write_parquet(warehouse: Warehouse, folder: Path) -> dict[str, int]:
+    """Each table of the mart as Parquet. Gives the rows of each file."""
+    rows = {model.name: warehouse.count(model) for model in load_models() if model.schema == "mart"}
+    files = {f"parquet/{name}.parquet": count for name, count in rows.items()}
+    for (name, _), file in sorted(zip(rows.items(), files, strict=True), key=lambda pair: -pair[0][1]):
+        # Level 1 takes two thirds of the time of DuckDB's own 3, for a tenth more space.
+        warehouse.con.execute(
+            f"COPY (FROM mart.{name}) TO {quoted(folder / file)} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
+        )
+    return files
+
+
+def _write_database(warehouse: Warehouse, path: Path) -> None:
+    """The file of the mart as it stands."""
+    _comment(warehouse.con, [model for model in load_models() if model.schema == "mart"])
+    with warehouse.mart_closed() as mart:
+        shutil.copyfile(mart, path)
+
+
+def _comment(con: duckdb.DuckDBPyConnection, models: list[Model]) -> None:
+    """Write the headers of the models and of the macros into the mart, so that the documentation travels with the data."""
+    con.execute("BEGIN")  # one transaction: there are hundreds of comments
+    for model in models:
+        con.execute(f"COMMENT ON TABLE {model.table} IS {quoted(model.description)}")
+        for column, text in model.columns.items():
+            con.execute(f'COMMENT ON COLUMN {model.table}."{column}" IS {quoted(text)}')
+    for macro, text in _MACRO_COMMENTS.items():
+        con.execute(f"COMMENT ON MACRO TABLE mart.{macro} IS {quoted(text)}")
+    for macro, text in _FUNCTION_COMMENTS.items():
+        con.execute(f"COMMENT ON MACRO mart.{macro} IS {quoted(text)}")
+    con.execute("COMMIT")
 
 
 def _write_manifest(warehouse: Warehouse, folder: Path, run_id: str, files: dict[str, int | None]) -> None:

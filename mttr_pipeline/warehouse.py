@@ -1,12 +1,15 @@
 """The private working database: builds the tables of `sql/` from what was loaded and runs their checks.
 
-One writer, one connection. Nothing here knows a vendor's field or a metric: those are in the SQL files. Readers never open
-this file; they get a published copy (see `publish`).
+One writer, one connection, two files: `work.duckdb`, and beside it `work.mart.duckdb` with the tables that readers get. The
+mart is a file of its own, in the format for readers, so that publishing copies a file and no row is written twice. Nothing here
+knows a vendor's field or a metric: those are in the SQL files. Readers never open these files, only a published copy (see
+`publish`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +24,11 @@ from mttr_pipeline.mappings import config_tables, variants_in_force
 from mttr_pipeline.settings import Settings
 from mttr_pipeline.sqlmodels import Model, load_macros, load_models
 
+STORAGE_VERSION = "v1.2.0"  # of the mart: every DuckDB from 1.2.2 on opens it, 2.0 included
+
+# Models name their schema; the analysts' macros name their tables without one.
+_SEARCH_PATH = "SET search_path = 'work.main,mart.main'"
+
 
 @dataclass(frozen=True)
 class CheckResult:
@@ -34,21 +42,18 @@ class CheckResult:
 class Warehouse:
     """A connection to `work.duckdb`, set up so that every model can run.
 
-    `as_of` is the clock of the run. Raises ContractError when the file is in use or no database.
+    `as_of` is the clock of the run. Raises ContractError when a file is in use or no database.
     """
 
     def __init__(self, path: Path, settings: Settings, as_of: datetime, run_id: str) -> None:
         self.path, self.settings, self.run_id = path, settings, run_id
+        self.mart_path = path.with_suffix(f".mart{path.suffix}")
         self.as_of = as_of.astimezone(UTC)
-        try:
-            self.con = duckdb.connect(config={"autoinstall_known_extensions": False})
-            self.con.execute(f"ATTACH {quoted(path)} AS work")
-        except duckdb.Error as error:
-            raise ContractError(
-                f"The working database {path} cannot be opened ({_first_line(error)}); "
-                "end the program that holds it, or delete it and run `mttr rebuild`."
-            ) from error
-        self.con.execute("USE work")
+        self.con = duckdb.connect(config={"autoinstall_known_extensions": False})
+        self._attach(path, "work")
+        self.con.execute("DROP SCHEMA IF EXISTS work.mart CASCADE")  # where an earlier release kept the mart
+        self._attach(self.mart_path, "mart", f"(STORAGE_VERSION '{STORAGE_VERSION}')")
+        self.con.execute(_SEARCH_PATH)
         self.con.execute("SET TimeZone = 'UTC'")
         self.con.execute("SET preserve_insertion_order = true")
         self.con.execute("SET enable_progress_bar = false")
@@ -56,7 +61,7 @@ class Warehouse:
         self.con.execute(f"SET memory_limit = '{float(amount) / 2} {unit}'")  # the other half is for columns in numpy
         self.con.execute(f"SET temp_directory = {quoted(path.parent / '.spill')}")
         self.con.execute(loading.OPS)
-        for schema in ("raw", "staging", "core", "mart", "config"):
+        for schema in ("raw", "staging", "core", "config"):
             self.con.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
         self.con.execute("BEGIN")
         for name, (ddl, rows) in config_tables(settings, self.as_of).items():
@@ -65,7 +70,6 @@ class Warehouse:
                 marks = ", ".join(["(" + ", ".join("?" * len(rows[0])) + ")"] * len(rows))
                 self.con.execute(f"INSERT INTO config.{name} VALUES {marks}", [value for row in rows for value in row])
         self.con.execute("COMMIT")
-        self.con.execute("USE work.mart")  # the analysts' macros name their tables without a schema
         self.con.execute(load_macros("internal"))
         loading.start_over_if_outdated(self.con, settings)
         loading.create_raw_tables(self.con)
@@ -73,11 +77,39 @@ class Warehouse:
     def close(self) -> None:
         self.con.close()
 
+    def _attach(self, path: Path, name: str, options: str = "") -> None:
+        try:
+            self.con.execute(f"ATTACH {quoted(path)} AS {name} {options}")
+        except duckdb.Error as error:
+            raise ContractError(
+                f"The working database {path} cannot be opened ({_first_line(error)}); "
+                "end the program that holds it, or delete it and run `mttr rebuild`."
+            ) from error
+
+    @contextmanager
+    def mart_closed(self) -> Iterator[Path]:
+        """The file of the mart, whole and not in use."""
+        self.con.execute("CHECKPOINT mart")
+        self.con.execute("USE work")
+        self.con.execute("DETACH mart")
+        try:
+            yield self.mart_path
+        finally:
+            self._attach(self.mart_path, "mart", f"(STORAGE_VERSION '{STORAGE_VERSION}')")
+            self.con.execute(_SEARCH_PATH)
+
+    def _empty_mart(self) -> None:
+        """A new file: in the old one, tables made anew would leave holes that readers download."""
+        with self.mart_closed() as path:
+            path.unlink()
+        self.con.execute("DELETE FROM ops.builds WHERE table_name LIKE 'mart.%'")
+
     def load(self, landing: Landing, sources: Iterable[str] | None = None) -> int:
-        """Load every complete extract that is not in yet, oldest first; gives the number of records read.
+        """Load every complete extract that is not in yet, oldest first; gives the number of records read. Empties the mart.
 
         Raises ContractError when a landing file is corrupt or its records do not add up.
         """
+        self._empty_mart()
         return loading.load(self.con, landing, sources)
 
     def start_over(self) -> None:
@@ -90,12 +122,15 @@ class Warehouse:
             function = model.function()
             if function is not None:
                 self.con.register("computed", function(self.con))
-            self._drop_if_other(model)
+            if model.schema != "mart":
+                self._drop_if_other(model)
             self.con.execute(f"CREATE OR REPLACE {'VIEW' if model.view else 'TABLE'} {model.table} AS {model.sql}")
             if function is not None:
                 self.con.unregister("computed")
-        if model.table == "mart.incidents":
+        if model.table == "mart.incidents":  # the macros over it go where it is
+            self.con.execute("USE mart")
             self.con.execute(self.analyst_macros())
+            self.con.execute(_SEARCH_PATH)
         self.con.execute("DELETE FROM ops.builds WHERE table_name = ?", [model.table])
         self.con.execute("INSERT INTO ops.builds VALUES (?, ?)", [model.table, self.run_id])
         produced = list(self.columns(model))

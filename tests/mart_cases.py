@@ -1,6 +1,6 @@
 """Drawn incidents as the table that every figure is made of, and the marts built from them.
 
-The models after `core.incidents` are pure SQL over it and over the configuration, so tests of figures fill that table
+The models after `mart.incidents` are pure SQL over it and over the configuration, so tests of figures fill that table
 themselves: many incidents, one build. How records become incidents is tested elsewhere.
 """
 
@@ -25,7 +25,7 @@ from mttr_pipeline.warehouse import Warehouse
 
 AS_OF = datetime(2026, 11, 1, 9, 30, tzinfo=UTC)
 AS_OF_US = microseconds(AS_OF)
-BASE = "core.incidents"
+BASE = "mart.incidents"
 
 
 @contextmanager
@@ -49,7 +49,7 @@ def built(
 
 
 def fill(warehouse: Warehouse, incidents: Sequence[Incident]) -> None:
-    """Put these incidents in the place of those in `core.incidents`."""
+    """Put these incidents in the place of those in `mart.incidents`."""
     rows = {
         "incident_id": [incident.id for incident in incidents],
         "severity": [incident.severity for incident in incidents],
@@ -64,14 +64,14 @@ def fill(warehouse: Warehouse, incidents: Sequence[Incident]) -> None:
     frame = pl.DataFrame(
         rows, schema=text | {"auto_resolved": pl.Boolean} | dict.fromkeys(("started", *STAMPS), number)
     )
-    stamps = ", ".join(f"make_timestamp({name}) AS {name}_at" for name in STAMPS)
+    stamps = ", ".join(f"make_timestamptz({name}) AS {name}_at" for name in STAMPS)
     warehouse.con.execute(f"DELETE FROM {BASE}")
     warehouse.con.register("drawn", frame.to_arrow())
     warehouse.con.execute(
         f"""INSERT INTO {BASE} BY NAME
         SELECT incident_id, incident_id AS external_id, source, severity, service, team, auto_resolved, 1 AS episode,
             0 AS reopen_count, 'incident' AS kind, 'field' AS severity_source, 'detected' AS status,
-            'title of ' || incident_id AS title, make_timestamp(started) AS started_at, {stamps}
+            'title of ' || incident_id AS title, make_timestamptz(started) AS started_at, {stamps}
         FROM drawn"""
     )
     warehouse.con.unregister("drawn")
@@ -114,7 +114,7 @@ def same(found: dict[str, Any], expected: dict[str, Any], where: object) -> None
 
 @cache
 def upstream() -> frozenset[str]:
-    """`core.incidents` and everything before it, and what is read from vendors' own lists."""
+    """`mart.incidents` and everything before it, and what is read from vendors' own lists."""
     models = {model.table: model for model in load_models()}
     found, waiting = set(), [BASE, "core.records"]
     while waiting:
@@ -127,7 +127,7 @@ def upstream() -> frozenset[str]:
 
 @cache
 def _empty() -> Path:
-    """A warehouse into which nothing was loaded, with the tables up to `core.incidents` built: copied by every test."""
+    """A warehouse into which nothing was loaded, with the tables up to `mart.incidents` built: copied by every test."""
     folder = Path(tempfile.mkdtemp(prefix="mttr-empty-"))
     warehouse = Warehouse(folder / "work.duckdb", Settings(data_dir=folder), AS_OF, "empty")
     try:

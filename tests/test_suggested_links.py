@@ -56,7 +56,7 @@ def links(warehouse: Warehouse, recorded: Sequence[Recorded]) -> list[dict[str, 
     if recorded:
         marks = ", ".join(["(?, ?, ?, ?, ?)"] * len(recorded))
         warehouse.con.execute(
-            "UPDATE core.incidents AS i SET title = g.title, external_id = g.external_id, kind = g.kind, "
+            "UPDATE mart.incidents AS i SET title = g.title, external_id = g.external_id, kind = g.kind, "
             f"duplicate_of = g.duplicate_of FROM (VALUES {marks}) AS g(id, title, external_id, kind, duplicate_of) "
             "WHERE i.incident_id = g.id",
             [v for one in recorded for v in (one.id, one.title, one.external_id or one.id, one.kind, one.duplicate_of)],
@@ -235,7 +235,7 @@ def test_an_alert_storm_is_a_few_rows_each() -> None:
     count = 5_000
     with built(TABLES, []) as warehouse:
         warehouse.con.execute(
-            f"""INSERT INTO core.incidents BY NAME
+            f"""INSERT INTO mart.incidents BY NAME
             SELECT 'i' || lpad(i::VARCHAR, 5, '0') AS incident_id, i::VARCHAR AS external_id, 'pagerduty' AS source,
                 'incident' AS kind, 'SEV3' AS severity, 'field' AS severity_source, 'detected' AS status, 1 AS episode,
                 0 AS reopen_count, 'api' AS service, 'db down' AS title,

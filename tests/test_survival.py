@@ -287,7 +287,7 @@ def test_threads_make_no_difference(tmp_path: Path) -> None:
     for model in load_models():
         warehouse.build(model)
     warehouse.con.execute(
-        """INSERT INTO core.incidents BY NAME
+        """INSERT INTO mart.incidents BY NAME
         SELECT i::VARCHAR AS incident_id, 'jira' AS source, i::VARCHAR AS external_id, 'incident' AS kind, 'SEV1' AS severity,
             'field' AS severity_source, 'resolved' AS status, 1 AS episode, 0 AS reopen_count, 's' || (hash(i) % 7) AS service,
             't' AS team, began AS started_at, began AS detected_at,

@@ -5,7 +5,7 @@ not_null = ["incident_no", "severity_id", "service_id", "team_id", "started_us",
 unique = [["incident_no"]]
 
 [columns]
-incident_no = "its rowid in core.incidents"
+incident_no = "its rowid in mart.incidents"
 severity_id = "member_id of its severity in scope_members"
 service_id = "member_id of its service"
 team_id = "member_id of its team"
@@ -35,7 +35,7 @@ SELECT
     epoch_us(i.resolved_at) AS resolved_us,
     epoch_us(i.closed_at) AS closed_us,
     coalesce(i.resolution_kind = 'timeout', false) AS by_timeout
-FROM core.incidents AS i
+FROM mart.incidents AS i
 JOIN core.scope_members AS severity ON severity.scope = 'severity' AND severity.scope_value = i.severity
 JOIN core.scope_members AS service ON service.scope = 'service' AND service.scope_value = coalesce(i.service, 'unknown')
 JOIN core.scope_members AS team ON team.scope = 'team' AND team.scope_value = coalesce(i.team, 'unknown')

@@ -14,9 +14,9 @@ affected_users = "users affected, NULL when unknown"
 SELECT
     coalesce(i.service, 'unknown') AS service,
     epoch_us(coalesce(i.occurred_at, i.started_at)) AS start_us,
-    epoch_us(coalesce(i.mitigated_at, i.resolved_at, i.closed_at, run.as_of)) AS end_us,
+    coalesce(epoch_us(coalesce(i.mitigated_at, i.resolved_at, i.closed_at)), epoch_us(run.as_of)) AS end_us,
     coalesce(i.mitigated_at, i.resolved_at, i.closed_at) IS NULL AS is_open,
     i.affected_users
-FROM core.incidents AS i
+FROM mart.incidents AS i
 CROSS JOIN config.run AS run
-WHERE i.duplicate_of IS NULL AND i.kind = 'incident' AND coalesce(i.occurred_at, i.started_at) < run.as_of
+WHERE i.duplicate_of IS NULL AND i.kind = 'incident' AND epoch_us(coalesce(i.occurred_at, i.started_at)) < epoch_us(run.as_of)

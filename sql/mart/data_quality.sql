@@ -61,7 +61,7 @@ WITH incident_checks AS (
                 OR closed_at < greatest(occurred_at, detected_at, acknowledged_at, mitigated_at, resolved_at)), level: 'warn',
                 meaning: 'incidents with a stamp before the one it should follow; the pair is excluded, never clamped'}
         ]) AS c
-    FROM core.incidents
+    FROM mart.incidents
     LEFT JOIN (
         SELECT incident_id AS linked_id FROM mart.suggested_links
         UNION
@@ -79,7 +79,7 @@ kept_checks AS (
             {dq_check: 'imputed_resolve', n: count(*) FILTER (WHERE resolved_provenance = 'imputed'), level: 'info',
                 meaning: 'incidents closed without a resolve, resolved when they were closed'}
         ]) AS c
-    FROM core.incidents
+    FROM mart.incidents
     GROUP BY source
 ),
 record_checks AS (
@@ -138,7 +138,7 @@ counted AS (
         UNION
         SELECT scope_value FROM core.thresholds WHERE scope = 'service'
     ) AS c
-    LEFT JOIN (SELECT DISTINCT service FROM core.incidents) AS s ON s.service = c.service
+    LEFT JOIN (SELECT DISTINCT service FROM mart.incidents) AS s ON s.service = c.service
     HAVING count(*) > 0
     UNION ALL
     SELECT 'phase_target_without_effect', 'configuration', count(*) FILTER (WHERE k.phase IS NULL), count(*), 'warn',

@@ -29,7 +29,7 @@ WITH warned AS (
 ),
 counted AS (
     SELECT source, count(*) AS incidents
-    FROM core.incidents
+    FROM mart.incidents
     WHERE duplicate_of IS NULL AND kind = 'incident'
     GROUP BY source
 ),

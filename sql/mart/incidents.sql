@@ -1,7 +1,7 @@
 /*
 description = """One row per real incident, and per later episode of one. Duplicates and non-incidents are kept and marked by
-duplicate_of and kind; no figure counts them. Every stamp has a provenance: api, changelog, field, derived or imputed."""
-view = true
+duplicate_of and kind; no figure counts them. A duplicate lends the one it is counted under the earliest detection and
+acknowledgement of the members. Every stamp has a provenance: api, changelog, field, derived or imputed."""
 not_null = ["incident_id", "source", "external_id", "kind", "severity", "severity_source", "status", "episode", "reopen_count", "auto_resolved", "started_at"]
 unique = [["incident_id"]]
 
@@ -63,53 +63,88 @@ affected_users = "users affected"
 revenue_impact = "money lost, in the company's currency"
 updated_at = "when the record changed last at the vendor. UTC"
 */
+WITH members AS (
+    SELECT
+        d.source,
+        d.root_id,
+        min(e.detected_at) AS detected_at,
+        min(e.acknowledged_at) AS acknowledged_at,
+        max(e.acknowledged_at) AS acknowledged_latest,
+        (min({happened_at: e.detected_at, provenance: e.detected_provenance})
+            FILTER (WHERE e.detected_at IS NOT NULL)).provenance AS detected_provenance,
+        (min({happened_at: e.acknowledged_at, provenance: e.acknowledged_provenance})
+            FILTER (WHERE e.acknowledged_at IS NOT NULL)).provenance AS acknowledged_provenance
+    FROM core.duplicates AS d
+    JOIN core.episodes AS e ON e.source = d.source AND e.record_id = d.external_id AND e.episode = 1
+    GROUP BY d.source, d.root_id
+),
+gathered AS (
+    SELECT
+        e.*,
+        least(e.detected_at, m.detected_at) AS detected_at_any,
+        least(e.acknowledged_at, m.acknowledged_at) AS acknowledged_at_any,
+        least(e.occurred_at, e.acknowledged_at, m.acknowledged_at, e.investigating_at, e.root_cause_found_at, e.mitigated_at,
+            e.resolved_at, e.closed_at) AS first_at,
+        CASE WHEN m.detected_at < e.detected_at OR e.detected_at IS NULL THEN m.detected_provenance END AS detected_via,
+        CASE WHEN m.acknowledged_at < e.acknowledged_at OR e.acknowledged_at IS NULL THEN m.acknowledged_provenance END
+            AS acknowledged_via,
+        -- Somebody who took a member took this; after a reopen only what happened since then counts.
+        CASE WHEN e.status = 'detected' AND m.acknowledged_latest >= coalesce(e.reopened_at, m.acknowledged_latest)
+            THEN 'acknowledged' ELSE e.status END AS status_any
+    FROM core.episodes AS e
+    LEFT JOIN members AS m ON m.source = e.source AND m.root_id = e.record_id AND e.episode = 1
+)
 SELECT
-    i.incident_id,
-    i.source,
-    i.external_id,
-    i.key,
-    i.title,
-    i.url,
-    i.kind,
-    i.severity,
-    i.severity_first,
-    i.severity_max,
-    i.severity_source,
-    i.vendor_severity,
-    i.status,
-    i.vendor_status,
-    make_timestamptz(epoch_us(i.started_at)) AS started_at,
-    make_timestamptz(epoch_us(i.occurred_at)) AS occurred_at,
-    make_timestamptz(epoch_us(i.detected_at)) AS detected_at,
-    make_timestamptz(epoch_us(i.acknowledged_at)) AS acknowledged_at,
-    make_timestamptz(epoch_us(i.investigating_at)) AS investigating_at,
-    make_timestamptz(epoch_us(i.root_cause_found_at)) AS root_cause_found_at,
-    make_timestamptz(epoch_us(i.mitigated_at)) AS mitigated_at,
-    make_timestamptz(epoch_us(i.resolved_at)) AS resolved_at,
-    make_timestamptz(epoch_us(i.closed_at)) AS closed_at,
-    make_timestamptz(epoch_us(i.first_resolved_at)) AS first_resolved_at,
-    i.occurred_provenance,
-    i.detected_provenance,
-    i.acknowledged_provenance,
-    i.investigating_provenance,
-    i.root_cause_found_provenance,
-    i.mitigated_provenance,
-    i.resolved_provenance,
-    i.closed_provenance,
-    i.episode,
-    i.recurrence_of,
-    i.duplicate_of,
-    i.reopen_count,
-    i.flap_count,
-    i.ack_count,
-    i.active_us / 6e7 AS active_minutes,
-    coalesce(i.auto_resolved, false) AS auto_resolved,
-    i.resolution_kind,
-    i.service,
-    i.team,
-    i.tags,
-    i.root_cause_category,
-    i.affected_users,
-    i.revenue_impact,
-    make_timestamptz(epoch_us(i.updated_at)) AS updated_at
-FROM core.incidents AS i
+    incident_uuid(g.source, g.record_id, g.episode) AS incident_id,
+    g.source,
+    g.record_id AS external_id,
+    r.key,
+    r.title,
+    r.url,
+    r.kind,
+    r.severity,
+    coalesce(g.severity_first, r.severity) AS severity_first,
+    least(r.severity, g.severity_worst) AS severity_max,
+    r.severity_source,
+    r.vendor_severity,
+    g.status_any AS status,
+    r.vendor_status,
+    make_timestamptz(epoch_us(coalesce(g.detected_at_any, g.first_at))) AS started_at,
+    make_timestamptz(epoch_us(g.occurred_at)) AS occurred_at,
+    make_timestamptz(epoch_us(g.detected_at_any)) AS detected_at,
+    make_timestamptz(epoch_us(g.acknowledged_at_any)) AS acknowledged_at,
+    make_timestamptz(epoch_us(g.investigating_at)) AS investigating_at,
+    make_timestamptz(epoch_us(g.root_cause_found_at)) AS root_cause_found_at,
+    make_timestamptz(epoch_us(g.mitigated_at)) AS mitigated_at,
+    make_timestamptz(epoch_us(g.resolved_at)) AS resolved_at,
+    make_timestamptz(epoch_us(g.closed_at)) AS closed_at,
+    make_timestamptz(epoch_us(g.first_resolved_at)) AS first_resolved_at,
+    g.occurred_provenance,
+    coalesce(g.detected_via, g.detected_provenance) AS detected_provenance,
+    coalesce(g.acknowledged_via, g.acknowledged_provenance) AS acknowledged_provenance,
+    g.investigating_provenance,
+    g.root_cause_found_provenance,
+    g.mitigated_provenance,
+    g.resolved_provenance,
+    g.closed_provenance,
+    g.episode,
+    CASE WHEN g.episode > 1 THEN incident_uuid(g.source, g.record_id, 1) END AS recurrence_of,
+    CASE WHEN d.root_id IS NOT NULL THEN incident_uuid(g.source, d.root_id, 1) END AS duplicate_of,
+    g.reopen_count,
+    g.flap_count,
+    g.ack_count,
+    nullif(greatest(g.active_us + epoch_us(g.detected_at) - epoch_us(g.detected_at_any), -1), -1) / 6e7 AS active_minutes,
+    coalesce(g.resolved_at IS NOT NULL AND coalesce(r.resolution_kind, g.resolution_kind) IN ('integration', 'timeout'), false)
+        AS auto_resolved,
+    CASE WHEN g.resolved_at IS NOT NULL THEN coalesce(r.resolution_kind, g.resolution_kind) END AS resolution_kind,
+    r.service,
+    r.team,
+    r.tags,
+    r.root_cause_category,
+    r.affected_users,
+    r.revenue_impact,
+    make_timestamptz(epoch_us(r.updated_at)) AS updated_at
+FROM gathered AS g
+JOIN core.records AS r ON r.source = g.source AND r.external_id = g.record_id
+LEFT JOIN core.duplicates AS d ON d.source = g.source AND d.external_id = g.record_id
+ORDER BY started_at, incident_id

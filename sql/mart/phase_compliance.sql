@@ -50,7 +50,7 @@ WITH wanted AS (
 stamped AS (
     SELECT source, severity, epoch_us(started_at) AS started_us, stamps_us(occurred_at, detected_at, acknowledged_at,
         investigating_at, root_cause_found_at, mitigated_at, resolved_at, closed_at) AS us
-    FROM core.incidents
+    FROM mart.incidents
     WHERE duplicate_of IS NULL AND kind = 'incident'
 ),
 -- A pager never says that a record was closed: none of its incidents waits for that.

@@ -33,7 +33,7 @@ owned AS (
 ),
 counted AS (
     SELECT service, count(*) AS incidents
-    FROM core.incidents
+    FROM mart.incidents
     WHERE duplicate_of IS NULL AND kind = 'incident'
     GROUP BY service
 ),

@@ -48,7 +48,7 @@ near AS (
         t.row_id, t.detected_us, i.service, i.source, i.external_id,
         row_number() OVER (ORDER BY i.service, t.detected_us, i.incident_id) AS place
     FROM timed AS t
-    JOIN core.incidents AS i ON i.rowid = t.row_id
+    JOIN mart.incidents AS i ON i.rowid = t.row_id
     WHERE (t.detected_us - t.before_us <= 600000000 OR t.after_us - t.detected_us <= 600000000)
         AND i.service IS NOT NULL AND regexp_matches(i.title, '[\p{L}\p{N}]')
 ),
@@ -62,7 +62,7 @@ pairs AS (
 worded AS (
     SELECT n.row_id, list_distinct(regexp_extract_all(lower(i.title), '[\p{L}\p{N}]+')) AS words
     FROM near AS n
-    JOIN core.incidents AS i ON i.rowid = n.row_id
+    JOIN mart.incidents AS i ON i.rowid = n.row_id
 ),
 compared AS (
     SELECT p.*, len(list_intersect(a.words, b.words)) AS shared, len(a.words) + len(b.words) AS words
@@ -90,11 +90,11 @@ SELECT
     other.title AS other_title,
     other.url AS other_url,
     first.service,
-    make_timestamptz(epoch_us(first.detected_at)) AS detected_at,
+    first.detected_at,
     f.apart_us / 6e7 AS minutes_apart,
     (f.shared / (f.words - f.shared))::DOUBLE AS similarity
 FROM fitting AS f
-JOIN core.incidents AS first ON first.rowid = f.first_row
-JOIN core.incidents AS other ON other.rowid = f.other_row
+JOIN mart.incidents AS first ON first.rowid = f.first_row
+JOIN mart.incidents AS other ON other.rowid = f.other_row
 WHERE f.rank <= 5
 ORDER BY similarity DESC, minutes_apart, first.detected_at, first.incident_id, other.incident_id

@@ -43,8 +43,8 @@ SELECT
     o.actual_us / o.target_us::DOUBLE AS times_target,
     o.outcome = 'open_breached' AS is_open,
     make_timestamptz(o.started_us) AS started_at,
-    make_timestamptz(epoch_us(i.resolved_at)) AS resolved_at
+    i.resolved_at
 FROM core.target_outcomes AS o
-JOIN core.incidents AS i ON i.rowid = o.incident_no
+JOIN mart.incidents AS i ON i.rowid = o.incident_no
 WHERE o.outcome IN ('late', 'open_breached')
 ORDER BY o.actual_us - o.target_us DESC, i.severity, o.started_us, i.incident_id

@@ -22,7 +22,7 @@ WITH known AS (
 ),
 counted AS (
     SELECT team, count(*) AS incidents
-    FROM core.incidents
+    FROM mart.incidents
     WHERE duplicate_of IS NULL AND kind = 'incident'
     GROUP BY team
 ),

@@ -158,7 +158,7 @@ def build(data: Path) -> dict[str, Any]:
         started = time.perf_counter()
         for scope in SCOPES:
             warehouse.con.execute(
-                f"""SELECT calculation_type, {scope}_id, mttr_measures(population, observed_us) FROM core.population
+                f"""SELECT calculation_type, {scope}_id, mttr_measures(population, observed_us) FROM facts.population
                 GROUP BY calculation_type, {scope}_id"""
             ).fetchall()
         groupings = time.perf_counter() - started

@@ -303,7 +303,8 @@ def start_demo_folder(data_dir: Path) -> None:
     refuse_real_data(data_dir)
     _demo_mark(data_dir).touch()
     shutil.rmtree(data_dir / "landing", ignore_errors=True)
-    (data_dir / "work.duckdb").unlink(missing_ok=True)
+    for path in data_dir.glob("work*.duckdb"):
+        path.unlink()
 
 
 def refuse_real_data(data_dir: Path) -> None:

@@ -153,6 +153,8 @@ def _comment(con: duckdb.DuckDBPyConnection, models: list[Model]) -> None:
 
 def _write_manifest(warehouse: Warehouse, folder: Path, run_id: str, files: dict[str, int | None]) -> None:
     row = warehouse.con.execute("SELECT definition_hash FROM config.run").fetchone()
+    with ThreadPoolExecutor(2) as pool:
+        sums = dict(zip(files, pool.map(_sha256, (folder / name for name in files)), strict=True))
     manifest: dict[str, Any] = {
         "run_id": run_id,
         "as_of": reports.instant_text(warehouse.as_of),
@@ -162,7 +164,7 @@ def _write_manifest(warehouse: Warehouse, folder: Path, run_id: str, files: dict
             name: {
                 "rows": rows,
                 "bytes": (folder / name).stat().st_size,
-                "sha256": _sha256(folder / name),
+                "sha256": sums[name],
             }
             for name, rows in sorted(files.items())
         },

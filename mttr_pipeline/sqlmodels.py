@@ -16,7 +16,8 @@ what it returns under the name `computed`: the file still says what the table is
 function reads is listed in `depends`.
 
 What belongs here: reading and ordering these files. Running them is the warehouse's work. A file's folder is the schema
-its table lives in; what it depends on is read from the schema-qualified names it selects from, so it cannot be misstated.
+its table lives in (`facts` are in memory, `mart` is what is published); what it depends on is read from the schema-qualified
+names it selects from, so it cannot be misstated.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
 from pathlib import Path
@@ -36,7 +37,7 @@ from mttr_pipeline.errors import ContractError
 if TYPE_CHECKING:
     import duckdb
 
-SCHEMAS = ("raw", "staging", "core", "mart")
+SCHEMAS = ("raw", "staging", "core", "facts", "mart")
 _HEADER = re.compile(r"\A\s*/\*(?P<toml>.*?)\*/(?P<sql>.*)\Z", re.DOTALL)
 _REFERENCE = re.compile(rf"\b(?P<schema>{'|'.join(SCHEMAS)})\.(?P<table>[a-z_0-9]+)\b")
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -85,7 +86,7 @@ class Model:
     def table(self) -> str:
         return f"{self.schema}.{self.name}"
 
-    @property
+    @cached_property
     def depends(self) -> tuple[str, ...]:
         """Tables this one selects from, as `schema.name`, sorted."""
         found = {f"{m['schema']}.{m['table']}" for m in _REFERENCE.finditer(_COMMENT.sub(" ", self.sql))}
@@ -139,6 +140,13 @@ def load_models(folder: Path | None = None) -> tuple[Model, ...]:
         raise ContractError(f"The SQL files depend on each other in a circle: {' -> '.join(error.args[1])}.") from error
 
 
+@cache
+def upstream(table: str) -> frozenset[str]:
+    """Every table that one is made of, through others too."""
+    depends = {model.table: model.depends for model in load_models()}[table]
+    return frozenset(depends).union(*(upstream(name) for name in depends))
+
+
 def load_macros(name: str) -> str:
     """The CREATE MACRO statements of `sql/macros/<name>.sql`."""
     return (sql_folder() / "macros" / f"{name}.sql").read_text(encoding="utf-8")
@@ -158,6 +166,8 @@ def parse_model(text: str, schema: str, name: str) -> Model:
     if unknown or not str(header.get("description", "")).strip() or not header.get("columns"):
         missing = "unknown keys " + ", ".join(sorted(unknown)) if unknown else "description and [columns] are required"
         raise ContractError(f"{where}: {missing}.")
+    if schema == "mart" and header.get("view"):
+        raise ContractError(f"{where}: a table of the mart is published as it is stored, so it cannot be a view.")
     blank = [column for column, text in header["columns"].items() if not str(text).strip()]
     if blank:
         raise ContractError(f"{where}: nothing says what these columns mean: {', '.join(blank)}.")

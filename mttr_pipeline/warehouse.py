@@ -1,7 +1,8 @@
 """The private working database: builds the tables of `sql/` from what was loaded and runs their checks.
 
 One writer, one connection, two files: `work.duckdb`, and beside it `work.mart.duckdb` with the tables that readers get. The
-mart is a file of its own, in the format for readers, so that publishing copies a file and no row is written twice. Nothing here
+mart is a file of its own, in the format for readers, so that publishing copies a file and no row is written twice. Facts, the
+narrow tables with a row per incident, are in no file: to store them takes three times as long as to make them. Nothing here
 knows a vendor's field or a metric: those are in the SQL files. Readers never open these files, only a published copy (see
 `publish`).
 """
@@ -22,7 +23,7 @@ from mttr_pipeline.errors import ContractError
 from mttr_pipeline.landing import Landing
 from mttr_pipeline.mappings import config_tables, variants_in_force
 from mttr_pipeline.settings import Settings
-from mttr_pipeline.sqlmodels import Model, load_macros, load_models
+from mttr_pipeline.sqlmodels import Model, load_macros, load_models, upstream
 
 STORAGE_VERSION = "v1.2.0"  # of the mart: every DuckDB from 1.2.2 on opens it, 2.0 included
 
@@ -51,9 +52,9 @@ class Warehouse:
         self.as_of = as_of.astimezone(UTC)
         self.con = duckdb.connect(config={"autoinstall_known_extensions": False})
         self._attach(path, "work")
-        self.con.execute("DROP SCHEMA IF EXISTS work.mart CASCADE")  # where an earlier release kept the mart
-        self._attach(self.mart_path, "mart", f"(STORAGE_VERSION '{STORAGE_VERSION}')")
-        self.con.execute(_SEARCH_PATH)
+        self._open_mart()
+        self.con.execute("ATTACH ':memory:' AS facts")
+        self._facts: set[str] = set()
         self.con.execute("SET TimeZone = 'UTC'")
         self.con.execute("SET preserve_insertion_order = true")
         self.con.execute("SET enable_progress_bar = false")
@@ -61,8 +62,11 @@ class Warehouse:
         self.con.execute(f"SET memory_limit = '{float(amount) / 2} {unit}'")  # the other half is for columns in numpy
         self.con.execute(f"SET temp_directory = {quoted(path.parent / '.spill')}")
         self.con.execute(loading.OPS)
+        if not self.con.execute("SELECT 1 FROM duckdb_tables() WHERE database_name = 'mart'").fetchall():
+            self.con.execute("DELETE FROM ops.builds WHERE table_name LIKE 'mart.%'")
         for schema in ("raw", "staging", "core", "config"):
             self.con.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        self._drop_leftovers()
         self.con.execute("BEGIN")
         for name, (ddl, rows) in config_tables(settings, self.as_of).items():
             self.con.execute(f"CREATE OR REPLACE TABLE config.{name} ({ddl})")
@@ -70,6 +74,10 @@ class Warehouse:
                 marks = ", ".join(["(" + ", ".join("?" * len(rows[0])) + ")"] * len(rows))
                 self.con.execute(f"INSERT INTO config.{name} VALUES {marks}", [value for row in rows for value in row])
         self.con.execute("COMMIT")
+        # In facts a variant is a small number. Groups of small numbers would make DuckDB finish them in one thread only.
+        names = ", ".join(quoted(name) for name in sorted(variants_in_force(settings)))
+        self.con.execute(f"CREATE OR REPLACE TYPE config.variant AS ENUM ({names})")
+        self.con.execute("SET perfect_ht_threshold = 0")
         self.con.execute(load_macros("internal"))
         loading.start_over_if_outdated(self.con, settings)
         loading.create_raw_tables(self.con)
@@ -86,6 +94,21 @@ class Warehouse:
                 "end the program that holds it, or delete it and run `mttr rebuild`."
             ) from error
 
+    def _attach_mart(self) -> None:
+        self._attach(self.mart_path, "mart", f"(STORAGE_VERSION '{STORAGE_VERSION}')")
+        self.con.execute(_SEARCH_PATH)
+
+    def _open_mart(self) -> None:
+        """Begun anew where a run that was killed left a torn file: all that is in it is made by every run."""
+        try:
+            self._attach_mart()
+        except ContractError as error:
+            if "Could not set lock" in str(error):
+                raise
+            self.mart_path.unlink(missing_ok=True)
+            self.mart_path.with_name(self.mart_path.name + ".wal").unlink(missing_ok=True)
+            self._attach_mart()
+
     @contextmanager
     def mart_closed(self) -> Iterator[Path]:
         """The file of the mart, whole and not in use."""
@@ -95,8 +118,7 @@ class Warehouse:
         try:
             yield self.mart_path
         finally:
-            self._attach(self.mart_path, "mart", f"(STORAGE_VERSION '{STORAGE_VERSION}')")
-            self.con.execute(_SEARCH_PATH)
+            self._attach_mart()
 
     def _empty_mart(self) -> None:
         """A new file: in the old one, tables made anew would leave holes that readers download."""
@@ -119,15 +141,10 @@ class Warehouse:
     def build(self, model: Model) -> int:
         """Make one table anew; gives its rows. Raises ContractError when its columns are not the documented ones."""
         if model.schema != "raw":
-            function = model.function()
-            if function is not None:
-                self.con.register("computed", function(self.con))
-            if model.schema != "mart":
-                self._drop_if_other(model)
-            self.con.execute(f"CREATE OR REPLACE {'VIEW' if model.view else 'TABLE'} {model.table} AS {model.sql}")
-            if function is not None:
-                self.con.unregister("computed")
+            self._recall(model)
+            self._make(model)
         if model.table == "mart.incidents":  # the macros over it go where it is
+            self._facts.clear()
             self.con.execute("USE mart")
             self.con.execute(self.analyst_macros())
             self.con.execute(_SEARCH_PATH)
@@ -141,15 +158,33 @@ class Warehouse:
             )
         return self.count(model)
 
-    def _drop_if_other(self, model: Model) -> None:
-        """An earlier release may have stored what is a view now, or the other way round; neither replaces the other."""
-        other = "TABLE" if model.view else "VIEW"
+    def _make(self, model: Model) -> None:
+        function = model.function()
+        if function is not None:
+            self.con.register("computed", function(self.con))
+        self.con.execute(f"CREATE OR REPLACE {'VIEW' if model.view else 'TABLE'} {model.table} AS {model.sql}")
+        if function is not None:
+            self.con.unregister("computed")
+        if model.schema == "facts":
+            self._facts.add(model.table)
+
+    def _recall(self, model: Model) -> None:
+        """Make the facts that a table is made of once more where this connection does not have them."""
+        for fact in load_models():
+            if fact.schema == "facts" and fact.table not in self._facts and fact.table in upstream(model.table):
+                self._make(fact)
+
+    def _drop_leftovers(self) -> None:
+        """Of an earlier release: the mart inside this file, tables that no model makes now, and what became a view or a table."""
+        self.con.execute("DROP SCHEMA IF EXISTS work.mart CASCADE")
+        expected = {(model.schema, model.name, "VIEW" if model.view else "TABLE") for model in load_models()}
         found = self.con.execute(
-            f"SELECT 1 FROM duckdb_{other.lower()}s() WHERE database_name = 'work' AND schema_name = ? AND {other.lower()}_name = ?",
-            [model.schema, model.name],
-        ).fetchone()
-        if found:
-            self.con.execute(f"DROP {other} {model.table}")
+            """SELECT schema_name, table_name, 'TABLE' FROM duckdb_tables() WHERE database_name = 'work'
+            UNION ALL SELECT schema_name, view_name, 'VIEW' FROM duckdb_views() WHERE database_name = 'work'"""
+        ).fetchall()
+        for schema, name, kind in found:
+            if schema in ("staging", "core") and (schema, name, kind) not in expected:
+                self.con.execute(f'DROP {kind} work.{schema}."{name}"')
 
     def analyst_macros(self) -> str:
         """The macros over `incidents`, with the configured outlier rule and reporting zone as their defaults."""

@@ -6,7 +6,6 @@ themselves: many incidents, one build. How records become incidents is tested el
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from typing import Any
 import polars as pl
 from hypothesis import strategies as st
 from reference_targets import DAY, DETECTED, MINUTE, STAMPS, Incident, microseconds
+from support import copy_database
 
 from mttr_pipeline.settings import FileSettings, Settings
 from mttr_pipeline.sqlmodels import Model, load_models
@@ -35,7 +35,7 @@ def built(
     """A warehouse with these incidents and with the tables, all that they need included. Every promise was checked."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        shutil.copy(_empty(), folder / "work.duckdb")
+        copy_database(_empty(), folder)
         settings = Settings(data_dir=folder, file=FileSettings.model_validate(file or {}))
         warehouse = Warehouse(folder / "work.duckdb", settings, as_of, "run")
         try:
@@ -127,7 +127,7 @@ def upstream() -> frozenset[str]:
 
 @cache
 def _empty() -> Path:
-    """A warehouse into which nothing was loaded, with the tables up to `mart.incidents` built: copied by every test."""
+    """The folder of a warehouse without any history, with the tables up to `mart.incidents` built: copied by every test."""
     folder = Path(tempfile.mkdtemp(prefix="mttr-empty-"))
     warehouse = Warehouse(folder / "work.duckdb", Settings(data_dir=folder), AS_OF, "empty")
     try:
@@ -136,7 +136,7 @@ def _empty() -> Path:
                 warehouse.build(model)
     finally:
         warehouse.close()
-    return folder / "work.duckdb"
+    return folder
 
 
 # -- drawn incidents ---------------------------------------------------------------------------------------------------

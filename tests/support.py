@@ -111,6 +111,12 @@ def open_warehouse(
     return Warehouse(folder / "work.duckdb", options, as_of, run_id)
 
 
+def copy_database(source: Path, folder: Path) -> None:
+    """The two files of a closed working database."""
+    for path in source.glob("work*.duckdb"):
+        shutil.copyfile(path, folder / path.name)
+
+
 def build_all(warehouse: Warehouse, only: Sequence[str] = (), skip: frozenset[str] = frozenset()) -> None:
     """Every table, or those named and what they are made from; and every promise of their headers."""
     models = {model.table: model for model in load_models()}
@@ -128,13 +134,13 @@ def build_all(warehouse: Warehouse, only: Sequence[str] = (), skip: frozenset[st
 
 @functools.cache
 def _empty(only: tuple[str, ...]) -> Path:
-    """The working database of a company without any history; copied, it saves each test from building empty tables."""
+    """The folder with the working database of a company without any history; copied, it saves tests from building tables."""
     folder = Path(tempfile.mkdtemp(prefix="mttr-tests-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     warehouse = open_warehouse(folder)
     build_all(warehouse, only)
     warehouse.close()
-    return folder / "work.duckdb"
+    return folder
 
 
 def _untouched(loaded: set[str]) -> frozenset[str]:
@@ -164,7 +170,7 @@ def door(
         land_custom(landing, custom)
     if pagerduty:
         land(landing, "pagerduty", pagerduty)
-    shutil.copyfile(_empty(tuple(only)), folder / "work.duckdb")
+    copy_database(_empty(tuple(only)), folder)
     warehouse = open_warehouse(folder, configured)
     try:
         warehouse.load(landing)

@@ -230,8 +230,8 @@ def test_status_at_its_limits() -> None:
 def test_outliers_are_never_excluded() -> None:
     """An incident of three weeks is no data for a mean without outliers, but it did miss its target."""
     incidents = [alone(None, 21 * 1440, *[None] * 4, 5, severity="SEV4")]
-    with built((*TABLES, "core.population"), incidents) as warehouse:
-        assert rows(warehouse, "SELECT DISTINCT population FROM core.population WHERE calculation_type = 'basic'") == [
+    with built((*TABLES, "facts.population"), incidents) as warehouse:
+        assert rows(warehouse, "SELECT DISTINCT population FROM facts.population WHERE calculation_type = 'basic'") == [
             {"population": "outlier"}
         ]
         row = rows(warehouse, "FROM mart.target_compliance WHERE severity = 'SEV4' AND window_start IS NULL")[0]

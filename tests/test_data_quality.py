@@ -91,7 +91,7 @@ def test_what_no_figure_counts_needs_no_severity() -> None:
     with built(TABLES, [alone(None, 10, 9)]) as warehouse:
         warehouse.con.execute("UPDATE mart.incidents SET kind = 'false_alarm', severity_source = 'default'")
         for model in load_models():
-            if model.table in ("core.matched", *TABLES):
+            if model.table in ("facts.matched", *TABLES):
                 warehouse.build(model)
         assert _checks(warehouse).get(("severity_by_default", "custom")) is None
         assert _lights(warehouse)["all"] == "no_data"

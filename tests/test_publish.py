@@ -29,13 +29,13 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 from reference import DAY, HOUR, MINUTE, STAMPS
-from support import AS_OF, AS_OF_US, iso, land_custom, open_warehouse, rows
+from support import AS_OF, AS_OF_US, copy_database, iso, land_custom, open_warehouse, rows
 
 from mttr_pipeline.errors import ContractError
 from mttr_pipeline.landing import Landing
-from mttr_pipeline.publish import STORAGE_VERSION, latest, publish
+from mttr_pipeline.publish import latest, publish
 from mttr_pipeline.sqlmodels import load_models
-from mttr_pipeline.warehouse import Warehouse
+from mttr_pipeline.warehouse import STORAGE_VERSION, Warehouse
 
 MART = [model for model in load_models() if model.schema == "mart"]
 
@@ -112,18 +112,18 @@ def built(
 
 
 @pytest.fixture(scope="module")
-def built_file(landing: Landing, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A working database in which run-1 built every table."""
+def built_folder(landing: Landing, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a working database in which run-1 built every table."""
     folder = tmp_path_factory.mktemp("work")
     with built(landing, folder):
         pass
-    return folder / "work.duckdb"
+    return folder
 
 
 @contextmanager
-def copied(built_file: Path, folder: Path) -> Iterator[Warehouse]:
+def copied(built_folder: Path, folder: Path) -> Iterator[Warehouse]:
     """The same, for a test that may damage it."""
-    shutil.copyfile(built_file, folder / "work.duckdb")
+    copy_database(built_folder, folder)
     warehouse = open_warehouse(folder)
     try:
         yield warehouse
@@ -132,9 +132,9 @@ def copied(built_file: Path, folder: Path) -> Iterator[Warehouse]:
 
 
 @pytest.fixture(scope="module")
-def warehouse(built_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+def warehouse(built_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     """Publishing does not change it."""
-    with copied(built_file, tmp_path_factory.mktemp("shared")) as found:
+    with copied(built_folder, tmp_path_factory.mktemp("shared")) as found:
         yield found
 
 
@@ -396,10 +396,10 @@ def file_size_limit(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_full_disk_leaves_what_was_published(built_file: Path, tmp_path: Path) -> None:
+def test_a_full_disk_leaves_what_was_published(built_folder: Path, tmp_path: Path) -> None:
     """One sentence that names the folder and the remedy; no half generation; the next night works."""
     root = tmp_path / "published"
-    with copied(built_file, tmp_path) as warehouse:
+    with copied(built_folder, tmp_path) as warehouse:
         publish(warehouse, root, "run-1", 3)
         before = standing(root)
         with (
@@ -410,7 +410,7 @@ def test_a_full_disk_leaves_what_was_published(built_file: Path, tmp_path: Path)
     assert "\n" not in str(raised.value) and str(root) in str(raised.value)
     assert standing(root) == before
     assert sorted(path.name for path in root.iterdir()) == ["latest", "latest.json", "run-1"]
-    with copied(built_file, tmp_path) as warehouse:
+    with copied(built_folder, tmp_path) as warehouse:
         publish(warehouse, root, "run-3", 3)
     assert latest(root) == (root / "run-3").resolve()
 
@@ -439,9 +439,9 @@ def test_a_run_id_is_published_once(warehouse: Warehouse, tmp_path: Path) -> Non
     assert standing(tmp_path) == before
 
 
-def test_tables_of_two_runs_are_not_mixed(built_file: Path, tmp_path: Path) -> None:
+def test_tables_of_two_runs_are_not_mixed(built_folder: Path, tmp_path: Path) -> None:
     """Someone materialises a single table by hand: what is published together was made together."""
-    shutil.copyfile(built_file, tmp_path / "work.duckdb")
+    copy_database(built_folder, tmp_path)
     warehouse = open_warehouse(tmp_path, run_id="run-2")
     try:
         warehouse.build(next(model for model in MART if model.name == "incidents"))
@@ -466,10 +466,12 @@ publish(warehouse, Path(sys.argv[1]) / "published", "run-2", 3)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGXFSZ"), reason="this system has no file-size signal")
-def test_a_process_killed_while_publishing_leaves_what_was_published(built_file: Path, tmp_path: Path) -> None:
+def test_a_process_killed_while_publishing_leaves_what_was_published(
+    landing: Landing, built_folder: Path, tmp_path: Path
+) -> None:
     """No handler runs, nothing cleans up: readers still see the whole old generation, and the next run clears away the rest."""
     root = tmp_path / "published"
-    with copied(built_file, tmp_path) as warehouse:
+    with copied(built_folder, tmp_path) as warehouse:
         publish(warehouse, root, "run-1", 3)
     before = standing(root)
     child = subprocess.run(
@@ -482,10 +484,7 @@ def test_a_process_killed_while_publishing_leaves_what_was_published(built_file:
     assert child.returncode == -signal.SIGXFSZ, child.stderr
     assert (root / ".run-2.partial").is_dir()
     assert standing(root) == before
-    warehouse = open_warehouse(tmp_path)  # what the dead process left of the working database
-    try:
+    with built(landing, tmp_path, "run-3") as warehouse:  # on what the dead process left of the working database
         publish(warehouse, root, "run-3", 3)
-    finally:
-        warehouse.close()
     assert latest(root) == (root / "run-3").resolve()
     assert sorted(path.name for path in root.iterdir()) == ["latest", "latest.json", "run-1", "run-3"]

@@ -20,8 +20,9 @@ HEADER = '/*\ndescription = "d"\n[columns]\na = "the a"\n*/\n'
 READS = {  # what a layer may be made from: nobody skips one on the way down
     "raw": set(),
     "staging": {"raw", "staging"},
-    "core": {"staging", "core", "mart"},
-    "mart": {"staging", "core", "mart", "raw"},
+    "core": {"staging", "core", "facts", "mart"},
+    "facts": {"core", "facts", "mart"},
+    "mart": {"staging", "core", "facts", "mart", "raw"},
 }
 
 
@@ -103,6 +104,7 @@ def test_macros_are_there(name: str) -> None:
         ("/*\ndescription = \n*/ SELECT 1", "no valid TOML"),
         ('/*\ndescription = "d"\ncolour = "red"\n[columns]\na = "x"\n*/ SELECT 1', "unknown keys colour"),
         ('/*\n[columns]\na = "x"\n*/ SELECT 1', "description and \\[columns\\] are required"),
+        ('/*\ndescription = "d"\nview = true\n[columns]\na = "x"\n*/ SELECT 1 AS a', "cannot be a view"),
         ('/*\ndescription = "d"\n*/ SELECT 1', "description and \\[columns\\] are required"),
         ('/*\ndescription = " "\n[columns]\n*/ SELECT 1', "description and \\[columns\\] are required"),
         ('/*\ndescription = " \\t"\n[columns]\na = "x"\n*/ SELECT 1', "description and \\[columns\\] are required"),

@@ -28,6 +28,7 @@ from mttr_pipeline.metrics.observed import (
     in_parallel,
     joined,
     observations,
+    order_of,
     picked,
     read,
     variants,
@@ -53,13 +54,16 @@ def _tasks(
 ) -> Iterator[Callable[[], Columns]]:
     for variant in variants(con):
         rows = observations(con, variant)
-        rows["week"] = week_of(rows["started_us"], weeks)
         for is_recent in (False, True):
             if is_recent:
                 rows = picked(rows, (rows["started_us"] >= recent_us) & (rows["started_us"] < as_of_us))
             first_week = int(np.searchsorted(weeks["starts_us"], recent_us)) if is_recent else 0
+            by_start = order_of(rows["started_us"])  # at the same instant the shorter one first
+            rows["week"] = np.empty(len(by_start), dtype=np.int64)
+            rows["week"][by_start] = week_of(rows["started_us"][by_start], weeks)  # a search is quick in what is sorted
             recovered = picked(rows, rows["is_event"])
-            sequence = np.argsort(recovered["started_us"], kind="stable")  # at the same instant the shorter one first
+            place = np.cumsum(rows["is_event"]) - 1  # among the recovered
+            sequence = place[by_start[rows["is_event"][by_start]]]
             for scope in SCOPES:
                 span = range(first_week, len(weeks["starts_us"]))
                 yield partial(_of_scope, rows, recovered, sequence, span, scope, variant, is_recent)

@@ -14,10 +14,7 @@ def spans(con: duckdb.DuckDBPyConnection) -> Columns:
     """The parts of every outage that no earlier one covers, for all services together and for each. Microseconds."""
     rows = read(
         con,
-        """SELECT m.member_id AS service_id, o.start_us, o.end_us
-        FROM core.outages AS o
-        JOIN core.scope_members AS m ON m.scope = 'service' AND m.scope_value = o.service
-        WHERE o.end_us > o.start_us ORDER BY o.start_us, o.end_us""",
+        "SELECT service_id, start_us, end_us FROM facts.outages WHERE end_us > start_us ORDER BY start_us, end_us",
     )
     parts: list[Columns] = []
     for scope in (None, "service_id"):

@@ -56,7 +56,7 @@ def _outliers(con: duckdb.DuckDBPyConnection, variant: str, incident_no: Integer
     """Which rows the variant leaves out."""
     found = read(
         con,
-        "SELECT incident_no FROM core.population WHERE population = 'outlier' AND calculation_type = ?",
+        "SELECT incident_no FROM facts.population WHERE population = 'outlier' AND calculation_type = ?",
         [variant],
     )
     return np.isin(incident_no, found["incident_no"])

@@ -2,7 +2,7 @@
 description = """The union of the outages of a service, and of all, as pieces that do not overlap: of every outage only what no earlier
 one covers. Overlapping incidents count once."""
 python = "mttr_pipeline.metrics.downtime:spans"
-depends = ["core.outages", "core.scope_members"]
+depends = ["facts.outages"]
 not_null = ["member_id", "start_us", "end_us"]
 unique = [["member_id", "start_us"]]
 

@@ -23,7 +23,7 @@ placed AS (
     SELECT i.severity_id, i.service_id, i.team_id, i.started_us,
         i.started_us >= b.current_us AS is_current,
         i.started_us >= b.previous_us AND i.started_us < b.current_us AS is_previous
-    FROM core.matched AS i
+    FROM facts.matched AS i
     CROSS JOIN bounds AS b
     WHERE i.started_us < b.as_of_us
 ),

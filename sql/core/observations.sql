@@ -17,5 +17,5 @@ observed_us = "microseconds it was observed: the duration, until the timeout, or
 is_event = "whether the observation ended in a recovery; otherwise it is censored"
 */
 SELECT calculation_type, severity_id, service_id, team_id, started_us, coalesce(timeout_us, observed_us) AS observed_us, is_event
-FROM core.population
+FROM facts.population
 WHERE observed_us IS NOT NULL

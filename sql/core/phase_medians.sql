@@ -2,7 +2,7 @@
 description = """Median duration of every phase, per variant, scope member and window; the outliers of the variant and negative
 durations are left out. Linear at (n-1)/2 in whole microseconds, like quantile_cont."""
 python = "mttr_pipeline.metrics.medians:published"
-depends = ["core.phases", "core.population", "core.windows"]
+depends = ["core.phases", "facts.population", "core.windows"]
 not_null = ["calculation_type", "member_id", "window_name"]
 unique = [["calculation_type", "member_id", "window_name"]]
 

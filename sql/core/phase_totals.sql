@@ -29,7 +29,7 @@ avoidable_us = "time spent above the warning level; NULL for phases without one"
 WITH outliers AS (
     -- The variants differ only in a handful of outliers, so everything is added up once and those are taken out by group.
     SELECT incident_no, list(calculation_type ORDER BY calculation_type) AS left_out_of
-    FROM core.population
+    FROM facts.population
     WHERE population = 'outlier'
     GROUP BY incident_no
 ),

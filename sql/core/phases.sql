@@ -39,4 +39,4 @@ SELECT
         AND root_cause_found_us <= mitigated_us AND mitigated_us <= resolved_us, false) AS complete_lifecycle,
     coalesce(occurred_us <= detected_us AND detected_us <= acknowledged_us AND acknowledged_us <= mitigated_us
         AND mitigated_us <= resolved_us, false) AS complete_coarse
-FROM core.matched
+FROM facts.matched

@@ -52,6 +52,6 @@ SELECT
         WHEN p.observed_us > t.at_risk_us THEN 'at_risk'
         ELSE 'within'
     END AS outcome
-FROM core.population AS p
+FROM facts.population AS p
 JOIN limits AS t ON t.severity_id = p.severity_id AND t.service_id = p.service_id
 WHERE p.calculation_type = 'basic'

@@ -42,7 +42,7 @@ judged AS (
         CASE WHEN p.population = 'analysed' THEN p.observed_us END AS us,
         p.population <> 'outlier' AS counts
     FROM placed AS w
-    JOIN core.population AS p ON p.incident_no = w.incident_no
+    JOIN facts.population AS p ON p.incident_no = w.incident_no
 ),
 -- Counts and sums of all incidents are those of the severities added up; only the percentiles must see every value again.
 by_severity AS (

@@ -11,7 +11,7 @@ ends_us = "first instant after it"
 WITH span AS (
     SELECT min(p.started_us) AS first_us, epoch_us(run.as_of) AS as_of_us, run.reporting_time_zone AS zone
     FROM config.run AS run
-    LEFT JOIN core.matched AS p ON p.started_us <= epoch_us(run.as_of)
+    LEFT JOIN facts.matched AS p ON p.started_us <= epoch_us(run.as_of)
     GROUP BY run.as_of, run.reporting_time_zone
 ),
 mondays AS (

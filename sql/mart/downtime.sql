@@ -31,7 +31,7 @@ WITH run AS (
     SELECT epoch_us(as_of) AS as_of_us, availability_target_pct FROM config.run
 ),
 history AS (
-    SELECT min(start_us) AS first_us FROM core.outages WHERE end_us >= start_us
+    SELECT min(start_us) AS first_us FROM facts.outages WHERE end_us >= start_us
 ),
 windows AS (
     -- Nobody watched before the history begins: a window reaches no further back.
@@ -43,37 +43,36 @@ windows AS (
         ('quarter', run.as_of_us - 90 * 86400000000)) AS w (name, asked_us)
 ),
 members AS (
-    SELECT 'all' AS scope, 'all' AS scope_value, count(*) FILTER (WHERE end_us < start_us) AS n_invalid FROM core.outages
+    SELECT 0 AS member_id, count(*) FILTER (WHERE end_us < start_us) AS n_invalid FROM facts.outages
     UNION ALL
-    SELECT 'service', service, count(*) FILTER (WHERE end_us < start_us) FROM core.outages GROUP BY service
+    SELECT service_id, count(*) FILTER (WHERE end_us < start_us) FROM facts.outages GROUP BY service_id
 ),
 down AS (
-    SELECT m.scope, m.scope_value, w.name, sum(least(s.end_us, w.end_us) - greatest(s.start_us, w.start_us)) AS down_us
+    SELECT s.member_id, w.name, sum(least(s.end_us, w.end_us) - greatest(s.start_us, w.start_us)) AS down_us
     FROM core.downtime_spans AS s
     JOIN windows AS w ON s.start_us < w.end_us AND s.end_us > w.start_us
-    JOIN core.scope_members AS m ON m.member_id = s.member_id
-    GROUP BY m.scope, m.scope_value, w.name
+    GROUP BY s.member_id, w.name
 ),
 per_service AS (
-    SELECT o.service, w.name,
+    SELECT o.service_id, w.name,
         count(*) AS n,
         count(*) FILTER (WHERE o.is_open) AS n_open,
         count(o.affected_users) AS n_users_known,
         sum(o.affected_users::HUGEINT * (least(o.end_us, w.end_us) - greatest(o.start_us, w.start_us))) AS user_us
-    FROM core.outages AS o
+    FROM facts.outages AS o
     JOIN windows AS w ON o.start_us < w.end_us AND (o.end_us > w.start_us OR o.start_us >= w.start_us)
     WHERE o.end_us >= o.start_us
-    GROUP BY o.service, w.name
+    GROUP BY o.service_id, w.name
 ),
 counted AS (
-    SELECT 'service' AS scope, service AS scope_value, name, n, n_open, n_users_known, user_us FROM per_service
+    SELECT service_id AS member_id, name, n, n_open, n_users_known, user_us FROM per_service
     UNION ALL
-    SELECT 'all', 'all', name, sum(n)::BIGINT, sum(n_open)::BIGINT, sum(n_users_known)::BIGINT, sum(user_us)
+    SELECT 0, name, sum(n)::BIGINT, sum(n_open)::BIGINT, sum(n_users_known)::BIGINT, sum(user_us)
     FROM per_service GROUP BY name
 ),
 measured AS (
     SELECT
-        m.scope, m.scope_value, m.n_invalid, w.name,
+        member.scope, member.scope_value, m.n_invalid, w.name,
         w.asked_us AS start_us,
         CASE WHEN w.asked_us IS NOT NULL THEN w.end_us END AS end_us,
         run.as_of_us,
@@ -83,12 +82,13 @@ measured AS (
         c.user_us,
         nullif(w.end_us - w.start_us, 0) AS window_us,
         coalesce(d.down_us, 0)::BIGINT AS down_us,
-        CASE WHEN m.scope = 'service' THEN run.availability_target_pct END AS target_pct
+        CASE WHEN member.scope = 'service' THEN run.availability_target_pct END AS target_pct
     FROM members AS m
+    JOIN core.scope_members AS member ON member.member_id = m.member_id
     CROSS JOIN windows AS w
     CROSS JOIN run
-    LEFT JOIN counted AS c ON c.scope = m.scope AND c.scope_value = m.scope_value AND c.name = w.name
-    LEFT JOIN down AS d ON d.scope = m.scope AND d.scope_value = m.scope_value AND d.name = w.name
+    LEFT JOIN counted AS c ON c.member_id = m.member_id AND c.name = w.name
+    LEFT JOIN down AS d ON d.member_id = m.member_id AND d.name = w.name
 )
 SELECT
     scope,

@@ -53,10 +53,10 @@ low_n = "fewer than 5 events"
 */
 WITH placed AS NOT MATERIALIZED (
     SELECT 'whole' AS window_name, calculation_type, severity_id, service_id, team_id, population, observed_us
-    FROM core.population
+    FROM facts.population
     UNION ALL
     SELECT w.name, p.calculation_type, p.severity_id, p.service_id, p.team_id, p.population, p.observed_us
-    FROM core.population AS p
+    FROM facts.population AS p
     JOIN core.windows AS w ON p.started_us >= epoch_us(w.window_start) AND p.started_us < epoch_us(w.window_end)
 ),
 measured AS (
@@ -74,7 +74,7 @@ measured AS (
 ),
 -- A member to which nothing happened in a window has a row all the same, of zero counts and NULLs.
 nothing AS (
-    SELECT mttr_measures(population, observed_us) AS m FROM core.population WHERE false
+    SELECT mttr_measures(population, observed_us) AS m FROM facts.population WHERE false
 )
 SELECT
     v.calculation_type,

@@ -36,7 +36,7 @@ as_of = "clock of the run. UTC"
 */
 WITH outliers AS (
     SELECT incident_no, list(calculation_type ORDER BY calculation_type) AS left_out_of
-    FROM core.population
+    FROM facts.population
     WHERE population = 'outlier'
     GROUP BY incident_no
 ),

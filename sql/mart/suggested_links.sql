@@ -37,7 +37,7 @@ WITH timed AS (
         detected_us,
         lag(detected_us) OVER by_time AS before_us,
         lead(detected_us) OVER by_time AS after_us
-    FROM core.matched
+    FROM facts.matched
     WHERE detected_us IS NOT NULL
     WINDOW by_time AS (PARTITION BY service_id ORDER BY detected_us)
 ),

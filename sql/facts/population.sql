@@ -40,7 +40,7 @@ WITH spans AS (
             CASE WHEN v.end_place <= 2 THEN i.detected_us END,
             CASE WHEN v.end_place <= 1 THEN i.occurred_us END
         ) AS later_us -- one of the stamps at or after the end's place in life; which of them does not matter
-    FROM core.matched AS i
+    FROM facts.matched AS i
     CROSS JOIN config.variants AS v
 ),
 placed AS (
@@ -50,7 +50,7 @@ placed AS (
     CROSS JOIN config.run AS run
 )
 SELECT
-    calculation_type,
+    calculation_type::config.variant AS calculation_type,
     incident_no,
     severity_id,
     service_id,

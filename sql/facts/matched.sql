@@ -19,6 +19,7 @@ mitigated_us = "mitigated_at"
 resolved_us = "resolved_at"
 closed_us = "closed_at"
 by_timeout = "whether a timeout resolved it"
+affected_users = "users affected, NULL when unknown"
 */
 SELECT
     i.rowid AS incident_no,
@@ -34,7 +35,8 @@ SELECT
     epoch_us(i.mitigated_at) AS mitigated_us,
     epoch_us(i.resolved_at) AS resolved_us,
     epoch_us(i.closed_at) AS closed_us,
-    coalesce(i.resolution_kind = 'timeout', false) AS by_timeout
+    coalesce(i.resolution_kind = 'timeout', false) AS by_timeout,
+    i.affected_users
 FROM mart.incidents AS i
 JOIN core.scope_members AS severity ON severity.scope = 'severity' AND severity.scope_value = i.severity
 JOIN core.scope_members AS service ON service.scope = 'service' AND service.scope_value = coalesce(i.service, 'unknown')

@@ -1,0 +1,140 @@
+"""The working database itself: which file a table is in, what outlives a connection, and what an earlier release left behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+from support import AS_OF_US, build_all, copy_database, iso, land_custom, open_warehouse
+
+from mttr_pipeline.errors import ContractError
+from mttr_pipeline.landing import Landing
+from mttr_pipeline.publish import latest, publish
+from mttr_pipeline.sqlmodels import load_models, upstream
+
+MODELS = {model.table: model for model in load_models()}
+HOUR, MINUTE = 3_600_000_000, 60_000_000
+HISTORY = [
+    {
+        "external_id": f"INC-{number}",
+        "title": f"incident {number}",
+        "severity": "SEV2",
+        "service": f"service {number % 7}",
+        "detected_at": iso(AS_OF_US - (50 + number) * HOUR),
+        "resolved_at": iso(AS_OF_US - (50 + number) * HOUR + (1 + number % 90) * MINUTE),
+    }
+    for number in range(2_000)
+]
+
+
+@pytest.fixture(scope="module")
+def landing(tmp_path_factory: pytest.TempPathFactory) -> Landing:
+    found = Landing(tmp_path_factory.mktemp("landed") / "landing")
+    land_custom(found, HISTORY)
+    return found
+
+
+@pytest.fixture(scope="module")
+def built(landing: Landing, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a working database in which every table was built, and published once."""
+    folder = tmp_path_factory.mktemp("built")
+    a_night(folder, landing, "run-1")
+    return folder
+
+
+def a_night(folder: Path, landing: Landing, run_id: str) -> None:
+    warehouse = open_warehouse(folder, run_id=run_id)
+    try:
+        warehouse.load(landing)
+        build_all(warehouse)
+        publish(warehouse, folder / "published", run_id, 3)
+    finally:
+        warehouse.close()
+
+
+def test_the_published_file_does_not_grow_from_night_to_night(built: Path, landing: Path, tmp_path: Path) -> None:
+    """It is the file in which the tables were made; made anew in the old one, they would leave holes as large as themselves."""
+    copy_database(built, tmp_path)
+    for run_id in ("run-2", "run-3"):
+        a_night(tmp_path, landing, run_id)
+    first, third = (
+        (folder / "mttr.duckdb").stat().st_size for folder in map(latest, (built / "published", tmp_path / "published"))
+    )
+    assert third == first
+
+
+def test_facts_are_made_again_by_whoever_needs_them(built: Path, tmp_path: Path) -> None:
+    """They are in no file, but somebody may materialise a single table by hand, in a process of its own."""
+    facts = {model.table for model in MODELS.values() if model.schema == "facts"}
+    of_pulls = {model.table for model in MODELS.values() if "ops." in model.sql}  # a run knows of those it has loaded
+    copy_database(built, tmp_path)
+    for model in MODELS.values():
+        made_of = upstream(model.table) | {model.table}
+        if model.view or model.schema == "facts" or of_pulls & made_of or not facts & made_of:
+            continue
+        warehouse = open_warehouse(tmp_path, run_id="by hand")
+        try:
+            before = warehouse.con.execute(f"FROM {model.table} ORDER BY ALL").fetchall()
+            warehouse.build(model)
+            assert warehouse.con.execute(f"FROM {model.table} ORDER BY ALL").fetchall() == before, model.table
+        finally:
+            warehouse.close()
+
+
+def test_facts_follow_the_incidents_they_are_made_of(built: Path, tmp_path: Path) -> None:
+    """Within one run, too: facts of the incidents of before would give the figures of before."""
+    copy_database(built, tmp_path)
+    warehouse = open_warehouse(tmp_path)
+    try:
+        warehouse.build(MODELS["mart.mttr_stats"])
+        warehouse.con.execute("DELETE FROM core.records WHERE external_id <> 'INC-1'")
+        for table in ("mart.incidents", "mart.mttr_stats"):
+            warehouse.build(MODELS[table])
+        query = "SELECT incidents_matched FROM mart.mttr_stats WHERE scope = 'all' AND window_start IS NULL"
+        assert set(warehouse.con.execute(query).fetchall()) == {(1,)}
+    finally:
+        warehouse.close()
+
+
+@pytest.mark.parametrize("left", [b"garbage" * 1000, b"", None])
+def test_a_torn_mart_is_begun_anew(built: Path, landing: Landing, tmp_path: Path, left: bytes | None) -> None:
+    """The power went while the file was written: nobody has to delete anything, and what is gone is not published."""
+    copy_database(built, tmp_path)
+    (tmp_path / "work.mart.duckdb").unlink()
+    if left is not None:
+        (tmp_path / "work.mart.duckdb").write_bytes(left)
+    warehouse = open_warehouse(tmp_path)
+    try:
+        assert {table for table in warehouse.not_of_this_run() if table.startswith("mart.")} == {
+            model.table for model in MODELS.values() if model.schema == "mart"
+        }
+        with pytest.raises(ContractError, match="run the whole job"):
+            publish(warehouse, tmp_path / "published", "run-1", 3)
+    finally:
+        warehouse.close()
+    a_night(tmp_path, landing, "run-2")
+
+
+def test_a_file_of_an_earlier_release_is_taken_over(landing: Landing, tmp_path: Path) -> None:
+    """The mart used to be a schema of the one file, some tables lived elsewhere, and what is a view now was stored."""
+    with duckdb.connect(str(tmp_path / "work.duckdb")) as con:
+        con.execute(
+            "CREATE SCHEMA mart; CREATE TABLE mart.incidents AS SELECT 1 AS a; CREATE VIEW mart.v AS FROM mart.incidents"
+        )
+        con.execute(
+            "CREATE SCHEMA core; CREATE TABLE core.incidents AS SELECT 1 AS a; CREATE TABLE core.phases AS SELECT 1 AS a"
+        )
+        con.execute("CREATE VIEW core.targets AS FROM core.phases")
+    a_night(tmp_path, landing, "run-1")
+    assert latest(tmp_path / "published") == (tmp_path / "published" / "run-1").resolve()
+    with duckdb.connect(str(tmp_path / "work.duckdb")) as con:
+        found = con.execute(
+            "SELECT table_schema || '.' || table_name, table_type FROM information_schema.tables"
+        ).fetchall()
+    kept = {table: kind for table, kind in found if table.startswith(("core.", "mart.", "staging."))}
+    assert kept == {
+        model.table: "VIEW" if model.view else "BASE TABLE"
+        for model in MODELS.values()
+        if model.schema in ("core", "staging")
+    }

@@ -78,7 +78,9 @@ class Warehouse:
         names = ", ".join(quoted(name) for name in sorted(variants_in_force(settings)))
         self.con.execute(f"CREATE OR REPLACE TYPE config.variant AS ENUM ({names})")
         self.con.execute("SET perfect_ht_threshold = 0")
-        self.con.execute("SET checkpoint_threshold = '256MB'")  # as it comes, a run stops every 16 MB to put its files in order
+        self.con.execute(
+            "SET checkpoint_threshold = '256MB'"
+        )  # as it comes, a run stops every 16 MB to put its files in order
         self.con.execute(load_macros("internal"))
         loading.start_over_if_outdated(self.con, settings)
         loading.create_raw_tables(self.con)

@@ -19,6 +19,7 @@ from mttr_pipeline.metrics.observed import (
     SCOPES,
     TICK_US,
     Columns,
+    Flags,
     Floats,
     Groups,
     Integers,
@@ -144,18 +145,30 @@ def _shifts(by_time: Groups, by_start: Integers, recovered: Columns) -> Columns:
     p[n < EVENTS] = np.nan
     told = (after > 0) & ~np.isnan(p)
     shift_us = np.full(len(n), np.nan)
-    middle = np.full((2, len(n)), np.nan)
-    for place in np.flatnonzero(told):
-        start, turn, end = edges[place], edges[place] + after[place], edges[place + 1]
-        shift_us[place] = recovered["started_us"][by_start[turn]]
-        middle[0, place] = np.median(recovered["observed_us"][by_start[start:turn]]) / 6e7
-        middle[1, place] = np.median(recovered["observed_us"][by_start[turn:end]]) / 6e7
+    shift_us[told] = recovered["started_us"][by_start[(edges[:-1] + after)[told]]]
+    is_before = np.empty(len(by_start), dtype=np.bool_)
+    is_before[by_start] = np.arange(len(by_start)) < np.repeat(edges[:-1] + after, n)
+    ordered, is_before = recovered["observed_us"][by_time.order], is_before[by_time.order]
     return {
         "n_events": n,
         "shift_us": shift_us,
         "n_before": np.where(told, after, np.nan),
-        "before_median": middle[0],
-        "after_median": middle[1],
+        "before_median": np.where(told, _medians_of(edges, ordered, is_before), np.nan) / 6e7,
+        "after_median": np.where(told, _medians_of(edges, ordered, ~is_before), np.nan) / 6e7,
         "pettitt_p": p,
         "pettitt_q": benjamini_hochberg(p),
     }
+
+
+def _medians_of(edges: Integers, ordered: Integers, chosen: Flags) -> Floats:
+    """The median of the chosen values of each group; values are in ascending order within a group. NaN without any."""
+    passed = edges_of(chosen.astype(np.int64))
+    first, count = passed[edges[:-1]], np.diff(passed[edges])
+    has = count > 0
+    found = np.full(len(count), np.nan)
+    low, high = (
+        ordered[np.searchsorted(passed, (first + half)[has], side="right") - 1]
+        for half in ((count - 1) // 2, count // 2)
+    )
+    found[has] = (low + high) / 2
+    return found

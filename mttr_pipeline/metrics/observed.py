@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 import duckdb
@@ -79,17 +80,22 @@ class Groups:
     column: str | None  # that tells the member of a row; None: all rows are one group
     member: Integers
     bounds: Integers  # where each group begins, and where the last one ends
-    order: Integers
+    of_row: npt.NDArray[Any]  # the member of each row
+
+    @cached_property
+    def order(self) -> Integers:
+        """The rows, group after group."""
+        return np.arange(len(self.of_row)) if self.column is None else group_order(self.of_row)
 
 
 def grouped(rows: Columns, column: str | None, member: Integers | None = None) -> Groups:
     """Rows by the member they belong to: the given members, else those that have any."""
     if column is None:
         count = len(next(iter(rows.values())))
-        return Groups(None, np.zeros(1, np.int64), np.array([0, count], dtype=np.int64), np.arange(count))
+        return Groups(None, np.zeros(1, np.int64), np.array([0, count]), np.zeros(count, np.uint16))
     n = np.bincount(rows[column], minlength=0 if member is None or len(member) == 0 else int(member.max()) + 1)
     member = np.flatnonzero(n) if member is None else member
-    return Groups(column, member, edges_of(n[member]), group_order(rows[column]))
+    return Groups(column, member, edges_of(n[member]), rows[column])
 
 
 def by_scope(rows: Columns) -> list[Groups]:

@@ -146,13 +146,14 @@ CREATE OR REPLACE MACRO packed_provenance(stamp) AS ['field', 'api', 'changelog'
 CREATE OR REPLACE MACRO packed_actor_kind(stamp) AS ['human', 'integration', 'timeout'][stamp % 8];
 
 -- What thresholds and opportunities are judged by: n and sum of the valid durations of a phase, how many reach the warning and
--- the critical level, and the time spent above the warning level. All are exact integers, so that groups can be added up.
+-- the critical level, and the time spent above the warning level. All are exact integers, so that groups can be added up. (Over
+-- so many columns CASE takes DuckDB two thirds of the time of FILTER.)
 CREATE OR REPLACE MACRO threshold_measures(us, warning_us, critical_us) AS {
-    n: count(us) FILTER (WHERE us >= 0),
-    total_us: coalesce(sum(us) FILTER (WHERE us >= 0), 0),
-    n_at_warning: count(us) FILTER (WHERE us >= 0 AND us >= warning_us),
-    n_at_critical: count(us) FILTER (WHERE us >= 0 AND us >= critical_us),
-    avoidable_us: coalesce(sum(us - warning_us) FILTER (WHERE us > warning_us), 0)
+    n: count(CASE WHEN us >= 0 THEN us END),
+    total_us: coalesce(sum(CASE WHEN us >= 0 THEN us END), 0),
+    n_at_warning: count(CASE WHEN us >= 0 AND us >= warning_us THEN us END),
+    n_at_critical: count(CASE WHEN us >= 0 AND us >= critical_us THEN us END),
+    avoidable_us: coalesce(sum(CASE WHEN us > warning_us THEN us - warning_us END), 0)
 };
 
 -- Limits of a share of k in n with 95 % confidence (Wilson), 0 to 1; NULL for n = 0. At none or all, the limit is exactly 0 or
@@ -172,7 +173,9 @@ CREATE OR REPLACE MACRO compliance_status(k, n) AS
 
 -- What adds up of durations, and those of several groups as one; negative ones are only counted.
 CREATE OR REPLACE MACRO duration_sums(us) AS {
-    n: count(us) FILTER (WHERE us >= 0), total_us: sum(us) FILTER (WHERE us >= 0), invalid: count(us) FILTER (WHERE us < 0)
+    n: count(CASE WHEN us >= 0 THEN us END),
+    total_us: sum(CASE WHEN us >= 0 THEN us END),
+    invalid: count(CASE WHEN us < 0 THEN us END)
 };
 CREATE OR REPLACE MACRO added_up(sums) AS {
     n: sum(struct_extract(sums, 'n'))::BIGINT,

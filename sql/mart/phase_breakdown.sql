@@ -47,7 +47,8 @@ timed AS (
     LEFT JOIN core.windows AS w -- the periods do not overlap
         ON d.started_us >= epoch_us(w.window_start) AND d.started_us < epoch_us(w.window_end)
 ),
--- What adds up is added up once for all variants, which differ only in a handful of outliers, and for all scopes.
+-- What adds up is added up once for all variants, which differ only in a handful of outliers, and for all scopes. CASE, because
+-- FILTER takes half as long again.
 fine AS (
     SELECT
         d.severity_id, d.service_id, d.team_id, d.period, d.left_out_of,
@@ -59,18 +60,18 @@ fine AS (
         duration_sums(d.mitigated_to_resolved_us) AS mitigated_to_resolved,
         duration_sums(d.closure_us) AS closure,
         count(*) AS incidents,
-        count(*) FILTER (WHERE d.is_recovered) AS recovered,
-        count(*) FILTER (WHERE d.complete_lifecycle) AS lifecycle_n,
-        count(*) FILTER (WHERE d.complete_coarse) AS coarse_n,
-        sum(d.detection_us) FILTER (WHERE d.complete_lifecycle) AS lifecycle_detection,
-        sum(d.acknowledgment_us) FILTER (WHERE d.complete_lifecycle) AS lifecycle_acknowledgment,
-        sum(d.to_cause_us) FILTER (WHERE d.complete_lifecycle) AS lifecycle_investigation,
-        sum(d.cause_to_mitigated_us) FILTER (WHERE d.complete_lifecycle) AS lifecycle_mitigation,
-        sum(d.mitigated_to_resolved_us) FILTER (WHERE d.complete_lifecycle) AS lifecycle_resolution,
-        sum(d.detection_us) FILTER (WHERE d.complete_coarse) AS coarse_detection,
-        sum(d.acknowledgment_us) FILTER (WHERE d.complete_coarse) AS coarse_acknowledgment,
-        sum(d.to_mitigated_us) FILTER (WHERE d.complete_coarse) AS coarse_investigation,
-        sum(d.mitigated_to_resolved_us) FILTER (WHERE d.complete_coarse) AS coarse_mitigation
+        count(CASE WHEN d.is_recovered THEN 1 END) AS recovered,
+        count(CASE WHEN d.complete_lifecycle THEN 1 END) AS lifecycle_n,
+        count(CASE WHEN d.complete_coarse THEN 1 END) AS coarse_n,
+        sum(CASE WHEN d.complete_lifecycle THEN d.detection_us END) AS lifecycle_detection,
+        sum(CASE WHEN d.complete_lifecycle THEN d.acknowledgment_us END) AS lifecycle_acknowledgment,
+        sum(CASE WHEN d.complete_lifecycle THEN d.to_cause_us END) AS lifecycle_investigation,
+        sum(CASE WHEN d.complete_lifecycle THEN d.cause_to_mitigated_us END) AS lifecycle_mitigation,
+        sum(CASE WHEN d.complete_lifecycle THEN d.mitigated_to_resolved_us END) AS lifecycle_resolution,
+        sum(CASE WHEN d.complete_coarse THEN d.detection_us END) AS coarse_detection,
+        sum(CASE WHEN d.complete_coarse THEN d.acknowledgment_us END) AS coarse_acknowledgment,
+        sum(CASE WHEN d.complete_coarse THEN d.to_mitigated_us END) AS coarse_investigation,
+        sum(CASE WHEN d.complete_coarse THEN d.mitigated_to_resolved_us END) AS coarse_mitigation
     FROM timed AS d
     GROUP BY d.severity_id, d.service_id, d.team_id, d.period, d.left_out_of
 ),

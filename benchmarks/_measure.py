@@ -13,6 +13,7 @@ import platform
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -68,7 +69,10 @@ class Side:
 
 
 def run_side(script: str, *arguments: object, python: str = sys.executable) -> dict[str, Any]:
-    """Run one side to its end; gives what it printed, `wall` seconds aside, and `peak_mib`. Its errors end the benchmark."""
+    """Run one side to its end; gives what it printed, and `wall` and CPU seconds and the peak memory of the process. Its errors
+    end the benchmark.
+    """
+    started = time.perf_counter()
     with tempfile.TemporaryFile() as out:
         child = subprocess.Popen(
             [python, str(HERE / script), *map(str, arguments)],
@@ -76,12 +80,13 @@ def run_side(script: str, *arguments: object, python: str = sys.executable) -> d
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))},
         )
         _, status, usage = os.wait4(child.pid, 0)
+        wall = time.perf_counter() - started
         child.returncode = os.waitstatus_to_exitcode(status)
         if child.returncode:
             raise SystemExit(f"{script} ended with {child.returncode}.")
         out.seek(0)
         said: dict[str, Any] = json.loads(out.read().decode().strip().splitlines()[-1])
-    return {**said, "peak_mib": usage.ru_maxrss / 1024, "cpu": usage.ru_utime + usage.ru_stime}
+    return {**said, "peak_mib": usage.ru_maxrss / 1024, "cpu": usage.ru_utime + usage.ru_stime, "wall": wall}
 
 
 def has(module: str, python: str) -> bool:

@@ -55,38 +55,45 @@ class Warehouse:
         self._open_mart()
         self.con.execute("ATTACH ':memory:' AS facts")
         self._facts: set[str] = set()
-        self.con.execute("SET TimeZone = 'UTC'")
-        self.con.execute("SET preserve_insertion_order = true")
-        self.con.execute("SET enable_progress_bar = false")
-        amount, unit = str(self.con.execute("SELECT current_setting('memory_limit')").fetchall()[0][0]).split()
-        self.con.execute(f"SET memory_limit = '{float(amount) / 2} {unit}'")  # the other half is for columns in numpy
-        self.con.execute(f"SET temp_directory = {quoted(path.parent / '.spill')}")
+        self._set_options()
         self.con.execute(loading.OPS)
         if not self.con.execute("SELECT 1 FROM duckdb_tables() WHERE database_name = 'mart'").fetchall():
             self.con.execute("DELETE FROM ops.builds WHERE table_name LIKE 'mart.%'")
         for schema in ("raw", "staging", "core", "config"):
             self.con.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
         self._drop_leftovers()
-        self.con.execute("BEGIN")
-        for name, (ddl, rows) in config_tables(settings, self.as_of).items():
-            self.con.execute(f"CREATE OR REPLACE TABLE config.{name} ({ddl})")
-            if rows:  # in one statement: executemany takes fifty times longer
-                marks = ", ".join(["(" + ", ".join("?" * len(rows[0])) + ")"] * len(rows))
-                self.con.execute(f"INSERT INTO config.{name} VALUES {marks}", [value for row in rows for value in row])
-        self.con.execute("COMMIT")
-        # In facts a variant is a small number. Groups of small numbers would make DuckDB finish them in one thread only.
-        names = ", ".join(quoted(name) for name in sorted(variants_in_force(settings)))
-        self.con.execute(f"CREATE OR REPLACE TYPE config.variant AS ENUM ({names})")
-        self.con.execute("SET perfect_ht_threshold = 0")
-        self.con.execute(
-            "SET checkpoint_threshold = '256MB'"
-        )  # as it comes, a run stops every 16 MB to put its files in order
+        self._write_config()
         self.con.execute(load_macros("internal"))
         loading.start_over_if_outdated(self.con, settings)
         loading.create_raw_tables(self.con)
 
     def close(self) -> None:
         self.con.close()
+
+    def _set_options(self) -> None:
+        amount, unit = str(self.con.execute("SELECT current_setting('memory_limit')").fetchall()[0][0]).split()
+        for name, value in {
+            "TimeZone": "UTC",
+            "preserve_insertion_order": "true",
+            "enable_progress_bar": "false",
+            "memory_limit": f"{float(amount) / 2} {unit}",  # the other half is for columns in numpy
+            "temp_directory": str(self.path.parent / ".spill"),
+            "checkpoint_threshold": "256MB",  # as it comes, a run stops at every 16 MB to put its files in order
+            "perfect_ht_threshold": "0",  # groups of few small numbers would be finished by one thread alone
+        }.items():
+            self.con.execute(f"SET {name} = {quoted(value)}")
+
+    def _write_config(self) -> None:
+        """The settings in force as tables; and a type for the names of variants, which makes them small numbers in facts."""
+        self.con.execute("BEGIN")
+        for name, (ddl, rows) in config_tables(self.settings, self.as_of).items():
+            self.con.execute(f"CREATE OR REPLACE TABLE config.{name} ({ddl})")
+            if rows:  # in one statement: executemany takes fifty times longer
+                marks = ", ".join(["(" + ", ".join("?" * len(rows[0])) + ")"] * len(rows))
+                self.con.execute(f"INSERT INTO config.{name} VALUES {marks}", [value for row in rows for value in row])
+        variants = ", ".join(quoted(name) for name in sorted(variants_in_force(self.settings)))
+        self.con.execute(f"CREATE OR REPLACE TYPE config.variant AS ENUM ({variants})")
+        self.con.execute("COMMIT")
 
     def _attach(self, path: Path, name: str, options: str = "") -> None:
         try:

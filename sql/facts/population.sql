@@ -50,13 +50,13 @@ placed AS (
     CROSS JOIN config.run AS run
 )
 SELECT
+    -- This and the population are small numbers in storage: every statistic asks for them several times per row.
     calculation_type::config.variant AS calculation_type,
     incident_no,
     severity_id,
     service_id,
     team_id,
     started_us,
-    -- A small number in storage: every statistic asks for it several times per row.
     population::ENUM ('missing_start', 'open', 'missing_end', 'invalid', 'outlier', 'analysed') AS population,
     CASE
         WHEN population IN ('analysed', 'outlier') THEN end_us - start_us

@@ -51,7 +51,7 @@ def main() -> None:
                 if name == "night":
                     run["made"] = sum(told[0] for told in run["tables"].values())
                     run["made_cpu"] = sum(told[2] for told in run["tables"].values())
-                    run["seconds"] = run["made"] + run["checks"] + run["summary"] + run["files"]
+                    run["seconds"] = run["made"] + run["checks"] + run["files"] + run["summary"]
                     run["part"] = run["tables"]["facts.population"][0] + run["groupings"]
                     run["reference_part"] = sum(run["tables"][table][0] for table in REFERENCE_PART)
                     for broken in run["failed"]:
@@ -70,8 +70,8 @@ def main() -> None:
     rows = [
         ["all tables", night.spread("made"), night.spread("made_cpu"), "", ""],
         ["their checks", night.spread("checks"), night.spread("checks_cpu"), "", ""],
-        ["summary and chart for Dagster", night.spread("summary"), night.spread("summary_cpu"), "", ""],
         ["JSON, page, DuckDB and Parquet", night.spread("files"), night.spread("files_cpu"), "", ""],
+        ["summary and chart for Dagster", night.spread("summary"), night.spread("summary_cpu"), "", ""],
     ]
     for name, side in sides.items():
         told = [side.spread("seconds"), side.spread("cpu"), side.spread("wall"), f"{side.value('peak_mib'):,.0f}"]

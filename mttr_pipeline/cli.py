@@ -1,6 +1,7 @@
 """The `mttr` command: options in, one sentence or one table out, an exit code that a cron job can trust.
 
-0 done and published; 1 failed, nothing published; 2 bad usage or configuration; 3 published, but a source failed.
+0 done and published; 1 failed, nothing published; 2 bad usage or configuration; 3 published, but a source failed, or the
+summary for Dagster.
 """
 
 from __future__ import annotations
@@ -344,7 +345,7 @@ def _execute(given: Globals, settings: Settings, job: str, options: dict[str, An
         return outcome.exit_code or FAILED
     print_summary(outcome.generation, wide_console())
     click.echo(f"Published in {settings.data_dir / 'published' / 'latest'} (generation {outcome.generation.name})")
-    return PARTLY if outcome.failed_sources else DONE
+    return PARTLY if outcome.failed_sources or outcome.exit_code else DONE
 
 
 def _complain(sentence: str, debug: bool) -> None:

@@ -13,6 +13,7 @@ import dagster as dg
 
 from mttr_pipeline.defs import build_defs
 from mttr_pipeline.defs.extract import failed_sources
+from mttr_pipeline.defs.publish import PUBLISHED
 from mttr_pipeline.errors import ConfigError, ContractError, PermanentError, TransientError
 from mttr_pipeline.landing import Landing, new_run_id
 from mttr_pipeline.sources import progress as progress_module
@@ -21,7 +22,9 @@ from mttr_pipeline.sources.progress import Progress
 
 @dataclass
 class Outcome:
-    """What a job came to. `generation` is the published folder, None when nothing was published."""
+    """What a job came to. `generation` is the published folder, None when nothing was published; `exit_code` is not 0 when a
+    step failed, which may also be the one after the publish.
+    """
 
     generation: Path | None
     failed_sources: dict[str, str] = field(default_factory=dict)
@@ -47,15 +50,17 @@ def execute(job: str, options: dict[str, Any], progress: Progress, *, debug: boo
             },
         )
     data_dir = Path(given["data_dir"])
+    published = any(event.is_step_materialization and event.asset_key == PUBLISHED for event in result.all_events)
+    generation = (data_dir / "published" / "latest").resolve() if published else None
     failed = failed_sources(Landing(data_dir / "landing"), given["run_id"])
     errors = [f"{name} is stale: {error}" for name, error in failed.items()]
     if result.success:
-        return Outcome((data_dir / "published" / "latest").resolve(), failed, errors)
-    reasons, code = _reasons(result, debug)
-    return Outcome(None, failed, reasons or errors, code)
+        return Outcome(generation, failed, errors)
+    reasons, code = _reasons(result, "the results are published" if published else "nothing was published", debug)
+    return Outcome(generation, failed, reasons or errors, code)
 
 
-def _reasons(result: dg.ExecuteInProcessResult, debug: bool) -> tuple[list[str], int]:
+def _reasons(result: dg.ExecuteInProcessResult, end: str, debug: bool) -> tuple[list[str], int]:
     """One sentence per failure of the run, and the exit code: 2 when it was the configuration, else 1."""
     sentences: list[str] = []
     code = 1
@@ -63,9 +68,7 @@ def _reasons(result: dg.ExecuteInProcessResult, debug: bool) -> tuple[list[str],
         evaluation = event.event_specific_data if event.event_type_value == "ASSET_CHECK_EVALUATION" else None
         if isinstance(evaluation, dg.AssetCheckEvaluation) and not evaluation.passed and evaluation.blocking:
             name = ".".join(evaluation.asset_key.path)
-            sentences.append(
-                f"The check {evaluation.check_name} of {name} failed ({evaluation.description}); nothing was published."
-            )
+            sentences.append(f"The check {evaluation.check_name} of {name} failed ({evaluation.description}); {end}.")
         failure = event.step_failure_data if event.is_step_failure else None
         if failure is not None and failure.user_failure_data is not None:
             sentences.append(failure.user_failure_data.description or "")
@@ -78,9 +81,7 @@ def _reasons(result: dg.ExecuteInProcessResult, debug: bool) -> tuple[list[str],
         ):
             cause = failure.error.cause or failure.error
             text = cause.to_string() if debug else cause.message.strip().splitlines()[0]
-            sentences.append(
-                f"{event.step_key} failed: {text}; nothing was published. Run again with --debug to see where."
-            )
+            sentences.append(f"{event.step_key} failed: {text}; {end}. Run again with --debug to see where.")
     for event in result.all_events:
         if not sentences and event.is_failure and event.message:
             # before the first step: the resource could not be made

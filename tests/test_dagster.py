@@ -25,6 +25,7 @@ from support_e2e import (
     REPOSITORY,
     UNTIL,
     clean_env,
+    command,
     content,
     copy_of,
     differences,
@@ -32,6 +33,7 @@ from support_e2e import (
     finished_run,
     latest,
     mttr,
+    process,
     query,
     truth,
     vendors,
@@ -256,6 +258,32 @@ def test_a_broken_promise_stops_the_publish_and_is_named(tmp_path: Path) -> None
         "The check nothing_is_lost of mart.source_runs failed (1 rows break it); nothing was published." in result.err
     )
     assert latest(data_dir) == before and content(before) == old
+
+
+def test_a_summary_that_cannot_be_drawn_takes_nothing_back(tmp_path: Path) -> None:
+    """What draws the chart fails after the publish: readers have the new generation, and the exit code says that not all is well."""
+    data_dir = copy_of(finished_run(), tmp_path / "data")
+    before = latest(data_dir)
+    (tmp_path / "sitecustomize.py").write_text(
+        "import vl_convert\ndef vegalite_to_png(*_, **__): raise OSError('no fonts')\nvl_convert.vegalite_to_png = vegalite_to_png\n"
+    )
+    result = process(command("--data-dir", data_dir, "rebuild", *AS_OF), env={"PYTHONPATH": str(tmp_path)}).ended(3)
+    assert "report__summary failed: OSError: no fonts; the results are published." in result.err, result.err
+    assert latest(data_dir) != before and latest(data_dir).name in result.out
+
+
+def test_a_summary_of_nothing_says_what_to_run(tmp_path: Path) -> None:
+    """Somebody materialises the asset by hand before the first night."""
+    with patch.dict(os.environ, clean_env(), clear=True), dg.DagsterInstance.ephemeral() as instance:
+        job = build_defs({"run": RunResource(data_dir=str(tmp_path))}).resolve_implicit_global_asset_job_def()
+        result = job.execute_in_process(
+            instance=instance, raise_on_error=False, asset_selection=[dg.AssetKey(["report", "summary"])]
+        )
+    assert not result.success
+    [failed] = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    assert failed.user_failure_data and "run the whole job `nightly` or `rebuild`" in str(
+        failed.user_failure_data.description
+    )
 
 
 def test_a_run_that_waits_too_long_for_another_says_so(tmp_path: Path) -> None:

@@ -1,10 +1,9 @@
-"""The last asset: the published generation."""
+"""The published generation."""
 
 import dagster as dg
 
 from mttr_pipeline import publish as publishing
 from mttr_pipeline.defs.extract import OWNERS
-from mttr_pipeline.defs.report import REPORT
 from mttr_pipeline.defs.resources import RunResource, explained
 from mttr_pipeline.defs.tables import asset_key
 from mttr_pipeline.errors import MttrError
@@ -15,7 +14,7 @@ PUBLISHED = dg.AssetKey(["published", "generation"])
 
 @dg.asset(
     key=PUBLISHED,
-    deps=[asset_key(model.table) for model in load_models() if model.schema == "mart"] + [REPORT],
+    deps=[asset_key(model.table) for model in load_models() if model.schema == "mart"],
     group_name="published",
     kinds={"duckdb", "parquet", "json", "html"},
     owners=OWNERS,

@@ -1,7 +1,7 @@
 """What Dagster itself shows of the results: the verdict and its figures over time, and what deserves a warning.
 
-The files that readers open are written by the publish. The checks here warn and never stop anything: a missed target is
-no fault of the run.
+The summary is of what was published, and made after that: it claims nothing that readers cannot open. The checks here warn and
+never stop anything: a missed target is no fault of the run.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ import dagster as dg
 
 from mttr_pipeline import reports
 from mttr_pipeline.defs.extract import OWNERS
-from mttr_pipeline.defs.resources import RunResource
+from mttr_pipeline.defs.publish import PUBLISHED
+from mttr_pipeline.defs.resources import RunResource, explained
 from mttr_pipeline.defs.tables import asset_key
+from mttr_pipeline.errors import ContractError
+from mttr_pipeline.publish import latest
 from mttr_pipeline.reports import compliance, data_quality
 from mttr_pipeline.settings import SEVERITIES
-from mttr_pipeline.sqlmodels import load_models
 
 REPORT = dg.AssetKey(["report", "summary"])
 _TARGETS, _FINDINGS = asset_key("mart.target_compliance"), asset_key("mart.data_quality_status")
@@ -25,15 +27,22 @@ _TARGETS, _FINDINGS = asset_key("mart.target_compliance"), asset_key("mart.data_
 
 @dg.asset(
     key=REPORT,
-    deps=[asset_key(model.table) for model in load_models() if model.schema == "mart"],
+    deps=[PUBLISHED],
     group_name="published",
     kinds={"json"},
     owners=OWNERS,
     description="The verdict in words with the trend, and the figures that are worth following from night to night.",
 )
 def report(run: RunResource) -> dg.MaterializeResult:
-    """Says what report.html will say."""
-    documents = reports.documents(run.warehouse.con)
+    """Says what report.html of the newest generation says."""
+    generation = latest(run.published_root)
+    if generation is None:
+        raise explained(
+            ContractError(
+                f"Nothing is published in {run.published_root} yet; run the whole job `nightly` or `rebuild`."
+            )
+        )
+    documents = reports.read(generation)
     return dg.MaterializeResult(
         metadata={"verdict": dg.MetadataValue.md(reports.markdown(documents)), **_figures(documents)}
     )

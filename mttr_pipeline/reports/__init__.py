@@ -6,13 +6,16 @@ in a document is a value of a table.
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import duckdb
 
 from mttr_pipeline.reports import bottlenecks, comparisons, compliance, data_quality, summary, trend
 from mttr_pipeline.reports.kernel import Document, dumps, instant_text
 from mttr_pipeline.reports.page import markdown, render
 
-__all__ = ["DOCUMENTS", "Document", "documents", "dumps", "instant_text", "markdown", "render"]
+__all__ = ["DOCUMENTS", "Document", "documents", "dumps", "instant_text", "markdown", "read", "render"]
 
 DOCUMENTS = {
     "summary": summary.document,
@@ -27,3 +30,8 @@ DOCUMENTS = {
 def documents(con: duckdb.DuckDBPyConnection) -> dict[str, Document]:
     """Name -> document, each valid by `schemas/<name>.schema.json`."""
     return {name: make(con) for name, make in DOCUMENTS.items()}
+
+
+def read(generation: Path) -> dict[str, Document]:
+    """The documents of a published generation."""
+    return {name: json.loads((generation / f"json/{name}.json").read_text(encoding="utf-8")) for name in DOCUMENTS}

@@ -129,6 +129,7 @@ def _write_parquet(con: duckdb.DuckDBPyConnection, rows: dict[str, int], folder:
 def _write_database(warehouse: Warehouse, path: Path) -> None:
     """The file of the mart as it stands."""
     _comment(warehouse.con, [model for model in load_models() if model.schema == "mart"])
+    warehouse.con.execute("CHECKPOINT mart")
     with warehouse.mart_closed() as mart:
         shutil.copyfile(mart, path)
 

@@ -115,14 +115,12 @@ class Warehouse:
         except ContractError as error:
             if "Could not set lock" in str(error):
                 raise
-            self.mart_path.unlink(missing_ok=True)
-            self.mart_path.with_name(self.mart_path.name + ".wal").unlink(missing_ok=True)
+            self._delete_mart()
             self._attach_mart()
 
     @contextmanager
     def mart_closed(self) -> Iterator[Path]:
-        """The file of the mart, whole and not in use."""
-        self.con.execute("CHECKPOINT mart")
+        """The file of the mart while nobody has it open."""
         self.con.execute("USE work")
         self.con.execute("DETACH mart")
         try:
@@ -132,9 +130,13 @@ class Warehouse:
 
     def _empty_mart(self) -> None:
         """A new file: in the old one, tables made anew would leave holes that readers download."""
-        with self.mart_closed() as path:
-            path.unlink()
+        with self.mart_closed():
+            self._delete_mart()
         self.con.execute("DELETE FROM ops.builds WHERE table_name LIKE 'mart.%'")
+
+    def _delete_mart(self) -> None:
+        for path in (self.mart_path, self.mart_path.with_name(f"{self.mart_path.name}.wal")):
+            path.unlink(missing_ok=True)
 
     def load(self, landing: Landing, sources: Iterable[str] | None = None) -> int:
         """Load every complete extract that is not in yet, oldest first; gives the number of records read. Empties the mart.

@@ -81,7 +81,9 @@ def _reasons(result: dg.ExecuteInProcessResult, end: str, debug: bool) -> tuple[
         ):
             cause = failure.error.cause or failure.error
             text = cause.to_string() if debug else cause.message.strip().splitlines()[0]
-            sentences.append(f"{event.step_key} failed: {text}; {end}. Run again with --debug to see where.")
+            is_full = "Could not write file" in text  # as DuckDB says it
+            remedy = "Free the disk and run again." if is_full else "Run again with --debug to see where."
+            sentences.append(f"{event.step_key} failed: {text}; {end}. {remedy}")
     for event in result.all_events:
         if not sentences and event.is_failure and event.message:
             # before the first step: the resource could not be made

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shlex
 import socket
 import subprocess
 import sys
@@ -404,6 +405,19 @@ def test_a_working_database_that_somebody_holds_open(earlier: Path, name: str) -
         text = sentence(mttr("--data-dir", earlier, "rebuild", *AS_OF).ended(1).err)
         holder.communicate(b"\n")
     assert name in text and "end the program that holds it" in text, text
+
+
+def test_a_disk_that_is_full_while_tables_are_made(tmp_path: Path) -> None:
+    """No file may grow beyond 5 MB: the remedy is to free the disk, and the night after that needs no other help."""
+    data_dir = copy_of(finished_run(), tmp_path / "data")
+    folder, before = latest(data_dir), content(latest(data_dir))
+    rebuild = command("--data-dir", data_dir, "rebuild", *AS_OF)
+    result = process(["sh", "-c", f"ulimit -f 10000; exec {shlex.join(rebuild)}"])
+    text = sentence(result.ended(1).err)
+    assert "Could not write file" in text and "nothing was published. Free the disk and run again." in text, text
+    assert latest(data_dir) == folder and content(folder) == before
+    process(rebuild).ended(0)
+    assert latest(data_dir) != folder
 
 
 @pytest.mark.slow

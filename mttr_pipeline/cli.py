@@ -304,7 +304,7 @@ def start_demo_folder(data_dir: Path) -> None:
     refuse_real_data(data_dir)
     _demo_mark(data_dir).touch()
     shutil.rmtree(data_dir / "landing", ignore_errors=True)
-    for path in data_dir.glob("work*.duckdb"):
+    for path in data_dir.glob("work*.duckdb*"):  # with what a run that was killed left in their logs
         path.unlink()
 
 

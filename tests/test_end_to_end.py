@@ -252,7 +252,7 @@ def test_a_rebuild_from_the_landing_zone_gives_the_same_bytes(next_night: NextNi
     """Also from two extracts on top of each other, and without a trace of the working database."""
     data_dir = copy_of(next_night.data_dir, tmp_path / "copy")
     before = latest(data_dir)
-    for path in data_dir.glob("work*.duckdb"):
+    for path in data_dir.glob("work*.duckdb*"):
         path.unlink()
     as_of = (UNTIL + timedelta(days=1)).isoformat()
     mttr("--data-dir", data_dir, "rebuild", "--as-of", as_of).ended(0)

@@ -27,10 +27,10 @@ from pathlib import Path
 from typing import Any
 
 from mttr_pipeline import reports
+from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.publish import publish
-from mttr_pipeline.settings import Settings
-from mttr_pipeline.sqlmodels import Model, load_models
-from mttr_pipeline.warehouse import Warehouse
+from mttr_pipeline.warehouse.database import Warehouse
+from mttr_pipeline.warehouse.models import Model, load_models
 
 AS_OF = datetime(2025, 10, 1, tzinfo=UTC)
 VARIANTS = {"basic": 4, "service_restore": 3, "full_recovery": 5}  # place of the end stamp in a row of `_python`

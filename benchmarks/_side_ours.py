@@ -10,11 +10,11 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from mttr_pipeline.landing import Landing, new_run_id
-from mttr_pipeline.settings import FileSettings, PagerDutyAccess, PagerDutyOptions, Settings, Sources
-from mttr_pipeline.sources import pull
-from mttr_pipeline.sources.pagerduty import PagerDuty
-from mttr_pipeline.warehouse import Warehouse
+from mttr_pipeline.config.settings import FileSettings, PagerDutyAccess, PagerDutyOptions, Settings, Sources
+from mttr_pipeline.landing.store import Landing, new_run_id
+from mttr_pipeline.sources.pagerduty.pull import PagerDuty
+from mttr_pipeline.sources.pulling import pull
+from mttr_pipeline.warehouse.database import Warehouse
 
 
 def main() -> None:

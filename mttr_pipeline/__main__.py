@@ -1,4 +1,4 @@
-from mttr_pipeline.cli import main
+from mttr_pipeline.cli.main import main
 
 if __name__ == "__main__":
     main()

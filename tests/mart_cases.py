@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from reference_targets import DAY, DETECTED, MINUTE, STAMPS, Incident, microseconds
 from support import copy_database
 
-from mttr_pipeline.settings import FileSettings, Settings
-from mttr_pipeline.sqlmodels import Model, load_models
-from mttr_pipeline.warehouse import Warehouse
+from mttr_pipeline.config.settings import FileSettings, Settings
+from mttr_pipeline.warehouse.database import Warehouse
+from mttr_pipeline.warehouse.models import Model, load_models
 
 AS_OF = datetime(2026, 11, 1, 9, 30, tzinfo=UTC)
 AS_OF_US = microseconds(AS_OF)

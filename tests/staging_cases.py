@@ -22,10 +22,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mttr_pipeline.landing import Landing
-from mttr_pipeline.settings import FileSettings, Settings
-from mttr_pipeline.sqlmodels import load_models
-from mttr_pipeline.warehouse import Warehouse
+from mttr_pipeline.config.settings import FileSettings, Settings
+from mttr_pipeline.landing.store import Landing
+from mttr_pipeline.warehouse.database import Warehouse
+from mttr_pipeline.warehouse.models import load_models
 
 FOLDER = Path(__file__).parent / "fixtures" / "staging"
 AS_OF = datetime(2026, 11, 1, tzinfo=UTC)

@@ -24,11 +24,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from reference import DAY, STAMPS, Event, Incident, Record
 
-from mttr_pipeline.importer import import_files
-from mttr_pipeline.landing import Landing
-from mttr_pipeline.settings import FileSettings, Settings
-from mttr_pipeline.sqlmodels import load_models
-from mttr_pipeline.warehouse import Warehouse
+from mttr_pipeline.config.settings import FileSettings, Settings
+from mttr_pipeline.intake.importer import import_files
+from mttr_pipeline.landing.store import Landing
+from mttr_pipeline.warehouse.database import Warehouse
+from mttr_pipeline.warehouse.models import load_models
 
 AS_OF = datetime(2026, 11, 1, tzinfo=UTC)
 AS_OF_US = int(AS_OF.timestamp()) * 1_000_000

@@ -25,7 +25,7 @@ from unittest.mock import patch
 import duckdb
 import zstandard
 
-from mttr_pipeline.cli import main
+from mttr_pipeline.cli.main import main
 from mttr_pipeline.demo import Truth, VendorServer, World
 
 REPOSITORY = Path(__file__).parents[1]

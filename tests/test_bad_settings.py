@@ -17,9 +17,9 @@ import duckdb
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from mttr_pipeline.config.settings import LIFECYCLE_ONLY, FileSettings, Phase, load_settings
+from mttr_pipeline.config.vocabulary import PHASES
 from mttr_pipeline.errors import ConfigError
-from mttr_pipeline.mappings import PHASES
-from mttr_pipeline.settings import LIFECYCLE_ONLY, FileSettings, Phase, load_settings
 
 
 def refused(folder: Path, content: str) -> str:

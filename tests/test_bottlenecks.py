@@ -21,7 +21,7 @@ from reference_targets import (
     within,
 )
 
-from mttr_pipeline.warehouse import Warehouse
+from mttr_pipeline.warehouse.database import Warehouse
 
 TABLES = ("mart.bottlenecks", "mart.bottlenecks_current", "mart.opportunities", "mart.recommendations")
 WINDOWS = {"mart.bottlenecks": None, "mart.bottlenecks_current": window(30)}

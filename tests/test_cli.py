@@ -33,8 +33,9 @@ from support_e2e import (
     vendors,
 )
 
-from mttr_pipeline import __version__, cli
-from mttr_pipeline.cli import main
+from mttr_pipeline import __version__
+from mttr_pipeline.cli import main as cli
+from mttr_pipeline.cli.main import main
 from mttr_pipeline.defs.resources import held
 
 AS_OF = ("--as-of", UNTIL.isoformat())

@@ -31,11 +31,11 @@ from reference_targets import (
 )
 from scipy import stats
 
-from mttr_pipeline.importer import import_files
-from mttr_pipeline.landing import Landing
-from mttr_pipeline.settings import FileSettings, Settings
-from mttr_pipeline.sqlmodels import load_models
-from mttr_pipeline.warehouse import Warehouse
+from mttr_pipeline.config.settings import FileSettings, Settings
+from mttr_pipeline.intake.importer import import_files
+from mttr_pipeline.landing.store import Landing
+from mttr_pipeline.warehouse.database import Warehouse
+from mttr_pipeline.warehouse.models import load_models
 
 TABLES = ("mart.target_compliance", "mart.target_breaches", "mart.phase_compliance")
 SPANS = {None: None, 30: window(30), 90: window(90)}

@@ -41,7 +41,7 @@ from support_e2e import (
 
 from mttr_pipeline.defs import build_defs
 from mttr_pipeline.defs.resources import RunResource
-from mttr_pipeline.sqlmodels import load_models
+from mttr_pipeline.warehouse.models import load_models
 
 GRAPH = Path(__file__).parent / "fixtures" / "dagster_graph.txt"
 AS_OF = ("--as-of", UNTIL.isoformat())

@@ -15,12 +15,12 @@ from mart_cases import AS_OF, NOTHING_USEFUL, alone, built, many, rows
 from reference_targets import Incident, quality
 from rich.console import Console
 
-from mttr_pipeline.importer import import_files
-from mttr_pipeline.landing import Landing
-from mttr_pipeline.settings import Settings
-from mttr_pipeline.sqlmodels import load_models
-from mttr_pipeline.terminal import quality_line
-from mttr_pipeline.warehouse import Warehouse
+from mttr_pipeline.cli.terminal import quality_line
+from mttr_pipeline.config.settings import Settings
+from mttr_pipeline.intake.importer import import_files
+from mttr_pipeline.landing.store import Landing
+from mttr_pipeline.warehouse.database import Warehouse
+from mttr_pipeline.warehouse.models import load_models
 
 TABLES = ("mart.data_quality", "mart.data_quality_status")
 

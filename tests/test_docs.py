@@ -14,11 +14,11 @@ import pytest
 from pydantic import BaseModel
 from support_e2e import REPOSITORY, UNTIL, finished_run, latest, published
 
-from mttr_pipeline.catalog import markdown
-from mttr_pipeline.cli import main
-from mttr_pipeline.mappings import config_tables
-from mttr_pipeline.settings import FileSettings, load_settings
-from mttr_pipeline.sqlmodels import load_models
+from mttr_pipeline.cli.main import main
+from mttr_pipeline.config.settings import FileSettings, load_settings
+from mttr_pipeline.config.vocabulary import config_tables
+from mttr_pipeline.warehouse.catalog import markdown
+from mttr_pipeline.warehouse.models import load_models
 
 PAGES = {
     path.relative_to(REPOSITORY).as_posix(): path.read_text(encoding="utf-8")
@@ -140,7 +140,7 @@ def test_every_table_is_documented_and_published() -> None:
     """docs/tables.md is written from the SQL headers; it must be the present ones."""
     made = {model.name for model in load_models() if model.schema == "mart"}
     assert made >= TABLES
-    assert PAGES["docs/tables.md"] == markdown(), "run `python -m mttr_pipeline.catalog > docs/tables.md`"
+    assert PAGES["docs/tables.md"] == markdown(), "run `python -m mttr_pipeline.warehouse.catalog > docs/tables.md`"
 
 
 @pytest.mark.parametrize("page", sorted(PAGES))

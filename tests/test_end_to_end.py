@@ -93,7 +93,7 @@ def test_the_demo_leaves_the_files_that_others_rely_on(demo: tuple[Path, Result]
     for table in TABLES:
         frame = pl.read_parquet(folder / "parquet" / f"{table}.parquet")
         assert frame.height == rows[table] == manifest["files"][f"parquet/{table}.parquet"]["rows"]
-    schema = json.loads((files("mttr_pipeline") / "schemas" / "summary.schema.json").read_text())
+    schema = json.loads((files("mttr_pipeline") / "reports" / "schemas" / "summary.schema.json").read_text())
     jsonschema.validate(json.loads((folder / "json" / "summary.json").read_text()), schema)
 
 

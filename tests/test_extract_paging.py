@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mttr_pipeline.sources.paging import Page, Repeats, TokenLoop, TooMany, Unsettled, read_all, read_by_token, row_id
+from mttr_pipeline.sources.kit.paging import (
+    Page,
+    Repeats,
+    TokenLoop,
+    TooMany,
+    Unsettled,
+    read_all,
+    read_by_token,
+    row_id,
+)
 
 
 def row(number: int, version: int = 0) -> bytes:

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mttr_pipeline.config.settings import Settings, SourceOptions
 from mttr_pipeline.errors import ConfigError, ContractError, MttrError, PermanentError
-from mttr_pipeline.landing import Extract, Landing, Manifest
-from mttr_pipeline.settings import Settings, SourceOptions
-from mttr_pipeline.sources import Plan, build_source, pull
-from mttr_pipeline.sources.base import make_plan, new_mark
-from mttr_pipeline.sources.progress import Progress
+from mttr_pipeline.landing.store import Extract, Landing, Manifest
+from mttr_pipeline.progress import Progress
+from mttr_pipeline.sources.kit.plan import make_plan, new_mark
+from mttr_pipeline.sources.pulling import Plan, build_source, pull
 
 NOW = datetime(2026, 10, 1, 6, tzinfo=UTC)
 DAY = timedelta(days=1)

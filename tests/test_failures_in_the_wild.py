@@ -71,14 +71,15 @@ from urllib.parse import unquote_plus
 
 import pytest
 
+from mttr_pipeline.config.settings import load_settings
 from mttr_pipeline.demo import JiraSimulator, PagerDutySimulator, VendorServer, World
 from mttr_pipeline.demo.faults import Rule
 from mttr_pipeline.demo.pagerduty import PagerDutyError
 from mttr_pipeline.demo.wire import Request, Response
 from mttr_pipeline.errors import PermanentError
-from mttr_pipeline.landing import Landing, Manifest
-from mttr_pipeline.settings import load_settings
-from mttr_pipeline.sources import build_source, jira, pull
+from mttr_pipeline.landing.store import Landing, Manifest
+from mttr_pipeline.sources.jira import pull as jira
+from mttr_pipeline.sources.pulling import build_source, pull
 
 NOW = datetime(2026, 10, 1, 6, tzinfo=UTC)
 

@@ -27,7 +27,7 @@ from support import (
     rows,
 )
 
-from mttr_pipeline.warehouse import Warehouse
+from mttr_pipeline.warehouse.database import Warehouse
 
 CASES = sorted((Path(__file__).parent / "fixtures" / "fold").glob("*.json"))
 TABLES = (

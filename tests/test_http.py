@@ -20,12 +20,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mttr_pipeline.config.settings import SourceOptions
 from mttr_pipeline.errors import PermanentError, TransientError
-from mttr_pipeline.settings import SourceOptions
-from mttr_pipeline.sources import envelope
-from mttr_pipeline.sources.explain import redact, vendor_message
-from mttr_pipeline.sources.http import HttpClient, HttpRefused, HttpUnavailable
-from mttr_pipeline.sources.ratelimit import RateGate, allowance, retry_after
+from mttr_pipeline.sources.kit import envelope
+from mttr_pipeline.sources.kit.explain import redact, vendor_message
+from mttr_pipeline.sources.kit.http import HttpClient, HttpRefused, HttpUnavailable
+from mttr_pipeline.sources.kit.ratelimit import RateGate, allowance, retry_after
 
 SECRET = "s3cr3t-k3y/with+odd=chars"
 OK = (200, {}, b'{"rows": [{"id": "a"}]}')

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import requests
 
-from mttr_pipeline.settings import SourceOptions
-from mttr_pipeline.sources.http import HttpClient
+from mttr_pipeline.config.settings import SourceOptions
+from mttr_pipeline.sources.kit.http import HttpClient
 
 PREFIXES = ("", "/prefix", "/\u00fc b%2f/")
 LOGINS: dict[str, dict[str, Any]] = {

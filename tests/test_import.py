@@ -21,8 +21,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mttr_pipeline.errors import ConfigError
-from mttr_pipeline.importer import KNOWN_FIELDS, MAX_RECORD_BYTES, MAX_TEXT, ImportReport, import_files
-from mttr_pipeline.landing import Landing, new_run_id
+from mttr_pipeline.intake.importer import KNOWN_FIELDS, MAX_RECORD_BYTES, MAX_TEXT, ImportReport, import_files
+from mttr_pipeline.landing.store import Landing, new_run_id
 
 REPOSITORY = Path(__file__).parents[1]
 FIXTURES = REPOSITORY / "tests" / "fixtures" / "custom"

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mttr_pipeline.errors import ContractError
-from mttr_pipeline.landing import Extract, Landing, new_run_id, wrap_child
+from mttr_pipeline.landing.store import Extract, Landing, new_run_id, wrap_child
 
 PLAN = {"as_of": "2026-01-01", "since": "2025-01-01", "until": "2026-01-01", "mode": "backfill"}
 

@@ -22,16 +22,18 @@ import pytest
 import zstandard
 from support_e2e import CLOUD, COMPARED, UNTIL, copy_of, differences, finished_run, mttr, query, truth, vendors
 
+from mttr_pipeline.config.settings import Settings, load_settings
 from mttr_pipeline.demo import JiraSimulator, OpsgenieSimulator, PagerDutySimulator, Truth, VendorServer, World
 from mttr_pipeline.demo.faults import PROFILES, Rule
 from mttr_pipeline.errors import MttrError
-from mttr_pipeline.known import WarehouseKnown
-from mttr_pipeline.landing import Landing, Manifest
-from mttr_pipeline.settings import Settings, load_settings
-from mttr_pipeline.sources import build_source, opsgenie_search, pagerduty, pull
-from mttr_pipeline.sources import jsm as jsm_source
-from mttr_pipeline.sqlmodels import Model, load_models
-from mttr_pipeline.warehouse import Warehouse
+from mttr_pipeline.landing.store import Landing, Manifest
+from mttr_pipeline.sources.jsm import pull as jsm_source
+from mttr_pipeline.sources.opsgenie import search as opsgenie_search
+from mttr_pipeline.sources.pagerduty import pull as pagerduty
+from mttr_pipeline.sources.pulling import build_source, pull
+from mttr_pipeline.warehouse.database import Warehouse
+from mttr_pipeline.warehouse.known import WarehouseKnown
+from mttr_pipeline.warehouse.models import Model, load_models
 
 DAY = timedelta(days=1)
 TOOLS = ("pagerduty", "opsgenie", "jsm", "jira")

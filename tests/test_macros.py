@@ -23,10 +23,10 @@ from hypothesis import strategies as st
 from reference import DAY, HOUR, MINUTE, STAMPS, VARIANTS, Incident, Record, calculate, matching
 from support import AS_OF_US, assert_figures, build_all, examples, instant, iso, land_custom, open_warehouse, rows
 
-from mttr_pipeline.landing import Landing
+from mttr_pipeline.cli.stats import Question, ask
+from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.publish import publish
-from mttr_pipeline.sqlmodels import load_models
-from mttr_pipeline.stats import Question, ask
+from mttr_pipeline.warehouse.models import load_models
 
 SEVERITIES = ("SEV1", "SEV2", "SEV3", "SEV4")
 FIGURES = tuple(calculate([]))[:-1]  # incidents_matched to std_dev_minutes

@@ -36,7 +36,7 @@ from reference import (
 )
 from support import AS_OF_US, assert_figures, close, custom_history, door, drawn, examples, iso, open_warehouse, rows
 
-from mttr_pipeline.warehouse import Warehouse
+from mttr_pipeline.warehouse.database import Warehouse
 
 CONFIGURED = {
     "variants": {

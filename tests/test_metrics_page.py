@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from mart_cases import alone, built, many, rows
 
-from mttr_pipeline.settings import FileSettings
-from mttr_pipeline.sqlmodels import load_models
-from mttr_pipeline.warehouse import Warehouse
+from mttr_pipeline.config.settings import FileSettings
+from mttr_pipeline.warehouse.database import Warehouse
+from mttr_pipeline.warehouse.models import load_models
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE = (DOCS / "metrics.md").read_text(encoding="utf-8")

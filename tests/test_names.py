@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from support import AS_OF, build_all, land_custom, open_warehouse
 from support_e2e import mttr
 
+from mttr_pipeline.config.names import folded, owners
+from mttr_pipeline.config.settings import FileSettings, Settings, load_settings
+from mttr_pipeline.config.vocabulary import config_tables
 from mttr_pipeline.errors import ConfigError
-from mttr_pipeline.landing import Landing
-from mttr_pipeline.mappings import config_tables
-from mttr_pipeline.names import folded, owners
-from mttr_pipeline.settings import FileSettings, Settings, load_settings
+from mttr_pipeline.landing.store import Landing
 
 
 def services_of(folder: Path, configured: dict[str, Any], given: list[str]) -> list[str]:

@@ -32,10 +32,10 @@ from reference import DAY, HOUR, MINUTE, STAMPS
 from support import AS_OF, AS_OF_US, copy_database, iso, land_custom, open_warehouse, rows
 
 from mttr_pipeline.errors import ContractError
-from mttr_pipeline.landing import Landing
+from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.publish import latest, publish
-from mttr_pipeline.sqlmodels import load_models
-from mttr_pipeline.warehouse import STORAGE_VERSION, Warehouse
+from mttr_pipeline.warehouse.database import STORAGE_VERSION, Warehouse
+from mttr_pipeline.warehouse.models import load_models
 
 MART = [model for model in load_models() if model.schema == "mart"]
 
@@ -240,7 +240,7 @@ def test_json_is_what_its_schema_says(generation: Path) -> None:
     assert [path.stem for path in documents if path.stem == "summary"]
     for path in documents:
         schema = json.loads(
-            resources.files("mttr_pipeline").joinpath(f"schemas/{path.stem}.schema.json").read_text("utf-8")
+            resources.files("mttr_pipeline").joinpath(f"reports/schemas/{path.stem}.schema.json").read_text("utf-8")
         )
         jsonschema.Draft202012Validator.check_schema(schema)
         document = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
@@ -251,7 +251,9 @@ def test_json_is_what_its_schema_says(generation: Path) -> None:
 
 def test_the_summary_schema_would_notice(generation: Path) -> None:
     """A schema that accepts anything proves nothing."""
-    schema = json.loads(resources.files("mttr_pipeline").joinpath("schemas/summary.schema.json").read_text("utf-8"))
+    schema = json.loads(
+        resources.files("mttr_pipeline").joinpath("reports/schemas/summary.schema.json").read_text("utf-8")
+    )
     good = json.loads((generation / "json" / "summary.json").read_text(encoding="utf-8"))
     for damage in (
         {"as_of": "2026-11-01T00:00:00"},

@@ -25,10 +25,10 @@ from pydantic import SecretStr
 from support import AS_OF, build_all, drawn, open_warehouse, rows
 from support_e2e import REPOSITORY, content, every_byte, latest, mttr, query
 
-from mttr_pipeline import inbox
-from mttr_pipeline.importer import import_files
-from mttr_pipeline.landing import Landing, new_run_id
-from mttr_pipeline.warehouse import Warehouse
+from mttr_pipeline.intake import inbox
+from mttr_pipeline.intake.importer import import_files
+from mttr_pipeline.landing.store import Landing, new_run_id
+from mttr_pipeline.warehouse.database import Warehouse
 
 FIXTURES = Path(__file__).parent / "fixtures" / "received"
 BODIES = sorted(path for path in FIXTURES.iterdir() if path.suffix in (".json", ".jsonl"))

@@ -21,8 +21,8 @@ from support_e2e import UNTIL
 from test_late_changes import Nights, serving, without_references
 from test_received import drop, take
 
-from mttr_pipeline.landing import Landing
-from mttr_pipeline.warehouse import Warehouse
+from mttr_pipeline.landing.store import Landing
+from mttr_pipeline.warehouse.database import Warehouse
 
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 TOOLS = ("pagerduty", "opsgenie", "jira")

@@ -25,7 +25,7 @@ from mttr_pipeline.defs import build_defs
 from mttr_pipeline.publish import publish
 from mttr_pipeline.reports.page import rules, words
 
-SCHEMAS = Path(mttr_pipeline.__file__).parent / "schemas"
+SCHEMAS = Path(mttr_pipeline.__file__).parent / "reports" / "schemas"
 ODD_TITLE = "<script>alert(1)</script> \"x\" & 'y' \x07\x1b \u202eright to left \u05d0\u05d1 \N{PILE OF POO} {{ 7 * 7 }} {% raw %}"
 
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mttr_pipeline.config.settings import VENDORS, FileSettings, load_settings, parse_instant
+from mttr_pipeline.config.vocabulary import definition_hash
 from mttr_pipeline.errors import ConfigError
-from mttr_pipeline.mappings import definition_hash
-from mttr_pipeline.settings import VENDORS, FileSettings, load_settings, parse_instant
 
 CREDENTIALS = {
     "pagerduty": {"PAGERDUTY_TOKEN": "secret-pd"},

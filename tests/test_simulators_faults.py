@@ -185,6 +185,6 @@ def jira() -> World:
 
 
 def test_the_help_of_the_demo_names_every_profile() -> None:
-    from mttr_pipeline.cli import FAULT_PROFILES
+    from mttr_pipeline.cli.main import FAULT_PROFILES
 
     assert set(FAULT_PROFILES) == set(PROFILES)

@@ -12,8 +12,8 @@ import pytest
 from support import build_all, open_warehouse
 
 from mttr_pipeline.errors import ContractError
-from mttr_pipeline.sqlmodels import SCHEMAS, Model, load_macros, load_models, parse_model, sql_folder
-from mttr_pipeline.warehouse import Warehouse
+from mttr_pipeline.warehouse.database import Warehouse
+from mttr_pipeline.warehouse.models import SCHEMAS, Model, load_macros, load_models, parse_model, sql_folder
 
 MODELS = load_models()
 HEADER = '/*\ndescription = "d"\n[columns]\na = "the a"\n*/\n'

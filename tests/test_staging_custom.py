@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from staging_cases import AS_OF, built, cases, run_case
 
-from mttr_pipeline.landing import Landing
-from mttr_pipeline.settings import FileSettings, Settings
-from mttr_pipeline.warehouse import Warehouse
+from mttr_pipeline.config.settings import FileSettings, Settings
+from mttr_pipeline.landing.store import Landing
+from mttr_pipeline.warehouse.database import Warehouse
 
 
 @pytest.mark.parametrize("name", cases("custom"))

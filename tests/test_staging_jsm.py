@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from staging_cases import AS_OF, built, cases, run_case
 
-from mttr_pipeline.landing import Landing
+from mttr_pipeline.landing.store import Landing
 
 
 @pytest.mark.parametrize("name", cases("jsm"))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from staging_cases import FOLDER, cases, run_case
 
-from mttr_pipeline.landing import wrap_child
+from mttr_pipeline.landing.store import wrap_child
 
 
 @pytest.mark.parametrize("name", cases("opsgenie"))

@@ -13,7 +13,7 @@ import pytest
 from mart_cases import AS_OF_US, built, fill, needed, rows
 from reference_targets import MINUTE, Incident, minutes
 
-from mttr_pipeline.warehouse import Warehouse
+from mttr_pipeline.warehouse.database import Warehouse
 
 TABLES = ("mart.suggested_links", "mart.data_quality")
 COMPARED, LISTED = 20, 5

@@ -20,7 +20,7 @@ from support import AS_OF_US, door, examples, iso, open_warehouse, rows
 
 from mttr_pipeline.metrics.observed import joined
 from mttr_pipeline.metrics.survival import HORIZON_US, Curves, Z, curves, medians
-from mttr_pipeline.sqlmodels import load_models
+from mttr_pipeline.warehouse.models import load_models
 
 MINUTE = 60_000_000
 HOUR = 60 * MINUTE

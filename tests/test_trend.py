@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from mart_cases import AS_OF, AS_OF_US, NOTHING_USEFUL, alone, built, incidents, many, rows, same, sets_of, window
 from reference_targets import DAY, HOUR, PHASES, VARIANTS, Incident, microseconds, trend_row, windows
 
-from mttr_pipeline.sqlmodels import load_models
-from mttr_pipeline.warehouse import Warehouse
+from mttr_pipeline.warehouse.database import Warehouse
+from mttr_pipeline.warehouse.models import load_models
 
 TABLES = ("mart.trend", "mart.trend_by_severity")
 ZONES = (

@@ -9,9 +9,9 @@ import pytest
 from support import AS_OF_US, build_all, copy_database, iso, land_custom, open_warehouse
 
 from mttr_pipeline.errors import ContractError
-from mttr_pipeline.landing import Landing
+from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.publish import latest, publish
-from mttr_pipeline.sqlmodels import load_models, upstream
+from mttr_pipeline.warehouse.models import load_models, upstream
 
 MODELS = {model.table: model for model in load_models()}
 HOUR, MINUTE = 3_600_000_000, 60_000_000

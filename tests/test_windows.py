@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mttr_pipeline.errors import PermanentError
-from mttr_pipeline.sources.windows import SECOND, Window, epoch_ms, gaps, iso, split, split_for, steps
+from mttr_pipeline.sources.kit.windows import SECOND, Window, epoch_ms, gaps, iso, split, split_for, steps
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 

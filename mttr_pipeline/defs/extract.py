@@ -2,13 +2,14 @@
 
 import dagster as dg
 
-from mttr_pipeline import inbox
+from mttr_pipeline import progress
+from mttr_pipeline.config.settings import VENDORS
 from mttr_pipeline.defs.resources import RunResource, explained
 from mttr_pipeline.errors import ConfigError, MttrError
-from mttr_pipeline.known import WarehouseKnown
-from mttr_pipeline.landing import Landing
-from mttr_pipeline.settings import VENDORS
-from mttr_pipeline.sources import build_source, progress, pull
+from mttr_pipeline.intake import inbox
+from mttr_pipeline.landing.store import Landing
+from mttr_pipeline.sources.pulling import build_source, pull
+from mttr_pipeline.warehouse.known import WarehouseKnown
 
 INBOX = dg.AssetKey(["landing", "inbox"])
 OWNERS = ["team:incident-metrics"]

@@ -7,7 +7,7 @@ from mttr_pipeline.defs.extract import OWNERS
 from mttr_pipeline.defs.resources import RunResource, explained
 from mttr_pipeline.defs.tables import asset_key
 from mttr_pipeline.errors import MttrError
-from mttr_pipeline.sqlmodels import load_models
+from mttr_pipeline.warehouse.models import load_models
 
 PUBLISHED = dg.AssetKey(["published", "generation"])
 

@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 
 from mttr_pipeline import reports
+from mttr_pipeline.config.settings import SEVERITIES
 from mttr_pipeline.defs.extract import OWNERS
 from mttr_pipeline.defs.publish import PUBLISHED
 from mttr_pipeline.defs.resources import RunResource, explained
@@ -19,7 +20,6 @@ from mttr_pipeline.defs.tables import asset_key
 from mttr_pipeline.errors import ContractError
 from mttr_pipeline.publish import latest
 from mttr_pipeline.reports import compliance, data_quality
-from mttr_pipeline.settings import SEVERITIES
 
 REPORT = dg.AssetKey(["report", "summary"])
 _TARGETS, _FINDINGS = asset_key("mart.target_compliance"), asset_key("mart.data_quality_status")

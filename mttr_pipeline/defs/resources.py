@@ -13,12 +13,12 @@ import dagster as dg
 from filelock import FileLock, Timeout
 from pydantic import Field, PrivateAttr
 
-from mttr_pipeline.clock import parse_clock
+from mttr_pipeline.config.clock import parse_clock
+from mttr_pipeline.config.settings import Settings, load_settings
 from mttr_pipeline.errors import ConfigError, ContractError, MttrError
-from mttr_pipeline.inbox import FOLDER
-from mttr_pipeline.landing import Landing, new_run_id
-from mttr_pipeline.settings import Settings, load_settings
-from mttr_pipeline.warehouse import Warehouse
+from mttr_pipeline.intake.inbox import FOLDER
+from mttr_pipeline.landing.store import Landing, new_run_id
+from mttr_pipeline.warehouse.database import Warehouse
 
 
 class RunResource(dg.ConfigurableResource):

@@ -8,8 +8,8 @@ from mttr_pipeline.defs.extract import OWNERS, none_left
 from mttr_pipeline.defs.jobs import START_OVER
 from mttr_pipeline.defs.resources import RunResource, explained
 from mttr_pipeline.errors import ContractError, MttrError
-from mttr_pipeline.sqlmodels import Model, load_models
-from mttr_pipeline.warehouse import Warehouse
+from mttr_pipeline.warehouse.database import Warehouse
+from mttr_pipeline.warehouse.models import Model, load_models
 
 _MODELS = load_models()
 _RAW = {model.table: model for model in _MODELS if model.schema == "raw"}

@@ -1,0 +1,86 @@
+"""`mttr doctor`: looks at everything a run needs and says, one line each, `ok` or what to do."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from mttr_pipeline.config.settings import VENDORS, WEBHOOK_SECRETS, Settings
+from mttr_pipeline.defs.resources import prepared
+from mttr_pipeline.errors import MttrError
+from mttr_pipeline.intake import inbox
+from mttr_pipeline.sources.pulling import build_source
+
+LITTLE_DISK = 1_000_000_000  # bytes
+
+
+@dataclass(frozen=True)
+class Finding:
+    name: str
+    ok: bool
+    text: str
+    is_configuration: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """What the doctor ends with if this is the worst: 2 for a wrong configuration, as every other command."""
+        return 0 if self.ok else 2 if self.is_configuration else 1
+
+
+def examine(load: Callable[[], Settings]) -> list[Finding]:
+    """Every finding, the sources last. `load` reads the settings; a failure there ends the list."""
+    found = [
+        Finding(
+            "versions",
+            True,
+            ", ".join(f"{name} {version(name)}" for name in ("mttr-pipeline", "dagster", "duckdb", "polars")),
+        )
+    ]
+    try:
+        settings = load()
+    except MttrError as error:
+        return [*found, Finding("configuration", False, str(error), is_configuration=True)]
+    found.append(Finding("configuration", True, str(settings.config_file or "defaults, no mttr.toml")))
+    found += [_disk(settings), _inbox(settings)]
+    return [*found, *(_source(name, settings) for name in VENDORS)]
+
+
+def _disk(settings: Settings) -> Finding:
+    try:
+        folder = prepared(settings.data_dir)
+    except MttrError as error:
+        return Finding("data directory", False, str(error))
+    free = shutil.disk_usage(folder).free
+    text = f"{folder}, {free / 1e9:.1f} GB free"
+    return Finding(
+        "data directory", free > LITTLE_DISK, text if free > LITTLE_DISK else f"{text}: make room before the next run"
+    )
+
+
+def _inbox(settings: Settings) -> Finding:
+    folder = settings.data_dir / inbox.FOLDER
+    try:
+        n = len(inbox.waiting(folder))
+    except MttrError as error:
+        return Finding("inbox", False, str(error))
+    checked = [VENDORS[sender].title for sender in WEBHOOK_SECRETS if sender in settings.signing_keys]
+    off = [variable for sender, variable in WEBHOOK_SECRETS.items() if sender not in settings.signing_keys]
+    said = [f"{n} file{'s' * (n != 1)} waiting in {folder}"]
+    said += [f"signatures of {' and '.join(checked)} are checked"] if checked else []
+    said += [f"set {' and '.join(off)} to have signatures checked"] if off else []
+    return Finding("inbox", True, "; ".join(said))
+
+
+def _source(name: str, settings: Settings) -> Finding:
+    if name not in settings.enabled_sources:
+        return Finding(name, True, f"off; set {VENDORS[name].credentials} to switch it on")
+    try:
+        source = build_source(name, settings)
+        try:
+            return Finding(name, True, source.check().removeprefix("ok: "))
+        finally:
+            source.close()
+    except MttrError as error:
+        return Finding(name, False, str(error))

@@ -1,0 +1,355 @@
+"""The `mttr` command: options in, one sentence or one table out, an exit code that a cron job can trust.
+
+0 done and published; 1 failed, nothing published; 2 bad usage or configuration; 3 published, but a source failed, or the
+summary for Dagster.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from mttr_pipeline import __version__
+from mttr_pipeline.cli.terminal import Bars, doctor_lines, print_summary, wide_console
+from mttr_pipeline.cli.usage import Commands, refuse_empty
+from mttr_pipeline.config.clock import parse_clock
+from mttr_pipeline.config.settings import VENDORS, Settings, load_settings
+from mttr_pipeline.errors import ConfigError, MttrError
+
+DONE, FAILED, PARTLY = 0, 1, 3
+WAIT_SECONDS = 600.0
+
+
+@dataclass(frozen=True)
+class Globals:
+    data_dir: str | None
+    config: str | None
+    debug: bool
+
+    def settings(self, env: Mapping[str, str] | None = None) -> Settings:
+        return load_settings(env, data_dir=self.data_dir, config=self.config)
+
+
+def _told(command: Callable[..., int]) -> Callable[..., None]:
+    """Turn what a command returns or raises into an exit code and, for an error, one sentence on stderr."""
+
+    @wraps(command)
+    def run(*args: Any, **options: Any) -> None:
+        context = click.get_current_context()
+        try:
+            if context.parent:
+                refuse_empty(context.parent)
+            refuse_empty(context)
+            context.exit(command(context.obj, *args, **options))
+        except MttrError as error:
+            _complain(str(error), context.obj.debug)
+            context.exit(error.exit_code)
+        except KeyboardInterrupt:
+            _complain("Interrupted; what was landed is kept and the next run goes on from there.", False)
+            context.exit(130)
+        except (click.exceptions.Exit, click.ClickException):
+            raise
+        except Exception as error:
+            _complain(
+                f"Unforeseen failure ({type(error).__name__}); run again with --debug to see where.", context.obj.debug
+            )
+            context.exit(FAILED)
+
+    return run
+
+
+#: The profiles of `mttr demo`, named here because the demonstration is not loaded for a help text.
+FAULT_PROFILES = (
+    *("none", "light", "heavy", "latency", "slow", "reset", "cut", "truncated_json", "html", "repeated_rows"),
+    *("rows_vanish", "rows_appear", "empty_pages", "repeated_token", "token_expired", "deleted_while_read"),
+    *("indexed_late", "429", "429_no_headers", "retry_after_date", "408", "425", "500", "502", "503", "504"),
+    *("endless_token", "always_html", "unauthorized", "forbidden", "unavailable", "down"),
+)
+
+_CREDENTIALS = "; ".join(f"{vendor.title}: {vendor.credentials}" for vendor in VENDORS.values())
+
+
+@click.group(
+    cls=Commands,
+    help="Honest incident-recovery metrics from PagerDuty, Opsgenie and Jira.\n\n"
+    f"Credentials come from the environment. {_CREDENTIALS}. `mttr demo` needs none.",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option("--data-dir", metavar="DIR", help="Where everything is kept. Default: MTTR_DATA_DIR, else ./data.")
+@click.option(
+    "--config", metavar="FILE", help="Configuration file. Default: MTTR_CONFIG, else ./mttr.toml if it exists."
+)
+@click.option("--debug", is_flag=True, help="Show tracebacks and the log of the run.")
+@click.version_option(__version__, prog_name="mttr")
+@click.pass_context
+def main(context: click.Context, data_dir: str | None, config: str | None, debug: bool) -> None:
+    context.obj = Globals(data_dir, config, debug)
+
+
+@main.command()
+@click.option(
+    "--source",
+    "sources",
+    multiple=True,
+    metavar="NAME",
+    help=f"Only this source (repeatable): {', '.join(VENDORS)}.",
+)
+@click.option(
+    "--since",
+    metavar="ISO",
+    help="First instant to pull; without an offset UTC. Default: from where the last run ended.",
+)
+@click.option("--until", metavar="ISO", help="First instant not to pull. Default: the clock of the run.")
+@click.option("--full-refresh", is_flag=True, help="Pull the whole history again.")
+@click.option("--as-of", metavar="ISO", help="Clock of the run: open incidents last until then. Default: now.")
+@_told
+def run(
+    given: Globals,
+    sources: tuple[str, ...],
+    since: str | None,
+    until: str | None,
+    full_refresh: bool,
+    as_of: str | None,
+) -> int:
+    """Pull, load, normalise, compute, check, publish: the nightly job once."""
+    settings = given.settings()
+    for name, text in (("--since", since), ("--until", until), ("--as-of", as_of)):
+        if text is not None:
+            parse_clock(text, name)
+    for name in sources:
+        if name not in VENDORS:
+            raise ConfigError(f"--source: there is no source {name!r}; use {', '.join(VENDORS)}.")
+        if name not in settings.enabled_sources:
+            raise ConfigError(f"--source {name}: its credentials are not set; see `mttr doctor`.")
+    if not settings.enabled_sources and not _given_something(settings.data_dir):
+        raise ConfigError(
+            "No source is configured: set PAGERDUTY_TOKEN, OPSGENIE_API_KEY, JSM_CLOUD_ID or JIRA_URL with a token, "
+            f"put files into {settings.data_dir / 'inbox'}, `mttr import` records, or try `mttr demo`."
+        )
+    if _demo_mark(settings.data_dir).exists():
+        raise ConfigError(
+            f"{settings.data_dir} holds the data of `mttr demo`; choose another --data-dir for real data."
+        )
+    return _execute(
+        given,
+        settings,
+        "nightly",
+        {"sources": list(sources), "since": since, "until": until, "full_refresh": full_refresh, "as_of": as_of},
+    )
+
+
+@main.command()
+@click.option("--as-of", metavar="ISO", help="Clock of the run: open incidents last until then. Default: now.")
+@_told
+def rebuild(given: Globals, as_of: str | None) -> int:
+    """Make everything anew from the landing zone alone, without any request."""
+    settings = given.settings()
+    if as_of is not None:
+        parse_clock(as_of, "--as-of")
+    if not (settings.data_dir / "landing").is_dir():
+        raise ConfigError(
+            f"{settings.data_dir} has no landing zone to rebuild from; `mttr run`, `mttr import` or `mttr demo` fills one."
+        )
+    return _execute(given, settings, "rebuild", {"as_of": as_of, "start_over": True})
+
+
+@main.command()
+@click.option("--seed", default=1, show_default=True, help="Another seed, another invented company history.")
+@click.option(
+    "--faults",
+    default="light",
+    show_default=True,
+    metavar="PROFILE",
+    help=f"How badly the vendors behave: {', '.join(FAULT_PROFILES[:3])}, or one thing at a time: "
+    f"{', '.join(FAULT_PROFILES[3:])}.",
+)
+@_told
+def demo(given: Globals, seed: int, faults: str) -> int:
+    """Run the nightly job against simulated vendors: no credentials, no network, invented incidents."""
+    from mttr_pipeline.defs.resources import held, prepared
+    from mttr_pipeline.demo import VendorServer, World
+    from mttr_pipeline.demo.faults import PROFILES
+
+    settings = given.settings()
+    if faults not in PROFILES:
+        raise ConfigError(f"--faults: there is no profile {faults!r}; use one of {', '.join(sorted(PROFILES))}.")
+    refuse_real_data(settings.data_dir)  # at once, not after having waited for the run that is making it
+    # Until the demonstration has ended: nobody else may read what is emptied here, or pull into it from another company.
+    with held(prepared(settings.data_dir), WAIT_SECONDS), ExitStack() as stack:
+        start_demo_folder(settings.data_dir)
+        world = World(seed, datetime.now(UTC).replace(microsecond=0))
+        server = stack.enter_context(VendorServer(world, faults=faults, seed=seed))
+        stack.callback(_restore_environment, dict(os.environ))
+        prefixes = tuple(f"{name.upper()}_" for name in VENDORS)
+        for name in [name for name in os.environ if name.startswith(prefixes)]:
+            del os.environ[name]
+        os.environ.update(server.env())
+        titles = ", ".join(vendor.title for vendor in VENDORS.values())
+        Console(stderr=True).print(f"Simulated {titles} on {server.address}, faults: {faults}", highlight=False)
+        return _execute(given, given.settings(), "nightly", {})
+
+
+@main.command("import")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@_told
+def import_(given: Globals, files: tuple[str, ...]) -> int:
+    """Take custom incident records (JSON Lines, JSON, CSV or Parquet) and received webhook bodies (JSON Lines, JSON)
+    of PagerDuty, Opsgenie, Alertmanager and Jira into the landing zone.
+
+    `mttr rebuild` or the next `mttr run` publishes them.
+    """
+    from mttr_pipeline.defs.resources import held, prepared
+    from mttr_pipeline.intake.importer import import_files
+    from mttr_pipeline.landing.store import Landing, new_run_id
+
+    settings = given.settings()
+    folder = prepared(settings.data_dir)
+    with held(folder, WAIT_SECONDS), Bars() as bars:
+        report = import_files(
+            [Path(name) for name in files],
+            Landing(folder / "landing"),
+            new_run_id(),
+            secrets=settings.signing_keys,
+            progress=bars,
+        )
+    click.echo(str(report))
+    click.echo("Publish them with `mttr rebuild`, or by the next `mttr run`.")
+    return DONE
+
+
+@main.command()
+@click.option(
+    "--type",
+    "calculation_type",
+    default="basic",
+    show_default=True,
+    metavar="T",
+    help="Variant: basic, service_restore, full_recovery or a configured one; custom for two stamps of your own.",
+)
+@click.option(
+    "--severity", "severities", multiple=True, metavar="S", help="Only this severity (repeatable): SEV1 to SEV4."
+)
+@click.option(
+    "--service", "services", multiple=True, metavar="S", help="Only this service (repeatable); `unknown` for none."
+)
+@click.option("--team", "teams", multiple=True, metavar="T", help="Only this team (repeatable); `unknown` for none.")
+@click.option("--start", metavar="ISO", help="First instant of detection that counts; without an offset UTC.")
+@click.option("--end", metavar="ISO", help="First instant that counts no more.")
+@click.option("--start-stamp", metavar="S", help="Another start, such as acknowledged_at.")
+@click.option("--end-stamp", metavar="S", help="Another end, such as mitigated_at.")
+@click.option("--include-outliers", is_flag=True, help="Leave nothing out for its length.")
+@click.option(
+    "--outlier-hours",
+    type=float,
+    metavar="H",
+    help="Longer than this is an outlier. Default: the configured limit, 168.",
+)
+@click.option("--by", metavar="DIM", help="One row per severity, service, team, day, week or month.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
+    help="How to print it.",
+)
+@_told
+def stats(given: Globals, form: str, **asked: Any) -> int:
+    """Calculate on the published database: counts, exclusions, mean, median, percentiles, in minutes."""
+    from mttr_pipeline.cli.answer import as_csv, as_json, as_table, in_words
+    from mttr_pipeline.cli.stats import Question, ask
+    from mttr_pipeline.publish import latest
+
+    root = given.settings().data_dir / "published"
+    generation = latest(root)
+    if generation is None:
+        raise ConfigError(f"Nothing is published in {root} yet; `mttr run`, `mttr rebuild` or `mttr demo` publishes.")
+    answer = ask(generation / "mttr.duckdb", Question(**asked))
+    if form == "table":
+        console = wide_console()
+        console.print(in_words(answer.basis), soft_wrap=True, highlight=False)
+        console.print(as_table(answer))
+    else:
+        click.echo(as_json(answer) if form == "json" else as_csv(answer))
+    return DONE
+
+
+@main.command()
+@_told
+def doctor(given: Globals) -> int:
+    """Check configuration, credentials (one cheap request per source), disk and versions."""
+    from mttr_pipeline.cli.doctor import examine
+
+    findings = examine(given.settings)
+    for line in doctor_lines(findings):
+        click.echo(line)
+    return max((finding.exit_code for finding in findings), default=DONE)
+
+
+def start_demo_folder(data_dir: Path) -> None:
+    """Empty the folder of the demo; the caller holds its lock. Raises ConfigError when it is not the demo's."""
+    import shutil
+
+    refuse_real_data(data_dir)
+    _demo_mark(data_dir).touch()
+    shutil.rmtree(data_dir / "landing", ignore_errors=True)
+    for path in data_dir.glob("work*.duckdb*"):  # with what a run that was killed left in their logs
+        path.unlink()
+
+
+def refuse_real_data(data_dir: Path) -> None:
+    """Raises ConfigError when the folder holds anything that is not the demo's."""
+    if (data_dir / "landing").exists() and not _demo_mark(data_dir).exists():
+        raise ConfigError(f"{data_dir} holds real data; choose another folder for the demo with --data-dir.")
+
+
+def _given_something(data_dir: Path) -> bool:
+    """Whether there is something to publish without any source: files in the inbox, or what was taken before."""
+    from mttr_pipeline.intake.inbox import FOLDER, waiting
+    from mttr_pipeline.landing.store import NOT_PULLED
+
+    return bool(waiting(data_dir / FOLDER)) or any((data_dir / "landing" / name).is_dir() for name in NOT_PULLED)
+
+
+def _restore_environment(before: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def _demo_mark(data_dir: Path) -> Path:
+    return data_dir / ".demo"
+
+
+def _execute(given: Globals, settings: Settings, job: str, options: dict[str, Any]) -> int:
+    """Run a Dagster job in this process and show what came of it."""
+    from mttr_pipeline.defs.execute import execute
+
+    with Bars() as bars:
+        outcome = execute(
+            job, {**options, "data_dir": str(settings.data_dir), "config_file": given.config}, bars, debug=given.debug
+        )
+    for sentence in outcome.errors:
+        _complain(sentence, False)
+    if outcome.generation is None:
+        return outcome.exit_code or FAILED
+    print_summary(outcome.generation, wide_console())
+    click.echo(f"Published in {settings.data_dir / 'published' / 'latest'} (generation {outcome.generation.name})")
+    return PARTLY if outcome.failed_sources or outcome.exit_code else DONE
+
+
+def _complain(sentence: str, debug: bool) -> None:
+    if debug:
+        traceback.print_exc()
+    click.echo(f"mttr: {sentence}", err=True)
+    sys.stderr.flush()

@@ -1,0 +1,140 @@
+"""What the command line shows: progress bars while pulling, the summary after a run, the doctor's list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import duckdb
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from mttr_pipeline.cli.doctor import Finding
+
+
+class Bars:
+    """Progress of extraction on stderr; silent when that is no terminal. Implements `sources.progress.Progress`."""
+
+    def __init__(self) -> None:
+        console = Console(stderr=True)
+        self._bars = Progress(
+            TextColumn("{task.description:<28}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[records]} records"),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not console.is_terminal,
+            transient=True,
+        )
+        self._tasks: dict[tuple[str, str], TaskID] = {}
+
+    def __enter__(self) -> Bars:
+        self._bars.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._bars.stop()
+
+    def start(self, source: str) -> None:
+        self._tasks[(source, "")] = self._bars.add_task(source, total=None, records=0)
+
+    def update(self, source: str, stream: str, done_windows: int, total_windows: int, records: int) -> None:
+        key = (source, stream)
+        if key not in self._tasks:
+            self._tasks[key] = self._bars.add_task(f"{source} {stream}", total=total_windows, records=0)
+        self._bars.update(self._tasks[key], completed=done_windows, total=total_windows, records=records)
+
+    def finish(self, source: str) -> None:
+        for (name, _), task in self._tasks.items():
+            if name == source:
+                self._bars.stop_task(task)
+
+
+def wide_console() -> Console:
+    """stdout; wide enough for the tables when it is a file or a pipe. Names are shown as they are, brackets too."""
+    console = Console(markup=False, emoji=False)
+    return console if console.is_terminal else Console(width=120, markup=False, emoji=False)
+
+
+def print_summary(generation: Path, console: Console) -> None:
+    """What was published: the last 30 days against the 30 before, per severity, how fresh each source is, and whether the
+    data bears figures."""
+    with duckdb.connect(str(generation / "mttr.duckdb"), read_only=True) as con:
+        con.execute("SET TimeZone = 'UTC'")
+        console.print(_recovery(con))
+        console.print(_freshness(con))
+        # In one line, however long: what is broken over lines cannot be searched for.
+        console.print(quality_line(con, plain=console.options.ascii_only), soft_wrap=True)
+
+
+def _recovery(con: duckdb.DuckDBPyConnection) -> Table:
+    as_of = con.execute("SELECT strftime(max(as_of), '%Y-%m-%d %H:%M UTC') FROM mttr_stats").fetchall()[0][0]
+    table = Table(title=f"Minutes from detected to resolved, as of {as_of}", title_justify="left", box=box.SIMPLE_HEAD)
+    for name in ("scope", "window", "incidents", "analysed", "open", "outliers", "other", "mean", "median", "p95"):
+        table.add_column(name, justify="left" if name in ("scope", "window") else "right", no_wrap=True)
+    rows = con.execute(
+        """SELECT scope_value,
+            CASE WHEN window_start IS NULL THEN 'all'
+                WHEN window_end = as_of THEN '30 d' ELSE '30 d before' END AS span,
+            incidents_matched, incidents_analyzed, excluded_open, excluded_outlier,
+            excluded_invalid + excluded_missing_start + excluded_missing_end, -- so that the counts add up
+            mean_minutes, median_minutes, CASE WHEN incidents_analyzed >= 20 THEN p95_minutes END
+        FROM mttr_stats
+        WHERE calculation_type = 'basic' AND (scope = 'all' OR (scope = 'severity' AND window_start IS NULL))
+        ORDER BY scope, scope_value, window_start DESC NULLS LAST"""
+    ).fetchall()
+    for scope, span, *counts, mean, median, p95 in rows:
+        table.add_row(
+            scope, span, *(str(count) for count in counts), *(minutes(value) for value in (mean, median, p95))
+        )
+    return table
+
+
+def _freshness(con: duckdb.DuckDBPyConnection) -> Table:
+    table = Table(title="Sources", title_justify="left", box=box.SIMPLE_HEAD)
+    for name in ("source", "last run", "records", "quarantined", "requests", "data as of"):
+        table.add_column(
+            name, justify="right" if name in ("records", "quarantined", "requests") else "left", no_wrap=True
+        )
+    for row in con.execute(
+        """SELECT source, status, records_fetched, quarantined, requests,
+            coalesce(strftime(data_as_of, '%Y-%m-%d %H:%M UTC'), 'never') FROM (
+            SELECT *, row_number() OVER (PARTITION BY source ORDER BY started_at DESC, run_id DESC) AS place FROM source_runs)
+        WHERE place = 1 ORDER BY source"""
+    ).fetchall():
+        table.add_row(*(str(value) for value in row))
+    return table
+
+
+# Each light with a shape of its own: not everybody sees colours, and a log has none.
+_LIGHTS = {
+    "green": ("green", "\N{BLACK CIRCLE} green"),
+    "amber": ("yellow", "\N{BLACK UP-POINTING TRIANGLE} amber"),
+    "red": ("red", "\N{BLACK DIAMOND} red"),
+    "no_data": ("", "no data"),
+}
+
+
+def quality_line(con: duckdb.DuckDBPyConnection, *, plain: bool) -> Text:
+    """The traffic light of all data, and the worst finding in words."""
+    light, headline = con.execute("SELECT light, headline FROM data_quality_status WHERE source = 'all'").fetchall()[0]
+    colour, word = _LIGHTS[light]
+    text = Text(" data quality  ").append(word.encode("ascii", "ignore").decode().strip() if plain else word, colour)
+    return text.append(f": {headline}")
+
+
+def minutes(value: float | None) -> str:
+    """Minutes for reading: one decimal; no data is a dash, never 0."""
+    return "-" if value is None else f"{value:,.1f}"
+
+
+def doctor_lines(findings: Sequence[Finding]) -> Iterable[str]:
+    """One line each, however long: a finding that is broken over lines cannot be searched for."""
+    for finding in findings:
+        text = f"ok{': ' + finding.text if finding.text else ''}" if finding.ok else finding.text
+        yield f"{finding.name:<16}{' '.join(text.split())}"

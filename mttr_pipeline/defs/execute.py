@@ -1,0 +1,115 @@
+"""Runs a Dagster job in this process and says what came of it, in sentences instead of stack traces."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from mttr_pipeline import progress as progress_module
+from mttr_pipeline.defs import build_defs
+from mttr_pipeline.defs.extract import failed_sources
+from mttr_pipeline.defs.publish import PUBLISHED
+from mttr_pipeline.errors import ConfigError, ContractError, PermanentError, TransientError
+from mttr_pipeline.landing.store import Landing, new_run_id
+from mttr_pipeline.progress import Progress
+
+
+@dataclass
+class Outcome:
+    """What a job came to. `generation` is the published folder, None when nothing was published; `exit_code` is not 0 when a
+    step failed, which may also be the one after the publish.
+    """
+
+    generation: Path | None
+    failed_sources: dict[str, str] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+    exit_code: int = 0
+
+
+def execute(job: str, options: dict[str, Any], progress: Progress, *, debug: bool = False) -> Outcome:
+    """Run `nightly` or `rebuild` once, in process. `options` are the fields of RunResource.
+
+    Runs are recorded where DAGSTER_HOME says, and nowhere when it is not set.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    given.setdefault("run_id", new_run_id())
+    defs = build_defs()
+    with _instance() as instance, progress_module.shown_by(progress):
+        result = defs.resolve_job_def(job).execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            run_config={
+                "loggers": {"console": {"config": {"log_level": "INFO" if debug else "CRITICAL"}}},
+                "resources": {"run": {"config": given}},
+            },
+        )
+    data_dir = Path(given["data_dir"])
+    published = any(event.is_step_materialization and event.asset_key == PUBLISHED for event in result.all_events)
+    generation = (data_dir / "published" / "latest").resolve() if published else None
+    failed = failed_sources(Landing(data_dir / "landing"), given["run_id"])
+    errors = [f"{name} is stale: {error}" for name, error in failed.items()]
+    if result.success:
+        return Outcome(generation, failed, errors)
+    reasons, code = _reasons(result, "the results are published" if published else "nothing was published", debug)
+    return Outcome(generation, failed, reasons or errors, code)
+
+
+def _reasons(result: dg.ExecuteInProcessResult, end: str, debug: bool) -> tuple[list[str], int]:
+    """One sentence per failure of the run, and the exit code: 2 when it was the configuration, else 1."""
+    sentences: list[str] = []
+    code = 1
+    for event in result.all_events:
+        evaluation = event.event_specific_data if event.event_type_value == "ASSET_CHECK_EVALUATION" else None
+        if isinstance(evaluation, dg.AssetCheckEvaluation) and not evaluation.passed and evaluation.blocking:
+            name = ".".join(evaluation.asset_key.path)
+            sentences.append(f"The check {evaluation.check_name} of {name} failed ({evaluation.description}); {end}.")
+        failure = event.step_failure_data if event.is_step_failure else None
+        if failure is not None and failure.user_failure_data is not None:
+            sentences.append(failure.user_failure_data.description or "")
+            kind = failure.user_failure_data.metadata.get("error")
+            code = 2 if kind is not None and kind.value == "ConfigError" else code
+        elif (
+            failure is not None
+            and failure.error is not None
+            and "DagsterAssetCheckFailedError" not in str(failure.error.cls_name)
+        ):
+            cause = failure.error.cause or failure.error
+            text = cause.to_string() if debug else cause.message.strip().splitlines()[0]
+            is_full = "Could not write file" in text  # as DuckDB says it
+            remedy = "Free the disk and run again." if is_full else "Run again with --debug to see where."
+            sentences.append(f"{event.step_key} failed: {text}; {end}. {remedy}")
+    for event in result.all_events:
+        if not sentences and event.is_failure and event.message:
+            # before the first step: the resource could not be made
+            sentence, code = _our_own(event.event_specific_data) or (event.message.splitlines()[0], code)
+            sentences.append(sentence)
+    return sentences, code
+
+
+def _our_own(data: Any) -> tuple[str, int] | None:
+    """The sentence and exit code of the error of ours that stands in a chain of causes."""
+    kinds = {kind.__name__: kind for kind in (ConfigError, ContractError, PermanentError, TransientError)}
+    error = getattr(data, "error", None)
+    while error is not None:
+        if kind := kinds.get(error.cls_name or ""):
+            return error.message.strip().removeprefix(f"{kind.__module__}.{kind.__name__}: "), kind.exit_code
+        error = error.cause
+    return None
+
+
+@contextmanager
+def _instance() -> Iterator[dg.DagsterInstance]:
+    """The instance of DAGSTER_HOME, else one that forgets. Telemetry stays off unless that home says otherwise."""
+    if os.environ.get("DAGSTER_HOME"):
+        with dg.DagsterInstance.get() as instance:
+            yield instance
+    else:
+        os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
+        with dg.DagsterInstance.ephemeral(settings={"telemetry": {"enabled": False}}) as instance:
+            yield instance

@@ -1,0 +1,158 @@
+"""Extraction: pulls the vendors' records over HTTP into the landing zone.
+
+`build_source` makes a source from the settings, `pull` runs it once. What does not belong here: Dagster, DuckDB, the
+meaning of a record.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import datetime, timedelta
+
+from mttr_pipeline.config.settings import VENDORS, Settings
+from mttr_pipeline.errors import ConfigError, ContractError, MttrError
+from mttr_pipeline.landing.store import Extract, Landing, Manifest
+from mttr_pipeline.progress import Progress, Silent
+from mttr_pipeline.sources.kit.audit import Audit, Audited, Known, covered_windows
+from mttr_pipeline.sources.kit.explain import redact
+from mttr_pipeline.sources.kit.plan import Plan, Source, make_plan, new_mark
+
+__all__ = ["Known", "Plan", "Progress", "Silent", "Source", "build_source", "pull"]
+
+
+def build_source(name: str, settings: Settings) -> Source:
+    """The source `name` (one of VENDORS) with the credentials and options of `settings`.
+
+    Raises ConfigError when its credentials are not set or there is no such source.
+    """
+    options = settings.file.sources
+    if name == "pagerduty" and settings.pagerduty:
+        from mttr_pipeline.sources.pagerduty.pull import PagerDuty
+
+        return PagerDuty(settings.pagerduty, options.pagerduty)
+    if name == "opsgenie" and settings.opsgenie:
+        from mttr_pipeline.sources.opsgenie.pull import Opsgenie
+
+        return Opsgenie(settings.opsgenie, options.opsgenie)
+    if name == "jsm" and settings.jsm:
+        from mttr_pipeline.sources.jsm.pull import Jsm
+
+        return Jsm(settings.jsm, options.jsm)
+    if name == "jira" and settings.jira:
+        from mttr_pipeline.sources.jira.pull import Jira
+
+        return Jira(settings.jira, options.jira)
+    raise ConfigError(
+        f"The source {name!r} has no credentials; set {VENDORS[name].credentials}."
+        if name in VENDORS
+        else f"There is no source {name!r}; known: {', '.join(VENDORS)}."
+    )
+
+
+def pull(
+    source: Source,
+    settings: Settings,
+    landing: Landing,
+    run_id: str,
+    *,
+    as_of: datetime,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    full_refresh: bool = False,
+    progress: Progress | None = None,
+    known: Known | None = None,
+) -> Manifest:
+    """Pull one source once and give the manifest of its newest extract.
+
+    The first pull reaches back to `since`, else the configured date, else 730 days before `as_of`; later ones start at
+    the last high-water mark. An extract that an earlier run left unfinished is completed first, fetching only the
+    windows that are missing; when its end is older than tonight's, a second extract brings the source up to date.
+
+    With `known`, what we hold so far, an incremental pull also looks for records that the vendor has deleted.
+
+    A failure is written into the manifest and raised: MttrError, whatever the cause was. An interrupt leaves the
+    extract unfinished, to be taken up by the next pull.
+    """
+    progress = progress or Silent()
+    progress.start(source.name)
+    try:
+        complete = [m for m in landing.manifests(source.name) if m.status == "complete"]
+        plan = make_plan(
+            source.options,
+            complete,
+            as_of=as_of,
+            since=since,
+            until=until,
+            full_refresh=full_refresh,
+            scope=source.scope,
+        )
+        extract = landing.begin(source.name, run_id, plan.as_json())
+        begun = Plan.from_json(extract.plan)
+        up_to_date = begun.until >= plan.until
+        manifest = _attempt(source, begun, extract, complete, progress, known if up_to_date else None)
+        if not up_to_date:
+            complete = [m for m in landing.manifests(source.name) if m.status == "complete"]
+            plan = make_plan(source.options, complete, as_of=as_of, until=until, scope=source.scope)
+            extract = landing.begin(source.name, run_id, plan.as_json())
+            manifest = _attempt(source, plan, extract, complete, progress, known)
+        return manifest
+    finally:
+        progress.finish(source.name)
+
+
+def _attempt(
+    source: Source,
+    plan: Plan,
+    extract: Extract,
+    complete: list[Manifest],
+    progress: Progress,
+    known: Known | None,
+) -> Manifest:
+    """Run one extract to its end, or write down why it failed."""
+    before = source.requests
+    if complete and "site" in complete[-1].facts and not plan.full_refresh:
+        extract.facts.setdefault("site", complete[-1].facts["site"])  # what was probed once is kept
+    try:
+        source.extract(plan, extract, progress)
+        if known is not None:
+            _audit(source, plan, extract, complete, progress, known)
+        extract.requests = source.requests - before
+        return extract.finish(new_mark(plan, source.options))
+    except MttrError as error:
+        extract.requests = source.requests - before
+        extract.fail(str(error))
+        raise
+    except OSError as error:
+        extract.requests = source.requests - before
+        message = (
+            f"{source.name}: the landing folder {extract.folder} cannot be written ({error.strerror or error}); "
+            "free space or correct its permissions, then start again."
+        )
+        _try_to_fail(extract, message)
+        raise ContractError(message) from error
+    except Exception as error:
+        extract.requests = source.requests - before
+        message = redact(
+            f"{source.name}: the extraction failed in an unforeseen way ({type(error).__name__}: {error}); "
+            "what was landed is kept and the next run takes it up. Start with --debug to see where."
+        )
+        _try_to_fail(extract, message)
+        raise ContractError(message) from error
+
+
+def _audit(
+    source: Source, plan: Plan, extract: Extract, complete: list[Manifest], progress: Progress, known: Known
+) -> None:
+    """Look for deleted records among those that the earlier pulls must have seen."""
+    budget = source.options.audit_requests
+    if not plan.incremental or plan.high_water is None or budget == 0 or not isinstance(source, Audited):
+        return
+    until = min(plan.until, plan.high_water + timedelta(minutes=source.options.lag_minutes))
+    covered = covered_windows((m.plan for m in complete), plan.scope, until)
+    left = complete[-1].facts.get("audit", {}).get("postponed", {}) if complete else {}
+    source.audit(Audit(known, covered, budget, left), plan, extract, progress)
+
+
+def _try_to_fail(extract: Extract, message: str) -> None:
+    with contextlib.suppress(OSError):  # a full disk must not hide the reason
+        extract.fail(message)

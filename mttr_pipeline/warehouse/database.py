@@ -1,0 +1,266 @@
+"""The private working database: builds the tables of `sql/` from what was loaded and runs their checks.
+
+One writer, one connection, two files: `work.duckdb`, and beside it `work.mart.duckdb` with the tables that readers get. The
+mart is a file of its own, in the format for readers, so that publishing copies a file and no row is written twice. Facts, the
+narrow tables with a row per incident, are in no file: to store them takes three times as long as to make them. Nothing here
+knows a vendor's field or a metric: those are in the SQL files. Readers never open these files, only a published copy (see
+`publish`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from string import Template
+
+import duckdb
+
+from mttr_pipeline.config.settings import Settings
+from mttr_pipeline.config.vocabulary import config_tables, variants_in_force
+from mttr_pipeline.errors import ContractError
+from mttr_pipeline.landing.store import Landing
+from mttr_pipeline.warehouse import loading
+from mttr_pipeline.warehouse.models import Model, load_macros, load_models, upstream
+
+STORAGE_VERSION = "v1.2.0"  # of the mart: every DuckDB from 1.2.2 on opens it, 2.0 included
+
+# Models name their schema; the analysts' macros name their tables without one.
+_SEARCH_PATH = "SET search_path = 'work.main,mart.main'"
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """The outcome of one check of one table; `detail` says what was found, for a person."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+class Warehouse:
+    """A connection to `work.duckdb`, set up so that every model can run.
+
+    `as_of` is the clock of the run. Raises ContractError when a file is in use or no database.
+    """
+
+    def __init__(self, path: Path, settings: Settings, as_of: datetime, run_id: str) -> None:
+        self.path, self.settings, self.run_id = path, settings, run_id
+        self.mart_path = path.with_suffix(f".mart{path.suffix}")
+        self.as_of = as_of.astimezone(UTC)
+        self.con = duckdb.connect(config={"autoinstall_known_extensions": False})
+        self._attach(path, "work")
+        self._open_mart()
+        self.con.execute("ATTACH ':memory:' AS facts")
+        self._facts: set[str] = set()
+        self._set_options()
+        self.con.execute(loading.OPS)
+        if not self.con.execute("SELECT 1 FROM duckdb_tables() WHERE database_name = 'mart'").fetchall():
+            self.con.execute("DELETE FROM ops.builds WHERE table_name LIKE 'mart.%'")
+        for schema in ("raw", "staging", "core", "config"):
+            self.con.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        self._drop_leftovers()
+        self._write_config()
+        self.con.execute(load_macros("internal"))
+        loading.start_over_if_outdated(self.con, settings)
+        loading.create_raw_tables(self.con)
+
+    def close(self) -> None:
+        self.con.close()
+
+    def _set_options(self) -> None:
+        amount, unit = str(self.con.execute("SELECT current_setting('memory_limit')").fetchall()[0][0]).split()
+        for name, value in {
+            "TimeZone": "UTC",
+            "preserve_insertion_order": "true",
+            "enable_progress_bar": "false",
+            "memory_limit": f"{float(amount) / 2} {unit}",  # the other half is for columns in numpy
+            "temp_directory": str(self.path.parent / ".spill"),
+            "checkpoint_threshold": "256MB",  # as it comes, a run stops at every 16 MB to put its files in order
+            "perfect_ht_threshold": "0",  # groups of few small numbers would be finished by one thread alone
+        }.items():
+            self.con.execute(f"SET {name} = {quoted(value)}")
+
+    def _write_config(self) -> None:
+        """The settings in force as tables; and a type for the names of variants, which makes them small numbers in facts."""
+        self.con.execute("BEGIN")
+        for name, (ddl, rows) in config_tables(self.settings, self.as_of).items():
+            self.con.execute(f"CREATE OR REPLACE TABLE config.{name} ({ddl})")
+            if rows:  # in one statement: executemany takes fifty times longer
+                marks = ", ".join(["(" + ", ".join("?" * len(rows[0])) + ")"] * len(rows))
+                self.con.execute(f"INSERT INTO config.{name} VALUES {marks}", [value for row in rows for value in row])
+        variants = ", ".join(quoted(name) for name in sorted(variants_in_force(self.settings)))
+        self.con.execute(f"CREATE OR REPLACE TYPE config.variant AS ENUM ({variants})")
+        self.con.execute("COMMIT")
+
+    def _attach(self, path: Path, name: str, options: str = "") -> None:
+        try:
+            self.con.execute(f"ATTACH {quoted(path)} AS {name} {options}")
+        except duckdb.Error as error:
+            raise ContractError(
+                f"The working database {path} cannot be opened ({_first_line(error)}); "
+                "end the program that holds it, or delete it and run `mttr rebuild`."
+            ) from error
+
+    def _attach_mart(self) -> None:
+        self._attach(self.mart_path, "mart", f"(STORAGE_VERSION '{STORAGE_VERSION}')")
+        self.con.execute(_SEARCH_PATH)
+
+    def _open_mart(self) -> None:
+        """Begun anew where a run that was killed left a torn file: all that is in it is made by every run."""
+        try:
+            self._attach_mart()
+        except ContractError as error:
+            if "Could not set lock" in str(error):
+                raise
+            self._delete_mart()
+            self._attach_mart()
+
+    @contextmanager
+    def mart_closed(self) -> Iterator[Path]:
+        """The file of the mart while nobody has it open."""
+        self.con.execute("USE work")
+        self.con.execute("DETACH mart")
+        try:
+            yield self.mart_path
+        finally:
+            self._attach_mart()
+
+    def _empty_mart(self) -> None:
+        """A new file: in the old one, tables made anew would leave holes that readers download."""
+        with self.mart_closed():
+            self._delete_mart()
+        self.con.execute("DELETE FROM ops.builds WHERE table_name LIKE 'mart.%'")
+
+    def _delete_mart(self) -> None:
+        for path in (self.mart_path, self.mart_path.with_name(f"{self.mart_path.name}.wal")):
+            path.unlink(missing_ok=True)
+
+    def load(self, landing: Landing, sources: Iterable[str] | None = None) -> int:
+        """Load every complete extract that is not in yet, oldest first; gives the number of records read. Empties the mart.
+
+        Raises ContractError when a landing file is corrupt or its records do not add up.
+        """
+        self._empty_mart()
+        return loading.load(self.con, landing, sources)
+
+    def start_over(self) -> None:
+        """Forget everything that was loaded; the next `load` reads the whole landing zone."""
+        loading.start_over(self.con)
+
+    def build(self, model: Model) -> int:
+        """Make one table anew; gives its rows. Raises ContractError when its columns are not the documented ones."""
+        if model.schema != "raw":
+            self._recall(model)
+            self._make(model)
+        if model.table == "mart.incidents":  # the macros over it go where it is
+            self._facts.clear()
+            self.con.execute("USE mart")
+            self.con.execute(self.analyst_macros())
+            self.con.execute(_SEARCH_PATH)
+        self.con.execute("DELETE FROM ops.builds WHERE table_name = ?", [model.table])
+        self.con.execute("INSERT INTO ops.builds VALUES (?, ?)", [model.table, self.run_id])
+        produced = list(self.columns(model))
+        documented = [name for name in model.columns if name != "reject_reason" or model.schema != "raw"]
+        if produced != documented:
+            raise ContractError(
+                f"{model.table} has the columns {', '.join(produced)}, but its header documents {', '.join(documented)}."
+            )
+        return self.count(model)
+
+    def _make(self, model: Model) -> None:
+        function = model.function()
+        if function is not None:
+            self.con.register("computed", function(self.con))
+        self.con.execute(f"CREATE OR REPLACE {'VIEW' if model.view else 'TABLE'} {model.table} AS {model.sql}")
+        if function is not None:
+            self.con.unregister("computed")
+        if model.schema == "facts":
+            self._facts.add(model.table)
+
+    def _recall(self, model: Model) -> None:
+        """Make the facts that a table is made of once more where this connection does not have them."""
+        for fact in load_models():
+            if fact.schema == "facts" and fact.table not in self._facts and fact.table in upstream(model.table):
+                self._make(fact)
+
+    def _drop_leftovers(self) -> None:
+        """Of an earlier release: the mart inside this file, tables that no model makes now, and what became a view or a table."""
+        self.con.execute("DROP SCHEMA IF EXISTS work.mart CASCADE")
+        expected = {(model.schema, model.name, "VIEW" if model.view else "TABLE") for model in load_models()}
+        found = self.con.execute(
+            """SELECT schema_name, table_name, 'TABLE' FROM duckdb_tables() WHERE database_name = 'work'
+            UNION ALL SELECT schema_name, view_name, 'VIEW' FROM duckdb_views() WHERE database_name = 'work'"""
+        ).fetchall()
+        for schema, name, kind in found:
+            if schema in ("staging", "core") and (schema, name, kind) not in expected:
+                self.con.execute(f'DROP {kind} work.{schema}."{name}"')
+
+    def analyst_macros(self) -> str:
+        """The macros over `incidents`, with the configured outlier rule and reporting zone as their defaults."""
+        file, variants = self.settings.file, variants_in_force(self.settings)
+        return Template(load_macros("analyst")).safe_substitute(
+            outlier_hours=repr(file.outliers.hours),
+            outliers_excluded=str(file.outliers.enabled).lower(),
+            time_zone=file.reporting_time_zone,
+            variant_starts=" ".join(f"WHEN '{name}' THEN '{start}'" for name, (start, _) in variants.items()),
+            variant_ends=" ".join(f"WHEN '{name}' THEN '{end}'" for name, (_, end) in variants.items()),
+            variant_names=", ".join(variants),
+        )
+
+    def not_of_this_run(self) -> list[str]:
+        """Tables that another run built, or none: published together with this run's they would be a mixture."""
+        built = {
+            name
+            for (name,) in self.con.execute(
+                "SELECT table_name FROM ops.builds WHERE run_id = ?", [self.run_id]
+            ).fetchall()
+        }
+        return [model.table for model in load_models() if model.table not in built]
+
+    def columns(self, model: Model) -> dict[str, str]:
+        """Column name -> type of a built table."""
+        return {row[0]: row[1] for row in self.con.execute(f"DESCRIBE {model.table}").fetchall()}
+
+    def count(self, model: Model) -> int:
+        row = self.con.execute(f"SELECT count(*) FROM {model.table}").fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def check(self, model: Model) -> list[CheckResult]:
+        """Run every promise of a header against the built table. A check that itself fails is a failed check."""
+        queries: dict[str, str] = {}
+        if model.not_null:  # one check for all columns: a check of its own for each doubles the time of a small run
+            counts = ", ".join(f'count(*) - count("{column}")' for column in model.not_null)
+            queries["not_null"] = f"SELECT {counts} FROM {model.table}"
+        for columns in model.unique:
+            named = ", ".join(f'"{column}"' for column in columns)
+            queries[f"unique_{'_'.join(columns)}"] = (
+                f"SELECT count(*) FROM (SELECT 1 FROM {model.table} GROUP BY {named} HAVING count(*) > 1)"
+            )
+        for name, predicate in model.asserts.items():
+            queries[name] = f"SELECT count(*) FROM {model.table} WHERE NOT coalesce({predicate}, true)"
+        results = []
+        for name, query in queries.items():
+            try:
+                counted = self.con.execute(query).fetchall()[0]
+                broken = [f"{n} rows break it" for n in counted if n]
+                if name == "not_null":
+                    broken = [
+                        f"{column} is NULL in {n} rows" for column, n in zip(model.not_null, counted, strict=True) if n
+                    ]
+                results.append(CheckResult(name, not broken, ", ".join(broken) or "holds"))
+            except duckdb.Error as error:
+                results.append(CheckResult(name, False, f"the check itself failed: {_first_line(error)}"))
+        return results
+
+
+def quoted(text: str | Path) -> str:
+    """A text as an SQL literal."""
+    return "'" + str(text).replace("'", "''") + "'"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]

@@ -1,0 +1,259 @@
+"""Loads the landing zone into the raw tables of the working database, each extract whole or not at all, every record accounted for.
+
+What belongs here: which extracts are new, the newest payload per key, rejects into `ops.quarantine`, the counts into
+`ops.loads`. What does not: a vendor's field, which is the matter of `sql/raw`, and what is built of the raw tables.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import zstandard
+
+from mttr_pipeline.config.settings import Settings
+from mttr_pipeline.errors import ContractError
+from mttr_pipeline.landing.store import NOT_PULLED, TOMBSTONES, Landing, Manifest
+from mttr_pipeline.warehouse.models import Model, load_macros, load_models
+
+OPS = """
+CREATE SCHEMA IF NOT EXISTS ops;
+CREATE TABLE IF NOT EXISTS ops.loads (
+    source VARCHAR, extract_id VARCHAR, stream VARCHAR,
+    fetched BIGINT, normalised BIGINT, duplicates BIGINT, quarantined BIGINT
+);
+CREATE TABLE IF NOT EXISTS ops.quarantine (
+    source VARCHAR, stream VARCHAR, external_id VARCHAR, reason VARCHAR, extract_id VARCHAR, raw_reference VARCHAR
+);
+CREATE TABLE IF NOT EXISTS ops.fingerprint (value VARCHAR);
+CREATE TABLE IF NOT EXISTS ops.builds (table_name VARCHAR, run_id VARCHAR);
+CREATE OR REPLACE TABLE ops.facts (source VARCHAR, extract_id VARCHAR, fact VARCHAR, n BIGINT);
+CREATE OR REPLACE TABLE ops.attempts (
+    source VARCHAR, extract_id VARCHAR, run_id VARCHAR, started_at TIMESTAMP, finished_at TIMESTAMP, status VARCHAR,
+    requests BIGINT, fetched BIGINT, since VARCHAR, until VARCHAR, error VARCHAR, data_as_of TIMESTAMP
+);
+CREATE OR REPLACE TABLE ops.differences (source VARCHAR, extract_id VARCHAR, stream VARCHAR, expected BIGINT, received BIGINT);
+"""
+
+_AUDITED = frozenset({model.source for model in load_models() if model.stream == TOMBSTONES})
+
+
+def load(con: duckdb.DuckDBPyConnection, landing: Landing, sources: Iterable[str] | None = None) -> int:
+    """Load every complete extract that is not in yet, oldest first; gives the number of records read.
+
+    Raises ContractError when a landing file is corrupt or its records do not add up.
+    """
+    manifests = landing.manifests()
+    _record_attempts(con, manifests)
+    _record_facts(con, manifests)
+    _record_differences(con, manifests)
+    loaded = {row[0] for row in con.execute("SELECT DISTINCT source || '/' || extract_id FROM ops.loads").fetchall()}
+    total = 0
+    for manifest in manifests:
+        if manifest.status != "complete" or f"{manifest.source}/{manifest.extract_id}" in loaded:
+            continue
+        if sources is not None and manifest.source not in sources:
+            continue
+        landing.verify(manifest)
+        total += _load_extract(con, landing, manifest)
+    return total
+
+
+def _load_extract(con: duckdb.DuckDBPyConnection, landing: Landing, manifest: Manifest) -> int:
+    """All streams of one extract, in one transaction: it is in whole or not at all."""
+    con.execute("BEGIN")
+    try:
+        known = {
+            model.stream: model for model in load_models() if model.schema == "raw" and model.source == manifest.source
+        }
+        streams = {file.stream for file in manifest.files}
+        for stream in sorted(streams, key=lambda name: (name == TOMBSTONES, name)):
+            files = [file for file in manifest.files if file.stream == stream]
+            if stream not in known:
+                raise ContractError(f"The landing zone has a stream {manifest.source}/{stream} that no SQL file reads.")
+            paths = [str(landing.folder(manifest) / file.file) for file in files]
+            _load_stream(con, known[stream], manifest, landing.root, paths, sum(file.records for file in files))
+        if not manifest.files:
+            con.execute("INSERT INTO ops.loads VALUES (?, ?, '', 0, 0, 0, 0)", [manifest.source, manifest.extract_id])
+        con.execute("COMMIT")
+    except BaseException:
+        con.execute("ROLLBACK")
+        raise
+    return manifest.records
+
+
+def _load_stream(
+    con: duckdb.DuckDBPyConnection, model: Model, manifest: Manifest, root: Path, paths: list[str], promised: int
+) -> None:
+    """Newest payload per key into the raw table, rejects into quarantine, the counts into the ledger."""
+    _point_at(con, paths, root)
+    # Its rowid is the order of landing. A row_number() over the files would say the same on one thread instead of all.
+    con.execute(f"CREATE OR REPLACE TEMP TABLE delta AS {model.sql}")
+    key = ", ".join(model.key)
+    count = con.execute(
+        f"SELECT count(*), count(reject_reason), count(DISTINCT CASE WHEN reject_reason IS NULL THEN ({key}) END) FROM delta"
+    ).fetchone()
+    assert count is not None
+    fetched, quarantined, distinct = count
+    if fetched != promised:
+        raise ContractError(
+            f"{manifest.source}/{manifest.extract_id}: {promised} records were landed in {model.stream} but {fetched} can be "
+            "read back; move that folder out of the landing zone and pull again with --full-refresh."
+        )
+    identity = model.key[0]
+    # Alive again; those of this extract come after it.
+    if manifest.source in _AUDITED and model.stream != TOMBSTONES:
+        con.execute(
+            f"DELETE FROM raw.{manifest.source}_{TOMBSTONES} AS old USING delta AS new "
+            f"WHERE old.of_stream = ? AND old.external_id = new.{identity}::VARCHAR",
+            [model.stream],
+        )
+    con.execute(
+        f"DELETE FROM ops.quarantine AS old USING delta AS new WHERE old.source = ? AND old.stream = ? "
+        f"AND old.external_id = new.{identity}::VARCHAR",
+        [manifest.source, model.stream],
+    )
+    con.execute(
+        f"INSERT INTO ops.quarantine SELECT ?, ?, {identity}::VARCHAR, reject_reason, ?, landed_in "
+        "FROM delta WHERE reject_reason IS NOT NULL",
+        [manifest.source, model.stream, manifest.extract_id],
+    )
+    if quarantined:
+        con.execute("DELETE FROM delta WHERE reject_reason IS NOT NULL")
+    if distinct != fetched - quarantined:
+        order = f"{model.version} DESC NULLS LAST, rowid DESC" if model.version else "rowid DESC"
+        con.execute(
+            f"""DELETE FROM delta WHERE rowid IN (SELECT landed_row FROM (
+                SELECT rowid AS landed_row, row_number() OVER (PARTITION BY {key} ORDER BY {order}) AS place FROM delta
+            ) WHERE place > 1)"""
+        )
+    same = " AND ".join(f"old.{column} = new.{column}" for column in model.key)
+    if model.version:  # a payload that is older than the one we have (a late re-delivery) does not replace it
+        con.execute(
+            f"DELETE FROM delta AS new USING {model.table} AS old WHERE {same} AND new.{model.version} < old.{model.version}"
+        )
+    con.execute(f"DELETE FROM {model.table} AS old USING delta AS new WHERE {same}")
+    con.execute(f"INSERT INTO {model.table} BY NAME SELECT * EXCLUDE (reject_reason) FROM delta")
+    con.execute(
+        "INSERT INTO ops.loads VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            *(manifest.source, manifest.extract_id, model.stream),
+            *(promised, distinct, fetched - quarantined - distinct, quarantined),
+        ],
+    )
+    con.execute("DROP TABLE delta")
+
+
+def create_raw_tables(con: duckdb.DuckDBPyConnection) -> None:
+    """An empty table for every stream that was never loaded, so that models can select from it."""
+    present = {
+        row[0] for row in con.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'raw'").fetchall()
+    }
+    missing = [model for model in load_models() if model.schema == "raw" and model.name not in present]
+    if not missing:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        empty = Path(folder) / "empty.jsonl.zst"
+        empty.write_bytes(zstandard.compress(b""))
+        _point_at(con, [str(empty)], Path(folder))
+        for model in missing:
+            con.execute(f"CREATE TABLE {model.table} AS SELECT * EXCLUDE (reject_reason) FROM ({model.sql}) LIMIT 0")
+
+
+def _point_at(con: duckdb.DuckDBPyConnection, files: list[str], root: Path) -> None:
+    """Say which files the macro `landed` reads, and what to cut off their names."""
+    con.execute("SET VARIABLE files = ?", [files])
+    con.execute("SET VARIABLE landing_root = ?", [f"{root}/"])
+
+
+def _record_attempts(con: duckdb.DuckDBPyConnection, manifests: list[Manifest]) -> None:
+    """What every pull did, the failed ones too, for `source_runs`."""
+    con.execute("DELETE FROM ops.attempts")
+    rows: list[list[Any]] = []
+    for manifest in manifests:
+        for attempt in manifest.attempts:
+            final = attempt is manifest.attempts[-1] and manifest.status == "complete"
+            # A pull without a mark (a gap was filled, the same clock again) makes nothing known up to a later instant.
+            known = manifest.high_water or (attempt.finished_at if manifest.source in NOT_PULLED else None)
+            rows.append(
+                [
+                    *(manifest.source, manifest.extract_id, attempt.run_id),
+                    *(_utc(attempt.started_at), _utc(attempt.finished_at), attempt.status, attempt.requests),
+                    manifest.records if final else 0,
+                    *(manifest.plan.get("since"), manifest.plan.get("until"), attempt.error),
+                    _utc(known) if final and known else None,
+                ]
+            )
+    if rows:
+        con.executemany(f"INSERT INTO ops.attempts VALUES ({', '.join('?' * 12)})", rows)
+
+
+def _record_differences(con: duckdb.DuckDBPyConnection, manifests: list[Manifest]) -> None:
+    """Where a listing held fewer records than the vendor's own count of it; a full pull of a source settles earlier ones."""
+    con.execute("DELETE FROM ops.differences")
+    for manifest in manifests:
+        if manifest.status != "complete":
+            continue
+        if manifest.plan.get("mode") != "incremental":
+            con.execute("DELETE FROM ops.differences WHERE source = ?", [manifest.source])
+        for found in manifest.facts.get("count_differences", []):
+            con.execute(
+                "INSERT INTO ops.differences VALUES (?, ?, ?, ?, ?)",
+                [manifest.source, manifest.extract_id, found["stream"], found["expected"], found["received"]],
+            )
+
+
+def _record_facts(con: duckdb.DuckDBPyConnection, manifests: list[Manifest]) -> None:
+    """What the pulls noticed on their way."""
+    con.execute("DELETE FROM ops.facts")
+    rows = [
+        [manifest.source, manifest.extract_id, fact, n]
+        for manifest in manifests
+        if manifest.status == "complete"
+        for fact, n in _facts(manifest).items()
+    ]
+    if rows:
+        con.executemany("INSERT INTO ops.facts VALUES (?, ?, ?, ?)", rows)
+
+
+def start_over_if_outdated(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Raw tables depend on their SQL, the zones and the severities of custom records; when those change, load all anew."""
+    text = json.dumps(
+        [
+            *(model.sql for model in load_models() if model.schema == "raw"),
+            load_macros("internal"),
+            {name: options.time_zone for name, options in settings.file.sources},
+            settings.file.sources.custom.severity,
+        ]
+    )
+    value = hashlib.sha256(text.encode()).hexdigest()
+    found = con.execute("SELECT value FROM ops.fingerprint").fetchone()
+    if found is None or found[0] != value:
+        start_over(con)
+        con.execute("INSERT INTO ops.fingerprint VALUES (?)", [value])
+
+
+def start_over(con: duckdb.DuckDBPyConnection) -> None:
+    """Forget everything that was loaded; the next `load` reads the whole landing zone."""
+    con.execute("DROP SCHEMA raw CASCADE; CREATE SCHEMA raw")
+    con.execute("DELETE FROM ops.loads; DELETE FROM ops.quarantine; DELETE FROM ops.fingerprint")
+    create_raw_tables(con)
+
+
+def _facts(manifest: Manifest) -> dict[str, int]:
+    """Fact -> number."""
+    counted: dict[str, Any] = dict(manifest.facts.get("counts", {}))
+    windows = manifest.facts.get("audit", {}).get("postponed", {})
+    counted["audit_windows_postponed"] = sum(len(keys) for keys in windows.values())
+    return {fact: int(n) for fact, n in sorted(counted.items()) if n}
+
+
+def _utc(text: str) -> datetime:
+    """An ISO instant as the naive UTC that TIMESTAMP columns hold."""
+    return datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None)

@@ -24,7 +24,7 @@ import duckdb
 from mttr_pipeline import __version__, reports
 from mttr_pipeline.errors import ContractError
 from mttr_pipeline.warehouse.database import STORAGE_VERSION, Warehouse, quoted
-from mttr_pipeline.warehouse.models import Model, load_models
+from mttr_pipeline.warehouse.models import Model
 
 # Level 1 takes two thirds of the time of DuckDB's own 3, for a tenth more space. Columns of ids and links have no use for a
 # dictionary, and DuckDB tries for longer when it may be larger.
@@ -102,7 +102,7 @@ def latest(root: Path) -> Path | None:
 
 
 def _write(warehouse: Warehouse, folder: Path) -> dict[str, int | None]:
-    rows = {model.name: warehouse.count(model) for model in load_models() if model.schema == "mart"}
+    rows = {model.name: warehouse.count(model) for model in warehouse.catalog.published}
     # DuckDB writes without the interpreter, which puts the documents into words and draws the charts meanwhile.
     with ThreadPoolExecutor(1) as pool:
         parquet = pool.submit(_write_parquet, warehouse.con.cursor(), rows, folder)
@@ -128,7 +128,7 @@ def _write_parquet(con: duckdb.DuckDBPyConnection, rows: dict[str, int], folder:
 
 def _write_database(warehouse: Warehouse, path: Path) -> None:
     """The file of the mart as it stands."""
-    _comment(warehouse.con, [model for model in load_models() if model.schema == "mart"])
+    _comment(warehouse.con, warehouse.catalog.published)
     warehouse.con.execute("CHECKPOINT mart")
     with warehouse.mart_closed() as mart:
         shutil.copyfile(mart, path)
@@ -138,9 +138,9 @@ def _comment(con: duckdb.DuckDBPyConnection, models: list[Model]) -> None:
     """Write the headers of the models and of the macros into the mart, so that the documentation travels with the data."""
     con.execute("BEGIN")  # one transaction: there are hundreds of comments
     for model in models:
-        con.execute(f"COMMENT ON TABLE {model.table} IS {quoted(model.description)}")
+        con.execute(f"COMMENT ON TABLE {model.place} IS {quoted(model.description)}")
         for column, text in model.columns.items():
-            con.execute(f'COMMENT ON COLUMN {model.table}."{column}" IS {quoted(text)}')
+            con.execute(f'COMMENT ON COLUMN {model.place}."{column}" IS {quoted(text)}')
     for macro, text in _MACRO_COMMENTS.items():
         con.execute(f"COMMENT ON MACRO TABLE mart.{macro} IS {quoted(text)}")
     for macro, text in _FUNCTION_COMMENTS.items():

@@ -199,7 +199,7 @@ def test_on_the_microsecond() -> None:
     for name, age in {"pending": target, "open_breached": target + 1, "pending too": -4 * MINUTE}.items():
         incidents.append(Incident(name, (None, AS_OF_US - age, *[None] * 6), "SEV1", name))
     with built(TABLES, incidents) as warehouse:
-        named = "FROM core.target_outcomes JOIN core.scope_members ON member_id = service_id"
+        named = "FROM figures.target_outcomes JOIN core.scope_members ON member_id = service_id"
         found = {row["scope_value"]: row for row in rows(warehouse, named)}
         assert {name: row["outcome"] for name, row in found.items()} == {
             name: name.removesuffix(" too") for name in [*ends, "pending", "open_breached", "pending too"]

@@ -582,7 +582,7 @@ def test_no_incidents_is_no_data(tmp_path: Path) -> None:
 def test_weeks_are_full_weeks_of_the_reporting_zone(tmp_path: Path, zone: str) -> None:
     first = microseconds("2026-02-11T03:00:00+00:00")
     with door(tmp_path, custom=[_record("a", first, 5)], configured={"reporting_time_zone": zone}) as warehouse:
-        weeks = warehouse.con.execute("SELECT starts_us, ends_us FROM core.weeks ORDER BY starts_us").fetchall()
+        weeks = warehouse.con.execute("SELECT starts_us, ends_us FROM figures.weeks ORDER BY starts_us").fetchall()
     for start, _ in weeks:
         local = datetime.fromtimestamp(start / 1e6, ZoneInfo(zone))
         assert (local.weekday(), local.hour, local.minute) == (0, 0, 0)

@@ -311,5 +311,5 @@ def test_threads_make_no_difference(tmp_path: Path) -> None:
             }
         )
     warehouse.close()
-    assert len(results[0]["core.survival"]) > 20
+    assert len(results[0]["figures.survival"]) > 20
     assert results[0] == results[1]

@@ -7,11 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from mttr_pipeline.config.settings import VENDORS, WEBHOOK_SECRETS, Settings
+from mttr_pipeline.config.settings import Account, Settings
 from mttr_pipeline.defs.resources import prepared
 from mttr_pipeline.errors import MttrError
 from mttr_pipeline.intake import inbox
-from mttr_pipeline.sources.pulling import build_source
+from mttr_pipeline.intake.received import webhook_of
+from mttr_pipeline.sources.kit.declare import connection
+from mttr_pipeline.sources.registry import registry
+from mttr_pipeline.warehouse.catalog import catalog
 
 LITTLE_DISK = 1_000_000_000  # bytes
 
@@ -44,7 +47,9 @@ def examine(load: Callable[[], Settings]) -> list[Finding]:
         return [*found, Finding("configuration", False, str(error), is_configuration=True)]
     found.append(Finding("configuration", True, str(settings.config_file or "defaults, no mttr.toml")))
     found += [_disk(settings), _inbox(settings)]
-    return [*found, *(_source(name, settings) for name in VENDORS)]
+    unusable = {**registry().problems, **catalog(settings.accounts).problems}
+    found += [Finding(name, False, sentence) for name, sentence in unusable.items()]
+    return [*found, *(_source(account) for account in settings.accounts if account.source.pulled)]
 
 
 def _disk(settings: Settings) -> Finding:
@@ -62,22 +67,26 @@ def _disk(settings: Settings) -> Finding:
 def _inbox(settings: Settings) -> Finding:
     folder = settings.data_dir / inbox.FOLDER
     try:
-        n = len(inbox.waiting(folder))
+        n = len(inbox.waiting(folder, settings.accounts))
     except MttrError as error:
         return Finding("inbox", False, str(error))
-    checked = [VENDORS[sender].title for sender in WEBHOOK_SECRETS if sender in settings.signing_keys]
-    off = [variable for sender, variable in WEBHOOK_SECRETS.items() if sender not in settings.signing_keys]
-    said = [f"{n} file{'s' * (n != 1)} waiting in {folder}"]
+    signing = [
+        (account, webhook) for account in settings.accounts if (webhook := webhook_of(account)) and webhook.signature
+    ]
+    checked = [account.title for account, _ in signing if account.signing_key]
+    off = [account.variable(webhook.secret) for account, webhook in signing if not account.signing_key]
+    said = [f"{n:,} file{'s' * (n != 1)} waiting in {folder}"]
     said += [f"signatures of {' and '.join(checked)} are checked"] if checked else []
     said += [f"set {' and '.join(off)} to have signatures checked"] if off else []
     return Finding("inbox", True, "; ".join(said))
 
 
-def _source(name: str, settings: Settings) -> Finding:
-    if name not in settings.enabled_sources:
-        return Finding(name, True, f"off; set {VENDORS[name].credentials} to switch it on")
+def _source(account: Account) -> Finding:
+    name = account.name
+    if not account.enabled:
+        return Finding(name, True, f"off; set {account.source.credentials_of(name)} to switch it on")
     try:
-        source = build_source(name, settings)
+        source = connection(account)
         try:
             return Finding(name, True, source.check().removeprefix("ok: "))
         finally:

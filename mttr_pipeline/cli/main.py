@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,8 +24,9 @@ from mttr_pipeline import __version__
 from mttr_pipeline.cli.terminal import Bars, doctor_lines, print_summary, wide_console
 from mttr_pipeline.cli.usage import Commands, refuse_empty
 from mttr_pipeline.config.clock import parse_clock
-from mttr_pipeline.config.settings import VENDORS, Settings, load_settings
+from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.errors import ConfigError, MttrError
+from mttr_pipeline.sources.registry import load_settings, registry
 
 DONE, FAILED, PARTLY = 0, 1, 3
 WAIT_SECONDS = 600.0
@@ -77,12 +78,20 @@ FAULT_PROFILES = (
     *("endless_token", "always_html", "unauthorized", "forbidden", "unavailable", "down"),
 )
 
-_CREDENTIALS = "; ".join(f"{vendor.title}: {vendor.credentials}" for vendor in VENDORS.values())
+
+def listed(names: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+_PULLED = {name: source for name, source in registry().sources.items() if source.pulled}
+_RECEIVED = [source.title for source in registry().sources.values() if source.webhook]
+_CREDENTIALS = "; ".join(f"{source.title}: {source.credentials_of(name)}" for name, source in _PULLED.items())
 
 
 @click.group(
     cls=Commands,
-    help="Honest incident-recovery metrics from PagerDuty, Opsgenie and Jira.\n\n"
+    help=f"Honest incident-recovery metrics from {listed([source.title for source in _PULLED.values()])}.\n\n"
     f"Credentials come from the environment. {_CREDENTIALS}. `mttr demo` needs none.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
@@ -103,7 +112,7 @@ def main(context: click.Context, data_dir: str | None, config: str | None, debug
     "sources",
     multiple=True,
     metavar="NAME",
-    help=f"Only this source (repeatable): {', '.join(VENDORS)}.",
+    help=f"Only this source or account of one (repeatable): {', '.join(_PULLED)}.",
 )
 @click.option(
     "--since",
@@ -128,13 +137,14 @@ def run(
         if text is not None:
             parse_clock(text, name)
     for name in sources:
-        if name not in VENDORS:
-            raise ConfigError(f"--source: there is no source {name!r}; use {', '.join(VENDORS)}.")
-        if name not in settings.enabled_sources:
+        pulled = [account.name for account in settings.accounts if account.source.pulled]
+        if name not in pulled:
+            raise ConfigError(f"--source: there is no source {name!r}; use {', '.join(pulled)}.")
+        if not settings.account(name).enabled:
             raise ConfigError(f"--source {name}: its credentials are not set; see `mttr doctor`.")
-    if not settings.enabled_sources and not _given_something(settings.data_dir):
+    if not settings.enabled and not _given_something(settings):
         raise ConfigError(
-            "No source is configured: set PAGERDUTY_TOKEN, OPSGENIE_API_KEY, JSM_CLOUD_ID or JIRA_URL with a token, "
+            f"No source is configured: set its credentials ({_CREDENTIALS}), "
             f"put files into {settings.data_dir / 'inbox'}, `mttr import` records, or try `mttr demo`."
         )
     if _demo_mark(settings.data_dir).exists():
@@ -191,24 +201,23 @@ def demo(given: Globals, seed: int, faults: str) -> int:
         world = World(seed, datetime.now(UTC).replace(microsecond=0))
         server = stack.enter_context(VendorServer(world, faults=faults, seed=seed))
         stack.callback(_restore_environment, dict(os.environ))
-        prefixes = tuple(f"{name.upper()}_" for name in VENDORS)
+        prefixes = tuple(f"{account.name.upper()}_" for account in settings.accounts)
         for name in [name for name in os.environ if name.startswith(prefixes)]:
             del os.environ[name]
         os.environ.update(server.env())
-        titles = ", ".join(vendor.title for vendor in VENDORS.values())
+        titles = ", ".join(_PULLED[name].title for name in server.simulators if name in _PULLED)
         Console(stderr=True).print(f"Simulated {titles} on {server.address}, faults: {faults}", highlight=False)
         return _execute(given, given.settings(), "nightly", {})
 
 
-@main.command("import")
+@main.command(
+    "import",
+    help="Take custom incident records (JSON Lines, JSON, CSV or Parquet) and received webhook bodies (JSON Lines, JSON) of "
+    f"{listed(_RECEIVED)} into the landing zone.\n\n`mttr rebuild` or the next `mttr run` publishes them.",
+)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @_told
 def import_(given: Globals, files: tuple[str, ...]) -> int:
-    """Take custom incident records (JSON Lines, JSON, CSV or Parquet) and received webhook bodies (JSON Lines, JSON)
-    of PagerDuty, Opsgenie, Alertmanager and Jira into the landing zone.
-
-    `mttr rebuild` or the next `mttr run` publishes them.
-    """
     from mttr_pipeline.defs.resources import held, prepared
     from mttr_pipeline.intake.importer import import_files
     from mttr_pipeline.landing.store import Landing, new_run_id
@@ -220,7 +229,7 @@ def import_(given: Globals, files: tuple[str, ...]) -> int:
             [Path(name) for name in files],
             Landing(folder / "landing"),
             new_run_id(),
-            secrets=settings.signing_keys,
+            accounts=settings.accounts,
             progress=bars,
         )
     click.echo(str(report))
@@ -314,12 +323,15 @@ def refuse_real_data(data_dir: Path) -> None:
         raise ConfigError(f"{data_dir} holds real data; choose another folder for the demo with --data-dir.")
 
 
-def _given_something(data_dir: Path) -> bool:
+def _given_something(settings: Settings) -> bool:
     """Whether there is something to publish without any source: files in the inbox, or what was taken before."""
+    data_dir = settings.data_dir
     from mttr_pipeline.intake.inbox import FOLDER, waiting
     from mttr_pipeline.landing.store import NOT_PULLED
 
-    return bool(waiting(data_dir / FOLDER)) or any((data_dir / "landing" / name).is_dir() for name in NOT_PULLED)
+    return bool(waiting(data_dir / FOLDER, settings.accounts)) or any(
+        (data_dir / "landing" / name).is_dir() for name in NOT_PULLED
+    )
 
 
 def _restore_environment(before: dict[str, str]) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 import duckdb
 
-from mttr_pipeline.config.settings import FIXED_VARIANTS, SEVERITIES, STAMPS, parse_instant
-from mttr_pipeline.config.vocabulary import PHASES
+from mttr_pipeline.config.clock import parse_instant
+from mttr_pipeline.config.terms import FIXED_VARIANTS, PHASES, SEVERITIES, STAMPS
 from mttr_pipeline.errors import ConfigError, ContractError
 from mttr_pipeline.reports import instant_text
 

@@ -90,7 +90,7 @@ def _recovery(con: duckdb.DuckDBPyConnection) -> Table:
     ).fetchall()
     for scope, span, *counts, mean, median, p95 in rows:
         table.add_row(
-            scope, span, *(str(count) for count in counts), *(minutes(value) for value in (mean, median, p95))
+            scope, span, *(f"{count:,}" for count in counts), *(minutes(value) for value in (mean, median, p95))
         )
     return table
 
@@ -107,7 +107,7 @@ def _freshness(con: duckdb.DuckDBPyConnection) -> Table:
             SELECT *, row_number() OVER (PARTITION BY source ORDER BY started_at DESC, run_id DESC) AS place FROM source_runs)
         WHERE place = 1 ORDER BY source"""
     ).fetchall():
-        table.add_row(*(str(value) for value in row))
+        table.add_row(*(f"{value:,}" if isinstance(value, int) else value for value in row))
     return table
 
 

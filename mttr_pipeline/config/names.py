@@ -1,9 +1,14 @@
-"""Names that a person writes into `mttr.toml`. Capitals and blanks around a name make no difference when it is compared, as
-in the SQL; so two that differ in nothing else are one, and a join would find both.
+"""Names and words that people write into `mttr.toml`, and the rule by which they are compared.
+
+Two rules. A *name* (a service, a team) is compared without capitals and outer blanks. A *word* (a vendor's severity, status,
+resolution, type or field) is compared by `normalize`, which also ignores blanks, `-` and `_` inside it. Two keys of one table
+that are the same by its rule are an error, because a join would find both.
 """
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, TypeVar
 
@@ -11,34 +16,50 @@ from pydantic import AfterValidator
 
 T = TypeVar("T")
 
+_IGNORED = re.compile(r"[\s_-]+")
 
-def folded(name: str) -> str:
-    """A name as it is compared."""
+
+def normalize(word: str) -> str:
+    """A vendor's word as it is compared: Unicode NFKC, no capitals, no blanks, no `-`, no `_`.
+
+    `SEV-1`, `sev 1` and `Sev_1` are one word. A word that has nothing else keeps what it has. The SQL macro `normalized` calls
+    this function for text that is not plain ASCII.
+    """
+    plain = unicodedata.normalize("NFKC", word).casefold()
+    return _IGNORED.sub("", plain) or plain.strip()
+
+
+def same_name(name: str) -> str:
+    """A name as it is compared: no outer blanks, no capitals."""
     return name.strip().lower()
 
 
-def distinct(given: dict[str, T], fold: Callable[[str], str] = folded) -> dict[str, T]:
-    """The table as it is. ValueError when a name in it is blank, or when two are one."""
+def distinct(given: dict[str, T], rule: Callable[[str], str]) -> dict[str, T]:
+    """The table as it is. ValueError when a key is blank, or when two keys are the same by the rule."""
     first: dict[str, str] = {}
     for name in given:
         if not name.strip():
             raise ValueError("a name in this table is blank; write one or take it out")
-        if (other := first.setdefault(fold(name), name)) != name:
+        if (other := first.setdefault(rule(name), name)) != name:
             raise ValueError(f"{other!r} and {name!r} are one name; keep one of them")
     return given
 
 
 def owners(aliases: Mapping[str, Iterable[str]]) -> dict[str, str]:
-    """Every name of every service, folded, and whose it is. ValueError when two services claim one."""
-    found = {folded(service): service for service in distinct(dict(aliases))}
+    """Every name of every service, as it is compared, and its service. ValueError when two services claim one name."""
+    found = {same_name(service): service for service in distinct(dict(aliases), same_name)}
     for service, names in aliases.items():
         for name in names:
-            if (owner := found.setdefault(folded(name), service)) != service:
+            if (owner := found.setdefault(same_name(name), service)) != service:
                 raise ValueError(
                     f"the alias {name!r} of {service!r} is a name of {owner!r} too; a name stands for one service, "
                     "so keep it in one of them"
                 )
     return found
+
+
+def _words(given: dict[str, T]) -> dict[str, T]:
+    return distinct(given, normalize)
 
 
 def _trimmed(given: dict[str, T]) -> dict[str, T]:
@@ -54,7 +75,7 @@ def _filled(text: str) -> str:
 #: A text in which blanks at the ends may mean something.
 Text = Annotated[str, AfterValidator(_filled)]
 Name = Annotated[Text, AfterValidator(str.strip)]
-#: A table whose keys are names.
-Named = Annotated[dict[str, T], AfterValidator(distinct)]
-#: The same, by service. One that is not configured is its incidents' own word for it, capitals and all.
+#: A table whose keys are words of a vendor.
+Words = Annotated[dict[str, T], AfterValidator(_words)]
+#: A table by service. A service that is not configured goes by its incidents' own spelling.
 ByService = Annotated[dict[str, T], AfterValidator(_trimmed)]

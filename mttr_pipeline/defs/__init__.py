@@ -5,29 +5,70 @@ Nothing outside this folder and the command line imports Dagster; nothing here c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from mttr_pipeline.defs.extract import imported_records, landing_assets, received_bodies
+from mttr_pipeline.config.settings import Account, settings_of
+from mttr_pipeline.defs.extract import imported_records, landing_asset, received_bodies
 from mttr_pipeline.defs.jobs import daily, nightly, rebuild
-from mttr_pipeline.defs.publish import published
+from mttr_pipeline.defs.publish import published_asset
 from mttr_pipeline.defs.report import phase_targets, report, targets, traffic_light
 from mttr_pipeline.defs.resources import RunResource
-from mttr_pipeline.defs.tables import model_assets, raw_tables
+from mttr_pipeline.defs.tables import model_asset, raw_asset
+from mttr_pipeline.errors import ConfigError
+from mttr_pipeline.sources.registry import load_settings, registry
+from mttr_pipeline.warehouse.catalog import catalog
 
 __all__ = ["build_defs"]
 
 
-def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
-    """Everything Dagster needs to know. `resource_overrides` replaces resources by name, for tests and the command line."""
+def build_defs(
+    accounts: Sequence[Account] | None = None, resource_overrides: Mapping[str, Any] | None = None
+) -> dg.Definitions:
+    """Everything Dagster needs to know, for these accounts (default: those of the configuration file).
+
+    `resource_overrides` replaces resources by name, for tests and the command line.
+    """
+    accounts = configured_accounts() if accounts is None else accounts
+    models = catalog(accounts)
+    for sentence in (*registry().problems.values(), *models.problems.values()):
+        logging.getLogger(__name__).warning(sentence)
     return dg.Definitions(
-        assets=[received_bodies, *landing_assets, imported_records, raw_tables, *model_assets, report, published],
+        assets=[
+            received_bodies,
+            *(landing_asset(account) for account in accounts if account.source.pulled),
+            imported_records,
+            raw_asset(models),
+            *(model_asset(models, model) for model in models if model.schema != "raw"),
+            published_asset(models),
+            report,
+        ],
         asset_checks=[targets, phase_targets, traffic_light],
         jobs=[nightly, rebuild],
         schedules=[daily],
-        resources={"run": RunResource(), **(resource_overrides or {})},
+        resources={
+            "run": RunResource(accounts=[account.name for account in accounts]),
+            **(resource_overrides or {}),
+        },
         # One process: a step costs milliseconds, and one connection at a time is what DuckDB wants.
         executor=dg.in_process_executor,
     )
+
+
+def configured_accounts() -> tuple[Account, ...]:
+    """The accounts of the configuration file; one of each source when it cannot be read, which the run itself then reports."""
+    try:
+        return load_settings(_where_the_file_is()).accounts
+    except ConfigError as error:
+        logging.getLogger(__name__).warning("%s Dagster shows one account of each source until then.", error)
+        return settings_of({}, registry().sources, {}, data_dir=Path()).accounts
+
+
+def _where_the_file_is() -> dict[str, str]:
+    """Of the environment only what names the configuration file: the accounts are the same whatever credentials are set."""
+    return {name: value for name, value in os.environ.items() if name == "MTTR_CONFIG"}

@@ -18,6 +18,8 @@ from mttr_pipeline.defs.publish import PUBLISHED
 from mttr_pipeline.errors import ConfigError, ContractError, PermanentError, TransientError
 from mttr_pipeline.landing.store import Landing, new_run_id
 from mttr_pipeline.progress import Progress
+from mttr_pipeline.sources.registry import load_settings, registry
+from mttr_pipeline.warehouse.catalog import catalog
 
 
 @dataclass
@@ -39,7 +41,8 @@ def execute(job: str, options: dict[str, Any], progress: Progress, *, debug: boo
     """
     given = {name: value for name, value in options.items() if value is not None}
     given.setdefault("run_id", new_run_id())
-    defs = build_defs()
+    settings = load_settings(data_dir=given.get("data_dir"), config=given.get("config_file"))
+    defs = build_defs(settings.accounts)
     with _instance() as instance, progress_module.shown_by(progress):
         result = defs.resolve_job_def(job).execute_in_process(
             instance=instance,
@@ -54,6 +57,9 @@ def execute(job: str, options: dict[str, Any], progress: Progress, *, debug: boo
     generation = (data_dir / "published" / "latest").resolve() if published else None
     failed = failed_sources(Landing(data_dir / "landing"), given["run_id"])
     errors = [f"{name} is stale: {error}" for name, error in failed.items()]
+    unusable = {**registry().problems, **catalog(settings.accounts).problems}
+    errors += unusable.values()
+    failed |= unusable
     if result.success:
         return Outcome(generation, failed, errors)
     reasons, code = _reasons(result, "the results are published" if published else "nothing was published", debug)

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from mttr_pipeline import progress
-from mttr_pipeline.config.settings import VENDORS
+from mttr_pipeline.config.settings import Account
 from mttr_pipeline.defs.resources import RunResource, explained
 from mttr_pipeline.errors import ConfigError, MttrError
 from mttr_pipeline.intake import inbox
@@ -15,7 +15,9 @@ INBOX = dg.AssetKey(["landing", "inbox"])
 OWNERS = ["team:incident-metrics"]
 
 
-def _landing_asset(name: str) -> dg.AssetsDefinition:
+def landing_asset(account: Account) -> dg.AssetsDefinition:
+    """The pull of one account."""
+    name = account.name
     key = dg.AssetKey(["landing", name])
 
     @dg.asset(
@@ -23,7 +25,7 @@ def _landing_asset(name: str) -> dg.AssetsDefinition:
         group_name="landing",
         kinds={"python", "json"},
         owners=OWNERS,
-        description=f"Records of {VENDORS[name].title} as they came, pulled over HTTP. Off while its credentials are not set.",
+        description=f"Records of {account.title} as they came, pulled over HTTP. Off while its credentials are not set.",
         check_specs=[
             dg.AssetCheckSpec(
                 "fresh", asset=key, description="The pull of this run went through; otherwise its rows are old."
@@ -102,7 +104,7 @@ def _known(run: RunResource, name: str, context: dg.AssetExecutionContext) -> Wa
 def received_bodies(context: dg.AssetExecutionContext, run: RunResource) -> dg.MaterializeResult:
     """Takes the folder whatever sources are asked for. What cannot be taken stays there and never stops a run."""
     try:
-        taken = inbox.take(run.inbox, run.landing, run.id, run.settings.signing_keys)
+        taken = inbox.take(run.inbox, run.landing, run.id, run.settings.accounts)
     except (MttrError, OSError) as error:
         context.log.error(str(error))
         failed = dg.AssetCheckResult(
@@ -130,8 +132,6 @@ def received_bodies(context: dg.AssetExecutionContext, run: RunResource) -> dg.M
     )
 
 
-landing_assets = [_landing_asset(name) for name in VENDORS]
-
 imported_records = dg.AssetSpec(
     ["landing", "custom"],
     group_name="landing",
@@ -154,5 +154,5 @@ def failed_sources(landing: Landing, run_id: str) -> dict[str, str]:
 def none_left(run: RunResource) -> list[str]:
     """The errors, when every source that this run asked failed; nothing otherwise."""
     failed = failed_sources(run.landing, run.id)
-    wanted = [name for name in VENDORS if run.wants(name)]
+    wanted = [account.name for account in run.settings.enabled if run.wants(account.name)]
     return [failed[name] for name in wanted] if all(name in failed for name in wanted) else []

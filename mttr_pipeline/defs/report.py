@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 
 from mttr_pipeline import reports
-from mttr_pipeline.config.settings import SEVERITIES
+from mttr_pipeline.config.terms import SEVERITIES
 from mttr_pipeline.defs.extract import OWNERS
 from mttr_pipeline.defs.publish import PUBLISHED
 from mttr_pipeline.defs.resources import RunResource, explained

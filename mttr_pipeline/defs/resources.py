@@ -14,10 +14,11 @@ from filelock import FileLock, Timeout
 from pydantic import Field, PrivateAttr
 
 from mttr_pipeline.config.clock import parse_clock
-from mttr_pipeline.config.settings import Settings, load_settings
+from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.errors import ConfigError, ContractError, MttrError
 from mttr_pipeline.intake.inbox import FOLDER
 from mttr_pipeline.landing.store import Landing, new_run_id
+from mttr_pipeline.sources.registry import load_settings
 from mttr_pipeline.warehouse.database import Warehouse
 
 
@@ -36,6 +37,7 @@ class RunResource(dg.ConfigurableResource):
     until: str | None = None
     full_refresh: bool = False
     sources: list[str] = Field(default_factory=list)
+    accounts: list[str] = Field(default_factory=list)
     start_over: bool = False
     run_id: str | None = None
     wait_seconds: float = 600
@@ -49,6 +51,7 @@ class RunResource(dg.ConfigurableResource):
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[RunResource]:
         try:
             self._settings = load_settings(os.environ, data_dir=self.data_dir, config=self.config_file)
+            self._refuse_other_accounts()
             # Whole seconds: what an operator types back into --as-of gives the same run.
             self._as_of = parse_clock(self.as_of, "--as-of") if self.as_of else datetime.now(UTC).replace(microsecond=0)
             self._run_id = self.run_id or new_run_id()
@@ -61,6 +64,15 @@ class RunResource(dg.ConfigurableResource):
                         self._warehouse = None
         except MttrError as error:
             raise explained(error) from error
+
+    def _refuse_other_accounts(self) -> None:
+        """The assets are made for the accounts that stood in the configuration when they were loaded."""
+        now = {account.name for account in self._settings.accounts}
+        if self.accounts and now != set(self.accounts):
+            raise ConfigError(
+                f"The accounts {', '.join(sorted(now ^ set(self.accounts)))} were added or taken out since Dagster loaded the code; "
+                "reload the code location, and use one configuration file for both (MTTR_CONFIG)."
+            )
 
     @property
     def settings(self) -> Settings:
@@ -97,7 +109,8 @@ class RunResource(dg.ConfigurableResource):
 
     def wants(self, source: str) -> bool:
         """Whether this run pulls a source: its credentials are set, and it was not left out by --source."""
-        return source in self._settings.enabled_sources and (not self.sources or source in self.sources)
+        enabled = any(account.name == source for account in self._settings.enabled)
+        return enabled and (not self.sources or source in self.sources)
 
     def instant(self, name: str) -> datetime | None:
         """`since` or `until` as an instant. Raises ConfigError."""

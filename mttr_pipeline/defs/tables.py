@@ -1,6 +1,6 @@
 """One asset per table of `sql/`, generated from its header: description, columns, dependencies, checks."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import dagster as dg
 
@@ -8,15 +8,13 @@ from mttr_pipeline.defs.extract import OWNERS, none_left
 from mttr_pipeline.defs.jobs import START_OVER
 from mttr_pipeline.defs.resources import RunResource, explained
 from mttr_pipeline.errors import ContractError, MttrError
+from mttr_pipeline.warehouse.catalog import Catalog
 from mttr_pipeline.warehouse.database import Warehouse
-from mttr_pipeline.warehouse.models import Model, load_models
-
-_MODELS = load_models()
-_RAW = {model.table: model for model in _MODELS if model.schema == "raw"}
+from mttr_pipeline.warehouse.models import Model
 
 
 def asset_key(table: str) -> dg.AssetKey:
-    """`mart.incidents` -> mart/incidents."""
+    """`core.incidents` -> core/incidents."""
     return dg.AssetKey(table.split("."))
 
 
@@ -54,41 +52,50 @@ def _result(warehouse: Warehouse, model: Model) -> dg.MaterializeResult:
     )
 
 
-@dg.multi_asset(
-    name="load",
-    specs=[
-        dg.AssetSpec(
-            asset_key(model.table),
-            deps=[dg.AssetKey(["landing", model.source or ""])],
-            group_name="raw",
-            kinds={"duckdb", "sql"},
-            owners=OWNERS,
-            description=model.description,
-        )
-        for model in _RAW.values()
-    ],
-    check_specs=[spec for model in _RAW.values() for spec in _check_specs(model)],
-)
-def raw_tables(context: dg.AssetExecutionContext, run: RunResource) -> Iterator[dg.MaterializeResult]:
-    """Load every extract that is not in yet: newest payload per record, rejects into quarantine, counts into the ledger."""
-    try:
-        errors = none_left(run)
-        if errors:
-            raise ContractError("Every source failed, nothing was published. " + " ".join(errors))
-        if run.start_over or START_OVER in context.run.tags:
-            run.warehouse.start_over()
-        records = run.warehouse.load(run.landing)
-        context.log.info(f"{records} records loaded")
-        for model in _RAW.values():
-            yield _result(run.warehouse, model)
-    except MttrError as error:
-        raise explained(error) from error
+def raw_asset(models: Catalog) -> dg.AssetsDefinition:
+    """One step that loads the landing zone into all raw tables."""
+    raw = models.of_layer("raw")
+
+    @dg.multi_asset(
+        name="load",
+        specs=[
+            dg.AssetSpec(
+                asset_key(model.table),
+                deps=[dg.AssetKey(["landing", model.source or ""])],
+                group_name="raw",
+                kinds={"duckdb", "sql"},
+                owners=OWNERS,
+                description=model.description,
+            )
+            for model in raw
+        ],
+        check_specs=[spec for model in raw for spec in _check_specs(model)],
+    )
+    def load(context: dg.AssetExecutionContext, run: RunResource) -> Iterator[dg.MaterializeResult]:
+        """Load every extract that is not in yet: newest payload per record, rejects into quarantine, counts into the ledger."""
+        try:
+            errors = none_left(run)
+            if errors:
+                raise ContractError("Every source failed, nothing was published. " + " ".join(errors))
+            if run.start_over or START_OVER in context.run.tags:
+                run.warehouse.start_over()
+            records = run.warehouse.load(run.landing)
+            context.log.info(f"{records} records loaded")
+            for model in raw:
+                yield _result(run.warehouse, model)
+        except MttrError as error:
+            raise explained(error) from error
+
+    return load
 
 
-def _model_asset(model: Model) -> dg.AssetsDefinition:
+def model_asset(models: Catalog, model: Model) -> dg.AssetsDefinition:
+    """One table. A table that is made of none waits until everything is loaded."""
+    after = model.depends or tuple(raw.table for raw in models.of_layer("raw"))
+
     @dg.asset(
         key=asset_key(model.table),
-        deps=[asset_key(name) for name in model.depends] or [asset_key(name) for name in _RAW],
+        deps=[asset_key(name) for name in after],
         group_name=model.schema,
         kinds={"duckdb", "sql"},
         owners=OWNERS,
@@ -102,6 +109,3 @@ def _model_asset(model: Model) -> dg.AssetsDefinition:
             raise explained(error) from error
 
     return table
-
-
-model_assets: Sequence[dg.AssetsDefinition] = [_model_asset(model) for model in _MODELS if model.schema != "raw"]

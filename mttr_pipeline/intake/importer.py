@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,8 +26,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from pydantic import SecretStr
 
+from mttr_pipeline.config.settings import Account
+from mttr_pipeline.config.terms import STAMPS
 from mttr_pipeline.errors import ConfigError
 from mttr_pipeline.intake import received
 from mttr_pipeline.intake.signatures import headers_beside, signature_problem
@@ -42,6 +43,7 @@ from mttr_pipeline.landing.readers import (
     unreadable,
 )
 from mttr_pipeline.landing.store import Extract, Landing
+from mttr_pipeline.sources.kit.declare import Fields
 
 if TYPE_CHECKING:
     from mttr_pipeline.progress import Progress
@@ -50,16 +52,6 @@ __all__ = ["KNOWN_FIELDS", "MAX_RECORD_BYTES", "MAX_TEXT", "ImportReport", "Inta
 
 SOURCE, STREAM = "custom", "records"
 
-STAMPS = (
-    "occurred_at",
-    "detected_at",
-    "acknowledged_at",
-    "investigating_at",
-    "root_cause_found_at",
-    "mitigated_at",
-    "resolved_at",
-    "closed_at",
-)
 KNOWN_FIELDS = (
     *("external_id", "title", "url", "severity", "status", "kind", *STAMPS, "service", "team", "tags"),
     *("root_cause_category", "affected_users", "revenue_impact", "duplicate_of", "resolution_kind", "updated_at"),
@@ -78,8 +70,8 @@ _encode = msgspec.json.encode
 
 @dataclass
 class ImportReport:
-    """What one import landed. `bodies` counts the lines of each sender; `unknown_fields` counts the custom records that
-    carry each name: they are kept, not used."""
+    """What one import landed. `bodies` counts the lines of received bodies by what they are called; `unknown_fields` counts the
+    custom records that carry each name: they are kept, not used."""
 
     extract_id: str
     files: list[str]
@@ -95,7 +87,7 @@ class ImportReport:
 
     def lines(self) -> list[str]:
         """The report as sentences for the terminal."""
-        counts = {name: self.bodies[sender] for sender, name in received.SENDERS.items() if self.bodies[sender]}
+        counts = dict(sorted(self.bodies.items()))
         if self.records or not counts:
             counts = {"custom record": self.records, **counts}
         landed = ", ".join(f"{n:,} {name}{'s' * (n != 1)}" for name, n in counts.items())
@@ -123,7 +115,7 @@ def import_files(
     landing: Landing,
     run_id: str,
     *,
-    secrets: Mapping[str, SecretStr] | None = None,
+    accounts: Sequence[Account] = (),
     progress: Progress | None = None,
 ) -> ImportReport:
     """Land the records of all files: all of them or none.
@@ -131,8 +123,8 @@ def import_files(
     Every file is checked first (it exists, can be read, its kind is known, a first record is there) and hashed; only
     then something is written. The extract carries no high-water mark: a later import adds to it and replaces single
     records. Memory does not grow with a file, except for a JSON array, of which the position of each record is kept
-    (and the whole text when it is compressed). `secrets`: sender -> what its signatures are checked with. `progress` is
-    told after every 10,000 records.
+    (and the whole text when it is compressed). `accounts` are those whose webhook bodies are recognised. `progress` is updated
+    after every 10,000 records.
 
     Raises ConfigError, naming the file and the remedy, for a file that cannot be imported; should a file turn out to be
     damaged further in, the import is marked as failed and nothing of it is ever loaded.
@@ -144,7 +136,7 @@ def import_files(
     if progress:
         progress.start(SOURCE)
     try:
-        with Intake(landing, run_id, plan, secrets or {}) as intake:
+        with Intake(landing, run_id, plan, accounts) as intake:
             for number, source in enumerate(inputs):
                 for count in intake.take(source):
                     if progress and count % 10_000 == 0:
@@ -164,16 +156,16 @@ class Intake:
     them is ever loaded. That of the bodies is completed last: a crash in between leaves the import to be done again.
     """
 
-    def __init__(self, landing: Landing, run_id: str, plan: dict[str, Any], secrets: Mapping[str, SecretStr]) -> None:
+    def __init__(self, landing: Landing, run_id: str, plan: dict[str, Any], accounts: Sequence[Account]) -> None:
         # the run id makes the plan this call's own, so that the remains of a failed import are never taken up
         self._landing, self._run_id, self._plan = landing, run_id, {**plan, "run_id": run_id}
-        self._secrets = secrets
+        self._accounts = tuple(accounts)
         self._extracts: dict[str, Extract] = {}
         self._writers: dict[tuple[str, str], Any] = {}
         self._open = ExitStack()
         self._unknown: Counter[str] = Counter()
         self._unreadable: Counter[str] = Counter()
-        self._left_out = 0
+        self._facts: Counter[str] = Counter()
         self.lines = 0
         self.report = ImportReport(run_id, [])
 
@@ -187,11 +179,11 @@ class Intake:
             self.report.extract_id = self._extracts[source].extract_id
         return self._extracts[source]
 
-    def take(self, file: Input) -> Iterator[int]:
-        """Land every record of a file; gives the number of lines so far after each. Raises ConfigError when the file
-        turns out to be damaged; what was read until then stays."""
+    def take(self, file: Input, account: str | None = None) -> Iterator[int]:
+        """Land every record of a file; gives the number of lines so far after each. `account` is the one whose bodies the file
+        holds, where that is known. Raises ConfigError when the file turns out to be damaged; what was read until then stays."""
         self.report.files.append(file.name)
-        beside = _Beside(file, self._secrets)
+        beside = _Beside(file, account)
         for number, content in _contents(file):
             self._sort(file.name, number, content, beside)
             yield self.lines
@@ -207,18 +199,24 @@ class Intake:
             self._write(SOURCE, STREAM, name, number, fields)
             return
         assert isinstance(content, bytes)
-        sender = received.sender_of(fields)
-        if sender is None:
+        senders = received.possible_senders(fields, self._accounts)
+        if not senders:
             problem = _known_name_twice(content, fields)
             self._write(SOURCE, STREAM, name, number, problem or b',"record":' + content)
             if not problem:
                 self._count_unknown(fields)
-        elif problem_with_it := beside.problem(sender):
-            self._write(received.SOURCE, sender, name, number, unreadable(content, problem_with_it))
-        else:
-            self._left_out += received.alerts_left_out(fields) if sender == "alertmanager" else 0
-            for part in received.landed_parts(sender, content, fields, beside.headers):
-                self._write(received.SOURCE, sender, name, number, part)
+            return
+        account, distrust = beside.sender(senders)
+        webhook = received.webhook_of(account)
+        assert webhook is not None
+        if distrust:
+            self._write(received.SOURCE, account.name, name, number, unreadable(content, distrust))
+            return
+        if webhook.facts:
+            self._facts.update(webhook.facts(fields))
+        for part in received.landed_parts(webhook, content, fields, beside.headers):
+            self._write(received.SOURCE, account.name, name, number, part)
+            self.report.bodies[webhook.noun] += isinstance(part, bytes)
 
     def _write(self, source: str, stream: str, name: str, number: int, part: bytes | Unreadable) -> None:
         self.lines += 1
@@ -229,17 +227,14 @@ class Intake:
             shown = _encode(part.text.replace("\0", "\N{REPLACEMENT CHARACTER}"))
             line = b'%b,"unreadable":%b,"reason":%b}' % (start, shown, _encode(part.reason))
         else:
-            if source == SOURCE:
-                self.report.records += 1
-            else:
-                self.report.bodies[stream] += 1
+            self.report.records += source == SOURCE
             line = b"%b%b}" % (start, part)
         if (source, stream) not in self._writers:
             writing = self.begin(source).writing(stream, "all")
             self._writers[source, stream] = self._open.enter_context(writing)
         self._writers[source, stream](line)
 
-    def _count_unknown(self, fields: received.Fields) -> None:
+    def _count_unknown(self, fields: Fields) -> None:
         for name in fields.keys() - _known:
             self._unknown[name if name in self._unknown or len(self._unknown) < MAX_NAMES else OTHER_NAMES] += 1
 
@@ -253,8 +248,8 @@ class Intake:
                     extract.facts = {"unreadable": self._unreadable[source]}
                     if source == SOURCE:
                         extract.facts["unknown_fields"] = self.report.unknown_fields
-                    elif self._left_out:
-                        extract.facts["counts"] = {"alerts_left_out_by_alertmanager": self._left_out}
+                    elif self._facts:
+                        extract.facts["counts"] = dict(self._facts)
                     extract.finish()
         except BaseException as failure:
             error = failure
@@ -269,21 +264,34 @@ class Intake:
 class _Beside:
     """What came with a file: headers, and whether they sign it. Read when it is first asked for."""
 
-    def __init__(self, file: Input, secrets: Mapping[str, SecretStr]) -> None:
+    def __init__(self, file: Input, account: str | None) -> None:
         with explained(file.name):
             self.headers = headers_beside(file.path)
-        self._file, self._secrets = file, secrets
-        self._found: dict[str, str | None] = {}
+        self._file, self._account = file, account
+        self._problems: dict[str, str | None] = {}
 
-    def problem(self, sender: str) -> str | None:
-        """Why a body of this sender is not to be believed; None when it is, or when no secret is set."""
-        if sender in self._secrets and sender not in self._found:
+    def sender(self, possible: Sequence[Account]) -> tuple[Account, str | None]:
+        """The account that a body belongs to, and why it is not to be believed (None when it is, or when no secret is set).
+
+        Of several accounts of one source: the one that the folder names, else the one whose secret signs the body, else one
+        without a secret.
+        """
+        named = [account for account in possible if account.name == self._account] or list(possible)
+        problems = {account.name: self._problem(account) for account in named}
+        signed = [account for account in named if account.signing_key and problems[account.name] is None]
+        chosen = next(iter([*signed, *(account for account in named if not account.signing_key), *named]))
+        return chosen, problems[chosen.name]
+
+    def _problem(self, account: Account) -> str | None:
+        webhook = received.webhook_of(account)
+        if account.signing_key is None or webhook is None or webhook.signature is None:
+            return None
+        if account.name not in self._problems:
             with explained(self._file.name), self._file.path.open("rb") as stream:
                 body = stream.read(MAX_RECORD_BYTES + 1)
-            self._found[sender] = signature_problem(
-                sender, self.headers, body, self._secrets[sender].get_secret_value()
-            )
-        return self._found.get(sender)
+            secret = account.signing_key.get_secret_value()
+            self._problems[account.name] = signature_problem(webhook.signature, self.headers, body, secret)
+        return self._problems[account.name]
 
 
 def _contents(file: Input) -> Lines:
@@ -292,7 +300,7 @@ def _contents(file: Input) -> Lines:
         yield from file.read(file.path)
 
 
-def _fields(record: bytes) -> received.Fields | Unreadable:
+def _fields(record: bytes) -> Fields | Unreadable:
     """The members of the record if it is one JSON object, or why it is not.
 
     Stricter than a mere parse, because one line that DuckDB's read_json refuses spoils the load of all: UTF-8 and
@@ -314,7 +322,7 @@ def _fields(record: bytes) -> received.Fields | Unreadable:
         return unreadable(record, "an escape for half a character (a lone surrogate)" if lone else f"{error}")
 
 
-def _known_name_twice(record: bytes, fields: received.Fields) -> Unreadable | None:
+def _known_name_twice(record: bytes, fields: Fields) -> Unreadable | None:
     """What is wrong with a custom record that has a known name twice: read_json refuses the whole file for it."""
     twice = any(name in fields and record.count(quoted) > 1 for name, quoted in _quoted_names.items())
     # the slow look only when a quoted name, maybe just a value, stands there twice, or one may be spelt with escapes

@@ -3,6 +3,7 @@
     <data-dir>/inbox/
         delivery-1.json             a body, or any file that `mttr import` takes
         delivery-1.json.headers     optional: its headers, for signatures and delivery ids
+        <account>/delivery-2.json   the same, where two accounts of one source send bodies that look alike
         taken/<run-id>/             files that are in the landing zone
         refused/<run-id>/           files of which something cannot be read; quarantine says why
 
@@ -16,15 +17,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from pydantic import SecretStr
 
+from mttr_pipeline.config.settings import Account
 from mttr_pipeline.errors import ConfigError
 from mttr_pipeline.intake import received
 from mttr_pipeline.intake.importer import ImportReport, Intake
@@ -48,14 +49,15 @@ class Taken:
     stuck: list[str] = field(default_factory=list)
 
 
-def waiting(folder: Path) -> list[Path]:
+def waiting(folder: Path, accounts: Sequence[Account] = ()) -> list[Path]:
     """The files to be taken, the oldest first; of one age by name. Raises ConfigError when the folder cannot be read."""
     entries = []
     try:
-        for path in folder.iterdir() if folder.exists() else ():
-            with suppress(FileNotFoundError):  # renamed while we look
-                if _is_finished(path):
-                    entries.append((path.lstat().st_mtime_ns, path))
+        for place in (folder, *(folder / account.name for account in accounts)):
+            for path in place.iterdir() if place.is_dir() and not place.is_symlink() else ():
+                with suppress(FileNotFoundError):  # renamed while we look
+                    if _is_finished(path):
+                        entries.append((path.lstat().st_mtime_ns, path))
     except OSError as error:
         raise ConfigError(
             f"The inbox {folder} cannot be read ({error.strerror}); give yourself the right to read it."
@@ -63,20 +65,20 @@ def waiting(folder: Path) -> list[Path]:
     return [path for _, path in sorted(entries)]
 
 
-def take(folder: Path, landing: Landing, run_id: str, secrets: Mapping[str, SecretStr]) -> Taken:
-    """Land every waiting file and move it away. `secrets`: sender -> what its signatures are checked with.
+def take(folder: Path, landing: Landing, run_id: str, accounts: Sequence[Account]) -> Taken:
+    """Land every waiting file and move it away. `accounts` are those whose webhook bodies are recognised.
 
     No file stops it: one that cannot be read is listed in quarantine. Raises ConfigError when the folder cannot be read,
     OSError when the landing zone cannot be written; then the files stay and nothing of them is loaded.
     """
     folder.mkdir(parents=True, exist_ok=True)
     before = _landed_before(landing)
-    found = {path: _identity(path) for path in waiting(folder)}
+    found = {path: _identity(path, folder) for path in waiting(folder, accounts)}
     fresh = [path for path in found if _key(found[path]) not in before]
     taken = Taken(files=len(fresh))
     refused: set[Path] = set()
     if fresh:
-        with Intake(landing, run_id, {"files": len(fresh)}, secrets) as intake:
+        with Intake(landing, run_id, {"files": len(fresh)}, accounts) as intake:
             extract = intake.begin(received.SOURCE)  # once it is complete, its files are known as landed
             before |= {_key(found[path]): extract.extract_id for path in fresh}
             ledger = [{**identity, "extract": before[_key(identity)]} for identity in found.values()]
@@ -86,14 +88,16 @@ def take(folder: Path, landing: Landing, run_id: str, secrets: Mapping[str, Secr
                 os.fsync(out.fileno())  # as safe as the manifest that makes it count
             for path in fresh:
                 try:
-                    _take_one(path, found[path]["name"], intake)
+                    _take_one(path, found[path]["name"], intake, None if path.parent == folder else path.parent.name)
                 except ConfigError as error:
                     intake.refuse(found[path]["name"], str(error))
                     refused.add(path)
                     taken.refused.append(str(error))
         taken.report = intake.report
     for path, identity in found.items():
-        target = folder / (REFUSED if path in refused else TAKEN) / before[_key(identity)]
+        target = (
+            folder / (REFUSED if path in refused else TAKEN) / before[_key(identity)] / path.parent.relative_to(folder)
+        )
         try:
             target.mkdir(parents=True, exist_ok=True)
             path.replace(target / path.name)
@@ -105,10 +109,10 @@ def take(folder: Path, landing: Landing, run_id: str, secrets: Mapping[str, Secr
     return taken
 
 
-def _take_one(path: Path, name: str, intake: Intake) -> None:
+def _take_one(path: Path, name: str, intake: Intake, account: str | None) -> None:
     if path.is_symlink() or not path.is_file():  # a link could make us publish the first lines of any file we may read
         raise ConfigError(f"{name} is a link or no regular file; put the file itself there.")
-    for _ in intake.take(checked_file(path, name)):
+    for _ in intake.take(checked_file(path, name), account):
         pass
 
 
@@ -119,7 +123,7 @@ def _is_finished(path: Path) -> bool:
     return path.is_symlink() or not path.is_dir()
 
 
-def _identity(path: Path) -> dict[str, Any]:
+def _identity(path: Path, folder: Path) -> dict[str, Any]:
     """What tells a file from another one of the same name; a link, or what cannot be read, has no content."""
     about = path.lstat()
     digest = ""
@@ -129,7 +133,7 @@ def _identity(path: Path) -> dict[str, Any]:
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
         except OSError:
             pass  # told when it is taken
-    name = f"{FOLDER}/{path.name}".encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    name = f"{FOLDER}/{path.relative_to(folder)}".encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return {"name": name, "bytes": about.st_size, "modified_ns": about.st_mtime_ns, "sha256": digest}
 
 

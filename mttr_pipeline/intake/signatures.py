@@ -1,9 +1,7 @@
 """Signatures of received bodies, and the file of headers that may lie beside a body.
 
-PagerDuty sends `X-PagerDuty-Signature: v1=<hex>[,v1=<hex>...]`, one value for each secret in force while one is replaced
-(PagerDuty developer documentation, Verifying webhook signatures). Jira sends `X-Hub-Signature: sha256=<hex>` (Jira Cloud
-platform, Webhooks, Secure admin webhooks). Both are HMAC-SHA256 over the body as sent, byte for byte. Opsgenie and
-Alertmanager sign nothing.
+A source's declaration says in which header its sender signs and how (`sources.kit.declare.Signature`): HMAC-SHA256 over the body
+as sent, byte for byte.
 
 What belongs here: whether a file is what its sender signed. What does not: what follows when it is not (`importer`).
 """
@@ -14,22 +12,11 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+
+from mttr_pipeline.sources.kit.declare import Signature
 
 SIDECAR = ".headers"
 MAX_HEADER_BYTES = 1 << 16
-
-
-class _Scheme(NamedTuple):
-    header: str
-    prefix: str
-
-
-_SCHEMES = {
-    "pagerduty": _Scheme("X-PagerDuty-Signature", "v1="),
-    "jira": _Scheme("X-Hub-Signature", "sha256="),
-}
-SIGNED = tuple(_SCHEMES)
 
 
 def headers_beside(path: Path) -> dict[str, str]:
@@ -47,9 +34,8 @@ def headers_beside(path: Path) -> dict[str, str]:
     return found
 
 
-def signature_problem(vendor: str, headers: Mapping[str, str], body: bytes, secret: str) -> str | None:
-    """Why the body is not the vendor's, None when it is. `body` is the whole file: a signature covers nothing less."""
-    scheme = _SCHEMES[vendor]
+def signature_problem(scheme: Signature, headers: Mapping[str, str], body: bytes, secret: str) -> str | None:
+    """Why the body is not its sender's, None when it is. `body` is the whole file: a signature covers nothing less."""
     sent = headers.get(scheme.header.lower())
     if not sent:
         return f"not signed: no header {scheme.header} beside the file"

@@ -44,7 +44,7 @@ RECENT_DAYS = 90
 
 def published(con: duckdb.DuckDBPyConnection) -> Columns:
     """Per variant and scope member, over the whole history and over the last 90 days."""
-    weeks = read(con, "SELECT starts_us, ends_us FROM core.weeks ORDER BY starts_us")
+    weeks = read(con, "SELECT starts_us, ends_us FROM figures.weeks ORDER BY starts_us")
     (as_of_us,) = con.execute("SELECT epoch_us(as_of) FROM config.run").fetchone() or (0,)
     recent_us = as_of_us - RECENT_DAYS * 86_400_000_000
     return joined(in_parallel(_tasks(con, weeks, recent_us, as_of_us)))

@@ -12,12 +12,12 @@ ENOUGH = 6  # incidents in both windows together: with fewer no outcome has p be
 
 
 def published(con: duckdb.DuckDBPyConnection) -> Columns:
-    """Rates of every row of `core.incident_counts`."""
+    """Rates of every row of `figures.incident_counts`."""
     rows = read(
         con,
         """SELECT m.scope, c.member_id, c.n, c.n_current, c.n_previous, coalesce(c.observed_us, 0) AS observed_us,
             coalesce(c.current_us, 0) AS current_us, coalesce(c.previous_us, 0) AS previous_us
-        FROM core.incident_counts AS c JOIN core.scope_members AS m ON m.member_id = c.member_id ORDER BY c.member_id""",
+        FROM figures.incident_counts AS c JOIN core.scope_members AS m ON m.member_id = c.member_id ORDER BY c.member_id""",
     )
     n, current, previous = (rows[name].astype(np.float64) for name in ("n", "n_current", "n_previous"))
     covered = rows["current_us"] + rows["previous_us"]

@@ -35,7 +35,9 @@ PHASES = (
 def published(con: duckdb.DuckDBPyConnection) -> Columns:
     """One row per variant, window and scope member. Microseconds; NaN without a valid duration."""
     durations = ", ".join(f"coalesce(greatest({phase}, -1), -1) AS {phase}" for phase in PHASES)
-    rows = read(con, f"SELECT incident_no, severity_id, service_id, team_id, started_us, {durations} FROM core.phases")
+    rows = read(
+        con, f"SELECT incident_no, severity_id, service_id, team_id, started_us, {durations} FROM figures.phases"
+    )
     left_out = {variant: _outliers(con, variant, rows["incident_no"]) for variant in variants(con)}
     within = dict(windows(con, rows["started_us"]))
     members = int(read(con, "SELECT max(member_id) + 1 AS n FROM core.scope_members")["n"][0])

@@ -43,10 +43,10 @@ def variants(con: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def observations(con: duckdb.DuckDBPyConnection, variant: str, since_us: int = -(2**63)) -> Columns:
-    """One variant's rows of `core.observations` in time order: by time, events before the censored."""
+    """One variant's rows of `figures.observations` in time order: by time, events before the censored."""
     rows = read(
         con,
-        """SELECT severity_id, service_id, team_id, started_us, observed_us, is_event FROM core.observations
+        """SELECT severity_id, service_id, team_id, started_us, observed_us, is_event FROM figures.observations
         WHERE calculation_type = ? AND started_us >= ?""",
         [variant, since_us],
     )

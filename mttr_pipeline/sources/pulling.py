@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextlib
 from datetime import datetime, timedelta
 
-from mttr_pipeline.config.settings import VENDORS, Settings
-from mttr_pipeline.errors import ConfigError, ContractError, MttrError
+from mttr_pipeline.config.settings import Settings
+from mttr_pipeline.errors import ContractError, MttrError
 from mttr_pipeline.landing.store import Extract, Landing, Manifest
 from mttr_pipeline.progress import Progress, Silent
 from mttr_pipeline.sources.kit.audit import Audit, Audited, Known, covered_windows
+from mttr_pipeline.sources.kit.declare import connection
 from mttr_pipeline.sources.kit.explain import redact
 from mttr_pipeline.sources.kit.plan import Plan, Source, make_plan, new_mark
 
@@ -21,32 +22,9 @@ __all__ = ["Known", "Plan", "Progress", "Silent", "Source", "build_source", "pul
 
 
 def build_source(name: str, settings: Settings) -> Source:
-    """The source `name` (one of VENDORS) with the credentials and options of `settings`.
-
-    Raises ConfigError when its credentials are not set or there is no such source.
-    """
-    options = settings.file.sources
-    if name == "pagerduty" and settings.pagerduty:
-        from mttr_pipeline.sources.pagerduty.pull import PagerDuty
-
-        return PagerDuty(settings.pagerduty, options.pagerduty)
-    if name == "opsgenie" and settings.opsgenie:
-        from mttr_pipeline.sources.opsgenie.pull import Opsgenie
-
-        return Opsgenie(settings.opsgenie, options.opsgenie)
-    if name == "jsm" and settings.jsm:
-        from mttr_pipeline.sources.jsm.pull import Jsm
-
-        return Jsm(settings.jsm, options.jsm)
-    if name == "jira" and settings.jira:
-        from mttr_pipeline.sources.jira.pull import Jira
-
-        return Jira(settings.jira, options.jira)
-    raise ConfigError(
-        f"The source {name!r} has no credentials; set {VENDORS[name].credentials}."
-        if name in VENDORS
-        else f"There is no source {name!r}; known: {', '.join(VENDORS)}."
-    )
+    """What pulls the account `name`. Raises ConfigError when its credentials are not set or there is no such account."""
+    source: Source = connection(settings.account(name))
+    return source
 
 
 def pull(

@@ -1,25 +1,193 @@
-"""The published tables as Markdown, written from the headers in `sql/mart`: `python -m mttr_pipeline.warehouse.catalog`."""
+"""Every table of a run: the SQL files of the house and of each account's source, checked and put in order.
+
+What belongs here: finding the files, the rules that hold between them, the order. What does not: running them (`database`).
+"""
 
 from __future__ import annotations
 
-from mttr_pipeline.warehouse.models import load_models
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
 
-_HEAD = """# Tables of mttr.duckdb and parquet/
+from mttr_pipeline.config.settings import Account
+from mttr_pipeline.errors import ContractError
+from mttr_pipeline.sources.kit.declare import Source
+from mttr_pipeline.sources.registry import registry
+from mttr_pipeline.warehouse.gathering import check_parts, gather, with_promises
+from mttr_pipeline.warehouse.models import REFERENCE, SCHEMAS, Model, load_macros, parse_model, sql_folder
 
-Written from the SQL headers by `python -m mttr_pipeline.warehouse.catalog > docs/tables.md`; the same texts are comments in
-the database. Instants are TIMESTAMP WITH TIME ZONE in UTC, minutes are DOUBLE, no data is NULL.
-"""
-
-
-def markdown() -> str:
-    """One section per published table: what a row is, its columns, and what is checked before it is published."""
-    parts = [_HEAD]
-    for model in sorted((m for m in load_models() if m.schema == "mart"), key=lambda m: m.name):
-        parts.append(f"\n## {model.name}\n\n{model.description}\n\n| column | meaning |\n| --- | --- |")
-        parts += [f"| {name} | {text.replace('|', '/')} |" for name, text in model.columns.items()]
-        parts.append("\nChecked: " + "; ".join(f"`{text}`" for text in model.promises().values()) + ".")
-    return "\n".join(parts) + "\n"
+#: The layers in which a source has tables of its own.
+OF_SOURCES = ("raw", "staging")
+#: What the tables of every pulled source include, besides those of its traits.
+PULLED = "pulled"
 
 
-if __name__ == "__main__":
-    print(markdown(), end="")
+@dataclass(frozen=True)
+class Member:
+    """An account as the tables see it."""
+
+    name: str
+    source: Source
+
+    @property
+    def traits(self) -> frozenset[str]:
+        return frozenset({*self.source.traits, *([PULLED] if self.source.pulled else [])})
+
+
+class Catalog:
+    """The tables in an order in which each comes after all it depends on. `problems`: account -> why its tables are left out."""
+
+    def __init__(self, models: Sequence[Model], problems: Mapping[str, str], members: Sequence[Member]) -> None:
+        self._models = {model.table: model for model in models}
+        self._upstream: dict[str, frozenset[str]] = {}
+        self.problems = dict(problems)
+        self.members = tuple(members)
+        for model in models:
+            above = (self._upstream[name] for name in model.depends)
+            self._upstream[model.table] = frozenset(model.depends).union(*above)
+        self._places = {model.table: model.place for model in models if model.place != model.table}
+
+    def __iter__(self) -> Iterator[Model]:
+        return iter(self._models.values())
+
+    def __len__(self) -> int:
+        return len(self._models)
+
+    def __contains__(self, table: object) -> bool:
+        return table in self._models
+
+    def __getitem__(self, table: str) -> Model:
+        return self._models[table]
+
+    @property
+    def published(self) -> list[Model]:
+        """What readers get."""
+        return [model for model in self if model.published]
+
+    def of_layer(self, schema: str) -> list[Model]:
+        """The tables of one layer."""
+        return [model for model in self if model.schema == schema]
+
+    def upstream(self, table: str) -> frozenset[str]:
+        """Every table that one is made of, through others too."""
+        return self._upstream[table]
+
+    def in_place(self, sql: str) -> str:
+        """SQL with each published table named as it is stored."""
+        return REFERENCE.sub(lambda match: self._places.get(match[0], match[0]), sql)
+
+    @property
+    def macros(self) -> str:
+        """The macros of the pipeline, those of traits and those that sources bring."""
+        traits = sorted({trait for member in self.members for trait in member.traits})
+        own = {member.source.name: member.source.sql for member in self.members}
+        texts = [load_macros("internal"), *map(load_macros, traits)]
+        return "\n".join([*texts, *(load_macros(name, folder) for name, folder in sorted(own.items()))])
+
+
+def catalog(accounts: Sequence[Account]) -> Catalog:
+    """The tables of these accounts. Raises ContractError for a fault in this project's own SQL; a third party's is a problem."""
+    return _catalog(tuple(Member(account.name, account.source) for account in accounts))
+
+
+def default_catalog() -> Catalog:
+    """The tables of one account of every source."""
+    return _catalog(tuple(Member(name, source) for name, source in registry().sources.items()))
+
+
+_made: dict[tuple[str, ...], Catalog] = {}
+
+
+def _catalog(members: tuple[Member, ...]) -> Catalog:
+    key = tuple(f"{member.name}={member.source.name}={member.source.sql}" for member in members)
+    if key not in _made:
+        _made[key] = _build(members)
+    return _made[key]
+
+
+def _build(members: tuple[Member, ...]) -> Catalog:
+    house = house_models()
+    contracts = [model for model in house if model.gathered]
+    kept: list[Member] = []
+    models: list[Model] = []
+    problems: dict[str, str] = {}
+    for member in members:
+        try:
+            found = account_models(member, contracts)
+            if twice := {model.table for model in found} & {model.table for model in [*house, *models]}:
+                raise ContractError(f"The source {member.name} makes the table {min(twice)}, which is there already.")
+        except ContractError as error:
+            if not member.source.third_party:
+                raise
+            problems[member.name] = f"The source {member.name} of {member.source.package} is left out: {error}"
+            continue
+        kept.append(member)
+        models += found
+    whole = [
+        gather(model, [part for part in models if part.yields == model.name]) if model.gathered else model
+        for model in house
+    ]
+    return Catalog(ordered([*models, *whole]), problems, kept)
+
+
+@cache
+def house_models(folder: Path | None = None) -> tuple[Model, ...]:
+    """The tables that no source owns."""
+    folder = folder or sql_folder()
+    found = [
+        parse_model(path.read_text(encoding="utf-8"), schema, path.stem)
+        for schema in SCHEMAS
+        for path in sorted((folder / schema).glob("*.sql"))
+    ]
+    return tuple(found)
+
+
+def account_models(member: Member, contracts: Sequence[Model]) -> list[Model]:
+    """The tables of one account: of its source's folders, and of the files that are shared by its traits.
+
+    Raises ContractError when a file is wrong, and when what the tables yield is not what the source declares.
+    """
+    own = member.source.sql or sql_folder()
+    folders = [(own, member.source.name), *((sql_folder(), trait) for trait in sorted(member.traits))]
+    found = [
+        parse_model(
+            path.read_text(encoding="utf-8"),
+            schema,
+            path.stem,
+            where=f"sql/{schema}/{name}/{path.name}",
+            account=member.name,
+        )
+        for schema in OF_SOURCES
+        for folder, name in folders
+        for path in sorted((folder / schema / name).glob("*.sql"))
+    ]
+    if not found:
+        raise ContractError(f"there is no SQL in raw/{member.source.name} and staging/{member.source.name}")
+    check_parts(contracts, found)
+    yielded = {model.yields for model in found if model.yields}
+    if lacking := sorted(set(member.source.yields) - yielded):
+        raise ContractError(f"The source {member.name} declares that it yields {', '.join(lacking)}, but no SQL does.")
+    if more := sorted(yielded - set(member.source.yields)):
+        raise ContractError(f"The source {member.name} yields {', '.join(more)}, which its declaration does not say.")
+    return [with_promises(contracts, model) for model in found]
+
+
+def ordered(models: Sequence[Model]) -> list[Model]:
+    """Each after all it depends on. Raises ContractError for an unknown table, a later layer, a cycle and a name used twice."""
+    known = {model.table: model for model in models}
+    places: dict[str, str] = {}
+    for model in models:
+        if (other := places.setdefault(model.place, model.table)) != model.table:
+            raise ContractError(f"{other} and {model.table} are both published as {model.name}; rename one of them.")
+        for name in model.depends:
+            if name not in known:
+                raise ContractError(f"{model.where} selects from {name}, which no file makes.")
+            if SCHEMAS.index(known[name].schema) > SCHEMAS.index(model.schema):
+                raise ContractError(f"{model.where} selects from {name}, which is in a later layer.")
+    try:
+        order = TopologicalSorter({name: model.depends for name, model in known.items()}).static_order()
+        return [known[name] for name in order]
+    except CycleError as error:
+        raise ContractError(f"The SQL files depend on each other in a circle: {' -> '.join(error.args[1])}.") from error

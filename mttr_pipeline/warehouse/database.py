@@ -10,7 +10,7 @@ knows a vendor's field or a metric: those are in the SQL files. Readers never op
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,14 +18,20 @@ from string import Template
 
 import duckdb
 
+from mttr_pipeline.config.definitions import variants_in_force
+from mttr_pipeline.config.names import normalize
 from mttr_pipeline.config.settings import Settings
-from mttr_pipeline.config.vocabulary import config_tables, variants_in_force
+from mttr_pipeline.config.tables import VIEWS, config_tables
 from mttr_pipeline.errors import ContractError
 from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.warehouse import loading
-from mttr_pipeline.warehouse.models import Model, load_macros, load_models, upstream
+from mttr_pipeline.warehouse.catalog import Catalog, catalog
+from mttr_pipeline.warehouse.fingerprint import definition_hash
+from mttr_pipeline.warehouse.models import MART, Model, load_macros
 
 STORAGE_VERSION = "v1.2.0"  # of the mart: every DuckDB from 1.2.2 on opens it, 2.0 included
+
+INCIDENTS = "core.incidents"
 
 # Models name their schema; the analysts' macros name their tables without one.
 _SEARCH_PATH = "SET search_path = 'work.main,mart.main'"
@@ -50,6 +56,7 @@ class Warehouse:
         self.path, self.settings, self.run_id = path, settings, run_id
         self.mart_path = path.with_suffix(f".mart{path.suffix}")
         self.as_of = as_of.astimezone(UTC)
+        self.catalog = catalog(settings.accounts)
         self.con = duckdb.connect(config={"autoinstall_known_extensions": False})
         self._attach(path, "work")
         self._open_mart()
@@ -59,13 +66,12 @@ class Warehouse:
         self.con.execute(loading.OPS)
         if not self.con.execute("SELECT 1 FROM duckdb_tables() WHERE database_name = 'mart'").fetchall():
             self.con.execute("DELETE FROM ops.builds WHERE table_name LIKE 'mart.%'")
-        for schema in ("raw", "staging", "core", "config"):
+        for schema in ("raw", "staging", "core", "figures"):
             self.con.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
         self._drop_leftovers()
-        self._write_config()
-        self.con.execute(load_macros("internal"))
-        loading.start_over_if_outdated(self.con, settings)
-        loading.create_raw_tables(self.con)
+        prepare(self.con, settings, self.as_of, self.catalog)
+        loading.start_over_if_outdated(self.con, self.catalog, settings)
+        loading.create_raw_tables(self.con, self.catalog)
 
     def close(self) -> None:
         self.con.close()
@@ -82,18 +88,6 @@ class Warehouse:
             "perfect_ht_threshold": "0",  # groups of few small numbers would be finished by one thread alone
         }.items():
             self.con.execute(f"SET {name} = {quoted(value)}")
-
-    def _write_config(self) -> None:
-        """The settings in force as tables; and a type for the names of variants, which makes them small numbers in facts."""
-        self.con.execute("BEGIN")
-        for name, (ddl, rows) in config_tables(self.settings, self.as_of).items():
-            self.con.execute(f"CREATE OR REPLACE TABLE config.{name} ({ddl})")
-            if rows:  # in one statement: executemany takes fifty times longer
-                marks = ", ".join(["(" + ", ".join("?" * len(rows[0])) + ")"] * len(rows))
-                self.con.execute(f"INSERT INTO config.{name} VALUES {marks}", [value for row in rows for value in row])
-        variants = ", ".join(quoted(name) for name in sorted(variants_in_force(self.settings)))
-        self.con.execute(f"CREATE OR REPLACE TYPE config.variant AS ENUM ({variants})")
-        self.con.execute("COMMIT")
 
     def _attach(self, path: Path, name: str, options: str = "") -> None:
         try:
@@ -144,24 +138,24 @@ class Warehouse:
         Raises ContractError when a landing file is corrupt or its records do not add up.
         """
         self._empty_mart()
-        return loading.load(self.con, landing, sources)
+        return loading.load(self.con, self.catalog, landing, sources)
 
     def start_over(self) -> None:
         """Forget everything that was loaded; the next `load` reads the whole landing zone."""
-        loading.start_over(self.con)
+        loading.start_over(self.con, self.catalog)
 
     def build(self, model: Model) -> int:
         """Make one table anew; gives its rows. Raises ContractError when its columns are not the documented ones."""
         if model.schema != "raw":
-            self._recall(model)
+            self._make_missing_facts(model)
             self._make(model)
-        if model.table == "mart.incidents":  # the macros over it go where it is
+        if model.table == INCIDENTS:  # facts are made of them, and the macros over them go where they are
             self._facts.clear()
-            self.con.execute("USE mart")
+            self.con.execute(f"USE {MART}")
             self.con.execute(self.analyst_macros())
             self.con.execute(_SEARCH_PATH)
-        self.con.execute("DELETE FROM ops.builds WHERE table_name = ?", [model.table])
-        self.con.execute("INSERT INTO ops.builds VALUES (?, ?)", [model.table, self.run_id])
+        self.con.execute("DELETE FROM ops.builds WHERE table_name = ?", [model.place])
+        self.con.execute("INSERT INTO ops.builds VALUES (?, ?)", [model.place, self.run_id])
         produced = list(self.columns(model))
         documented = [name for name in model.columns if name != "reject_reason" or model.schema != "raw"]
         if produced != documented:
@@ -174,33 +168,34 @@ class Warehouse:
         function = model.function()
         if function is not None:
             self.con.register("computed", function(self.con))
-        self.con.execute(f"CREATE OR REPLACE {'VIEW' if model.view else 'TABLE'} {model.table} AS {model.sql}")
+        kind = "VIEW" if model.view else "TABLE"
+        self.con.execute(f"CREATE OR REPLACE {kind} {model.place} AS {self.catalog.in_place(model.sql)}")
         if function is not None:
             self.con.unregister("computed")
         if model.schema == "facts":
             self._facts.add(model.table)
 
-    def _recall(self, model: Model) -> None:
-        """Make the facts that a table is made of once more where this connection does not have them."""
-        for fact in load_models():
-            if fact.schema == "facts" and fact.table not in self._facts and fact.table in upstream(model.table):
+    def _make_missing_facts(self, model: Model) -> None:
+        """Make the facts that a table is made of where this connection does not have them yet."""
+        for fact in self.catalog.of_layer("facts"):
+            if fact.table not in self._facts and fact.table in self.catalog.upstream(model.table):
                 self._make(fact)
 
     def _drop_leftovers(self) -> None:
         """Of an earlier release: the mart inside this file, tables that no model makes now, and what became a view or a table."""
         self.con.execute("DROP SCHEMA IF EXISTS work.mart CASCADE")
-        expected = {(model.schema, model.name, "VIEW" if model.view else "TABLE") for model in load_models()}
+        expected = {(model.place, "VIEW" if model.view else "TABLE") for model in self.catalog}
         found = self.con.execute(
             """SELECT schema_name, table_name, 'TABLE' FROM duckdb_tables() WHERE database_name = 'work'
             UNION ALL SELECT schema_name, view_name, 'VIEW' FROM duckdb_views() WHERE database_name = 'work'"""
         ).fetchall()
         for schema, name, kind in found:
-            if schema in ("staging", "core") and (schema, name, kind) not in expected:
+            if schema in ("staging", "core", "figures") and (f"{schema}.{name}", kind) not in expected:
                 self.con.execute(f'DROP {kind} work.{schema}."{name}"')
 
     def analyst_macros(self) -> str:
         """The macros over `incidents`, with the configured outlier rule and reporting zone as their defaults."""
-        file, variants = self.settings.file, variants_in_force(self.settings)
+        file, variants = self.settings.file, variants_in_force(self.settings.file)
         return Template(load_macros("analyst")).safe_substitute(
             outlier_hours=repr(file.outliers.hours),
             outliers_excluded=str(file.outliers.enabled).lower(),
@@ -218,14 +213,14 @@ class Warehouse:
                 "SELECT table_name FROM ops.builds WHERE run_id = ?", [self.run_id]
             ).fetchall()
         }
-        return [model.table for model in load_models() if model.table not in built]
+        return [model.table for model in self.catalog if model.place not in built]
 
     def columns(self, model: Model) -> dict[str, str]:
         """Column name -> type of a built table."""
-        return {row[0]: row[1] for row in self.con.execute(f"DESCRIBE {model.table}").fetchall()}
+        return {row[0]: row[1] for row in self.con.execute(f"DESCRIBE {model.place}").fetchall()}
 
     def count(self, model: Model) -> int:
-        row = self.con.execute(f"SELECT count(*) FROM {model.table}").fetchone()
+        row = self.con.execute(f"SELECT count(*) FROM {model.place}").fetchone()
         assert row is not None
         return int(row[0])
 
@@ -234,14 +229,14 @@ class Warehouse:
         queries: dict[str, str] = {}
         if model.not_null:  # one check for all columns: a check of its own for each doubles the time of a small run
             counts = ", ".join(f'count(*) - count("{column}")' for column in model.not_null)
-            queries["not_null"] = f"SELECT {counts} FROM {model.table}"
+            queries["not_null"] = f"SELECT {counts} FROM {model.place}"
         for columns in model.unique:
             named = ", ".join(f'"{column}"' for column in columns)
             queries[f"unique_{'_'.join(columns)}"] = (
-                f"SELECT count(*) FROM (SELECT 1 FROM {model.table} GROUP BY {named} HAVING count(*) > 1)"
+                f"SELECT count(*) FROM (SELECT 1 FROM {model.place} GROUP BY {named} HAVING count(*) > 1)"
             )
         for name, predicate in model.asserts.items():
-            queries[name] = f"SELECT count(*) FROM {model.table} WHERE NOT coalesce({predicate}, true)"
+            queries[name] = f"SELECT count(*) FROM {model.place} WHERE NOT coalesce({predicate}, true)"
         results = []
         for name, query in queries.items():
             try:
@@ -255,6 +250,28 @@ class Warehouse:
             except duckdb.Error as error:
                 results.append(CheckResult(name, False, f"the check itself failed: {_first_line(error)}"))
         return results
+
+
+def prepare(con: duckdb.DuckDBPyConnection, settings: Settings, as_of: datetime, models: Catalog) -> None:
+    """What every model may use: the settings in force as tables, a type for the names of variants, the macros.
+
+    The type makes variants small numbers in facts.
+    """
+    con.execute("BEGIN")
+    con.execute("DROP SCHEMA IF EXISTS config CASCADE; CREATE SCHEMA config")  # an earlier release had other tables there
+    for name, (ddl, rows) in config_tables(settings, as_of, definition_hash(models, settings)).items():
+        con.execute(f"CREATE TABLE config.{name} ({ddl})")
+        if rows:  # in one statement: executemany takes fifty times longer
+            marks = ", ".join(["(" + ", ".join("?" * len(rows[0])) + ")"] * len(rows))
+            con.execute(f"INSERT INTO config.{name} VALUES {marks}", [value for row in rows for value in row])
+    con.execute(VIEWS)
+    variants = ", ".join(quoted(name) for name in sorted(variants_in_force(settings.file)))
+    con.execute(f"CREATE TYPE config.variant AS ENUM ({variants})")
+    con.execute("COMMIT")
+    with suppress(duckdb.InvalidInputException):  # there already
+        con.remove_function("normalize_unicode")
+    con.create_function("normalize_unicode", normalize, ["VARCHAR"], "VARCHAR")
+    con.execute(models.macros)
 
 
 def quoted(text: str | Path) -> str:

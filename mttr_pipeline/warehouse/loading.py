@@ -6,8 +6,6 @@ What belongs here: which extracts are new, the newest payload per key, rejects i
 
 from __future__ import annotations
 
-import hashlib
-import json
 import tempfile
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -20,7 +18,9 @@ import zstandard
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.errors import ContractError
 from mttr_pipeline.landing.store import NOT_PULLED, TOMBSTONES, Landing, Manifest
-from mttr_pipeline.warehouse.models import Model, load_macros, load_models
+from mttr_pipeline.warehouse.catalog import Catalog
+from mttr_pipeline.warehouse.fingerprint import raw_fingerprint
+from mttr_pipeline.warehouse.models import Model
 
 OPS = """
 CREATE SCHEMA IF NOT EXISTS ops;
@@ -41,10 +41,10 @@ CREATE OR REPLACE TABLE ops.attempts (
 CREATE OR REPLACE TABLE ops.differences (source VARCHAR, extract_id VARCHAR, stream VARCHAR, expected BIGINT, received BIGINT);
 """
 
-_AUDITED = frozenset({model.source for model in load_models() if model.stream == TOMBSTONES})
 
-
-def load(con: duckdb.DuckDBPyConnection, landing: Landing, sources: Iterable[str] | None = None) -> int:
+def load(
+    con: duckdb.DuckDBPyConnection, catalog: Catalog, landing: Landing, sources: Iterable[str] | None = None
+) -> int:
     """Load every complete extract that is not in yet, oldest first; gives the number of records read.
 
     Raises ContractError when a landing file is corrupt or its records do not add up.
@@ -61,24 +61,24 @@ def load(con: duckdb.DuckDBPyConnection, landing: Landing, sources: Iterable[str
         if sources is not None and manifest.source not in sources:
             continue
         landing.verify(manifest)
-        total += _load_extract(con, landing, manifest)
+        total += _load_extract(con, catalog, landing, manifest)
     return total
 
 
-def _load_extract(con: duckdb.DuckDBPyConnection, landing: Landing, manifest: Manifest) -> int:
+def _load_extract(con: duckdb.DuckDBPyConnection, catalog: Catalog, landing: Landing, manifest: Manifest) -> int:
     """All streams of one extract, in one transaction: it is in whole or not at all."""
     con.execute("BEGIN")
     try:
-        known = {
-            model.stream: model for model in load_models() if model.schema == "raw" and model.source == manifest.source
-        }
+        readers = {model.stream: model for model in catalog.of_layer("raw") if model.source == manifest.source}
         streams = {file.stream for file in manifest.files}
         for stream in sorted(streams, key=lambda name: (name == TOMBSTONES, name)):
             files = [file for file in manifest.files if file.stream == stream]
-            if stream not in known:
-                raise ContractError(f"The landing zone has a stream {manifest.source}/{stream} that no SQL file reads.")
             paths = [str(landing.folder(manifest) / file.file) for file in files]
-            _load_stream(con, known[stream], manifest, landing.root, paths, sum(file.records for file in files))
+            records = sum(file.records for file in files)
+            if stream in readers:
+                _load_stream(con, catalog, readers[stream], manifest, landing.root, paths, records)
+            else:
+                _set_aside(con, manifest, stream, records)
         if not manifest.files:
             con.execute("INSERT INTO ops.loads VALUES (?, ?, '', 0, 0, 0, 0)", [manifest.source, manifest.extract_id])
         con.execute("COMMIT")
@@ -88,8 +88,27 @@ def _load_extract(con: duckdb.DuckDBPyConnection, landing: Landing, manifest: Ma
     return manifest.records
 
 
+def _set_aside(con: duckdb.DuckDBPyConnection, manifest: Manifest, stream: str, records: int) -> None:
+    """Count a stream that no source reads: its source was taken out of mttr.toml, or its package is not installed (any more)."""
+    reason = f"{records} records of a stream that no installed and configured source reads"
+    con.execute(
+        "INSERT INTO ops.quarantine VALUES (?, ?, NULL, ?, ?, ?)",
+        [manifest.source, stream, reason, manifest.extract_id, f"{manifest.source}/{manifest.extract_id}/{stream}"],
+    )
+    con.execute(
+        "INSERT INTO ops.loads VALUES (?, ?, ?, ?, 0, 0, ?)",
+        [manifest.source, manifest.extract_id, stream, records, records],
+    )
+
+
 def _load_stream(
-    con: duckdb.DuckDBPyConnection, model: Model, manifest: Manifest, root: Path, paths: list[str], promised: int
+    con: duckdb.DuckDBPyConnection,
+    catalog: Catalog,
+    model: Model,
+    manifest: Manifest,
+    root: Path,
+    paths: list[str],
+    promised: int,
 ) -> None:
     """Newest payload per key into the raw table, rejects into quarantine, the counts into the ledger."""
     _point_at(con, paths, root)
@@ -108,7 +127,7 @@ def _load_stream(
         )
     identity = model.key[0]
     # Alive again; those of this extract come after it.
-    if manifest.source in _AUDITED and model.stream != TOMBSTONES:
+    if f"raw.{manifest.source}_{TOMBSTONES}" in catalog and model.stream != TOMBSTONES:
         con.execute(
             f"DELETE FROM raw.{manifest.source}_{TOMBSTONES} AS old USING delta AS new "
             f"WHERE old.of_stream = ? AND old.external_id = new.{identity}::VARCHAR",
@@ -150,12 +169,12 @@ def _load_stream(
     con.execute("DROP TABLE delta")
 
 
-def create_raw_tables(con: duckdb.DuckDBPyConnection) -> None:
+def create_raw_tables(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
     """An empty table for every stream that was never loaded, so that models can select from it."""
     present = {
         row[0] for row in con.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'raw'").fetchall()
     }
-    missing = [model for model in load_models() if model.schema == "raw" and model.name not in present]
+    missing = [model for model in catalog.of_layer("raw") if model.name not in present]
     if not missing:
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -222,28 +241,20 @@ def _record_facts(con: duckdb.DuckDBPyConnection, manifests: list[Manifest]) -> 
         con.executemany("INSERT INTO ops.facts VALUES (?, ?, ?, ?)", rows)
 
 
-def start_over_if_outdated(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
-    """Raw tables depend on their SQL, the zones and the severities of custom records; when those change, load all anew."""
-    text = json.dumps(
-        [
-            *(model.sql for model in load_models() if model.schema == "raw"),
-            load_macros("internal"),
-            {name: options.time_zone for name, options in settings.file.sources},
-            settings.file.sources.custom.severity,
-        ]
-    )
-    value = hashlib.sha256(text.encode()).hexdigest()
+def start_over_if_outdated(con: duckdb.DuckDBPyConnection, catalog: Catalog, settings: Settings) -> None:
+    """When what shapes the raw tables changes, everything is loaded anew."""
+    value = raw_fingerprint(catalog, settings)
     found = con.execute("SELECT value FROM ops.fingerprint").fetchone()
     if found is None or found[0] != value:
-        start_over(con)
+        start_over(con, catalog)
         con.execute("INSERT INTO ops.fingerprint VALUES (?)", [value])
 
 
-def start_over(con: duckdb.DuckDBPyConnection) -> None:
+def start_over(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
     """Forget everything that was loaded; the next `load` reads the whole landing zone."""
     con.execute("DROP SCHEMA raw CASCADE; CREATE SCHEMA raw")
     con.execute("DELETE FROM ops.loads; DELETE FROM ops.quarantine; DELETE FROM ops.fingerprint")
-    create_raw_tables(con)
+    create_raw_tables(con, catalog)
 
 
 def _facts(manifest: Manifest) -> dict[str, int]:

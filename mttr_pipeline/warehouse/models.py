@@ -2,6 +2,7 @@
 
     /*
     description = "One row per real incident."
+    published = true
     not_null = ["incident_id"]
     unique = [["incident_id"]]
     [columns]
@@ -11,23 +12,28 @@
     */
     SELECT ...
 
-Where SQL says it badly, the header names a function, `python = "mttr_pipeline.metrics.survival:published"`, and the SELECT reads
-what it returns under the name `computed`: the file still says what the table is called, documents and types it. What the
-function reads is listed in `depends`.
+A file's folder is its layer and the schema of its table. A table depends on its own layer and on earlier ones, never on a later
+one; what it depends on is read from the schema-qualified names in its SELECT, so it cannot be misstated. A `published` table is
+stored in the file that readers get, whatever its layer is.
 
-What belongs here: reading and ordering these files. Running them is the warehouse's work. A file's folder is the schema
-its table lives in (`facts` are in memory, `mart` is what is published); what it depends on is read from the schema-qualified
-names it selects from, so it cannot be misstated.
+Where SQL says it badly, the header names a function, `python = "mttr_pipeline.metrics.survival:published"`, and the SELECT reads
+what it returns under the name `computed`. What the function reads is listed in `depends`.
+
+The tables of a source stand in `raw/<source>/` and `staging/<source>/`, are called `<account>_<file>` and are made once for every
+account of the source; `${source}` in them is the name of the account. What several sources share stands in a folder named after
+a trait that they declare, such as `raw/pulled/`. `gathering` puts together what all of them yield.
+
+What belongs here: reading one file and what a table is. Reading them all and ordering them is `catalog`'s work, running them
+`database`'s.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
-from graphlib import CycleError, TopologicalSorter
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -37,23 +43,16 @@ from mttr_pipeline.errors import ContractError
 if TYPE_CHECKING:
     import duckdb
 
-SCHEMAS = ("raw", "staging", "core", "facts", "mart")
+#: The layers, in the order in which the data passes them.
+SCHEMAS = ("raw", "staging", "core", "facts", "figures", "mart")
+#: Where published tables are stored.
+MART = "mart"
 _HEADER = re.compile(r"\A\s*/\*(?P<toml>.*?)\*/(?P<sql>.*)\Z", re.DOTALL)
-_REFERENCE = re.compile(rf"\b(?P<schema>{'|'.join(SCHEMAS)})\.(?P<table>[a-z_0-9]+)\b")
+REFERENCE = re.compile(rf"\b(?P<schema>{'|'.join(SCHEMAS)})\.(?P<table>[a-z_0-9]+)\b")
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
-_KNOWN_KEYS = {
-    "description",
-    "columns",
-    "depends",
-    "not_null",
-    "unique",
-    "assert",
-    "source",
-    "stream",
-    "key",
-    "version",
-    "python",
-    "view",
+_KEYS = {
+    *("description", "columns", "types", "optional", "published", "gathered", "yields", "inbox", "depends"),
+    *("not_null", "unique", "assert", "key", "version", "python", "view"),
 }
 
 
@@ -61,9 +60,11 @@ _KNOWN_KEYS = {
 class Model:
     """One table: where it lives, what it means, the SELECT that makes it and what must hold for it.
 
-    `source`, `stream`, `key`, `version` and `record` are set for raw tables only: which landed stream is read, what
-    identifies a record in it and which column tells the newer of two. `hidden` are tables it reads through a macro or through
-    `python`, the function that makes `computed`. A `view` is worked out wherever it is read and stored nowhere.
+    `account` is the account whose payloads it is made of, None for tables of all sources. `source`, `stream`, `key` and
+    `version` are set for raw tables only: which landed stream is read, what identifies a record in it and which column tells the
+    newer of two. `hidden` are tables it reads through a macro or through `python`, the function that makes `computed`. A `view`
+    is stored nowhere. `yields` names the gathered table that it is a part of; `gathered` marks that table itself, whose `types`
+    and columns every part owes, but for the `optional` ones.
     """
 
     schema: str
@@ -71,9 +72,11 @@ class Model:
     sql: str
     description: str
     columns: dict[str, str]
+    where: str = ""
     not_null: tuple[str, ...] = ()
     unique: tuple[tuple[str, ...], ...] = ()
     asserts: dict[str, str] = field(default_factory=dict)
+    account: str | None = None
     source: str | None = None
     stream: str | None = None
     key: tuple[str, ...] = ()
@@ -81,15 +84,26 @@ class Model:
     hidden: tuple[str, ...] = ()
     python: str | None = None
     view: bool = False
+    published: bool = False
+    yields: str | None = None
+    gathered: bool = False
+    types: dict[str, str] = field(default_factory=dict)
+    optional: tuple[str, ...] = ()
 
     @property
     def table(self) -> str:
+        """`<layer>.<name>`, as SQL files name it."""
         return f"{self.schema}.{self.name}"
+
+    @property
+    def place(self) -> str:
+        """Where it is stored: published tables stand in the file of the mart."""
+        return f"{MART}.{self.name}" if self.published else self.table
 
     @cached_property
     def depends(self) -> tuple[str, ...]:
         """Tables this one selects from, as `schema.name`, sorted."""
-        found = {f"{m['schema']}.{m['table']}" for m in _REFERENCE.finditer(_COMMENT.sub(" ", self.sql))}
+        found = {f"{m['schema']}.{m['table']}" for m in REFERENCE.finditer(_COMMENT.sub(" ", self.sql))}
         return tuple(sorted(found.union(self.hidden) - {self.table}))
 
     def function(self) -> Callable[[duckdb.DuckDBPyConnection], dict[str, Any]] | None:
@@ -100,9 +114,7 @@ class Model:
         try:
             found = getattr(import_module(module), name)
         except (ImportError, AttributeError) as error:
-            raise ContractError(
-                f"sql/{self.schema}/{self.name}.sql: python = {self.python!r} is not there: {error}."
-            ) from error
+            raise ContractError(f"{self.where}: python = {self.python!r} is not there: {error}.") from error
         return cast("Callable[[duckdb.DuckDBPyConnection], dict[str, Any]]", found)
 
     def promises(self) -> dict[str, str]:
@@ -119,42 +131,17 @@ def sql_folder() -> Path:
     return inside if inside.is_dir() else package.parent / "sql"
 
 
-@cache
-def load_models(folder: Path | None = None) -> tuple[Model, ...]:
-    """Every model, each after all it depends on. Raises ContractError for a bad header, an unknown table or a cycle."""
-    folder = folder or sql_folder()
-    models = {
-        model.table: model
-        for schema in SCHEMAS
-        for path in sorted((folder / schema).glob("*.sql"))
-        for model in [parse_model(path.read_text(encoding="utf-8"), schema, path.stem)]
-    }
-    for model in models.values():
-        for name in model.depends:
-            if name not in models:
-                raise ContractError(f"sql/{model.schema}/{model.name}.sql selects from {name}, which no file makes.")
-    try:
-        order = TopologicalSorter({name: model.depends for name, model in models.items()}).static_order()
-        return tuple(models[name] for name in order)
-    except CycleError as error:
-        raise ContractError(f"The SQL files depend on each other in a circle: {' -> '.join(error.args[1])}.") from error
+def load_macros(name: str, folder: Path | None = None) -> str:
+    """The CREATE MACRO statements of `macros/<name>.sql`; nothing where there is no such file."""
+    path = (folder or sql_folder()) / "macros" / f"{name}.sql"
+    return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
-@cache
-def upstream(table: str) -> frozenset[str]:
-    """Every table that one is made of, through others too."""
-    depends = {model.table: model.depends for model in load_models()}[table]
-    return frozenset(depends).union(*(upstream(name) for name in depends))
-
-
-def load_macros(name: str) -> str:
-    """The CREATE MACRO statements of `sql/macros/<name>.sql`."""
-    return (sql_folder() / "macros" / f"{name}.sql").read_text(encoding="utf-8")
-
-
-def parse_model(text: str, schema: str, name: str) -> Model:
-    """Read one file. Raises ContractError when its header is missing or says something unknown."""
-    where = f"sql/{schema}/{name}.sql"
+def parse_model(text: str, schema: str, name: str, *, where: str | None = None, account: str | None = None) -> Model:
+    """Read one file. `account` makes it a table of that account. Raises ContractError when its header is missing or wrong."""
+    where = where or f"sql/{schema}/{name}.sql"
+    if account is not None:
+        text = text.replace("${source}", account)
     match = _HEADER.match(text)
     if match is None:
         raise ContractError(f"{where} has no /* header */.")
@@ -162,29 +149,45 @@ def parse_model(text: str, schema: str, name: str) -> Model:
         header: dict[str, Any] = tomllib.loads(match["toml"])
     except tomllib.TOMLDecodeError as error:
         raise ContractError(f"{where}: the header is no valid TOML: {error}.") from error
-    unknown = set(header) - _KNOWN_KEYS
-    if unknown or not str(header.get("description", "")).strip() or not header.get("columns"):
-        missing = "unknown keys " + ", ".join(sorted(unknown)) if unknown else "description and [columns] are required"
-        raise ContractError(f"{where}: {missing}.")
-    if schema == "mart" and header.get("view"):
-        raise ContractError(f"{where}: a table of the mart is published as it is stored, so it cannot be a view.")
-    blank = [column for column, text in header["columns"].items() if not str(text).strip()]
-    if blank:
-        raise ContractError(f"{where}: nothing says what these columns mean: {', '.join(blank)}.")
+    _check_header(header, schema, where)
+    raw = schema == "raw"
     return Model(
         schema=schema,
-        name=name,
+        name=f"{account}_{name}" if account else name,
         sql=match["sql"].strip().rstrip(";"),
         description=" ".join(header["description"].split()),
         columns={column: " ".join(text.split()) for column, text in header["columns"].items()},
+        where=where,
         not_null=tuple(header.get("not_null", ())),
         unique=tuple(tuple(columns) for columns in header.get("unique", ())),
         asserts=dict(header.get("assert", {})),
-        source=header.get("source"),
-        stream=header.get("stream"),
+        account=account,
+        source=("inbox" if header.get("inbox") else account) if raw else None,
+        stream=(account if header.get("inbox") else name) if raw else None,
         key=tuple(header.get("key", ())),
         version=header.get("version"),
         hidden=tuple(header.get("depends", ())),
         python=header.get("python"),
-        view=header.get("view", False),
+        view=header.get("view", False) or header.get("gathered", False),
+        published=header.get("published", False),
+        yields=header.get("yields"),
+        gathered=header.get("gathered", False),
+        types=dict(header.get("types", {})),
+        optional=tuple(header.get("optional", ())),
     )
+
+
+def _check_header(header: Mapping[str, Any], schema: str, where: str) -> None:
+    unknown = set(header) - _KEYS
+    if unknown or not str(header.get("description", "")).strip() or not header.get("columns"):
+        missing = "unknown keys " + ", ".join(sorted(unknown)) if unknown else "description and [columns] are required"
+        raise ContractError(f"{where}: {missing}.")
+    if header.get("published") and header.get("view"):
+        raise ContractError(f"{where}: a published table is stored, so it cannot be a view.")
+    if schema == MART and not header.get("published"):
+        raise ContractError(f"{where}: the mart is what readers get; write published = true.")
+    if header.get("gathered") and set(header.get("types", ())) != set(header["columns"]):
+        raise ContractError(f"{where}: a gathered table needs the type of each of its columns in [types].")
+    blank = [column for column, text in header["columns"].items() if not str(text).strip()]
+    if blank:
+        raise ContractError(f"{where}: the header does not say what these columns mean: {', '.join(blank)}.")

@@ -18,28 +18,14 @@ notes = "text of a note"
 provenance = "api, changelog, field or derived"
 severity_from = "severity before a change"
 severity_to = "severity after a change"
+is_routine = "of type `other`, and known to say nothing about the life of an incident"
 set_aside = "future, before 2000, or no record: why the fold does not see it; NULL when it does"
 landed_in = "landing file"
 */
-WITH every AS (
-    SELECT * FROM staging.pagerduty_events
-    UNION ALL BY NAME
-    SELECT * FROM staging.opsgenie_events
-    UNION ALL BY NAME
-    SELECT * FROM staging.opsgenie_incident_events
-    UNION ALL BY NAME
-    SELECT * FROM staging.jsm_events
-    UNION ALL BY NAME
-    SELECT * FROM staging.jira_events
-    UNION ALL BY NAME
-    SELECT * FROM staging.alertmanager_events
-    UNION ALL BY NAME
-    SELECT * FROM staging.custom_events
-),
-numbered AS (
+WITH numbered AS (
     SELECT *, row_number() OVER (
         PARTITION BY source, external_id, event_id ORDER BY happened_at, event_type, landed_in) AS repeat_number
-    FROM every
+    FROM staging.events
 )
 SELECT
     e.source,
@@ -59,6 +45,7 @@ SELECT
     e.provenance,
     e.severity_from,
     e.severity_to,
+    coalesce(e.is_routine, false) AS is_routine,
     CASE
         WHEN r.external_id IS NULL THEN 'no record'
         WHEN e.happened_at IS NULL OR e.happened_at < TIMESTAMP '2000-01-01' THEN 'before 2000'

@@ -5,7 +5,7 @@ not_null = ["source", "external_id", "kind", "severity", "severity_source"]
 unique = [["source", "external_id"]]
 
 [columns]
-source = "pagerduty, opsgenie, opsgenie_incident, jsm, jira, alertmanager or custom"
+source = "source of the record"
 external_id = "the vendor's immutable id"
 key = "the id shown to people"
 title = "title"
@@ -28,21 +28,6 @@ resolution_kind = "human, integration or timeout where the record itself says so
 updated_at = "when the record changed last"
 landed_in = "landing file"
 */
-WITH every AS (
-    SELECT *, NULL::VARCHAR AS resolution_kind FROM staging.pagerduty_records
-    UNION ALL BY NAME
-    SELECT * FROM staging.opsgenie_records
-    UNION ALL BY NAME
-    SELECT * FROM staging.opsgenie_incident_records
-    UNION ALL BY NAME
-    SELECT * FROM staging.jsm_records
-    UNION ALL BY NAME
-    SELECT * FROM staging.jira_records
-    UNION ALL BY NAME
-    SELECT * FROM staging.alertmanager_records
-    UNION ALL BY NAME
-    SELECT * FROM staging.custom_records
-)
 SELECT
     e.source,
     e.external_id,
@@ -62,12 +47,12 @@ SELECT
     e.affected_users,
     e.revenue_impact,
     e.duplicate_of_id,
-    e.is_duplicate,
+    coalesce(e.is_duplicate, false) AS is_duplicate,
     e.dedup_key,
     e.resolution_kind,
     e.updated_at,
     e.landed_in
-FROM every AS e
+FROM staging.records AS e
 LEFT JOIN config.services AS s ON s.name = lower(trim(e.service))
-LEFT JOIN staging.deleted_records AS d ON d.source = e.source AND d.external_id = e.external_id
+LEFT JOIN core.deleted_records AS d ON d.source = e.source AND d.external_id = e.external_id
 WHERE d.external_id IS NULL

@@ -5,7 +5,7 @@ not_null = ["incident_no", "severity_id", "service_id", "team_id", "started_us",
 unique = [["incident_no"]]
 
 [columns]
-incident_no = "its rowid in mart.incidents"
+incident_no = "its rowid in core.incidents"
 severity_id = "member_id of its severity in scope_members"
 service_id = "member_id of its service"
 team_id = "member_id of its team"
@@ -37,7 +37,7 @@ SELECT
     epoch_us(i.closed_at) AS closed_us,
     coalesce(i.resolution_kind = 'timeout', false) AS by_timeout,
     i.affected_users
-FROM mart.incidents AS i
+FROM core.incidents AS i
 JOIN core.scope_members AS severity ON severity.scope = 'severity' AND severity.scope_value = i.severity
 JOIN core.scope_members AS service ON service.scope = 'service' AND service.scope_value = coalesce(i.service, 'unknown')
 JOIN core.scope_members AS team ON team.scope = 'team' AND team.scope_value = coalesce(i.team, 'unknown')

@@ -1,7 +1,7 @@
 /*
 description = """Every matched incident once per variant, with the population it falls in and what survival statistics see of
 it: the narrow table that all nightly statistics are made of. The macro mttr_population gives analysts the same."""
-depends = ["mart.incidents"]
+depends = ["core.incidents"]
 not_null = ["calculation_type", "incident_no", "severity_id", "service_id", "team_id", "population", "started_us"]
 unique = [["calculation_type", "incident_no"]]
 

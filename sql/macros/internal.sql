@@ -48,40 +48,12 @@ CREATE OR REPLACE MACRO content_id(content) AS left(sha1(content), 16);
 CREATE OR REPLACE MACRO starts_with_any(note, marks) AS
     len(list_filter(marks, lambda mark: starts_with(lower(ltrim(note)), lower(mark)))) > 0;
 
--- What an entry in the log of an Opsgenie or JSM alert stands for, by its type (or the action of a received body) where that
--- says something, else by its text.
-CREATE OR REPLACE MACRO alert_log_event(kind, text) AS
-    CASE
-        WHEN kind IN ('acknowledge', 'acknowledged', 'ack') THEN 'acknowledged'
-        WHEN kind IN ('unacknowledge', 'unacknowledged', 'unack') THEN 'unacknowledged'
-        WHEN kind IN ('close', 'closed') THEN 'resolved'
-        WHEN kind = 'snooze' THEN 'snoozed'
-        WHEN kind = 'updatepriority' THEN 'severity_changed'
-        WHEN regexp_matches(text, '^(alert )?(was |has been )?(acknowledged|acked)\b', 'i') THEN 'acknowledged'
-        WHEN regexp_matches(text, '^(alert )?(was |has been )?un-?(acknowledged|acked)\b', 'i') THEN 'unacknowledged'
-        WHEN regexp_matches(text, '^(alert )?(was |has been )?(auto[- ]?)?closed\b', 'i') THEN 'resolved'
-        WHEN regexp_matches(text, '^(alert )?(was |has been )?snoozed\b', 'i') THEN 'snoozed'
-        WHEN regexp_matches(text, '^(updated )?(alert )?priority\b', 'i') THEN 'severity_changed'
-        ELSE 'other'
-    END;
-
--- Whether what a vendor's history says, though it sets no stamp, is known to tell nothing about an incident's life: who was
--- notified, assigned, added, shown. Of alerts there is only the text of the entry.
-CREATE OR REPLACE MACRO known_irrelevant(source, vendor_type) AS
-    CASE source
-        WHEN 'pagerduty' THEN vendor_type IN (
-            'assign', 'custom_field_value_change', 'delegate', 'escalate', 'event_rule_action', 'exhaust_escalation_path',
-            'field_value_change', 'link', 'notify', 'reach_ack_limit', 'reach_trigger_limit', 'reassign',
-            'repeat_escalation_path', 'responder_request', 'service_change', 'trigger', 'unlink')
-        WHEN 'opsgenie_incident' THEN regexp_full_match(vendor_type,
-            '(Incident(Opened|Created|Responder|Stakeholder|Priority|Tag|Note|Message|Description|Owner|Service)|Responder|StatusPage|Custom)\w*',
-            'i')
-        WHEN 'jira' THEN false  -- its statuses are judged one by one
-        WHEN 'custom' THEN false
-        ELSE regexp_matches(vendor_type, '^(alert )?(was |has been )?(created|viewed|seen|assigned|escalated|routed)\b', 'i')
-            OR regexp_matches(vendor_type, '^(added|removed|updated|assigned|viewed|sent|executed|notified|escalated|routed)\b', 'i')
-            OR regexp_matches(vendor_type, '^(notification|note|tag|detail|extra propert|responder|team|recipient|ownership|attachment|action|description|message|entity|escalation|schedule|routing|alertrecipient|alertaction)', 'i')
-    END;
+-- A vendor's word as the vocabulary compares it: no capitals, no blanks, no - and no _. Text that is not plain ASCII goes through
+-- Python, because DuckDB has no Unicode NFKC; both follow the rule of mttr_pipeline.config.names.normalize.
+CREATE OR REPLACE MACRO normalized(word) AS
+    CASE WHEN strlen(word) = length(word)
+        THEN coalesce(nullif(regexp_replace(lower(word), '[\s\x0b\x1c-\x1f_-]+', '', 'g'), ''), lower(trim(word)))
+        ELSE normalize_unicode(word) END;
 
 -- Trimmed text; empty is NULL.
 CREATE OR REPLACE MACRO text_or_null(value) AS nullif(trim(value), '');
@@ -98,33 +70,14 @@ CREATE OR REPLACE MACRO json_text(value) AS
 CREATE OR REPLACE MACRO json_map(value) AS
     CASE WHEN len(json_keys(value)) = len(list_distinct(json_keys(value))) THEN try_cast(value AS MAP(VARCHAR, JSON)) END;
 
--- The service that the free key-value pairs of an alert name (the first by key), and the one that a tag `service:x` names.
-CREATE OR REPLACE MACRO service_in(details) AS
-    json_text(list_sort(list_filter(map_entries(details), lambda d:
-        replace(replace(replace(lower(d.key), '_', ''), '-', ''), ' ', '')
-            IN ('service', 'servicename', 'affectedservice', 'affectedservices', 'impactedservice')
-        AND json_text(d.value) IS NOT NULL))[1].value);
-CREATE OR REPLACE MACRO service_tag(tags) AS
-    text_or_null(substr(list_filter(tags, lambda t: starts_with(lower(t), 'service:'))[1]::VARCHAR, 9));
-
--- An instant sent as ISO 8601 text or as an epoch number (Jira's bulk changelog sends either, webhooks send numbers).
+-- An instant sent as ISO 8601 text or as an epoch number.
 CREATE OR REPLACE MACRO any_instant(text, zone := NULL) AS
     coalesce(TRY(epoch_instant(try_cast(text AS BIGINT))), instant(text, zone));
 
--- The same where the number may also be one of nanoseconds (updatedAt in Opsgenie's webhooks).
+-- The same where the number may also count nanoseconds.
 CREATE OR REPLACE MACRO any_fine_instant(text, zone := NULL) AS
     coalesce(make_timestamp(CASE WHEN try_cast(text AS BIGINT) > 100000000000000000 THEN try_cast(text AS BIGINT) // 1000 END),
         any_instant(text, zone));
-
--- Of a Jira changelog, the changes that tell something about an incident: status, priority, assignee, custom fields.
-CREATE OR REPLACE MACRO telling_changes(histories) AS
-    list_filter(
-        list_transform(histories, lambda h: struct_pack(
-            id := h.id, created := h.created, author := h.author,
-            items := list_filter(h.items, lambda i:
-                coalesce(i.fieldId, i.field) IN ('status', 'priority', 'assignee')
-                OR i.fieldtype = 'custom' OR starts_with(i.fieldId, 'customfield_')))),
-        lambda h: len(h.items) > 0);
 
 -- The landed lines of the stream that is being loaded, one row a record. A field of the wrong type is NULL, a line that is
 -- no object is a row of NULLs: both are judged by the model that reads them, neither stops the load.

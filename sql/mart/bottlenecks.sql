@@ -3,6 +3,7 @@ description = """Where the time is lost: phases whose mean reaches their warning
 overall and per severity, service and team; bottlenecks_current has the same for the last 30 days. Counted are the matched
 incidents without the outliers of the basic variant. A phase without data or below its warning level has no row. Critical first,
 then the highest value."""
+published = true
 not_null = ["phase", "level", "current_value", "threshold", "recommendation_id", "n", "affected_incidents", "scope", "scope_value", "phase_model"]
 unique = [["scope", "scope_value", "phase"]]
 
@@ -55,7 +56,7 @@ SELECT
     make_timestamptz(epoch_us(w.window_end)) AS window_end,
     make_timestamptz(epoch_us(w.as_of)) AS as_of,
     'basic' AS calculation_type
-FROM core.bottlenecks AS b
+FROM figures.bottlenecks AS b
 JOIN core.windows AS w ON w.name = b.window_name
 WHERE b.window_name = 'whole'
 ORDER BY b.level, b.current_value DESC, b.scope, b.scope_value, b.place

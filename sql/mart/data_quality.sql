@@ -2,6 +2,7 @@
 description = """What to know before trusting a figure: how many rows each finding touches, out of how many. Unresolved findings
 warn; they never stop a run. coverage_*, ack_rate and owned_* count what is there, all others what is wrong or special.
 data_quality_status sums it up."""
+published = true
 not_null = ["dq_check", "n", "total", "status"]
 unique = [["dq_check", "source"]]
 
@@ -13,6 +14,7 @@ total = "rows it could touch"
 pct = "100 * n / total; NULL when there are none"
 status = "ok (nothing found), info (worth knowing) or warn (a figure may be wrong because of it)"
 meaning = "what it says, in a sentence"
+examples = "up to five of the words or settings that it is about; NULL for findings that have none"
 */
 -- What is counted in one table is counted in one pass over it.
 WITH incident_checks AS (
@@ -61,7 +63,7 @@ WITH incident_checks AS (
                 OR closed_at < greatest(occurred_at, detected_at, acknowledged_at, mitigated_at, resolved_at)), level: 'warn',
                 meaning: 'incidents with a stamp before the one it should follow; the pair is excluded, never clamped'}
         ]) AS c
-    FROM mart.incidents
+    FROM core.incidents
     LEFT JOIN (
         SELECT incident_id AS linked_id FROM mart.suggested_links
         UNION
@@ -79,22 +81,42 @@ kept_checks AS (
             {dq_check: 'imputed_resolve', n: count(*) FILTER (WHERE resolved_provenance = 'imputed'), level: 'info',
                 meaning: 'incidents closed without a resolve, resolved when they were closed'}
         ]) AS c
-    FROM mart.incidents
+    FROM core.incidents
     GROUP BY source
 ),
-record_checks AS (
-    SELECT source, count(*) AS total, unnest([
-            {dq_check: 'unmapped_severity',
-                n: count(*) FILTER (WHERE vendor_severity IS NOT NULL AND severity_source = 'default'), level: 'warn',
-                meaning: 'records whose severity is a word that no mapping knows; add it under [sources.<name>.severity]'}
-        ]) AS c
-    FROM core.records
-    GROUP BY source
+-- Words that no mapping knows. Severities are counted in records, statuses in names: a name occurs in many histories.
+word_checks AS (
+    SELECT source, kind,
+        CASE WHEN kind = 'status' THEN count(DISTINCT normalized(word)) ELSE sum(n) END::BIGINT AS total,
+        coalesce(CASE WHEN kind = 'status' THEN count(DISTINCT CASE WHEN meaning IS NULL THEN normalized(word) END)
+            ELSE sum(CASE WHEN meaning IS NULL THEN n END) END, 0)::BIGINT AS n,
+        list(DISTINCT CASE WHEN meaning IS NULL THEN word END ORDER BY CASE WHEN meaning IS NULL THEN word END)
+            AS unmapped
+    FROM core.words
+    WHERE kind <> 'field'
+    GROUP BY source, kind
+),
+-- Lines of mttr.toml that map a word, for accounts that hold any record at all.
+setting_checks AS (
+    SELECT
+        CASE WHEN starts_with(setting, 'vocabulary.') THEN 'configuration' ELSE min(w.source) END AS source, setting,
+        bool_or(m.setting IS NOT NULL) AS is_met
+    FROM config.words AS w
+    LEFT JOIN (SELECT DISTINCT setting FROM core.words) AS m USING (setting)
+    WHERE w.setting IS NOT NULL AND w.source IN (
+        SELECT a.account FROM config.record_sources AS a JOIN core.records AS r ON r.source = a.source)
+    GROUP BY setting
+),
+examples AS (
+    SELECT 'unmapped_' || kind AS dq_check, source, list_slice(unmapped, 1, 5) AS examples FROM word_checks WHERE n > 0
+    UNION ALL
+    SELECT 'setting_matches_nothing', source, list_slice(list(setting ORDER BY setting) FILTER (WHERE NOT is_met), 1, 5)
+    FROM setting_checks GROUP BY source
 ),
 event_checks AS (
     SELECT source, count(*) AS total, unnest([
             {dq_check: 'unknown_event_type', n: count(*) FILTER (WHERE event_type = 'other'
-                AND NOT coalesce(known_irrelevant(source, vendor_type), false)), level: 'info',
+                AND NOT is_routine), level: 'info',
                 meaning: 'history entries of a type that no mapping knows: they set no stamp'},
             {dq_check: 'future_stamp', n: count(*) FILTER (WHERE set_aside = 'future'), level: 'warn',
                 meaning: 'events more than five minutes after the clock of the run, set aside'},
@@ -112,7 +134,25 @@ counted AS (
     UNION ALL
     SELECT c.dq_check, source, c.n, total, c.level, c.meaning FROM kept_checks
     UNION ALL
-    SELECT c.dq_check, source, c.n, total, c.level, c.meaning FROM record_checks
+    SELECT 'unmapped_severity', r.source, coalesce(max(w.n), 0), count(*), 'warn',
+        'records whose severity is a word that no mapping knows; add it under [sources.<name>.severity]'
+    FROM core.records AS r
+    LEFT JOIN word_checks AS w ON w.source = r.source AND w.kind = 'severity'
+    GROUP BY r.source
+    UNION ALL
+    SELECT 'unmapped_' || kind, source, n, total, 'warn', CASE kind
+        WHEN 'status' THEN 'status names that no mapping knows and that were judged by their category; '
+            || 'add them under [sources.' || source || '.status]'
+        WHEN 'resolution' THEN 'records whose resolution is a word that no mapping knows, counted as incidents; '
+            || 'add it under [sources.' || source || '.resolution]'
+        ELSE 'received records of a type that no mapping knows: not taken unless they are pulled; '
+            || 'add it under [sources.' || source || '.type]'
+        END
+    FROM word_checks WHERE kind <> 'severity'
+    UNION ALL
+    SELECT 'setting_matches_nothing', source, count(*) FILTER (WHERE NOT is_met), count(*), 'warn',
+        'lines of mttr.toml that map a word which no record carries, perhaps misspelt or renamed at the vendor'
+    FROM setting_checks GROUP BY source
     UNION ALL
     SELECT c.dq_check, source, c.n, total, c.level, c.meaning FROM event_checks
     UNION ALL
@@ -138,7 +178,7 @@ counted AS (
         UNION
         SELECT scope_value FROM core.thresholds WHERE scope = 'service'
     ) AS c
-    LEFT JOIN (SELECT DISTINCT service FROM mart.incidents) AS s ON s.service = c.service
+    LEFT JOIN (SELECT DISTINCT service FROM core.incidents) AS s ON s.service = c.service
     HAVING count(*) > 0
     UNION ALL
     SELECT 'phase_target_without_effect', 'configuration', count(*) FILTER (WHERE k.phase IS NULL), count(*), 'warn',
@@ -150,20 +190,12 @@ counted AS (
     UNION ALL
     SELECT 'severity_by_urgency', source, count(*) FILTER (WHERE severity_source = 'urgency'), count(*), 'info',
         'incidents whose severity is only the urgency: no priority was set'
-    FROM core.records WHERE source = 'pagerduty' GROUP BY source
-    UNION ALL
-    -- Of all that a history went through, not only of what issues are in now.
-    SELECT 'unmapped_status', 'jira', count(DISTINCT lower(trim(name))) FILTER (WHERE coalesce(mapped_by, 'category') = 'category'),
-        count(DISTINCT lower(trim(name))), 'warn',
-        'status names that no mapping knows and that were judged by their category; add them under [sources.jira.status]'
-    FROM staging.jira_statuses
-    WHERE trim(name) <> ''
-    HAVING count(*) > 0
+    FROM core.records GROUP BY source HAVING bool_or(severity_source = 'urgency')
     UNION ALL
     SELECT 'event_without_record', e.source, count(*) FILTER (WHERE set_aside = 'no record' AND d.external_id IS NULL),
         count(*), 'info', 'events of records that were never read: created before the first pull'
     FROM core.events AS e
-    LEFT JOIN staging.deleted_records AS d ON d.source = e.source AND d.external_id = e.external_id
+    LEFT JOIN core.deleted_records AS d ON d.source = e.source AND d.external_id = e.external_id
     GROUP BY e.source
     UNION ALL
     SELECT 'deleted_at_source', source, count(*) FILTER (WHERE is_deleted), count(*), 'info',
@@ -171,28 +203,28 @@ counted AS (
     FROM (
         SELECT source, false AS is_deleted FROM core.records
         UNION ALL
-        SELECT source, true FROM staging.deleted_records
+        SELECT source, true FROM core.deleted_records
     ) GROUP BY source
     UNION ALL
     -- What the pulls noticed; of what a plan lacks and of what was left undone only the last one's word.
     SELECT f.fact, f.source, sum(f.n)::BIGINT, max(l.fetched), f.level, f.meaning
     FROM (
-        SELECT *,
-            CASE WHEN fact IN ('audit_answers_not_believed', 'alerts_left_out_by_alertmanager') THEN 'warn' ELSE 'info' END AS level,
+        SELECT noted.*,
+            CASE WHEN fact = 'audit_answers_not_believed' THEN 'warn' ELSE coalesce(declared.level, 'info') END AS level,
             CASE
+                WHEN declared.meaning IS NOT NULL THEN declared.meaning
                 WHEN fact = 'deleted_between_list_and_detail'
                     THEN 'records that were listed and gone when they were read'
                 WHEN fact = 'audit_answers_not_believed'
                     THEN 'windows of which nothing at all was left at the vendor: not taken for deleted; check the rights of the key'
                 WHEN fact = 'audit_windows_postponed'
                     THEN 'windows that the audit had no requests left for; the next run compares them first (audit_requests)'
-                WHEN fact = 'alerts_left_out_by_alertmanager'
-                    THEN 'alerts that Alertmanager cut from its bodies (max_alerts): they are in no figure'
                 WHEN fact LIKE '%_missed_before' THEN 'records that only the audit found; they are in now'
                 WHEN fact LIKE '%_not_in_plan' THEN 'not part of the vendor''s plan, so there is none'
                 ELSE 'noticed by the pulls'
             END AS meaning
-        FROM ops.facts
+        FROM ops.facts AS noted
+        LEFT JOIN config.findings AS declared USING (fact)
         WHERE fact NOT LIKE '%_repeats' AND fact NOT LIKE '%_deleted_at_source'
     ) AS f
     JOIN (SELECT source, sum(fetched)::BIGINT AS fetched, max(extract_id) AS last_extract FROM ops.loads GROUP BY source) AS l
@@ -232,12 +264,14 @@ counted AS (
     GROUP BY l.source
 )
 SELECT
-    dq_check,
-    source,
-    n,
-    total,
-    100.0 * n / nullif(total, 0) AS pct,
-    CASE WHEN level = 'share' THEN 'info' WHEN n = 0 THEN 'ok' ELSE level END AS status,
-    meaning
-FROM counted
-ORDER BY dq_check, source
+    c.dq_check,
+    c.source,
+    c.n,
+    c.total,
+    100.0 * c.n / nullif(c.total, 0) AS pct,
+    CASE WHEN c.level = 'share' THEN 'info' WHEN c.n = 0 THEN 'ok' ELSE c.level END AS status,
+    c.meaning,
+    e.examples
+FROM counted AS c
+LEFT JOIN examples AS e ON e.dq_check = c.dq_check AND e.source = c.source
+ORDER BY c.dq_check, c.source

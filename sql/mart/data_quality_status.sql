@@ -2,6 +2,7 @@
 description = """The traffic light of the data, per source and in all: may a reader rely on the figures? Red: the newest pull of a
 source failed, or a finding that bends figures touches a tenth of what it could. Amber: some finding warns. The light of all is
 that of the worst source."""
+published = true
 not_null = ["source", "light", "warnings", "findings", "incidents", "headline"]
 unique = [["source"]]
 
@@ -29,7 +30,7 @@ WITH warned AS (
 ),
 counted AS (
     SELECT source, count(*) AS incidents
-    FROM mart.incidents
+    FROM core.incidents
     WHERE duplicate_of IS NULL AND kind = 'incident'
     GROUP BY source
 ),

@@ -3,8 +3,9 @@ description = """Is recovery getting faster or slower, and since when? Per varia
 last 90 days. Direction: Theil-Sen slope through the logarithms of the weekly Kaplan-Meier medians, full weeks with at least 6
 incidents only, from 8 such weeks on. Shift: Pettitt's test on the durations of the recovered in the order of detection, from 20
 on. Both are only told when q < 0.05."""
+published = true
 python = "mttr_pipeline.metrics.directions:published"
-depends = ["core.observations", "core.weeks"]
+depends = ["figures.observations", "figures.weeks"]
 not_null = ["calculation_type", "phase_model", "scope", "scope_value", "n", "n_events", "n_open", "weeks", "weeks_used", "direction", "shift", "low_n"]
 unique = [["calculation_type", "scope", "scope_value", "window_start"]]
 

@@ -2,6 +2,7 @@
 description = """What incidents cost: minutes in which a service had at least one open incident, overlapping ones counted once, over the
 whole history (from the first outage of all), the last 30 and the last 90 days. Users are down from occurred, else started_at, to
 mitigated, else resolved, else closed, else as_of. The row of all says when any service was down."""
+published = true
 not_null = ["scope", "scope_value", "as_of", "n", "n_open", "n_invalid", "downtime_minutes"]
 unique = [["scope", "scope_value", "window_start"]]
 
@@ -49,7 +50,7 @@ members AS (
 ),
 down AS (
     SELECT s.member_id, w.name, sum(least(s.end_us, w.end_us) - greatest(s.start_us, w.start_us)) AS down_us
-    FROM core.downtime_spans AS s
+    FROM figures.downtime_spans AS s
     JOIN windows AS w ON s.start_us < w.end_us AND s.end_us > w.start_us
     GROUP BY s.member_id, w.name
 ),

@@ -1,8 +1,9 @@
 /*
 description = """How often? Incidents per scope member, the last 30 days against the 30 before, and the mean time between incidents.
 Every incident counts, open ones too, by the instant it started; duplicates and non-incidents do not."""
+published = true
 python = "mttr_pipeline.metrics.frequency:published"
-depends = ["core.incident_counts", "core.scope_members"]
+depends = ["figures.incident_counts", "core.scope_members"]
 not_null = ["scope", "scope_value", "n", "n_current", "n_previous", "verdict", "low_n"]
 unique = [["scope", "scope_value"]]
 
@@ -66,7 +67,7 @@ SELECT
     f.recent_low AS mtbf_current_low_minutes,
     f.recent_high AS mtbf_current_high_minutes,
     c.n_current < 5 AS low_n
-FROM core.incident_counts AS c
+FROM figures.incident_counts AS c
 JOIN computed AS f ON f.member_id = c.member_id
 JOIN core.scope_members AS m ON m.member_id = c.member_id
 JOIN core.windows AS now ON now.name = 'current'

@@ -1,5 +1,6 @@
 /*
 description = "The history that the incidents are folded from, in fold order within each incident."
+published = true
 not_null = ["incident_id", "source", "external_id", "event_id", "event_type", "at"]
 unique = [["source", "external_id", "event_id"]]
 

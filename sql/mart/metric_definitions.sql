@@ -1,5 +1,6 @@
 /*
 description = "The definitions and the configuration in force. Two files with the same definition_hash count the same way."
+published = true
 not_null = ["name", "value", "definition_hash"]
 unique = [["name"]]
 

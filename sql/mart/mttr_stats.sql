@@ -2,6 +2,7 @@
 description = """The calculation, one row per variant, scope and window. Each incident is exactly one of analysed or an
 exclusion, so the counts add up; no data is NULL, never 0. The macros mttr and mttr_by give the same figures. The honest statistics
 from km_median on count open incidents as lasting at least until as_of and keep outliers; their n is n_events + n_open."""
+published = true
 not_null = ["calculation_type", "phase_model", "scope", "scope_value", "as_of", "incidents_matched", "n_events", "n_open", "low_n"]
 unique = [["calculation_type", "scope", "scope_value", "window_start"]]
 
@@ -106,7 +107,7 @@ CROSS JOIN config.variants AS v
 CROSS JOIN nothing
 LEFT JOIN measured ON measured.member_id = member.member_id AND measured.window_name = w.name
     AND measured.calculation_type = v.calculation_type
-LEFT JOIN core.survival AS s ON s.calculation_type = v.calculation_type AND s.window_name = w.name
+LEFT JOIN figures.survival AS s ON s.calculation_type = v.calculation_type AND s.window_name = w.name
     AND s.scope = member.scope AND s.scope_value = member.scope_value
 CROSS JOIN core.phase_model AS model
 ORDER BY v.calculation_type, member.scope, member.scope_value, w.window_start NULLS FIRST

@@ -2,6 +2,7 @@
 description = """The biggest opportunity per variant, scope and window (whole history, last 30 days): the phase inside the variant
 in which most minutes were spent in all. Inside are the phases of the model in force whose two stamps lie between the variant's
 own. Counted are the matched incidents without the outliers of the variant. Without data the phase is NULL."""
+published = true
 not_null = ["calculation_type", "phase_model", "scope", "scope_value", "low_n"]
 unique = [["calculation_type", "scope", "scope_value", "window_start"]]
 
@@ -45,7 +46,7 @@ inside AS (
         row_number() OVER (PARTITION BY t.calculation_type, t.scope, t.scope_value, t.window_name
             ORDER BY t.total_us::DOUBLE / t.n DESC, t.place) AS place_by_mean,
         sum(t.total_us) OVER (PARTITION BY t.calculation_type, t.scope, t.scope_value, t.window_name) AS all_us
-    FROM core.phase_totals AS t
+    FROM figures.phase_totals AS t
     JOIN config.variants AS v ON v.calculation_type = t.calculation_type
         AND t.start_place >= v.start_place AND t.end_place <= v.end_place
     WHERE t.n > 0

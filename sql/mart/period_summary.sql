@@ -1,6 +1,7 @@
 /*
 description = """The summary as rows: the last 30 days beside the 30 before, per variant. The members of a comparison by severity,
 service or team stand in mttr_stats and phase_breakdown, with the same two windows."""
+published = true
 not_null = ["calculation_type", "phase_model", "metric", "unit", "current_n", "previous_n", "current_open", "previous_open"]
 unique = [["calculation_type", "metric"]]
 
@@ -62,7 +63,7 @@ phases AS (
     CROSS JOIN core.phase_model AS model
     JOIN (VALUES ('detection', 1), ('acknowledgment', 2), ('investigation', 3), ('mitigation', 4), ('resolution', 5),
         ('closure', 6)) AS k (phase, place) ON model.phase_model = 'lifecycle' OR k.phase <> 'resolution'
-    LEFT JOIN mart.phase_breakdown AS b
+    LEFT JOIN figures.phase_breakdown AS b
         ON b.calculation_type = v.calculation_type AND b.phase_model = model.phase_model AND b.scope = 'all'
         AND b.phase = k.phase AND b.window_start = p.window_start AND b.window_end = p.window_end
 ),

@@ -3,7 +3,8 @@ description = """How many incidents finished a phase within the target of that p
 and over the last 30 and 90 days. Only phases with a configured target have rows. All matched incidents count, outliers too; a
 phase that is still running counts as a breach once it is older than its target, where the source records the end of that phase at
 all."""
-depends = ["mart.incidents"]
+published = true
+depends = ["core.incidents"]
 not_null = ["phase_model", "phase", "target_minutes", "incidents_count", "within_target", "at_risk", "breached", "open_breached", "pending", "invalid", "not_measured", "status", "low_n"]
 unique = [["window_start", "phase", "severity"]]
 
@@ -50,7 +51,7 @@ WITH wanted AS (
 stamped AS (
     SELECT source, severity, epoch_us(started_at) AS started_us, stamps_us(occurred_at, detected_at, acknowledged_at,
         investigating_at, root_cause_found_at, mitigated_at, resolved_at, closed_at) AS us
-    FROM mart.incidents
+    FROM core.incidents
     WHERE duplicate_of IS NULL AND kind = 'incident'
 ),
 -- A pager never says that a record was closed: none of its incidents waits for that.

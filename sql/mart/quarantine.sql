@@ -1,6 +1,7 @@
 /*
 description = """Records that could not be read, with the reason. They are kept in the landing zone; a later delivery that can be
 read takes them off this list."""
+published = true
 not_null = ["source", "reason", "detected_in_run", "raw_reference"]
 
 [columns]

@@ -2,6 +2,7 @@
 description = """What to do about each bottleneck: up to three strategies of the catalogue, with the numbers that called for them,
 for the whole history and the last 30 days. Only where the mean is above its target; the target of a phase without one is its
 warning level. A gap of more than 10 minutes asks for impact first, a smaller one for little effort first."""
+published = true
 not_null = ["scope", "scope_value", "phase_model", "phase", "level", "current_value", "threshold", "target_minutes", "gap_minutes", "n", "place", "strategy_id"]
 unique = [["scope", "scope_value", "window_start", "phase", "place"]]
 
@@ -48,7 +49,7 @@ WITH ranked AS (
                     ELSE list_position(['high', 'medium', 'low'], s.impact) END,
                 s.place
         ) AS place
-    FROM core.bottlenecks AS b
+    FROM figures.bottlenecks AS b
     JOIN mart.strategies AS s ON s.phase = b.phase
     WHERE b.gap_us > 0
 )

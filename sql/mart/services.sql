@@ -1,5 +1,6 @@
 /*
 description = "Every service that an incident, a vendor's service list or the configuration names."
+published = true
 not_null = ["service", "incidents"]
 unique = [["service"]]
 
@@ -10,14 +11,9 @@ sources = "where it is known from: configuration and sources"
 aliases = "other names for it in the configuration"
 incidents = "incidents of the whole history, without duplicates and non-incidents"
 */
-WITH named AS (
-    SELECT source, name, team FROM staging.pagerduty_services
-    UNION ALL
-    SELECT source, name, team FROM staging.opsgenie_services
-),
-known AS (
+WITH known AS (
     SELECT coalesce(c.service, n.name) AS service, coalesce(c.team, n.team) AS team, 1 AS weight, n.source AS origin
-    FROM named AS n
+    FROM staging.services AS n
     LEFT JOIN config.services AS c ON c.name = lower(trim(n.name))
     WHERE n.name IS NOT NULL
     UNION ALL
@@ -33,7 +29,7 @@ owned AS (
 ),
 counted AS (
     SELECT service, count(*) AS incidents
-    FROM mart.incidents
+    FROM core.incidents
     WHERE duplicate_of IS NULL AND kind = 'incident'
     GROUP BY service
 ),

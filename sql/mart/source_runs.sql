@@ -1,6 +1,7 @@
 /*
 description = """Every pull, import and taking of the inbox: what was asked, how it ended, and where its records went. Records of a failed pull are
 not loaded: data_as_of then is that of the last good one."""
+published = true
 not_null = ["source", "run_id", "status"]
 unique = [["source", "run_id"]]
 

@@ -1,6 +1,7 @@
 /*
 description = """The catalogue of improvement strategies that recommendations picks from. Impact and effort are judgements of what
 is usual; weigh them against your own."""
+published = true
 not_null = ["strategy_id", "phase", "topic", "impact", "effort", "strategy"]
 unique = [["strategy_id"]]
 

@@ -4,6 +4,7 @@ other, and titles that share at least half of their words. Only listed, for a pe
 it. Most similar first. Any two records count, of one source or of two, but not two episodes of one record, nor what is
 merged already or no incident. Each incident is compared with the 20 of its service that were detected last before it, and of
 those that fit the best 5 are listed: an alert storm is a few rows, not millions."""
+published = true
 not_null = ["incident_id", "source", "external_id", "other_incident_id", "other_source", "other_external_id", "service", "detected_at", "minutes_apart", "similarity"]
 unique = [["incident_id", "other_incident_id"]]
 
@@ -48,7 +49,7 @@ near AS (
         t.row_id, t.detected_us, i.service, i.source, i.external_id,
         row_number() OVER (ORDER BY i.service, t.detected_us, i.incident_id) AS place
     FROM timed AS t
-    JOIN mart.incidents AS i ON i.rowid = t.row_id
+    JOIN core.incidents AS i ON i.rowid = t.row_id
     WHERE (t.detected_us - t.before_us <= 600000000 OR t.after_us - t.detected_us <= 600000000)
         AND i.service IS NOT NULL AND regexp_matches(i.title, '[\p{L}\p{N}]')
 ),
@@ -62,7 +63,7 @@ pairs AS (
 worded AS (
     SELECT n.row_id, list_distinct(regexp_extract_all(lower(i.title), '[\p{L}\p{N}]+')) AS words
     FROM near AS n
-    JOIN mart.incidents AS i ON i.rowid = n.row_id
+    JOIN core.incidents AS i ON i.rowid = n.row_id
 ),
 compared AS (
     SELECT p.*, len(list_intersect(a.words, b.words)) AS shared, len(a.words) + len(b.words) AS words
@@ -94,7 +95,7 @@ SELECT
     f.apart_us / 6e7 AS minutes_apart,
     (f.shared / (f.words - f.shared))::DOUBLE AS similarity
 FROM fitting AS f
-JOIN mart.incidents AS first ON first.rowid = f.first_row
-JOIN mart.incidents AS other ON other.rowid = f.other_row
+JOIN core.incidents AS first ON first.rowid = f.first_row
+JOIN core.incidents AS other ON other.rowid = f.other_row
 WHERE f.rank <= 5
 ORDER BY similarity DESC, minutes_apart, first.detected_at, first.incident_id, other.incident_id

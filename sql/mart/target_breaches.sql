@@ -1,6 +1,7 @@
 /*
 description = """Every incident that missed its target, worst first: resolved late, or still open and older than the target. The
 whole history; started_at tells which window a breach belongs to."""
+published = true
 not_null = ["incident_id", "severity", "service", "team", "target_minutes", "actual_minutes", "over_minutes", "is_open", "started_at"]
 unique = [["incident_id"]]
 
@@ -44,7 +45,7 @@ SELECT
     o.outcome = 'open_breached' AS is_open,
     make_timestamptz(o.started_us) AS started_at,
     i.resolved_at
-FROM core.target_outcomes AS o
-JOIN mart.incidents AS i ON i.rowid = o.incident_no
+FROM figures.target_outcomes AS o
+JOIN core.incidents AS i ON i.rowid = o.incident_no
 WHERE o.outcome IN ('late', 'open_breached')
 ORDER BY o.actual_us - o.target_us DESC, i.severity, o.started_us, i.incident_id

@@ -2,6 +2,7 @@
 description = """How many incidents were over within their target: per severity, and per severity and service, over the whole
 history and over the last 30 and 90 days. Each incident is held against its own target; outliers are never left out. An open
 incident older than its target counts as a breach, one still in time is pending and outside the denominator."""
+published = true
 not_null = ["severity", "incidents_count", "within_target", "at_risk", "breached", "open_breached", "pending", "status", "low_n"]
 unique = [["window_start", "severity", "service"]]
 
@@ -38,7 +39,7 @@ low_n = "incidents_count is below 5: chance may be all there is to the status"
 */
 WITH placed AS (
     SELECT o.severity_id, o.service_id, o.duration_us, o.outcome, w.name AS window_name
-    FROM core.target_outcomes AS o
+    FROM figures.target_outcomes AS o
     JOIN core.target_windows AS w
         ON w.window_start IS NULL OR (o.started_us >= epoch_us(w.window_start) AND o.started_us < epoch_us(w.window_end))
 ),

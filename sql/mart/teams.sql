@@ -1,5 +1,6 @@
 /*
 description = "Every team that an incident, a vendor's team list or the configuration names."
+published = true
 not_null = ["team", "services", "incidents"]
 unique = [["team"]]
 
@@ -10,11 +11,7 @@ services = "services it owns"
 incidents = "incidents of the whole history, without duplicates and non-incidents"
 */
 WITH known AS (
-    SELECT source AS origin, name AS team FROM staging.pagerduty_teams
-    UNION ALL
-    SELECT source, name FROM staging.opsgenie_teams
-    UNION ALL
-    SELECT source, name FROM staging.jsm_teams
+    SELECT source AS origin, name AS team FROM staging.teams
     UNION ALL
     SELECT 'configuration', team FROM config.services
     UNION ALL
@@ -22,7 +19,7 @@ WITH known AS (
 ),
 counted AS (
     SELECT team, count(*) AS incidents
-    FROM mart.incidents
+    FROM core.incidents
     WHERE duplicate_of IS NULL AND kind = 'incident'
     GROUP BY team
 ),

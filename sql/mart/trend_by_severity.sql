@@ -2,6 +2,7 @@
 description = """The trend of each severity, in the shape of trend. Calendar windows begin at midnight of the
 reporting zone, on Mondays, on the first of the month; rolling ones end at as_of. Windows are half-open on started_at; the first
 and the last are clipped to the 90 days. An empty window has zero counts and NULLs."""
+published = true
 not_null = ["interval", "alignment", "phase_model", "window_start", "window_end", "is_partial", "immature", "calculation_type", "scope", "scope_value", "incident_count", "analyzed_count", "open_count", "outlier_count"]
 unique = [["interval", "alignment", "calculation_type", "scope_value", "window_start"]]
 
@@ -99,9 +100,9 @@ SELECT
     s.is_rmst_bound,
     s.longest_minutes,
     make_timestamptz(epoch_us(run.as_of)) AS as_of
-FROM core.trend AS t
+FROM figures.trend AS t
 JOIN core.trend_windows AS w ON w.window_id = t.window_id
-LEFT JOIN core.trend_survival AS s ON s.window_id = t.window_id AND s.calculation_type = t.calculation_type
+LEFT JOIN figures.trend_survival AS s ON s.window_id = t.window_id AND s.calculation_type = t.calculation_type
     AND s.scope = t.scope AND s.scope_value = t.scope_value
 CROSS JOIN core.phase_model AS model
 CROSS JOIN config.run AS run

@@ -1,0 +1,146 @@
+"""Jira, Cloud and Data Center, Jira Service Management incidents too: issues with their changelog, pulled or received."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import Field, SecretStr
+
+from mttr_pipeline.config.environment import Environment
+from mttr_pipeline.config.names import Words
+from mttr_pipeline.config.options import LinkedOptions, Section
+from mttr_pipeline.config.terms import EventType, FieldTarget, RecordType, Resolution
+from mttr_pipeline.errors import ConfigError
+from mttr_pipeline.sources.kit.declare import Fields, Signature, Source, Variable, Webhook
+
+
+class JiraProject(Section):
+    status: Words[EventType] = Field(default_factory=dict, description="status name -> event, for this project only")
+
+
+class JiraOptions(LinkedOptions):
+    status: Words[EventType] = Field(default_factory=dict, description="status name -> event, before the defaults")
+    resolution: Words[Resolution] = Field(
+        default_factory=dict, description="resolution name -> incident, false_alarm or duplicate, before the defaults"
+    )
+    type: Words[RecordType] = Field(
+        default_factory=dict, description="issue type -> incident or other, before the defaults"
+    )
+    fields: Words[FieldTarget] = Field(default_factory=dict, description="field name or id -> stamp or attribute")
+    projects: Words[JiraProject] = Field(default_factory=dict)
+
+    def configured_words(self) -> Iterator[tuple[str, str, str, str]]:
+        """Besides the tables for all projects, the statuses of one."""
+        yield from super().configured_words()
+        for project, scoped in self.projects.items():
+            for word, meaning in scoped.status.items():
+                yield "status", project, word, meaning
+
+
+class JiraAccess(Section):
+    """Jira Cloud has `email` and `token`; Jira Data Center only a `token` (personal access token)."""
+
+    url: str
+    token: SecretStr
+    email: str | None = None
+    jql: str | None = None
+
+    @property
+    def is_cloud(self) -> bool:
+        return self.email is not None
+
+
+def read_access(environment: Environment) -> JiraAccess | None:
+    cloud, personal = environment.secret("API_TOKEN"), environment.secret("PERSONAL_TOKEN")
+    named = environment.variable
+    if cloud and personal:
+        raise ConfigError(
+            f"{named('API_TOKEN')} (Cloud) and {named('PERSONAL_TOKEN')} (Data Center) are both set; keep the one for "
+            f"{named('URL')}."
+        )
+    token = cloud or personal
+    if not token:
+        return None
+    email = environment.text("EMAIL")
+    if cloud and not email:
+        raise ConfigError(f"{named('API_TOKEN')} is set but {named('EMAIL')} is not; Jira Cloud needs both.")
+    if not environment.text("URL"):
+        raise ConfigError(
+            f"A Jira token is set but {named('URL')} is not; set it to the site's address, like https://acme.atlassian.net."
+        )
+    return JiraAccess(
+        url=environment.address("URL"), token=token, email=email if cloud else None, jql=environment.text("JQL")
+    )
+
+
+def recognises(fields: Fields) -> bool:
+    """Jira: `webhookEvent` (Jira Cloud platform, Webhooks)."""
+    return "webhookEvent" in fields
+
+
+SOURCE = Source(
+    name="jira",
+    title="Jira",
+    yields=("records", "events", "responders", "sla_cycles", "deletions", "words", "sites"),
+    options=JiraOptions,
+    words={
+        "severity": {
+            "Highest": "SEV1",
+            "High": "SEV2",
+            "Medium": "SEV3",
+            "Low": "SEV4",
+            "Lowest": "SEV4",
+            # Jira's priority scheme from before 2017, still the default of many Data Center sites
+            "Blocker": "SEV1",
+            "Critical": "SEV2",
+            "Major": "SEV3",
+            "Minor": "SEV4",
+            "Trivial": "SEV4",
+        },
+        "status": {
+            **dict.fromkeys(("Open", "New", "To Do", "Reported"), "detected"),
+            **dict.fromkeys(("Acknowledged", "Assigned", "Triaged"), "acknowledged"),
+            **dict.fromkeys(("In Progress", "Work in progress", "Investigating"), "investigating"),
+            **dict.fromkeys(("Identified", "Root cause found"), "root_cause_found"),
+            **dict.fromkeys(("Mitigated", "Monitoring", "Workaround", "Fix deployed"), "mitigated"),
+            **dict.fromkeys(("Resolved", "Done", "Completed", "Fixed"), "resolved"),
+            "Closed": "closed",
+            "Reopened": "reopened",
+            **dict.fromkeys(("Pending", "On hold", "Waiting for *"), "paused"),
+        },
+        "resolution": {
+            **dict.fromkeys(("Done", "Fixed", "Resolved", "Completed", "Complete"), "incident"),
+            **dict.fromkeys(("Won't do", "Won’t do", "Wont do", "Won't fix", "Won’t fix", "Wont fix"), "false_alarm"),
+            **dict.fromkeys(("Cancelled", "Canceled", "Declined", "Cannot reproduce"), "false_alarm"),
+            **dict.fromkeys(("Not a bug", "Invalid", "Incomplete"), "false_alarm"),
+            "Duplicate": "duplicate",
+        },
+        "type": {"Incident": "incident", "[System] Incident": "incident"},
+        "field": {
+            "Severity": "severity",
+            "Affected services": "service",
+            "Major incident": "major_incident",
+            "Responders": "responders",
+            "Incident start": "occurred_at",
+            "Impact start": "occurred_at",
+            "Detected at": "detected_at",
+            "Mitigated at": "mitigated_at",
+        },
+    },
+    variables=(
+        Variable("URL", "address of the site"),
+        Variable("EMAIL", "Cloud: address of the account that the token belongs to"),
+        Variable("API_TOKEN", "Cloud: API token of that account", secret=True),
+        Variable("PERSONAL_TOKEN", "Data Center: personal access token", secret=True),
+        Variable("JQL", "which issues are incidents; default: the issue types that are named so"),
+    ),
+    credentials="{URL} with {EMAIL} and {API_TOKEN} (Cloud) or {PERSONAL_TOKEN} (Data Center)",
+    read_access=read_access,
+    connect="mttr_pipeline.sources.jira.pull:Jira",
+    webhook=Webhook(
+        "Jira event",
+        recognises,
+        signature=Signature("X-Hub-Signature", "sha256="),  # Jira Cloud platform, Webhooks, Secure admin webhooks
+        delivery_header="X-Atlassian-Webhook-Identifier",  # the same in every retry (Jira Cloud platform, Webhooks)
+    ),
+)

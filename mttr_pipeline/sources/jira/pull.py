@@ -21,10 +21,10 @@ from typing import Any
 
 import msgspec
 
-from mttr_pipeline.config.settings import JiraAccess, JiraOptions
 from mttr_pipeline.errors import PermanentError
 from mttr_pipeline.landing.store import Extract
 from mttr_pipeline.progress import Progress
+from mttr_pipeline.sources.jira import JiraAccess, JiraOptions
 from mttr_pipeline.sources.jira.jql import combined, created_in, quoted
 from mttr_pipeline.sources.kit import envelope
 from mttr_pipeline.sources.kit.audit import Audit, Side

@@ -1,0 +1,69 @@
+"""Jira Service Management Operations, the successor of Opsgenie: alerts, pulled by its REST API."""
+
+from __future__ import annotations
+
+import re
+
+from pydantic import Field, SecretStr
+
+from mttr_pipeline.config.environment import Environment
+from mttr_pipeline.config.options import LinkedOptions, RequestBudget, Section
+from mttr_pipeline.errors import ConfigError
+from mttr_pipeline.sources.kit.declare import Source, Variable
+
+
+class JsmOptions(LinkedOptions):
+    details: bool = Field(True, description="read each changed alert singly too: only that shows extra properties")
+    relist_requests: RequestBudget = Field(
+        200,
+        description="about how many list requests per run look for changes of older closed alerts, where the account's "
+        "search knows no updatedAt; 0: only open and recent ones are looked at",
+    )
+
+
+class JsmAccess(Section):
+    """An Atlassian site's Operations: its cloud id, and an account with an API token."""
+
+    cloud_id: str
+    email: str
+    token: SecretStr
+    url: str
+
+
+def read_access(environment: Environment) -> JsmAccess | None:
+    token = environment.secret("API_TOKEN")
+    cloud_id, email = environment.text("CLOUD_ID"), environment.text("EMAIL")
+    if token is None and not cloud_id:
+        return None
+    names = [environment.variable(suffix) for suffix in ("CLOUD_ID", "EMAIL", "API_TOKEN")]
+    missing = [name for name, value in zip(names, (cloud_id, email, token), strict=True) if not value]
+    if not cloud_id or not email or not token:
+        raise ConfigError(
+            f"JSM Operations needs {names[0]}, {names[1]} and {names[2]}; not set: {', '.join(missing)}. "
+            "The cloud id of a site is shown at https://<site>.atlassian.net/_edge/tenant_info."
+        )
+    if not re.fullmatch(r"[0-9A-Za-z-]+", cloud_id):
+        raise ConfigError(
+            f"{names[0]} is no cloud id; copy it from https://<site>.atlassian.net/_edge/tenant_info (letters, digits, -)."
+        )
+    return JsmAccess(
+        cloud_id=cloud_id, email=email, token=token, url=environment.address("API_URL", "https://api.atlassian.com")
+    )
+
+
+SOURCE = Source(
+    name="jsm",
+    title="Jira Service Management Operations",
+    yields=("records", "events", "teams", "responders", "deletions", "words", "pulled_alerts"),
+    options=JsmOptions,
+    traits=("alerts",),
+    variables=(
+        Variable("CLOUD_ID", "cloud id of the site"),
+        Variable("EMAIL", "address of the account that the token belongs to"),
+        Variable("API_TOKEN", "API token of that account", secret=True),
+        Variable("API_URL", "address of the API; default https://api.atlassian.com"),
+    ),
+    credentials="{CLOUD_ID}, {EMAIL} and {API_TOKEN}",
+    read_access=read_access,
+    connect="mttr_pipeline.sources.jsm.pull:Jsm",
+)

@@ -27,9 +27,9 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import msgspec
 
-from mttr_pipeline.config.settings import JsmAccess, JsmOptions
 from mttr_pipeline.landing.store import Extract
 from mttr_pipeline.progress import Progress
+from mttr_pipeline.sources.jsm import JsmAccess, JsmOptions
 from mttr_pipeline.sources.kit import envelope
 from mttr_pipeline.sources.kit.alert_pull import CHUNK, AlertPull, Kind, Reader
 from mttr_pipeline.sources.kit.alert_search import ENCODINGS, RANGES, AlertSearch, Condition, stamp

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from mttr_pipeline.config.settings import SourceOptions
+from mttr_pipeline.config.options import SourceOptions
 from mttr_pipeline.errors import PermanentError
 from mttr_pipeline.landing.store import Extract, wrap_child
 from mttr_pipeline.progress import Progress

@@ -20,7 +20,7 @@ import requests
 import requests.adapters
 import urllib3.exceptions
 
-from mttr_pipeline.config.settings import SourceOptions
+from mttr_pipeline.config.options import SourceOptions
 from mttr_pipeline.errors import PermanentError, TransientError
 from mttr_pipeline.sources.kit.envelope import InvalidBody
 from mttr_pipeline.sources.kit.explain import redact, vendor_message

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal, Protocol
 
-from mttr_pipeline.config.settings import DEFAULT_BACKFILL_DAYS, SourceOptions
+from mttr_pipeline.config.options import DEFAULT_BACKFILL_DAYS, SourceOptions
 from mttr_pipeline.errors import ConfigError
 from mttr_pipeline.landing.store import Extract, Manifest
 from mttr_pipeline.progress import Progress

@@ -16,7 +16,6 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from mttr_pipeline.config.settings import OpsgenieAccess, OpsgenieOptions
 from mttr_pipeline.errors import PermanentError
 from mttr_pipeline.landing.store import Extract, wrap_child
 from mttr_pipeline.progress import Progress
@@ -29,6 +28,7 @@ from mttr_pipeline.sources.kit.paging import TARGET, Page, Repeats, TokenLoop, T
 from mttr_pipeline.sources.kit.plan import Plan
 from mttr_pipeline.sources.kit.runner import Task
 from mttr_pipeline.sources.kit.windows import Window
+from mttr_pipeline.sources.opsgenie import OpsgenieAccess, OpsgenieOptions
 from mttr_pipeline.sources.opsgenie.search import CEILING, PAGE, Search, get_page
 
 

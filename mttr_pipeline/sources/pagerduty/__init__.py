@@ -1,0 +1,51 @@
+"""PagerDuty: incidents with their log entries, pulled by the REST API v2 or received as v3 webhooks."""
+
+from __future__ import annotations
+
+from pydantic import Field, SecretStr
+
+from mttr_pipeline.config.environment import Environment
+from mttr_pipeline.config.names import Words
+from mttr_pipeline.config.options import RequestsPerMinute, Section, SourceOptions
+from mttr_pipeline.config.terms import FieldTarget
+from mttr_pipeline.sources.kit.body import members
+from mttr_pipeline.sources.kit.declare import Fields, Signature, Source, Variable, Webhook
+
+
+class PagerDutyOptions(SourceOptions):
+    fields: Words[FieldTarget] = Field(default_factory=dict, description="custom field name -> stamp or attribute")
+    requests_per_minute: RequestsPerMinute | None = 960  # REST API rate limits: 960 a minute per account key
+
+
+class PagerDutyAccess(Section):
+    token: SecretStr
+    url: str
+
+
+def read_access(environment: Environment) -> PagerDutyAccess | None:
+    token = environment.secret("TOKEN")
+    if token is None:
+        return None
+    return PagerDutyAccess(token=token, url=environment.address("API_URL", "https://api.pagerduty.com"))
+
+
+def recognises(fields: Fields) -> bool:
+    """PagerDuty v3: `event.event_type` and `event.data` (PagerDuty developer documentation, Webhook payload)."""
+    return members(fields.get("event")).keys() >= {"event_type", "data"}
+
+
+SOURCE = Source(
+    name="pagerduty",
+    title="PagerDuty",
+    yields=("records", "events", "services", "teams", "deletions", "words"),
+    options=PagerDutyOptions,
+    variables=(
+        Variable("TOKEN", "REST API key of the account, read only", secret=True),
+        Variable("API_URL", "address of the API; default https://api.pagerduty.com"),
+    ),
+    credentials="{TOKEN}",
+    read_access=read_access,
+    connect="mttr_pipeline.sources.pagerduty.pull:PagerDuty",
+    # One value for each secret in force while one is replaced (PagerDuty developer documentation, Verifying webhook signatures).
+    webhook=Webhook("PagerDuty event", recognises, signature=Signature("X-PagerDuty-Signature", "v1=")),
+)

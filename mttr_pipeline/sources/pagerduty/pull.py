@@ -18,7 +18,6 @@ from typing import Any
 
 import msgspec
 
-from mttr_pipeline.config.settings import PagerDutyAccess, PagerDutyOptions
 from mttr_pipeline.landing.store import Extract
 from mttr_pipeline.progress import Progress
 from mttr_pipeline.sources.kit import envelope
@@ -28,6 +27,7 @@ from mttr_pipeline.sources.kit.paging import TARGET, Page, Repeats, TooMany, rea
 from mttr_pipeline.sources.kit.plan import Plan
 from mttr_pipeline.sources.kit.runner import Runner, Task, pieces_for
 from mttr_pipeline.sources.kit.windows import Window, gaps, iso, steps
+from mttr_pipeline.sources.pagerduty import PagerDutyAccess, PagerDutyOptions
 
 PAGE = 100  # the largest the list endpoints honour
 CEILING = 10_000  # offset + limit of classic pagination

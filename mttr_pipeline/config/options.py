@@ -1,0 +1,93 @@
+"""What `[sources.<name>]` may say. A source adds its own settings by a subclass in its room.
+
+What does not belong here: any source's own setting, any use of a setting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mttr_pipeline.config.names import Text, Words
+from mttr_pipeline.config.terms import EventType, RecordType, Resolution, Severity
+from mttr_pipeline.config.values import Day, WebAddress, Zone, number
+
+DEFAULT_BACKFILL_DAYS = 730
+#: The kinds of words that vendors choose and we map, and the table of a source that maps them where it is named otherwise.
+WORD_KINDS = ("severity", "status", "resolution", "type", "field")
+TABLES = {"field": "fields"}
+RequestsPerMinute = Annotated[int, number("requests", 1, 1_000_000, whole=True)]
+RequestBudget = Annotated[int, number("requests", 0, 1_000_000, whole=True)]
+
+
+class Section(BaseModel):
+    """A table of `mttr.toml`: an unknown key is an error, and nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SourceOptions(Section):
+    """What every source can be told in `[sources.<name>]`."""
+
+    kind: str | None = Field(
+        None, description="the source that this account belongs to; needed where the name is not a source's own"
+    )
+    since: Day | None = Field(None, description="how far the first pull reaches back; default 730 days")
+    time_zone: Zone | None = Field(
+        None, description="zone of instants that carry no offset; none: such records go to quarantine"
+    )
+    severity: Words[Severity] = Field(
+        default_factory=dict, description="vendor value -> SEV1..SEV4, added to the defaults"
+    )
+    root_cause_patterns: tuple[Text, ...] = Field(
+        ("Root cause found:",), description="a note that starts so carries the root_cause_found stamp"
+    )
+    mitigated_patterns: tuple[Text, ...] = Field(
+        ("Mitigated:",), description="a note that starts so carries the mitigated stamp"
+    )
+    requests_per_minute: RequestsPerMinute | None = Field(
+        None, description="upper bound of requests a minute; default: what the vendor documents"
+    )
+    connections: Annotated[int, number("requests", 1, 64, whole=True)] = Field(8, description="parallel requests")
+    lag_minutes: Annotated[int, number("minutes", 0, whole=True)] = Field(
+        30, description="the high-water mark stays this far behind the clock of the run"
+    )
+    lookback_days: Annotated[int, number("days", 0, whole=True)] = Field(
+        14, description="records created this recently are read again on every run"
+    )
+    timeout_seconds: Annotated[float, number("seconds", most=86_400)] = Field(
+        60, description="how long one response may take, all of it"
+    )
+    max_wait_minutes: Annotated[float, number("minutes", most=1_440)] = Field(
+        15, description="how long one request may be retried in all"
+    )
+    audit_requests: RequestBudget = Field(
+        200, description="most requests per run that looking for records deleted at the vendor may cost; 0: never"
+    )
+
+    def configured_words(self) -> Iterator[tuple[str, str, str, str]]:
+        """Every word that this section maps: kind, scope (empty: everywhere), word as written, meaning."""
+        for kind in WORD_KINDS:
+            for word, meaning in getattr(self, TABLES.get(kind, kind), {}).items():
+                yield kind, "", word, meaning
+
+
+class LinkedOptions(SourceOptions):
+    """A source whose records may not name their pages: where those are is worked out from its answers."""
+
+    web_url: WebAddress | None = Field(
+        None, description="address of the pages, where what the answers show is wrong or nothing"
+    )
+
+
+class Vocabulary(Section):
+    """Words for all sources, in `[vocabulary.<kind>]`. Those of a source go before them."""
+
+    severity: Words[Severity] = Field(default_factory=dict, description="severity word -> SEV1..SEV4")
+    status: Words[EventType] = Field(default_factory=dict, description="status name -> event")
+    resolution: Words[Resolution] = Field(
+        default_factory=dict, description="resolution name -> incident, false_alarm or duplicate"
+    )
+    type: Words[RecordType] = Field(default_factory=dict, description="record type -> incident or other")

@@ -1,0 +1,173 @@
+"""The tables of `mttr.toml` that are not about a source: their keys, defaults and limits."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from mttr_pipeline.config.names import ByService, Name, owners, same_name
+from mttr_pipeline.config.options import Section, Vocabulary
+from mttr_pipeline.config.terms import FIXED_VARIANTS, LIFECYCLE_ONLY, Phase, Severity, Stamp, TargetPhase
+from mttr_pipeline.config.values import Zone, number
+
+Minutes = Annotated[float, number("minutes")]
+#: From 1 on, so that a share like 0.8 is not taken for less than one percent.
+Percent = Annotated[float, number("percent", 1, 100)]
+
+DEFAULT_TARGETS: dict[Severity, float] = {"SEV1": 30, "SEV2": 120, "SEV3": 480, "SEV4": 1440}
+
+
+class Service(Section):
+    aliases: tuple[Name, ...] = ()
+    team: Name | None = None
+
+
+class Outliers(Section):
+    enabled: bool = True
+    hours: Annotated[float, number("hours")] = 168
+
+
+class Lifecycle(Section):
+    reopen_hours: Annotated[float, number("hours", or_zero=True)] = Field(
+        24, description="a reopen later than this after the resolve starts a new episode"
+    )
+    flap_minutes: Annotated[float, number("minutes", or_zero=True)] = Field(
+        10, description="the same dedup key again this soon after its resolve is one incident"
+    )
+
+
+class Variant(Section):
+    start: Stamp
+    end: Stamp
+
+    @model_validator(mode="after")
+    def _two_stamps(self) -> Variant:
+        if self.start == self.end:
+            raise ValueError(f"start and end are both {self.start}; name two different stamps")
+        return self
+
+
+class Targets(Section):
+    """Minutes from detected to resolved within which an incident should be resolved, and optional targets per phase."""
+
+    severities: dict[Severity, Minutes] = Field(default_factory=lambda: dict(DEFAULT_TARGETS))
+    services: ByService[dict[Severity, Minutes]] = Field(default_factory=dict)
+    phases: dict[Phase, Minutes] = Field(default_factory=dict)
+    at_risk_pct: Percent = Field(80, description="a resolved incident beyond this share of its target is at risk")
+    availability_pct: Annotated[float, number("percent", 1, 99.999999)] | None = Field(
+        None,
+        description="share of time a service should be up; with it, downtime says how much error budget is used",
+    )
+
+    @field_validator("severities")
+    @classmethod
+    def _with_defaults(cls, given: dict[Severity, float]) -> dict[Severity, float]:
+        return DEFAULT_TARGETS | given
+
+
+class Threshold(Section):
+    warning: Minutes
+    critical: Minutes
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Threshold:
+        if self.critical < self.warning:
+            raise ValueError(f"critical ({self.critical:g}) is below warning ({self.warning:g})")
+        return self
+
+
+DEFAULT_THRESHOLDS: dict[TargetPhase, Threshold] = {
+    "detection": Threshold(warning=5, critical=15),
+    "acknowledgment": Threshold(warning=5, critical=10),
+    "investigation": Threshold(warning=30, critical=60),
+    "mitigation": Threshold(warning=15, critical=30),
+}
+
+
+class Thresholds(Section):
+    """Minutes of a phase's mean from which it is a bottleneck."""
+
+    phases: dict[TargetPhase, Threshold] = Field(default_factory=lambda: dict(DEFAULT_THRESHOLDS))
+    severities: dict[Severity, dict[TargetPhase, Threshold]] = Field(default_factory=dict)
+    services: ByService[dict[TargetPhase, Threshold]] = Field(default_factory=dict)
+
+    @field_validator("phases")
+    @classmethod
+    def _with_defaults(cls, given: dict[TargetPhase, Threshold]) -> dict[TargetPhase, Threshold]:
+        return DEFAULT_THRESHOLDS | given
+
+
+class Publish(Section):
+    keep: Annotated[int, number("generations", 1, 1_000_000, whole=True)] = Field(
+        30, description="generations that stay on disk; older ones are deleted after a publish"
+    )
+
+
+class NoSources(Section):
+    """`[sources]` before the sources are known."""
+
+
+class FileSettings(Section):
+    """The whole of `mttr.toml`. `sources` has one field per account; `settings.file_model` makes its type."""
+
+    reporting_time_zone: Zone = Field("UTC", description="zone of days, weeks and months in reports")
+    sources: Any = NoSources()
+    vocabulary: Vocabulary = Vocabulary()
+    services: ByService[Service] = Field(default_factory=dict)
+    outliers: Outliers = Outliers()
+    variants: dict[str, Variant] = Field(
+        default_factory=dict, description="further calculations between any two stamps"
+    )
+    targets: Targets = Targets()
+    thresholds: Thresholds = Thresholds()
+    lifecycle: Lifecycle = Lifecycle()
+    publish: Publish = Publish()
+    phase_model: Literal["auto", "lifecycle", "coarse"] = "auto"
+
+    @property
+    def service_names(self) -> dict[str, str]:
+        """Every name of the services in `[services]`, aliases too, as it is compared, and its service."""
+        return owners({service: entry.aliases for service, entry in self.services.items()})
+
+    @field_validator("services")
+    @classmethod
+    def _own_aliases(cls, given: dict[str, Service]) -> dict[str, Service]:
+        owners({service: entry.aliases for service, entry in given.items()})
+        return given
+
+    @model_validator(mode="after")
+    def _one_table_for_a_service(self) -> FileSettings:
+        names = self.service_names
+        for key, tables in (("targets", self.targets.services), ("thresholds", self.thresholds.services)):
+            first: dict[str, str] = {}
+            for name in tables:
+                service = names.get(same_name(name), name)
+                if (other := first.setdefault(service, name)) != name:
+                    raise ValueError(
+                        f"'{key}.services': {other!r} and {name!r} are both names of the service {service!r}; keep one of them"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _phases_of_the_model(self) -> FileSettings:
+        # Under `auto` the model is known when the incidents are.
+        if self.phase_model == "coarse" and LIFECYCLE_ONLY in self.targets.phases:
+            raise ValueError(
+                f"'targets.phases.{LIFECYCLE_ONLY}': the coarse phase model has no such phase; take the target out or set "
+                "phase_model to lifecycle or auto"
+            )
+        return self
+
+    @field_validator("variants")
+    @classmethod
+    def _own_names(cls, given: dict[str, Variant]) -> dict[str, Variant]:
+        # `mttr stats --type custom` stands for two stamps that are named on the spot.
+        reserved = (*FIXED_VARIANTS, "custom")
+        for name in given:
+            if name in reserved or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+                raise ValueError(
+                    f"{name!r}: a variant's name is lower case letters, digits and _, and none of {', '.join(reserved)}"
+                )
+        return given

@@ -1,0 +1,120 @@
+"""The settings in force as rows of the `config.*` tables that the SQL files join."""
+
+from __future__ import annotations
+
+from dataclasses import astuple
+from datetime import datetime
+from typing import Any
+
+from mttr_pipeline.config.definitions import definition_rows, variants_in_force
+from mttr_pipeline.config.options import LinkedOptions
+from mttr_pipeline.config.settings import Settings
+from mttr_pipeline.config.terms import PHASES, STAMPS
+from mttr_pipeline.config.vocabulary import vocabulary
+
+Rows = list[list[Any]]
+
+#: The same rows by kind, as models join them, and the marks of notes one by one.
+VIEWS = """
+CREATE VIEW config.severities AS SELECT source, word, meaning AS severity FROM config.words WHERE kind = 'severity';
+CREATE VIEW config.resolutions AS SELECT source, word, meaning FROM config.words WHERE kind = 'resolution';
+CREATE VIEW config.types AS SELECT source, word, meaning FROM config.words WHERE kind = 'type';
+CREATE VIEW config.statuses AS
+    SELECT source, scope, word, is_prefix, meaning AS event_type FROM config.words WHERE kind = 'status';
+CREATE VIEW config.fields AS SELECT source, word, written, meaning AS target FROM config.words WHERE kind = 'field';
+CREATE VIEW config.marks AS
+    SELECT source, 'root_cause_found' AS event_type, root_cause_marks AS marks FROM config.sources
+    UNION ALL SELECT source, 'mitigated', mitigated_marks FROM config.sources;
+"""
+
+
+def config_tables(settings: Settings, as_of: datetime, definition_hash: str) -> dict[str, tuple[str, Rows]]:
+    """Name -> (columns, rows) of every `config` table. Words and names stand as they are compared; durations are microseconds."""
+    file, accounts = settings.file, settings.accounts
+    return {
+        "run": (
+            "as_of TIMESTAMP, reopen_us BIGINT, flap_us BIGINT, outliers_excluded BOOLEAN, outlier_hours DOUBLE, "
+            "at_risk_pct DOUBLE, availability_target_pct DOUBLE, phase_model VARCHAR, reporting_time_zone VARCHAR, "
+            "definition_hash VARCHAR",
+            [
+                [
+                    as_of.replace(tzinfo=None),
+                    round(file.lifecycle.reopen_hours * 3_600_000_000),
+                    round(file.lifecycle.flap_minutes * 60_000_000),
+                    file.outliers.enabled,
+                    file.outliers.hours,
+                    file.targets.at_risk_pct,
+                    file.targets.availability_pct,
+                    file.phase_model,
+                    file.reporting_time_zone,
+                    definition_hash,
+                ]
+            ],
+        ),
+        "sources": (
+            "source VARCHAR, time_zone VARCHAR, root_cause_marks VARCHAR[], mitigated_marks VARCHAR[], web_url VARCHAR",
+            [
+                [
+                    *(account.name, account.options.time_zone),
+                    *(list(account.options.root_cause_patterns), list(account.options.mitigated_patterns)),
+                    account.options.web_url if isinstance(account.options, LinkedOptions) else None,
+                ]
+                for account in accounts
+            ],
+        ),
+        "record_sources": (
+            "source VARCHAR, account VARCHAR",
+            [[name, account.name] for account in accounts for name in account.source.record_sources(account.name)],
+        ),
+        "words": (
+            "source VARCHAR, kind VARCHAR, scope VARCHAR, word VARCHAR, is_prefix BOOLEAN, "
+            "written VARCHAR, meaning VARCHAR, setting VARCHAR",
+            [list(astuple(word)) for word in vocabulary(settings)],
+        ),
+        "findings": (
+            "fact VARCHAR, level VARCHAR, meaning VARCHAR",
+            sorted(
+                [fact, finding.level, finding.meaning]
+                for source in {account.source.name: account.source for account in accounts}.values()
+                for fact, finding in source.findings.items()
+            ),
+        ),
+        "variants": (
+            "calculation_type VARCHAR, start_place INTEGER, end_place INTEGER, start_stamp VARCHAR, end_stamp VARCHAR",
+            [
+                [name, STAMPS.index(start) + 1, STAMPS.index(end) + 1, start, end]
+                for name, (start, end) in variants_in_force(file).items()
+            ],
+        ),
+        "targets": (
+            "severity VARCHAR, service VARCHAR, minutes DOUBLE",
+            [[severity, None, minutes] for severity, minutes in file.targets.severities.items()]
+            + [
+                [severity, service, minutes]
+                for service, targets in file.targets.services.items()
+                for severity, minutes in targets.items()
+            ],
+        ),
+        "phases": (
+            "phase_model VARCHAR, place INTEGER, phase VARCHAR, start_place INTEGER, end_place INTEGER",
+            [list(row) for row in PHASES],
+        ),
+        "phase_targets": ("phase VARCHAR, minutes DOUBLE", [[phase, m] for phase, m in file.targets.phases.items()]),
+        "thresholds": (
+            "scope VARCHAR, scope_value VARCHAR, phase VARCHAR, warning DOUBLE, critical DOUBLE",
+            [
+                [scope, value, phase, threshold.warning, threshold.critical]
+                for scope, value, phases in [
+                    ("all", "all", file.thresholds.phases),
+                    *(("severity", name, phases) for name, phases in file.thresholds.severities.items()),
+                    *(("service", name, phases) for name, phases in file.thresholds.services.items()),
+                ]
+                for phase, threshold in phases.items()
+            ],
+        ),
+        "definitions": ("name VARCHAR, value VARCHAR", definition_rows(file)),
+        "services": (
+            "name VARCHAR, service VARCHAR, team VARCHAR",
+            [[name, service, file.services[service].team] for name, service in file.service_names.items()],
+        ),
+    }

@@ -1,0 +1,72 @@
+"""The fixed words of the incident model: severities, stamps, events, phases and the calculations between stamps.
+
+METRICS of the incident model. What does not belong here: words of vendors (`vocabulary`), anything a user can set.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+Severity = Literal["SEV1", "SEV2", "SEV3", "SEV4"]
+Stamp = Literal[
+    "occurred_at",
+    "detected_at",
+    "acknowledged_at",
+    "investigating_at",
+    "root_cause_found_at",
+    "mitigated_at",
+    "resolved_at",
+    "closed_at",
+]
+FieldTarget = Literal[
+    Stamp,
+    "severity",
+    "service",
+    "team",
+    "root_cause_category",
+    "affected_users",
+    "revenue_impact",
+    "major_incident",
+    "responders",
+]
+EventType = Literal[
+    "occurred",
+    "detected",
+    "acknowledged",
+    "investigating",
+    "root_cause_found",
+    "mitigated",
+    "resolved",
+    "closed",
+    "reopened",
+    "paused",
+]
+#: What the resolution of a record makes of it.
+Resolution = Literal["incident", "false_alarm", "duplicate"]
+#: What the type of a record makes of it: an incident, or nothing that counts here.
+RecordType = Literal["incident", "other"]
+TargetPhase = Literal["detection", "acknowledgment", "investigation", "mitigation"]
+Phase = Literal[TargetPhase, "resolution", "closure"]
+
+STAMPS: tuple[Stamp, ...] = get_args(Stamp)
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
+LIFECYCLE_ONLY: Phase = "resolution"  # in the coarse model the mitigation goes on until resolved_at
+FIXED_VARIANTS: dict[str, tuple[Stamp, Stamp]] = {
+    "basic": ("detected_at", "resolved_at"),
+    "service_restore": ("detected_at", "mitigated_at"),
+    "full_recovery": ("detected_at", "closed_at"),
+}
+#: Phase model, order, phase, and the places of its two stamps among the eight.
+PHASES: tuple[tuple[str, int, Phase, int, int], ...] = (
+    ("lifecycle", 1, "detection", 1, 2),
+    ("lifecycle", 2, "acknowledgment", 2, 3),
+    ("lifecycle", 3, "investigation", 3, 5),
+    ("lifecycle", 4, "mitigation", 5, 6),
+    ("lifecycle", 5, "resolution", 6, 7),
+    ("lifecycle", 6, "closure", 7, 8),
+    ("coarse", 1, "detection", 1, 2),
+    ("coarse", 2, "acknowledgment", 2, 3),
+    ("coarse", 3, "investigation", 3, 6),
+    ("coarse", 4, "mitigation", 6, 7),
+    ("coarse", 6, "closure", 7, 8),
+)

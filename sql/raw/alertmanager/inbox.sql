@@ -1,0 +1,66 @@
+/*
+description = """Alerts out of received webhook bodies of Prometheus Alertmanager (version 4), one row per alert and start of firing. A
+body with the resolve goes before one without, whichever came later; Go's zero time stands for no end (Prometheus Alertmanager,
+Notification template reference, Alert)."""
+inbox = true
+key = ["external_id"]
+version = "settled_at"
+
+[columns]
+external_id = "fingerprint of the labels and the start of firing"
+fingerprint = "fingerprint of the labels: the same whenever this alert fires"
+status = "firing or resolved"
+starts_at = "when it began to fire"
+ends_at = "when it was resolved; NULL while it fires, whatever end the body expects"
+title = "annotation summary, else description, else the name of the alert"
+url = "page of the expression, else of the Alertmanager"
+severity = "label severity"
+service = "label service, else job"
+team = "label team"
+tags = "the other labels as name:value, by name"
+settled_at = "which of two bodies is the newer: the end, or the year 1 while there is none"
+reject_reason = "why the alert cannot be used"
+landed_in = "landing file, then file and line of the inbox"
+*/
+WITH alerts AS (
+    SELECT
+        body, body -> '$.labels' AS labels, address, unreadable, reason, zone,
+        landed_in || ' (' || file || ':' || line || ')' AS landed_in,
+        text_or_null(body ->> '$.fingerprint') AS fingerprint,
+        lower(text_or_null(body ->> '$.status')) AS status,
+        instant(body ->> '$.startsAt', zone) AS starts_at,
+        CASE WHEN lower(trim(body ->> '$.status')) = 'resolved' AND NOT starts_with(body ->> '$.endsAt', '0001-01-01')
+            THEN text_or_null(body ->> '$.endsAt') END AS end_text
+    FROM landed({
+        file: 'VARCHAR', line: 'BIGINT', address: 'VARCHAR', unreadable: 'VARCHAR', reason: 'VARCHAR', body: 'JSON'
+    })
+    CROSS JOIN (SELECT time_zone AS zone FROM config.sources WHERE source = '${source}')
+)
+SELECT
+    fingerprint || '/' || strftime(starts_at, '%Y-%m-%dT%H:%M:%S.%fZ') AS external_id,
+    fingerprint,
+    status,
+    starts_at,
+    instant(end_text, zone) AS ends_at,
+    coalesce(text_or_null(body ->> '$.annotations.summary'), text_or_null(body ->> '$.annotations.description'),
+        text_or_null(labels ->> '$.alertname')) AS title,
+    coalesce(text_or_null(body ->> '$.generatorURL'), text_or_null(address)) AS url,
+    text_or_null(labels ->> '$.severity') AS severity,
+    coalesce(text_or_null(labels ->> '$.service'), text_or_null(labels ->> '$.job')) AS service,
+    text_or_null(labels ->> '$.team') AS team,
+    list_sort(list_transform(
+        list_filter(
+            map_entries(json_map(labels)), lambda l: l.key NOT IN ('alertname', 'severity', 'service', 'team')),
+        lambda l: l.key || ':' || (l.value ->> '$')
+    )) AS tags,
+    coalesce(instant(end_text, zone), TIMESTAMP '0001-01-01') AS settled_at,
+    CASE
+        WHEN unreadable IS NOT NULL THEN unreadable_reason(reason, unreadable)
+        WHEN fingerprint IS NULL THEN 'no fingerprint'
+        ELSE coalesce(
+            instant_problem('startsAt', body ->> '$.startsAt', starts_at),
+            CASE WHEN end_text IS NOT NULL THEN instant_problem('endsAt', end_text, instant(end_text, zone)) END
+        )
+    END AS reject_reason,
+    landed_in
+FROM alerts

@@ -1,0 +1,18 @@
+/*
+description = "PagerDuty priorities, most severe first. Empty where the feature is off."
+key = ["external_id"]
+
+[columns]
+external_id = "id"
+name = "name"
+reject_reason = "why the record cannot be used"
+landed_in = "landing file"
+*/
+SELECT
+    id AS external_id,
+    coalesce(text_or_null(name), text_or_null(summary)) AS name,
+    CASE WHEN text_or_null(id) IS NULL THEN 'no id' END AS reject_reason,
+    landed_in
+FROM landed({
+    id: 'VARCHAR', name: 'VARCHAR', summary: 'VARCHAR'
+})

@@ -1,0 +1,56 @@
+/*
+description = """JSM Operations alerts in the common shape. The service is what the extra properties name, else a tag `service:x`, else the
+entity, else the integration. The API names neither the site nor a page of an alert; it is at `/jira/ops/alerts/<id>` of the
+site (observed: no document of the vendor says so). The site is taken for that of the Jira issues."""
+yields = "records"
+not_null = ["source", "external_id"]
+unique = [["source", "external_id"]]
+
+[columns]
+source = "the account"
+external_id = "id of the alert"
+key = "tiny id"
+title = "title"
+url = "page of the alert; NULL while neither web_url nor an issue of a Cloud site says where the pages are"
+kind = "always incident"
+severity = "SEV1..SEV4, NULL when nothing says it"
+severity_source = "always priority"
+vendor_severity = "the vendor's priority"
+vendor_status = "status as sent"
+service = "name of the service"
+team = "name of the owner team, else of the first team among the responders"
+tags = "tags"
+dedup_key = "alias"
+updated_at = "when it was changed last"
+landed_in = "landing file"
+*/
+-- What was landed says where the pages are, not JIRA_URL, which a rebuild need not have. Only a site's own address will do: the
+-- gateway api.atlassian.com has no pages, and Data Center no such alerts.
+WITH pages AS (
+    SELECT coalesce(
+        (SELECT web_url FROM config.sources WHERE source = '${source}'),
+        (SELECT max_by(site_url, landed_in) FROM staging.sites WHERE regexp_full_match(site_url, 'https://[^/]+\.atlassian\.net'))
+    ) AS web_url
+)
+SELECT
+    '${source}' AS source,
+    a.external_id,
+    a.tiny_id AS key,
+    a.title,
+    pages.web_url || '/jira/ops/alerts/' || a.external_id AS url,
+    'incident' AS kind,
+    s.severity,
+    CASE WHEN s.severity IS NOT NULL THEN 'priority' END AS severity_source,
+    a.priority AS vendor_severity,
+    a.status AS vendor_status,
+    coalesce(service_in(d.details), service_tag(a.tags), d.entity, a.integration_name) AS service,
+    t.name AS team,
+    a.tags,
+    a.alias AS dedup_key,
+    a.updated_at,
+    a.landed_in
+FROM raw.${source}_alerts AS a
+CROSS JOIN pages
+LEFT JOIN raw.${source}_alert_details AS d ON d.external_id = a.external_id
+LEFT JOIN raw.${source}_teams AS t ON t.external_id = a.team_id
+LEFT JOIN config.severities AS s ON s.source = '${source}' AND s.word = normalized(a.priority)

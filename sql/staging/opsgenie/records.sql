@@ -1,0 +1,56 @@
+/*
+description = """Opsgenie alerts in the common shape. The service is what the details name, else a tag `service:x`, else the
+entity, else the integration. The API and the webhook name no page of an alert; it is at `/alert/detail/<id>/details` of the
+account's address (observed: no document of the vendor says so)."""
+yields = "records"
+not_null = ["source", "external_id"]
+unique = [["source", "external_id"]]
+
+[columns]
+source = "the account"
+external_id = "Opsgenie id of the alert"
+key = "tiny id"
+title = "title"
+url = "page of the alert; NULL while neither web_url nor a team says where the account's pages are"
+kind = "always incident"
+severity = "SEV1..SEV4, NULL when nothing says it"
+severity_source = "always priority"
+vendor_severity = "the vendor's priority"
+vendor_status = "status as sent"
+service = "name of the service"
+team = "name of the owner team, else of the first team"
+tags = "tags"
+dedup_key = "alias"
+updated_at = "when it was changed last"
+landed_in = "landing file"
+*/
+-- What was landed says where the pages are, not the environment, which a rebuild need not have. Of two names that the account
+-- bore, the one that was read last.
+WITH pages AS (
+    SELECT coalesce(
+        (SELECT web_url FROM config.sources WHERE source = '${source}'),
+        (SELECT max_by(web_url, landed_in) FROM raw.${source}_teams)) AS web_url
+)
+SELECT
+    '${source}' AS source,
+    a.external_id,
+    a.tiny_id AS key,
+    a.title,
+    pages.web_url || '/alert/detail/' || a.external_id || '/details' AS url,
+    'incident' AS kind,
+    s.severity,
+    CASE WHEN s.severity IS NOT NULL THEN 'priority' END AS severity_source,
+    a.priority AS vendor_severity,
+    a.status AS vendor_status,
+    coalesce(
+        service_in(coalesce(d.details, a.details)), service_tag(a.tags), d.entity, a.entity, a.integration_name) AS service,
+    coalesce(t.name, a.team_name) AS team,
+    a.tags,
+    a.alias AS dedup_key,
+    a.updated_at,
+    a.landed_in
+FROM staging.${source}_alerts AS a
+CROSS JOIN pages
+LEFT JOIN raw.${source}_alert_details AS d ON d.external_id = a.external_id
+LEFT JOIN raw.${source}_teams AS t ON t.external_id = a.team_id
+LEFT JOIN config.severities AS s ON s.source = '${source}' AND s.word = normalized(a.priority)

@@ -1,0 +1,15 @@
+/*
+description = "Opsgenie services in the common shape."
+yields = "services"
+not_null = ["source", "external_id"]
+unique = [["source", "external_id"]]
+
+[columns]
+source = "the account"
+external_id = "Opsgenie id"
+name = "name"
+team = "name of the team that owns it"
+*/
+SELECT '${source}' AS source, s.external_id, s.name, t.name AS team
+FROM raw.${source}_services AS s
+LEFT JOIN raw.${source}_teams AS t ON t.external_id = s.team_id

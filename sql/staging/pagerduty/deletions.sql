@@ -1,0 +1,16 @@
+/*
+description = "PagerDuty incidents that are gone. One that was received after it was missed is there again."
+yields = "deletions"
+not_null = ["source", "external_id"]
+
+[columns]
+source = "the account"
+external_id = "id of the incident"
+seen_missing_at = "clock of the run that missed it, or when it was deleted. UTC"
+landed_in = "landing file of the finding"
+*/
+SELECT '${source}' AS source, t.external_id, t.seen_missing_at, t.landed_in
+FROM raw.${source}_tombstones AS t
+ANTI JOIN staging.${source}_received AS r
+    ON r.external_id = t.external_id AND r.is_snapshot AND r.happened_at > t.seen_missing_at
+WHERE t.of_stream = 'incidents'

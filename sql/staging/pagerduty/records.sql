@@ -1,0 +1,90 @@
+/*
+description = """PagerDuty incidents in the common shape. Severity is the priority's, else a mapped custom field's, else the
+urgency's (high SEV1, low SEV3). Names of services and teams are today's, else those the incident carried."""
+yields = "records"
+not_null = ["source", "external_id"]
+unique = [["source", "external_id"]]
+
+[columns]
+source = "the account"
+external_id = "PagerDuty id"
+key = "incident number"
+title = "title"
+url = "page of the incident"
+kind = "always incident"
+severity = "SEV1..SEV4, NULL when nothing says it"
+severity_source = "priority, field or urgency"
+vendor_severity = "the vendor's word for it"
+vendor_status = "status as sent"
+service = "name of the service"
+team = "name of the team"
+root_cause_category = "mapped custom field"
+affected_users = "mapped custom field"
+revenue_impact = "mapped custom field"
+duplicate_of_id = "incident it was merged into"
+is_duplicate = "whether it was merged"
+dedup_key = "incident_key"
+updated_at = "updated_at"
+landed_in = "landing file"
+*/
+WITH fields AS (
+    SELECT
+        external_id,
+        max(value) FILTER (WHERE target = 'severity') AS severity,
+        max(value) FILTER (WHERE target = 'service') AS service,
+        max(value) FILTER (WHERE target = 'team') AS team,
+        max(value) FILTER (WHERE target = 'root_cause_category') AS root_cause_category,
+        max(try_cast(value AS BIGINT)) FILTER (WHERE target = 'affected_users') AS affected_users,
+        max(try_cast(value AS DOUBLE)) FILTER (WHERE target = 'revenue_impact') AS revenue_impact
+    FROM staging.${source}_fields
+    GROUP BY external_id
+),
+named AS (
+    SELECT i.*, coalesce(p.name, i.priority_name) AS priority
+    FROM staging.${source}_incidents AS i
+    LEFT JOIN raw.${source}_priorities AS p ON p.external_id = i.priority_id
+),
+judged AS (
+    SELECT
+        n.external_id,
+        coalesce(from_priority.severity, from_field.severity,
+            CASE n.urgency WHEN 'high' THEN 'SEV1' WHEN 'low' THEN 'SEV3' END) AS severity,
+        CASE
+            WHEN from_priority.severity IS NOT NULL THEN 'priority'
+            WHEN from_field.severity IS NOT NULL THEN 'field'
+            WHEN n.urgency IN ('high', 'low') THEN 'urgency'
+        END AS severity_source
+    FROM named AS n
+    LEFT JOIN fields AS f ON f.external_id = n.external_id
+    LEFT JOIN config.severities AS from_priority
+        ON from_priority.source = '${source}' AND from_priority.word = normalized(n.priority)
+    LEFT JOIN config.severities AS from_field
+        ON from_field.source = '${source}' AND from_field.word = normalized(f.severity)
+)
+SELECT
+    '${source}' AS source,
+    n.external_id,
+    n.incident_number AS key,
+    n.title,
+    n.html_url AS url,
+    'incident' AS kind,
+    j.severity,
+    j.severity_source,
+    coalesce(n.priority, f.severity, n.urgency) AS vendor_severity,
+    n.status AS vendor_status,
+    coalesce(f.service, s.name, n.service_name) AS service,
+    coalesce(f.team, t.name, n.team_name, service_team.name) AS team,
+    f.root_cause_category,
+    f.affected_users,
+    f.revenue_impact,
+    n.merged_into AS duplicate_of_id,
+    n.merged_into IS NOT NULL AS is_duplicate,
+    n.incident_key AS dedup_key,
+    n.updated_at,
+    n.landed_in
+FROM named AS n
+JOIN judged AS j ON j.external_id = n.external_id
+LEFT JOIN fields AS f ON f.external_id = n.external_id
+LEFT JOIN raw.${source}_services AS s ON s.external_id = n.service_id
+LEFT JOIN raw.${source}_teams AS t ON t.external_id = n.team_id
+LEFT JOIN raw.${source}_teams AS service_team ON service_team.external_id = s.team_id

@@ -1,0 +1,15 @@
+/*
+description = "PagerDuty services in the common shape."
+yields = "services"
+not_null = ["source", "external_id"]
+unique = [["external_id"]]
+
+[columns]
+source = "the account"
+external_id = "PagerDuty id"
+name = "name"
+team = "first of its teams"
+*/
+SELECT '${source}' AS source, s.external_id, s.name, t.name AS team
+FROM raw.${source}_services AS s
+LEFT JOIN raw.${source}_teams AS t ON t.external_id = s.team_id

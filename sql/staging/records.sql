@@ -1,0 +1,55 @@
+/*
+description = """Vendor records of all sources in one shape, one row a record. What a source cannot say it leaves out or leaves NULL."""
+gathered = true
+not_null = ["source", "external_id"]
+optional = ["key", "url", "severity_source", "vendor_severity", "vendor_status", "service", "team", "tags", "root_cause_category",
+    "affected_users", "revenue_impact", "duplicate_of_id", "is_duplicate", "dedup_key", "resolution_kind", "updated_at"]
+
+[columns]
+source = "the account, or one of the further names that its source declares"
+external_id = "the vendor's immutable id"
+key = "the id shown to people"
+title = "title"
+url = "page at the vendor"
+kind = "incident, false_alarm, maintenance or test"
+severity = "SEV1..SEV4 by the vocabulary; NULL when nothing says it"
+severity_source = "what the severity was taken from, such as priority, field or urgency"
+vendor_severity = "the vendor's word for it"
+vendor_status = "status as sent"
+service = "name of the service"
+team = "name of the owning team"
+tags = "labels"
+root_cause_category = "category of the cause"
+affected_users = "users affected"
+revenue_impact = "money lost, in the company's currency"
+duplicate_of_id = "external_id, in the same source, of the record that it repeats or was merged into"
+is_duplicate = "whether the vendor says that it is a duplicate"
+dedup_key = "the vendor's deduplication key"
+resolution_kind = "human, integration or timeout where the record itself says so"
+updated_at = "when the record changed last. UTC"
+landed_in = "landing file"
+
+[types]
+source = "VARCHAR"
+external_id = "VARCHAR"
+key = "VARCHAR"
+title = "VARCHAR"
+url = "VARCHAR"
+kind = "VARCHAR"
+severity = "VARCHAR"
+severity_source = "VARCHAR"
+vendor_severity = "VARCHAR"
+vendor_status = "VARCHAR"
+service = "VARCHAR"
+team = "VARCHAR"
+tags = "VARCHAR[]"
+root_cause_category = "VARCHAR"
+affected_users = "BIGINT"
+revenue_impact = "DOUBLE"
+duplicate_of_id = "VARCHAR"
+is_duplicate = "BOOLEAN"
+dedup_key = "VARCHAR"
+resolution_kind = "VARCHAR"
+updated_at = "TIMESTAMP"
+landed_in = "VARCHAR"
+*/

@@ -30,7 +30,8 @@ from mttr_pipeline import reports
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.publish import publish
 from mttr_pipeline.warehouse.database import Warehouse
-from mttr_pipeline.warehouse.models import Model, load_models
+from mttr_pipeline.warehouse.catalog import default_catalog
+from mttr_pipeline.warehouse.models import Model
 
 AS_OF = datetime(2025, 10, 1, tzinfo=UTC)
 VARIANTS = {"basic": 4, "service_restore": 3, "full_recovery": 5}  # place of the end stamp in a row of `_python`
@@ -120,7 +121,7 @@ def downstream() -> list[Model]:
     """What is made of mart.incidents, in order."""
     reached = {"mart.incidents"}
     found = []
-    for model in load_models():
+    for model in default_catalog():
         if model.schema != "raw" and reached.intersection(model.depends):
             reached.add(model.table)
             found.append(model)
@@ -132,7 +133,7 @@ def generate(data: Path, rows: int, services: int, teams: int) -> dict[str, Any]
     warehouse = opened(data)
     try:
         later = {model.table for model in downstream()}
-        for model in load_models():
+        for model in default_catalog():
             if model.table not in later:
                 warehouse.build(model)
         as_of = AS_OF.replace(tzinfo=None).isoformat(" ")

@@ -17,15 +17,15 @@ from typing import Any
 import polars as pl
 from hypothesis import strategies as st
 from reference_targets import DAY, DETECTED, MINUTE, STAMPS, Incident, microseconds
-from support import copy_database
+from support import copy_database, settings_for
 
-from mttr_pipeline.config.settings import FileSettings, Settings
+from mttr_pipeline.warehouse.catalog import default_catalog
 from mttr_pipeline.warehouse.database import Warehouse
-from mttr_pipeline.warehouse.models import Model, load_models
+from mttr_pipeline.warehouse.models import Model
 
 AS_OF = datetime(2026, 11, 1, 9, 30, tzinfo=UTC)
 AS_OF_US = microseconds(AS_OF)
-BASE = "mart.incidents"
+BASE = "core.incidents"
 
 
 @contextmanager
@@ -36,7 +36,7 @@ def built(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         copy_database(_empty(), folder)
-        settings = Settings(data_dir=folder, file=FileSettings.model_validate(file or {}))
+        settings = settings_for(folder, file or {})
         warehouse = Warehouse(folder / "work.duckdb", settings, as_of, "run")
         try:
             fill(warehouse, incidents)
@@ -79,14 +79,14 @@ def fill(warehouse: Warehouse, incidents: Sequence[Incident]) -> None:
 
 def needed(tables: Sequence[str]) -> list[Model]:
     """The tables and everything they are made of that is made of incidents, in order of building."""
-    models = {model.table: model for model in load_models()}
+    models = {model.table: model for model in default_catalog()}
     wanted, waiting = set(), list(tables)
     while waiting:
         table = waiting.pop()
         if table not in wanted and table not in upstream():
             wanted.add(table)
             waiting.extend(models[table].depends)
-    return [model for model in load_models() if model.table in wanted]
+    return [model for model in default_catalog() if model.table in wanted]
 
 
 def rows(warehouse: Warehouse, query: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
@@ -115,23 +115,23 @@ def same(found: dict[str, Any], expected: dict[str, Any], where: object) -> None
 @cache
 def upstream() -> frozenset[str]:
     """`mart.incidents` and everything before it, and what is read from vendors' own lists."""
-    models = {model.table: model for model in load_models()}
+    models = {model.table: model for model in default_catalog()}
     found, waiting = set(), [BASE, "core.records"]
     while waiting:
         table = waiting.pop()
         if table not in found:
             found.add(table)
             waiting.extend(models[table].depends)
-    return frozenset(found | {model.table for model in load_models() if model.schema in ("raw", "staging")})
+    return frozenset(found | {model.table for model in default_catalog() if model.schema in ("raw", "staging")})
 
 
 @cache
 def _empty() -> Path:
     """The folder of a warehouse without any history, with the tables up to `mart.incidents` built: copied by every test."""
     folder = Path(tempfile.mkdtemp(prefix="mttr-empty-"))
-    warehouse = Warehouse(folder / "work.duckdb", Settings(data_dir=folder), AS_OF, "empty")
+    warehouse = Warehouse(folder / "work.duckdb", settings_for(folder), AS_OF, "empty")
     try:
-        for model in load_models():
+        for model in default_catalog():
             if model.table in upstream() and model.schema != "raw":
                 warehouse.build(model)
     finally:

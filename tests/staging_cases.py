@@ -22,10 +22,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mttr_pipeline.config.settings import FileSettings, Settings
+from support import settings_for
+
 from mttr_pipeline.landing.store import Landing
+from mttr_pipeline.warehouse.catalog import default_catalog
 from mttr_pipeline.warehouse.database import Warehouse
-from mttr_pipeline.warehouse.models import load_models
 
 FOLDER = Path(__file__).parent / "fixtures" / "staging"
 AS_OF = datetime(2026, 11, 1, tzinfo=UTC)
@@ -53,11 +54,11 @@ def built(
         for stream, lines in streams.items():
             extract.land(stream, "all", lines)
         extract.finish(AS_OF)
-    options = Settings(data_dir=folder, file=FileSettings.model_validate(settings))
+    options = settings_for(folder, settings)
     warehouse = Warehouse(folder / "work.duckdb", options, AS_OF, "run")
     try:
         warehouse.load(landing)
-        for model in load_models():
+        for model in default_catalog():
             if model.schema == "staging" and model.name.startswith(source):
                 warehouse.build(model)
         yield warehouse
@@ -93,7 +94,7 @@ def run_case(source: str, name: str, folder: Path) -> None:
 
 def check_promises(warehouse: Warehouse, source: str) -> None:
     """Not-null, unique and assert of every table of the source; and that no landed record is missing from the counts."""
-    for model in load_models():
+    for model in default_catalog():
         if model.schema == "staging" and model.name.startswith(source):
             assert [c for c in warehouse.check(model) if not c.passed] == [], model.table
     uncounted = "SELECT * FROM ops.loads WHERE fetched <> normalised + duplicates + quarantined"
@@ -108,7 +109,7 @@ def _rows(warehouse: Warehouse, table: str, columns: list[str]) -> list[list[str
 def _write(source: str, name: str) -> None:
     """Write the expectations of a case from what comes out; `quarantine` only where there is any."""
     with tempfile.TemporaryDirectory() as folder, built_case(source, name, Path(folder)) as warehouse:
-        tables = [f"staging.{m.name}" for m in load_models() if m.schema == "staging" and m.name.startswith(source)]
+        tables = [f"staging.{m.name}" for m in default_catalog() if m.schema == "staging" and m.name.startswith(source)]
         for table in [*tables, "ops.quarantine"]:
             path = FOLDER / source / name / f"{table}.csv"
             kind = table.rpartition("_")[2].rpartition(".")[2]

@@ -24,11 +24,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from reference import DAY, STAMPS, Event, Incident, Record
 
-from mttr_pipeline.config.settings import FileSettings, Settings
+from mttr_pipeline.config.settings import Settings, settings_of
 from mttr_pipeline.intake.importer import import_files
 from mttr_pipeline.landing.store import Landing
+from mttr_pipeline.sources.registry import registry
+from mttr_pipeline.warehouse.catalog import default_catalog
 from mttr_pipeline.warehouse.database import Warehouse
-from mttr_pipeline.warehouse.models import load_models
 
 AS_OF = datetime(2026, 11, 1, tzinfo=UTC)
 AS_OF_US = int(AS_OF.timestamp()) * 1_000_000
@@ -104,11 +105,15 @@ def land(landing: Landing, source: str, streams: dict[str, list[dict[str, Any]]]
     extract.finish(AS_OF)
 
 
+def settings_for(folder: Path, configured: dict[str, Any] | None = None, env: dict[str, str] | None = None) -> Settings:
+    """The settings of an `mttr.toml` with this content and of these environment variables."""
+    return settings_of(configured or {}, registry().sources, env or {}, data_dir=folder)
+
+
 def open_warehouse(
     folder: Path, configured: dict[str, Any] | None = None, as_of: datetime = AS_OF, run_id: str = "run-1"
 ) -> Warehouse:
-    options = Settings(data_dir=folder, file=FileSettings.model_validate(configured or {}))
-    return Warehouse(folder / "work.duckdb", options, as_of, run_id)
+    return Warehouse(folder / "work.duckdb", settings_for(folder, configured), as_of, run_id)
 
 
 def copy_database(source: Path, folder: Path) -> None:
@@ -119,7 +124,7 @@ def copy_database(source: Path, folder: Path) -> None:
 
 def build_all(warehouse: Warehouse, only: Sequence[str] = (), skip: frozenset[str] = frozenset()) -> None:
     """Every table, or those named and what they are made from; and every promise of their headers."""
-    models = {model.table: model for model in load_models()}
+    models = {model.table: model for model in default_catalog()}
     wanted, more = set(models if not only else ()), list(only)
     while more:
         table = more.pop()
@@ -146,7 +151,7 @@ def _empty(only: tuple[str, ...]) -> Path:
 def _untouched(loaded: set[str]) -> frozenset[str]:
     """Tables that are made of other sources' payloads alone, and so are empty."""
     sources: dict[str, set[str]] = {}
-    for model in load_models():
+    for model in default_catalog():
         above = [sources[name] for name in model.depends]
         sources[model.table] = {model.source} if model.schema == "raw" and model.source else set().union(*above)
     return frozenset(

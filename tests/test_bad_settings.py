@@ -16,10 +16,12 @@ from zoneinfo import available_timezones
 import duckdb
 import pytest
 from pydantic import BaseModel, ValidationError
+from support import settings_for
 
-from mttr_pipeline.config.settings import LIFECYCLE_ONLY, FileSettings, Phase, load_settings
+from mttr_pipeline.config.terms import LIFECYCLE_ONLY, Phase
 from mttr_pipeline.config.vocabulary import PHASES
 from mttr_pipeline.errors import ConfigError
+from mttr_pipeline.sources.registry import load_settings
 
 
 def refused(folder: Path, content: str) -> str:
@@ -101,6 +103,7 @@ def numbers(annotation: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, 
             yield from numbers(field.annotation, (*path, name))
 
 
+FileSettings = type(settings_for(Path()).file)
 NUMBERS = list(numbers(FileSettings))
 
 

@@ -30,12 +30,12 @@ from reference_targets import (
     within,
 )
 from scipy import stats
+from support import settings_for
 
-from mttr_pipeline.config.settings import FileSettings, Settings
 from mttr_pipeline.intake.importer import import_files
 from mttr_pipeline.landing.store import Landing
+from mttr_pipeline.warehouse.catalog import default_catalog
 from mttr_pipeline.warehouse.database import Warehouse
-from mttr_pipeline.warehouse.models import load_models
 
 TABLES = ("mart.target_compliance", "mart.target_breaches", "mart.phase_compliance")
 SPANS = {None: None, 30: window(30), 90: window(90)}
@@ -297,13 +297,13 @@ def test_from_records_to_tables(tmp_path: Path) -> None:
         "targets": {"services": {"Checkout API": {"SEV1": 100}}, "phases": {"acknowledgment": 7}},
         "variants": {"taken": {"start": "detected_at", "end": "acknowledged_at"}},
     }
-    settings = Settings(data_dir=tmp_path, file=FileSettings.model_validate(file))
+    settings = settings_for(tmp_path, file)
     landing = Landing(tmp_path / "landing")
     import_files([source], landing, "run")
     warehouse = Warehouse(tmp_path / "work.duckdb", settings, AS_OF, "run")
     try:
         warehouse.load(landing)
-        for model in load_models():
+        for model in default_catalog():
             warehouse.build(model)
             assert [check for check in warehouse.check(model) if not check.passed] == [], model.table
         row = rows(

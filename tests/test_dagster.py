@@ -41,7 +41,7 @@ from support_e2e import (
 
 from mttr_pipeline.defs import build_defs
 from mttr_pipeline.defs.resources import RunResource
-from mttr_pipeline.warehouse.models import load_models
+from mttr_pipeline.warehouse.catalog import default_catalog
 
 GRAPH = Path(__file__).parent / "fixtures" / "dagster_graph.txt"
 AS_OF = ("--as-of", UNTIL.isoformat())
@@ -94,7 +94,7 @@ def test_every_asset_says_what_it_is_and_whose() -> None:
 def test_every_promise_of_a_header_is_a_check_and_blocks() -> None:
     """A promise in a header that nobody checks is decoration."""
     keys = {(key.asset_key, key.name) for key in definitions().resolve_asset_graph().asset_check_keys}
-    promised = {(dg.AssetKey(model.table.split(".")), name) for model in load_models() for name in model.promises()}
+    promised = {(dg.AssetKey(model.table.split(".")), name) for model in default_catalog() for name in model.promises()}
     assert promised and promised <= keys
     specs_of = {spec.key: spec for assets in definitions().assets or [] for spec in getattr(assets, "check_specs", ())}
     assert all(spec.blocking for spec in specs_of.values() if (spec.asset_key, spec.name) in promised)
@@ -200,7 +200,7 @@ def test_every_table_reports_its_rows_and_columns(rebuilt: tuple[Path, dg.Execut
         for event in result.all_events
         if event.is_step_materialization and event.asset_key
     }
-    models = load_models()
+    models = default_catalog()
     assert {dg.AssetKey(model.table.split(".")) for model in models} <= seen.keys()
     for model in models:
         metadata = seen[dg.AssetKey(model.table.split("."))]
@@ -216,7 +216,7 @@ def test_every_table_reports_its_rows_and_columns(rebuilt: tuple[Path, dg.Execut
 def test_every_check_is_evaluated_and_passes(rebuilt: tuple[Path, dg.ExecuteInProcessResult]) -> None:
     """A blocking check that is defined but never evaluated would block nothing."""
     evaluated = {(e.asset_key, e.check_name) for e in rebuilt[1].get_asset_check_evaluations()}
-    promised = {(dg.AssetKey(model.table.split(".")), name) for model in load_models() for name in model.promises()}
+    promised = {(dg.AssetKey(model.table.split(".")), name) for model in default_catalog() for name in model.promises()}
     assert promised <= evaluated
     blocking = [e for e in rebuilt[1].get_asset_check_evaluations() if e.blocking]
     assert blocking and all(e.passed for e in blocking)

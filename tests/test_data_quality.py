@@ -16,11 +16,10 @@ from reference_targets import Incident, quality
 from rich.console import Console
 
 from mttr_pipeline.cli.terminal import quality_line
-from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.intake.importer import import_files
 from mttr_pipeline.landing.store import Landing
+from mttr_pipeline.warehouse.catalog import default_catalog
 from mttr_pipeline.warehouse.database import Warehouse
-from mttr_pipeline.warehouse.models import load_models
 
 TABLES = ("mart.data_quality", "mart.data_quality_status")
 
@@ -90,7 +89,7 @@ def test_what_no_figure_counts_needs_no_severity() -> None:
     """A false alarm without a severity bends nothing: without any incident there is no data, and no red light."""
     with built(TABLES, [alone(None, 10, 9)]) as warehouse:
         warehouse.con.execute("UPDATE mart.incidents SET kind = 'false_alarm', severity_source = 'default'")
-        for model in load_models():
+        for model in default_catalog():
             if model.table in ("facts.matched", *TABLES):
                 warehouse.build(model)
         assert _checks(warehouse).get(("severity_by_default", "custom")) is None
@@ -139,10 +138,10 @@ def _record(number: int, **more: Any) -> bytes:
 
 @contextmanager
 def _loaded(landing: Landing, folder: Path) -> Iterator[Warehouse]:
-    warehouse = Warehouse(folder / "work.duckdb", Settings(data_dir=folder), AS_OF, "run")
+    warehouse = Warehouse(folder / "work.duckdb", settings_for(folder), AS_OF, "run")
     try:
         warehouse.load(landing)
-        for model in load_models():
+        for model in default_catalog():
             warehouse.build(model)
             assert [check for check in warehouse.check(model) if not check.passed] == [], model.table
         yield warehouse

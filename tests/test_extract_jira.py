@@ -14,16 +14,18 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mttr_pipeline.config.settings import FileSettings, JiraOptions, Sources, load_settings
+from mttr_pipeline.config.sections import FileSettings
 from mttr_pipeline.demo import JiraSimulator, VendorServer, World
 from mttr_pipeline.demo.faults import Rule
 from mttr_pipeline.demo.jira import Flavour
 from mttr_pipeline.demo.wire import Request, Response, answer
 from mttr_pipeline.errors import PermanentError, TransientError
 from mttr_pipeline.landing.store import Landing, Manifest, new_run_id
+from mttr_pipeline.sources.jira import JiraOptions
 from mttr_pipeline.sources.jira import pull as jira
 from mttr_pipeline.sources.jira.jql import combined, without_order
 from mttr_pipeline.sources.pulling import build_source, pull
+from mttr_pipeline.sources.registry import load_settings
 
 NOW = datetime(2026, 10, 1, 6, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -15,14 +15,16 @@ import msgspec
 import pytest
 import zstandard
 
-from mttr_pipeline.config.settings import FileSettings, JsmOptions, Sources, load_settings
+from mttr_pipeline.config.sections import FileSettings
 from mttr_pipeline.demo import JsmSimulator, VendorServer, World
 from mttr_pipeline.demo.faults import Rule
 from mttr_pipeline.demo.wire import Request, Response, answer
 from mttr_pipeline.errors import ConfigError, PermanentError
 from mttr_pipeline.landing.store import Landing, Manifest, new_run_id
+from mttr_pipeline.sources.jsm import JsmOptions
 from mttr_pipeline.sources.jsm import pull as jsm
 from mttr_pipeline.sources.pulling import build_source, pull
+from mttr_pipeline.sources.registry import load_settings
 
 NOW = datetime(2026, 10, 1, 6, tzinfo=UTC)
 DAY = timedelta(days=1)

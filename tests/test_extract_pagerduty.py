@@ -11,13 +11,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from mttr_pipeline.config.settings import FileSettings, PagerDutyOptions, Settings, Sources, load_settings
+from mttr_pipeline.config.sections import FileSettings
+from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.demo import PagerDutySimulator, VendorServer, World
 from mttr_pipeline.demo.faults import Rule
 from mttr_pipeline.demo.wire import Request, Response
 from mttr_pipeline.errors import PermanentError, TransientError
 from mttr_pipeline.landing.store import Landing, Manifest, new_run_id
+from mttr_pipeline.sources.pagerduty import PagerDutyOptions
 from mttr_pipeline.sources.pulling import build_source, pull
+from mttr_pipeline.sources.registry import load_settings
 
 NOW = datetime(2026, 10, 1, 6, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mttr_pipeline.config.settings import Settings, SourceOptions
+from mttr_pipeline.config.options import SourceOptions
+from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.errors import ConfigError, ContractError, MttrError, PermanentError
 from mttr_pipeline.landing.store import Extract, Landing, Manifest
 from mttr_pipeline.progress import Progress

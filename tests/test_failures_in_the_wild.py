@@ -71,7 +71,6 @@ from urllib.parse import unquote_plus
 
 import pytest
 
-from mttr_pipeline.config.settings import load_settings
 from mttr_pipeline.demo import JiraSimulator, PagerDutySimulator, VendorServer, World
 from mttr_pipeline.demo.faults import Rule
 from mttr_pipeline.demo.pagerduty import PagerDutyError
@@ -80,6 +79,7 @@ from mttr_pipeline.errors import PermanentError
 from mttr_pipeline.landing.store import Landing, Manifest
 from mttr_pipeline.sources.jira import pull as jira
 from mttr_pipeline.sources.pulling import build_source, pull
+from mttr_pipeline.sources.registry import load_settings
 
 NOW = datetime(2026, 10, 1, 6, tzinfo=UTC)
 

@@ -31,9 +31,9 @@ from mttr_pipeline.warehouse.database import Warehouse
 
 CASES = sorted((Path(__file__).parent / "fixtures" / "fold").glob("*.json"))
 TABLES = (
-    "mart.incidents",
+    "core.incidents",
     "mart.incident_events",
-    "mart.incident_sources",
+    "core.incident_sources",
     "mart.source_runs",
     "mart.quarantine",
     "mart.data_quality",

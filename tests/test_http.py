@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mttr_pipeline.config.settings import SourceOptions
+from mttr_pipeline.config.options import SourceOptions
 from mttr_pipeline.errors import PermanentError, TransientError
 from mttr_pipeline.sources.kit import envelope
 from mttr_pipeline.sources.kit.explain import redact, vendor_message

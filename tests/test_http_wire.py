@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from mttr_pipeline.config.settings import SourceOptions
+from mttr_pipeline.config.options import SourceOptions
 from mttr_pipeline.sources.kit.http import HttpClient
 
 PREFIXES = ("", "/prefix", "/\u00fc b%2f/")

@@ -22,7 +22,7 @@ import pytest
 import zstandard
 from support_e2e import CLOUD, COMPARED, UNTIL, copy_of, differences, finished_run, mttr, query, truth, vendors
 
-from mttr_pipeline.config.settings import Settings, load_settings
+from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.demo import JiraSimulator, OpsgenieSimulator, PagerDutySimulator, Truth, VendorServer, World
 from mttr_pipeline.demo.faults import PROFILES, Rule
 from mttr_pipeline.errors import MttrError
@@ -31,9 +31,11 @@ from mttr_pipeline.sources.jsm import pull as jsm_source
 from mttr_pipeline.sources.opsgenie import search as opsgenie_search
 from mttr_pipeline.sources.pagerduty import pull as pagerduty
 from mttr_pipeline.sources.pulling import build_source, pull
+from mttr_pipeline.sources.registry import load_settings
+from mttr_pipeline.warehouse.catalog import default_catalog
 from mttr_pipeline.warehouse.database import Warehouse
 from mttr_pipeline.warehouse.known import WarehouseKnown
-from mttr_pipeline.warehouse.models import Model, load_models
+from mttr_pipeline.warehouse.models import Model
 
 DAY = timedelta(days=1)
 TOOLS = ("pagerduty", "opsgenie", "jsm", "jira")
@@ -116,7 +118,7 @@ class Nights:
         """The table `incidents` as it is published, with its quality checks held."""
         with self.warehouse(now) as warehouse:
             warehouse.load(self.landing)
-            for model in needed("mart.incidents"):
+            for model in needed("core.incidents"):
                 warehouse.build(model)
                 assert [check for check in warehouse.check(model) if not check.passed] == [], model.table
             return rows(warehouse, "SELECT * FROM mart.incidents ORDER BY incident_id")
@@ -136,14 +138,14 @@ def rows(warehouse: Warehouse, sql: str) -> list[dict[str, Any]]:
 @cache
 def needed(table: str) -> tuple[Model, ...]:
     """The models that a table is made of, in order."""
-    models = {model.table: model for model in load_models()}
+    models = {model.table: model for model in default_catalog()}
     wanted, todo = set(), [table]
     while todo:
         name = todo.pop()
         if name not in wanted:
             wanted.add(name)
             todo += models[name].depends
-    return tuple(model for model in load_models() if model.table in wanted)
+    return tuple(model for model in default_catalog() if model.table in wanted)
 
 
 def wrong(found: list[dict[str, Any]], truths: list[Truth]) -> list[str]:
@@ -325,7 +327,7 @@ def test_a_record_that_was_missed_is_landed_with_its_history(tmp_path: Path, too
             warehouse.load(nights.landing)
             lost = rows(warehouse, f"SELECT external_id FROM raw.{source}_{parent} ORDER BY created_at LIMIT 3")
             for row in lost:  # as if it had never come
-                for model in load_models():
+                for model in default_catalog():
                     if model.schema == "raw" and model.source == source and model.stream != "tombstones":
                         key = next(
                             (k for k in model.columns if k in ("alert_id", "incident_id", "issue_id")), model.key[0]

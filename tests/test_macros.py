@@ -26,7 +26,7 @@ from support import AS_OF_US, assert_figures, build_all, examples, instant, iso,
 from mttr_pipeline.cli.stats import Question, ask
 from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.publish import publish
-from mttr_pipeline.warehouse.models import load_models
+from mttr_pipeline.warehouse.catalog import default_catalog
 
 SEVERITIES = ("SEV1", "SEV2", "SEV3", "SEV4")
 FIGURES = tuple(calculate([]))[:-1]  # incidents_matched to std_dev_minutes
@@ -65,7 +65,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     warehouse = open_warehouse(folder)
     try:
         warehouse.load(landing)
-        for model in load_models():
+        for model in default_catalog():
             warehouse.build(model)
         return publish(warehouse, folder / "published", "run-1", 3).folder / "mttr.duckdb"
     finally:
@@ -159,7 +159,7 @@ def test_days_are_those_of_the_reporting_zone(tmp_path: Path) -> None:
     warehouse = open_warehouse(tmp_path, {"reporting_time_zone": "Europe/Berlin"})
     try:
         warehouse.load(landing)
-        build_all(warehouse, ["mart.incidents"])
+        build_all(warehouse, ["core.incidents"])
         found = [rows(warehouse.con, f"FROM mttr_by('{by}')")[0]["scope_value"] for by in ("day", "week", "month")]
         assert found == ["2026-10-01", "2026-09-28", "2026-10-01"]
     finally:
@@ -369,7 +369,7 @@ def test_what_is_wrong_in_a_question_is_an_error_in_an_empty_file_too(tmp_path: 
     """On the first night there is no incident; a misspelt name or date must not wait for one, written out or as a parameter."""
     warehouse = open_warehouse(tmp_path)
     try:
-        build_all(warehouse, ["mart.incidents"])
+        build_all(warehouse, ["core.incidents"])
         for call, message in WRONG:
             with pytest.raises(duckdb.Error, match=message):
                 warehouse.con.execute(f"FROM {call}").fetchall()

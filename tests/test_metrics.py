@@ -50,7 +50,7 @@ WINDOWS = {
     "current": (AS_OF_US - 30 * DAY, AS_OF_US),
     "previous": (AS_OF_US - 60 * DAY, AS_OF_US - 30 * DAY),
 }
-TABLES = ("mart.mttr_stats", "mart.phase_breakdown")
+TABLES = ("mart.mttr_stats", "figures.phase_breakdown")
 SCOPES = {"severity": "severities", "service": "services", "team": "teams"}
 
 # Zeros and ties, both sides of the outlier limit, and now and then the wrong direction.

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from mart_cases import alone, built, many, rows
+from support import settings_for
 
-from mttr_pipeline.config.settings import FileSettings
+from mttr_pipeline.warehouse.catalog import default_catalog
 from mttr_pipeline.warehouse.database import Warehouse
-from mttr_pipeline.warehouse.models import load_models
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE = (DOCS / "metrics.md").read_text(encoding="utf-8")
@@ -26,7 +26,7 @@ def warehouse() -> Warehouse:
         alone(None, 10, severity="SEV2", number=1),
         alone(200, 190, 150, None, 100, 60, 20, severity="SEV2", number=2),
     ]
-    tables = [model.table for model in load_models() if model.schema == "mart"]
+    tables = [model.place for model in default_catalog().published]
     file = {
         "phase_model": "coarse",
         "targets": {"phases": {"acknowledgment": 30}, "services": {"Checkout": {"SEV2": 20}}},
@@ -53,13 +53,13 @@ def test_every_table_of_figures_is_explained() -> None:
         *("incidents", "incident_events", "incident_sources", "incident_responders", "services", "teams", "quarantine"),
         *("source_runs", "metric_definitions", "vendor_sla"),
     }
-    tables = {model.name for model in load_models() if model.schema == "mart"} - described_elsewhere
+    tables = {model.name for model in default_catalog().published} - described_elsewhere
     assert {table for table in tables if f"`{table}`" not in PAGE} == set()
 
 
 def test_the_example_of_the_configuration_page_is_valid() -> None:
     """Every key in it exists; the sections of targets, thresholds and variants are among them."""
     (example,) = re.findall(r"```toml\n(.*?)```", CONFIGURATION, re.DOTALL)
-    settings = FileSettings.model_validate(tomllib.loads(example))
+    settings = settings_for(Path(), tomllib.loads(example)).file
     assert settings.variants and settings.targets.services and settings.targets.phases
     assert settings.thresholds.severities and settings.thresholds.services

@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import AS_OF, build_all, land_custom, open_warehouse
+from support import AS_OF, build_all, land_custom, open_warehouse, settings_for
 from support_e2e import mttr
 
-from mttr_pipeline.config.names import folded, owners
-from mttr_pipeline.config.settings import FileSettings, Settings, load_settings
-from mttr_pipeline.config.vocabulary import config_tables
+from mttr_pipeline.config.names import owners, same_name
+from mttr_pipeline.config.tables import config_tables
 from mttr_pipeline.errors import ConfigError
 from mttr_pipeline.landing.store import Landing
+from mttr_pipeline.sources.registry import load_settings
 
 
 def services_of(folder: Path, configured: dict[str, Any], given: list[str]) -> list[str]:
@@ -67,15 +67,17 @@ spellings = st.sampled_from([" a", "a", "A", "b", "B ", "c", "C"])
 @given(st.dictionaries(spellings, st.lists(spellings, max_size=3), max_size=3))
 def test_a_name_is_one_service_s_or_it_is_refused(aliases: dict[str, list[str]]) -> None:
     """Whatever is written: refused exactly when two services claim a name, else each name has one row."""
-    claims = Counter(name for service, more in aliases.items() for name in {folded(name) for name in (service, *more)})
+    claims = Counter(
+        name for service, more in aliases.items() for name in {same_name(name) for name in (service, *more)}
+    )
     contested = any(count > 1 for count in claims.values())
     try:
         assert set(owners(aliases)) == set(claims) and not contested
     except ValueError:
         assert contested
     else:
-        file = FileSettings.model_validate({"services": {name: {"aliases": more} for name, more in aliases.items()}})
-        _, rows = config_tables(Settings(data_dir=Path(), file=file), AS_OF)["services"]
+        file = {"services": {name: {"aliases": more} for name, more in aliases.items()}}
+        _, rows = config_tables(settings_for(Path(), file), AS_OF, "")["services"]
         assert sorted(row[0] for row in rows) == sorted(claims)
 
 

@@ -22,11 +22,11 @@ from hypothesis import strategies as st
 from support import FAR, build_all, drawn, open_warehouse, rows
 from support_e2e import UNTIL, scratch
 
-from mttr_pipeline.config.settings import load_settings
 from mttr_pipeline.demo import VendorServer, World
 from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.sources.kit import envelope
 from mttr_pipeline.sources.pulling import build_source, pull
+from mttr_pipeline.sources.registry import load_settings
 
 #: source -> stream -> the name under which a child tells its parent; None for the records themselves.
 STREAMS: dict[str, dict[str, str | None]] = {

@@ -34,10 +34,10 @@ from support import AS_OF, AS_OF_US, copy_database, iso, land_custom, open_wareh
 from mttr_pipeline.errors import ContractError
 from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.publish import latest, publish
+from mttr_pipeline.warehouse.catalog import default_catalog
 from mttr_pipeline.warehouse.database import STORAGE_VERSION, Warehouse
-from mttr_pipeline.warehouse.models import load_models
 
-MART = [model for model in load_models() if model.schema == "mart"]
+MART = default_catalog().published
 
 CONTRACT = {
     "incidents": """incident_id source external_id title url kind severity severity_source status occurred_at detected_at
@@ -104,7 +104,7 @@ def built(
     try:
         warehouse.con.execute(f"SET threads = {threads}")
         warehouse.load(landing)
-        for model in load_models():
+        for model in default_catalog():
             warehouse.build(model)
         yield warehouse
     finally:

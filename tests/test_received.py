@@ -32,7 +32,7 @@ from mttr_pipeline.warehouse.database import Warehouse
 
 FIXTURES = Path(__file__).parent / "fixtures" / "received"
 BODIES = sorted(path for path in FIXTURES.iterdir() if path.suffix in (".json", ".jsonl"))
-TABLES = ("mart.incidents", "mart.incident_events", "mart.source_runs", "mart.quarantine")
+TABLES = ("core.incidents", "mart.incident_events", "mart.source_runs", "mart.quarantine")
 CLOCK = ("--as-of", AS_OF.isoformat())
 
 

@@ -279,7 +279,7 @@ def night(folder: Path, *bodies: Json, as_of: datetime = AS_OF + DAY, **pulled: 
     warehouse = open_warehouse(folder, as_of=as_of)
     try:
         warehouse.load(landing)
-        build_all(warehouse, ["mart.incidents", "mart.incident_events"])
+        build_all(warehouse, ["core.incidents", "mart.incident_events"])
         yield warehouse
     finally:
         warehouse.close()

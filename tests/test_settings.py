@@ -11,17 +11,31 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import settings_for
 
-from mttr_pipeline.config.settings import VENDORS, FileSettings, load_settings, parse_instant
-from mttr_pipeline.config.vocabulary import definition_hash
+from mttr_pipeline.config.clock import parse_instant
+from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.errors import ConfigError
+from mttr_pipeline.sources.registry import load_settings, registry
+from mttr_pipeline.warehouse.catalog import catalog
+from mttr_pipeline.warehouse.fingerprint import definition_hash
 
 CREDENTIALS = {
-    "pagerduty": {"PAGERDUTY_TOKEN": "secret-pd"},
-    "opsgenie": {"OPSGENIE_API_KEY": "secret-og"},
-    "jsm": {"JSM_CLOUD_ID": "ab-12", "JSM_EMAIL": "me@example.com", "JSM_API_TOKEN": "secret-jsm"},
     "jira": {"JIRA_URL": "https://jira.example.com", "JIRA_PERSONAL_TOKEN": "secret-jira"},
+    "jsm": {"JSM_CLOUD_ID": "ab-12", "JSM_EMAIL": "me@example.com", "JSM_API_TOKEN": "secret-jsm"},
+    "opsgenie": {"OPSGENIE_API_KEY": "secret-og"},
+    "pagerduty": {"PAGERDUTY_TOKEN": "secret-pd"},
 }
+
+EVERYTHING = {k: v for env in CREDENTIALS.values() for k, v in env.items()}
+
+
+def enabled(env: dict[str, str]) -> list[str]:
+    return [account.name for account in load_settings(env).enabled]
+
+
+def hash_of(settings: Settings) -> str:
+    return definition_hash(catalog(settings.accounts), settings)
 
 
 @pytest.fixture(autouse=True)
@@ -32,45 +46,45 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_nothing_set_is_every_default() -> None:
     settings = load_settings({})
     assert settings.data_dir == Path("data") and settings.config_file is None
-    assert settings.file == FileSettings() and settings.enabled_sources == ()
+    assert settings.file == settings_for(Path()).file and settings.enabled == ()
 
 
 def test_a_source_is_on_when_its_credentials_are_set() -> None:
-    assert CREDENTIALS.keys() == VENDORS.keys()
+    assert list(CREDENTIALS) == [name for name, source in registry().sources.items() if source.pulled]
     for name, env in CREDENTIALS.items():
-        assert load_settings(env).enabled_sources == (name,)
+        assert enabled(env) == [name]
         blank = {key: "  " if "secret" in value else value for key, value in env.items()}
         if name != "jsm":  # a cloud id without a token is a mistake, not an intention
-            assert load_settings(blank).enabled_sources == ()
-    assert load_settings({k: v for env in CREDENTIALS.values() for k, v in env.items()}).enabled_sources == tuple(
-        VENDORS
-    )
+            assert enabled(blank) == []
+    assert enabled(EVERYTHING) == list(CREDENTIALS)
 
 
 def test_credentials_never_print() -> None:
     """A settings object in a log, a traceback or a debugger must not give them away."""
-    settings = load_settings({k: v for env in CREDENTIALS.values() for k, v in env.items()})
-    for text in (repr(settings), str(settings), f"{settings.pagerduty!r}", settings.model_dump_json()):
+    settings = load_settings(EVERYTHING)
+    for text in (repr(settings), str(settings), f"{settings.account('pagerduty')!r}", settings.file.model_dump_json()):
         assert "secret" not in text.replace("SecretStr", "")
 
 
 def test_addresses_have_defaults_and_may_carry_a_path() -> None:
-    everything = {k: v for env in CREDENTIALS.values() for k, v in env.items()}
-    settings = load_settings(everything)
-    assert settings.pagerduty and settings.opsgenie and settings.jsm and settings.jira
-    assert settings.pagerduty.url == "https://api.pagerduty.com"
-    assert settings.opsgenie.url == "https://api.opsgenie.com"
-    assert settings.jsm.url == "https://api.atlassian.com"
-    moved = load_settings({**everything, "PAGERDUTY_API_URL": "http://127.0.0.1:8080/pagerduty/"})
-    assert moved.pagerduty and moved.pagerduty.url == "http://127.0.0.1:8080/pagerduty"
+    settings = load_settings(EVERYTHING)
+    assert settings.account("pagerduty").access.url == "https://api.pagerduty.com"
+    assert settings.account("opsgenie").access.url == "https://api.opsgenie.com"
+    assert settings.account("jsm").access.url == "https://api.atlassian.com"
+    moved = load_settings({**EVERYTHING, "PAGERDUTY_API_URL": "http://127.0.0.1:8080/pagerduty/"})
+    assert moved.account("pagerduty").access.url == "http://127.0.0.1:8080/pagerduty"
 
 
 def test_the_token_tells_jira_cloud_from_data_center() -> None:
-    server = load_settings(CREDENTIALS["jira"]).jira
+    server = load_settings(CREDENTIALS["jira"]).account("jira").access
     assert server and not server.is_cloud and server.email is None
-    cloud = load_settings(
-        {"JIRA_URL": "https://x.atlassian.net", "JIRA_EMAIL": "me@example.com", "JIRA_API_TOKEN": "secret"}
-    ).jira
+    cloud = (
+        load_settings(
+            {"JIRA_URL": "https://x.atlassian.net", "JIRA_EMAIL": "me@example.com", "JIRA_API_TOKEN": "secret"}
+        )
+        .account("jira")
+        .access
+    )
     assert cloud and cloud.is_cloud and cloud.email == "me@example.com"
 
 
@@ -94,10 +108,11 @@ def test_a_file_in_the_working_directory_is_found(tmp_path: Path) -> None:
 
 def test_an_address_of_pages_is_no_definition() -> None:
     """Numbers from before and after a link was corrected stay comparable, and no address is published as a definition."""
-    linked = FileSettings.model_validate({"sources": {"jsm": {"web_url": "https://acme.atlassian.net/"}}})
-    assert linked.sources.jsm.web_url == "https://acme.atlassian.net"
-    before = load_settings({})
-    assert definition_hash(before.model_copy(update={"file": linked})) == definition_hash(before)
+    linked = settings_for(Path(), {"sources": {"jsm": {"web_url": "https://acme.atlassian.net/"}}})
+    assert linked.file.sources.jsm.web_url == "https://acme.atlassian.net"
+    assert hash_of(linked) == hash_of(load_settings({}))
+    mapped = settings_for(Path(), {"sources": {"jsm": {"severity": {"P9": "SEV4"}}}})
+    assert hash_of(mapped) != hash_of(linked)
 
 
 def test_no_link_begins_with_what_is_no_address() -> None:
@@ -111,8 +126,8 @@ def test_no_link_begins_with_what_is_no_address() -> None:
         "https://x/#a",
         "https://x y",
     ):
-        with pytest.raises(ValueError, match="web_url"):
-            FileSettings.model_validate({"sources": {"opsgenie": {"web_url": wrong}}})
+        with pytest.raises(ConfigError, match="web_url"):
+            settings_for(Path(), {"sources": {"opsgenie": {"web_url": wrong}}})
 
 
 @pytest.mark.parametrize(

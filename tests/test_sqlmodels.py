@@ -12,18 +12,13 @@ import pytest
 from support import build_all, open_warehouse
 
 from mttr_pipeline.errors import ContractError
+from mttr_pipeline.warehouse.catalog import default_catalog, house_models, ordered
 from mttr_pipeline.warehouse.database import Warehouse
-from mttr_pipeline.warehouse.models import SCHEMAS, Model, load_macros, load_models, parse_model, sql_folder
+from mttr_pipeline.warehouse.models import SCHEMAS, Model, load_macros, parse_model, sql_folder
 
-MODELS = load_models()
+MODELS = default_catalog()
 HEADER = '/*\ndescription = "d"\n[columns]\na = "the a"\n*/\n'
-READS = {  # what a layer may be made from: nobody skips one on the way down
-    "raw": set(),
-    "staging": {"raw", "staging"},
-    "core": {"staging", "core", "facts", "mart"},
-    "facts": {"core", "facts", "mart"},
-    "mart": {"staging", "core", "facts", "mart", "raw"},
-}
+PUBLISHED = HEADER.replace("[columns]", "published = true\n[columns]")
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +33,23 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
 # --- the files of the project -----------------------------------------------------------------------------------------
 
 
-def test_every_sql_file_is_a_model_and_every_model_a_file() -> None:
+def test_every_sql_file_is_a_model() -> None:
     """A file in the wrong folder would silently be no table at all."""
-    files = {f"{path.parent.name}.{path.stem}" for path in sql_folder().rglob("*.sql") if path.parent.name != "macros"}
-    assert files == {model.table for model in MODELS}
-    assert {path.parent.name for path in sql_folder().rglob("*.sql")} == {*SCHEMAS, "macros"}
+    used = {model.where for model in MODELS}
+    files = {f"sql/{path.relative_to(sql_folder())}" for path in sql_folder().rglob("*.sql")}
+    assert {file for file in files if not file.startswith("sql/macros/")} == used
+    assert {path.relative_to(sql_folder()).parts[0] for path in sql_folder().rglob("*.sql")} == {*SCHEMAS, "macros"}
+
+
+def test_no_table_depends_on_a_later_layer() -> None:
+    """The lineage graph has no knots: raw, staging, core, facts, figures, mart, each from its own layer or an earlier one."""
+    layer = {model.table: SCHEMAS.index(model.schema) for model in MODELS}
+    assert [(m.table, name) for m in MODELS for name in m.depends if layer[name] > layer[m.table]] == []
+
+
+def test_only_the_tables_of_sources_read_raw_tables() -> None:
+    """Nothing downstream of staging knows what a vendor sends."""
+    assert [(m.table, name) for m in MODELS for name in m.depends if name.startswith("raw.") and not m.account] == []
 
 
 def test_every_model_comes_after_what_it_reads() -> None:
@@ -65,13 +72,12 @@ def test_the_header_says_what_the_table_is(empty: Warehouse, model: Model) -> No
         assert "reject_reason" in model.columns and "landed_in" in model.columns
     else:
         assert (model.source, model.stream, model.key, model.version) == (None, None, (), None)
-    assert {name.partition(".")[0] for name in model.depends} <= READS[model.schema]
 
 
 def test_published_types_are_those_of_the_contract(empty: Warehouse) -> None:
     """Instants carry their zone, minutes are DOUBLE; nothing that another program cannot read."""
     for model in MODELS:
-        if model.schema != "mart":
+        if not model.published:
             continue
         for name, kind in empty.columns(model).items():
             where = f"{model.table}.{name}"
@@ -104,7 +110,12 @@ def test_macros_are_there(name: str) -> None:
         ("/*\ndescription = \n*/ SELECT 1", "no valid TOML"),
         ('/*\ndescription = "d"\ncolour = "red"\n[columns]\na = "x"\n*/ SELECT 1', "unknown keys colour"),
         ('/*\n[columns]\na = "x"\n*/ SELECT 1', "description and \\[columns\\] are required"),
-        ('/*\ndescription = "d"\nview = true\n[columns]\na = "x"\n*/ SELECT 1 AS a', "cannot be a view"),
+        (
+            '/*\ndescription = "d"\npublished = true\nview = true\n[columns]\na = "x"\n*/ SELECT 1 AS a',
+            "cannot be a view",
+        ),
+        ('/*\ndescription = "d"\ngathered = true\n[columns]\na = "x"\n*/', "needs the type of each"),
+        ('/*\ndescription = "d"\n[columns]\na = "x"\n*/ SELECT 1 AS a', "write published = true"),
         ('/*\ndescription = "d"\n*/ SELECT 1', "description and \\[columns\\] are required"),
         ('/*\ndescription = " "\n[columns]\n*/ SELECT 1', "description and \\[columns\\] are required"),
         ('/*\ndescription = " \\t"\n[columns]\na = "x"\n*/ SELECT 1', "description and \\[columns\\] are required"),
@@ -122,14 +133,15 @@ def folder_of(root: Path, **files: str) -> Path:
     for name, sql in files.items():
         schema, _, table = name.partition("__")
         (root / schema).mkdir(exist_ok=True)
-        (root / schema / f"{table}.sql").write_text(HEADER + sql, encoding="utf-8")
+        header = PUBLISHED if schema == "mart" else HEADER
+        (root / schema / f"{table}.sql").write_text(header + sql, encoding="utf-8")
     return root
 
 
 def test_an_unknown_table_is_an_error_that_names_both(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, mart__thing="SELECT a FROM core.nowhere")
     with pytest.raises(ContractError, match=r"sql/mart/thing\.sql selects from core\.nowhere, which no file makes"):
-        load_models(folder)
+        ordered(house_models(folder))
 
 
 def test_a_circle_is_an_error_that_names_its_members(tmp_path: Path) -> None:
@@ -137,23 +149,37 @@ def test_a_circle_is_an_error_that_names_its_members(tmp_path: Path) -> None:
         tmp_path, core__one="SELECT a FROM core.two", core__two="SELECT a FROM core.three", core__three="FROM core.one"
     )
     with pytest.raises(ContractError, match="circle") as raised:
-        load_models(folder)
+        ordered(house_models(folder))
     assert all(f"core.{name}" in str(raised.value) for name in ("one", "two", "three"))
+
+
+def test_a_later_layer_is_an_error_that_names_both(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, core__one="SELECT a FROM mart.two", mart__two="SELECT 1 AS a")
+    with pytest.raises(ContractError, match=r"sql/core/one\.sql selects from mart\.two, which is in a later layer"):
+        ordered(house_models(folder))
+
+
+def test_two_tables_cannot_be_published_under_one_name(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, mart__one="SELECT 1 AS a")
+    (folder / "core").mkdir()
+    (folder / "core" / "one.sql").write_text(PUBLISHED + "SELECT 1 AS a", encoding="utf-8")
+    with pytest.raises(ContractError, match=r"core\.one and mart\.one are both published as one"):
+        ordered(house_models(folder))
 
 
 def test_dependencies_are_read_from_the_sql_not_from_its_comments(tmp_path: Path) -> None:
     """A table that is only talked about is no dependency; one that is read through a macro can be named."""
     folder = folder_of(
         tmp_path,
-        raw__a="SELECT 1 AS a",
-        staging__b="SELECT a FROM raw.a -- unlike core.c\n /* nor mart.d */",
-        core__c="SELECT b.a FROM staging.b AS b JOIN raw.a USING (a)",
+        core__a="SELECT 1 AS a",
+        core__b="SELECT a FROM core.a -- unlike core.c\n /* nor mart.d */",
+        core__c="SELECT b.a FROM core.b AS b JOIN core.a USING (a)",
     )
     (folder / "mart").mkdir()
-    hidden = HEADER.replace("[columns]", 'depends = ["core.c"]\n[columns]')
+    hidden = PUBLISHED.replace("[columns]", 'depends = ["core.c"]\n[columns]')
     (folder / "mart" / "d.sql").write_text(hidden + "SELECT a FROM some_macro()", encoding="utf-8")
-    found = {model.table: model.depends for model in load_models(folder)}
-    assert found == {"raw.a": (), "staging.b": ("raw.a",), "core.c": ("raw.a", "staging.b"), "mart.d": ("core.c",)}
+    found = {model.table: model.depends for model in ordered(house_models(folder))}
+    assert found == {"core.a": (), "core.b": ("core.a",), "core.c": ("core.a", "core.b"), "mart.d": ("core.c",)}
 
 
 def test_a_table_that_is_not_as_documented_is_an_error(empty: Warehouse) -> None:

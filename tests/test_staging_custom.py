@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from staging_cases import AS_OF, built, cases, run_case
+from support import settings_for
 
-from mttr_pipeline.config.settings import FileSettings, Settings
 from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.warehouse.database import Warehouse
 
@@ -23,10 +23,8 @@ def test_a_new_severity_map_judges_old_imports_anew(tmp_path: Path) -> None:
     line = json.dumps({"file": "a.jsonl", "line": 1, "record": record}).encode()
     with built("custom", [{"records": [line]}], {}, tmp_path) as warehouse:
         assert warehouse.con.execute("SELECT count(*) FROM ops.quarantine").fetchall() == [(1,)]
-    mapped = FileSettings.model_validate({"sources": {"custom": {"severity": {"Critical": "SEV1"}}}})
-    again = Warehouse(
-        tmp_path / "work.duckdb", Settings(data_dir=tmp_path, file=mapped), AS_OF + timedelta(days=1), "run-2"
-    )
+    mapped = {"sources": {"custom": {"severity": {"Critical": "SEV1"}}}}
+    again = Warehouse(tmp_path / "work.duckdb", settings_for(tmp_path, mapped), AS_OF + timedelta(days=1), "run-2")
     try:
         again.load(Landing(tmp_path / "landing"))
         assert again.con.execute("SELECT external_id, severity FROM raw.custom_records").fetchall() == [

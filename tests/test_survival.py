@@ -20,7 +20,7 @@ from support import AS_OF_US, door, examples, iso, open_warehouse, rows
 
 from mttr_pipeline.metrics.observed import joined
 from mttr_pipeline.metrics.survival import HORIZON_US, Curves, Z, curves, medians
-from mttr_pipeline.warehouse.models import load_models
+from mttr_pipeline.warehouse.catalog import default_catalog
 
 MINUTE = 60_000_000
 HOUR = 60 * MINUTE
@@ -284,7 +284,7 @@ def test_nothing_observed_is_null_and_zero_counts(tmp_path: Path) -> None:
 def test_threads_make_no_difference(tmp_path: Path) -> None:
     """The same bytes on every run: neither the order in which rows come nor the number of threads changes a digit."""
     warehouse = open_warehouse(tmp_path)
-    for model in load_models():
+    for model in default_catalog():
         warehouse.build(model)
     warehouse.con.execute(
         """INSERT INTO mart.incidents BY NAME
@@ -301,7 +301,7 @@ def test_threads_make_no_difference(tmp_path: Path) -> None:
     results = []
     for threads in (1, 4):
         warehouse.con.execute(f"SET threads = {threads}")
-        made = [model for model in load_models() if model.table not in upstream()]
+        made = [model for model in default_catalog() if model.table not in upstream()]
         for model in made:
             warehouse.build(model)
         results.append(

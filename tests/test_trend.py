@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from mart_cases import AS_OF, AS_OF_US, NOTHING_USEFUL, alone, built, incidents, many, rows, same, sets_of, window
 from reference_targets import DAY, HOUR, PHASES, VARIANTS, Incident, microseconds, trend_row, windows
 
+from mttr_pipeline.warehouse.catalog import default_catalog
 from mttr_pipeline.warehouse.database import Warehouse
-from mttr_pipeline.warehouse.models import load_models
 
 TABLES = ("mart.trend", "mart.trend_by_severity")
 ZONES = (
@@ -51,7 +51,7 @@ def _windows(warehouse: Warehouse) -> dict[tuple[str, str], list[tuple[int, int,
 
 def test_windows_of_every_zone() -> None:
     """Midnights, Mondays and firsts of the month where clocks change; both ends clipped; no gap and no overlap."""
-    model = next(model for model in load_models() if model.table == "core.trend_windows")
+    model = next(model for model in default_catalog() if model.table == "core.trend_windows")
     moments = st.integers(
         microseconds(datetime(2011, 6, 1, tzinfo=UTC)), microseconds(datetime(2026, 12, 31, tzinfo=UTC))
     )

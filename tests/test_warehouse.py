@@ -11,9 +11,9 @@ from support import AS_OF_US, build_all, copy_database, iso, land_custom, open_w
 from mttr_pipeline.errors import ContractError
 from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.publish import latest, publish
-from mttr_pipeline.warehouse.models import load_models, upstream
+from mttr_pipeline.warehouse.catalog import default_catalog
 
-MODELS = {model.table: model for model in load_models()}
+MODELS = default_catalog()
 HOUR, MINUTE = 3_600_000_000, 60_000_000
 HISTORY = [
     {
@@ -66,11 +66,11 @@ def test_the_published_file_does_not_grow_from_night_to_night(built: Path, landi
 
 def test_facts_are_made_again_by_whoever_needs_them(built: Path, tmp_path: Path) -> None:
     """They are in no file, but somebody may materialise a single table by hand, in a process of its own."""
-    facts = {model.table for model in MODELS.values() if model.schema == "facts"}
-    of_pulls = {model.table for model in MODELS.values() if "ops." in model.sql}  # a run knows of those it has loaded
+    facts = {model.table for model in MODELS if model.schema == "facts"}
+    of_pulls = {model.table for model in MODELS if "ops." in model.sql}  # a run knows of those it has loaded
     copy_database(built, tmp_path)
-    for model in MODELS.values():
-        made_of = upstream(model.table) | {model.table}
+    for model in MODELS:
+        made_of = MODELS.upstream(model.table) | {model.table}
         if model.view or model.schema == "facts" or of_pulls & made_of or not facts & made_of:
             continue
         warehouse = open_warehouse(tmp_path, run_id="by hand")
@@ -89,7 +89,7 @@ def test_facts_follow_the_incidents_they_are_made_of(built: Path, tmp_path: Path
     try:
         warehouse.build(MODELS["mart.mttr_stats"])
         warehouse.con.execute("DELETE FROM core.records WHERE external_id <> 'INC-1'")
-        for table in ("mart.incidents", "mart.mttr_stats"):
+        for table in ("core.incidents", "mart.mttr_stats"):
             warehouse.build(MODELS[table])
         query = "SELECT incidents_matched FROM mart.mttr_stats WHERE scope = 'all' AND window_start IS NULL"
         assert set(warehouse.con.execute(query).fetchall()) == {(1,)}
@@ -107,7 +107,7 @@ def test_a_torn_mart_is_begun_anew(built: Path, landing: Landing, tmp_path: Path
     warehouse = open_warehouse(tmp_path)
     try:
         assert {table for table in warehouse.not_of_this_run() if table.startswith("mart.")} == {
-            model.table for model in MODELS.values() if model.schema == "mart"
+            model.table for model in MODELS if model.schema == "mart"
         }
         with pytest.raises(ContractError, match="run the whole job"):
             publish(warehouse, tmp_path / "published", "run-1", 3)
@@ -134,7 +134,5 @@ def test_a_file_of_an_earlier_release_is_taken_over(landing: Landing, tmp_path: 
         ).fetchall()
     kept = {table: kind for table, kind in found if table.startswith(("core.", "mart.", "staging."))}
     assert kept == {
-        model.table: "VIEW" if model.view else "BASE TABLE"
-        for model in MODELS.values()
-        if model.schema in ("core", "staging")
+        model.table: "VIEW" if model.view else "BASE TABLE" for model in MODELS if model.schema in ("core", "staging")
     }

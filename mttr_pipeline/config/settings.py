@@ -63,7 +63,7 @@ class Account:
     """One configured account of a source. A source without `[sources.<name>] kind = ...` has one account, of its own name."""
 
     name: str
-    source: Any  # a Declared; typed by those who know the registry
+    source: Any = field(repr=False)  # a Declared; typed by those who know the registry
     options: SourceOptions
     access: Any | None = None
     signing_key: SecretStr | None = None

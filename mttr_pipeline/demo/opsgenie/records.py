@@ -14,7 +14,8 @@ from typing import Any
 
 from mttr_pipeline.demo import company
 from mttr_pipeline.demo.facts import Case, Fact, identifier, uuid
-from mttr_pipeline.demo.wire import epoch_ms, iso_millis
+from mttr_pipeline.demo.kit.snapshots import Rendering
+from mttr_pipeline.demo.kit.wire import epoch_ms, iso_millis
 
 API = "https://api.opsgenie.com"
 WEB = "https://fernway.app.opsgenie.com"
@@ -79,29 +80,26 @@ def reference_lists() -> Json:
 
 
 class Renderer:
-    """Turns the facts of one case into its objects; remembers the result until another fact comes into effect."""
+    """Renders cases as alerts with logs and incidents with timelines, each with its notes."""
 
-    def __init__(self, cases: Iterable[Case]) -> None:
-        self._cases = list(cases)
+    def __init__(self, alerts: Iterable[Case], incidents: Iterable[Case]) -> None:
         self._lists = reference_lists()
-        self._cache: dict[str, tuple[int, Json, list[Json], list[Json]]] = {}
+        self._alerts = Rendering(
+            alerts, lambda case, facts: (_alert(case, facts), _logs(case, facts), _notes(case, facts))
+        )
+        self._incidents = Rendering(
+            incidents, lambda case, facts: (_incident(case, facts), _timeline(case, facts), _notes(case, facts))
+        )
 
     def book(self, now: datetime) -> Book:
         """The account at `now`; deleted records are gone."""
         book = Book([], [], **self._lists)
-        for case in self._cases:
-            facts = case.until(now)
-            if not facts or any(fact.kind == "deleted" for fact in facts):
-                continue
-            is_alert = case.tool == "opsgenie"
-            cached = self._cache.get(case.id)
-            if cached is None or cached[0] != len(facts):
-                record = _alert(case, facts) if is_alert else _incident(case, facts)
-                story = _logs(case, facts) if is_alert else _timeline(case, facts)
-                cached = self._cache[case.id] = (len(facts), record, story, _notes(case, facts))
-            (book.alerts if is_alert else book.incidents).append(cached[1])
-            (book.logs if is_alert else book.timelines)[case.id] = cached[2]
-            book.notes[case.id] = cached[3]
+        for case, (alert, logs, notes) in self._alerts.at(now):
+            book.alerts.append(alert)
+            book.logs[case.id], book.notes[case.id] = logs, notes
+        for case, (incident, timeline, notes) in self._incidents.at(now):
+            book.incidents.append(incident)
+            book.timelines[case.id], book.notes[case.id] = timeline, notes
         return book
 
 

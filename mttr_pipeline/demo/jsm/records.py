@@ -1,4 +1,4 @@
-"""Renders cases into the objects of JSM Operations: alerts with logs and notes, and teams.
+"""Renders cases as the objects of JSM Operations: alerts with logs and notes, and teams.
 
 Shapes follow the Jira Service Management Operations REST API (schemas AlertResponse, AlertLog, AlertNote) and, where it
 is silent, answers of live sites: top-level stamps instead of durations, the vendor's `lastOccuredAt`, owners by name.
@@ -19,7 +19,7 @@ from mttr_pipeline.demo.kit.wire import epoch_ms, iso_millis
 
 Json = dict[str, Any]
 
-#: What only the single alert shows.
+#: The fields that only the single alert shows, not the list.
 DETAIL_FIELDS = ("extraProperties", "description", "entity")
 INTEGRATION = "Warehouse Prometheus"
 

@@ -1,4 +1,4 @@
-"""A site's Jira Service Management Operations over HTTP: alerts and teams, with the limits of the real one.
+"""A site of JSM Operations over HTTP: alerts and teams, with the limits of the real one.
 
 A client has to cope with the following, so it is simulated (Jira Service Management Operations REST API, group Alerts; answers
 of live sites):

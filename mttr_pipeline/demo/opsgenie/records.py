@@ -1,4 +1,4 @@
-"""Renders cases into Opsgenie's objects: alerts with logs and notes, incidents with timelines, services and teams.
+"""Renders cases as Opsgenie's objects: alerts with logs and notes, incidents with timelines, services and teams.
 
 Shapes follow the Opsgenie API reference (Alert API, Incident API) and, for timelines and services, which it does not
 describe, payloads that integrations have captured.
@@ -20,7 +20,7 @@ from mttr_pipeline.demo.kit.wire import epoch_ms, iso_millis
 API = "https://api.opsgenie.com"
 WEB = "https://fernway.app.opsgenie.com"
 
-#: What only the single alert shows; the list is thinner (API reference, Get alert).
+#: The fields that only the single alert shows, not the list (API reference, Get alert).
 DETAIL_FIELDS = ("details", "description", "entity")
 
 Json = dict[str, Any]
@@ -169,7 +169,7 @@ _LOGGED = {
 
 
 def _logs(case: Case, facts: list[Fact]) -> list[Json]:
-    """The activity log, oldest first. The text is free; who did it is the owner."""
+    """The activity log, oldest first. The text is free; the owner is who acted."""
     rows: list[tuple[datetime, str, str, str]] = []
     for fact in facts:
         owner = _email(fact.actor) if fact.actor else "System"
@@ -221,11 +221,11 @@ def _offset(base: int, at: datetime, place: int) -> str:
 
 
 def _incident(case: Case, facts: list[Fact]) -> Json:
-    """An incident. Nothing says when it was resolved: that is only in the timeline."""
+    """An incident. Only its timeline says when it was resolved."""
     ended = next((fact for fact in facts if fact.kind == "mitigated"), None)
     resolved = any(fact.kind == "resolved" for fact in facts)
     closed = any(fact.kind == "closed" for fact in facts)
-    # Long after the end somebody still edits the summary, so updatedAt is no resolution time.
+    # The summary is edited long after the end, so updatedAt is not the time of the resolve.
     touched = facts[-1].at + (timedelta(minutes=7) if closed else timedelta())
     incident: Json = {
         "id": case.id,
@@ -256,7 +256,7 @@ def _by_note(case: Case) -> bool:
 
 
 def _timeline(case: Case, facts: list[Fact]) -> list[Json]:
-    """Timeline entries, newest first. Resolving fires acknowledgements by the API itself: nobody took anything."""
+    """Timeline entries, newest first. A resolve makes the API itself acknowledge: no person did."""
     rows: list[tuple[datetime, str, str, str, str]] = []
     for fact in facts:
         name = company.PEOPLE_BY_HANDLE[fact.actor].name if fact.actor else "System"

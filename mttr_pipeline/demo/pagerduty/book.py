@@ -18,7 +18,7 @@ SORTABLE = {"incident_number", "created_at", "resolved_at", "urgency"}
 
 @dataclass(slots=True)
 class Entry:
-    """A log entry without its incident, encoded; the incident goes in as a reference or in full, as asked."""
+    """A log entry without its incident, encoded; `render` adds the incident as a reference or in full."""
 
     created_at: str
     incident_id: str
@@ -58,7 +58,7 @@ class Book:
 
 
 def entry_of(row: Json) -> Entry:
-    """A log entry given as a whole object."""
+    """The entry for a log entry given as a whole object."""
     rest = {name: value for name, value in row.items() if name != "incident"}
     incident = row.get("incident") or {}
     head = encode(rest)[:-1]
@@ -69,7 +69,7 @@ def entry_of(row: Json) -> Entry:
 
 
 def entries_between(book: Book, since: str, until: str) -> list[Entry]:
-    """The log entries from `since` up to `until`, newest first. Both are stamps as the entries have them."""
+    """The log entries from `since` up to `until`, newest first. Both are written as in the entries."""
     low = bisect_right(book.entries, _Reverse(until), key=lambda entry: _Reverse(entry.created_at))
     high = bisect_right(book.entries, _Reverse(since), key=lambda entry: _Reverse(entry.created_at))
     return book.entries[low:high]

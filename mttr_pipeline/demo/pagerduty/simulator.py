@@ -188,13 +188,13 @@ class PagerDutySimulator:
             first = bisect_left(book.created, iso_seconds(since))
             places = range(first, max(first, bisect_left(book.created, iso_seconds(until))))
         tests: list[Callable[[Json], bool]] = []
-        for name, known in (
+        for name, allowed in (
             ("statuses[]", {"triggered", "acknowledged", "resolved"}),
             ("urgencies[]", {"high", "low"}),
         ):
             if wanted := set(request.many(name)):
-                if wanted - known:
-                    raise invalid(f"{name} must be one of {', '.join(sorted(known))}")
+                if wanted - allowed:
+                    raise invalid(f"{name} must be one of {', '.join(sorted(allowed))}")
                 column = "status" if name == "statuses[]" else "urgency"
                 tests.append(lambda row, column=column, wanted=wanted: row.get(column) in wanted)  # type: ignore[misc]
         if services := set(request.many("service_ids[]")):

@@ -20,7 +20,7 @@ def window_of(request: Request, now: datetime, account_zone: str) -> tuple[datet
     since = _instant("since", request.one("since"), zone)
     until = until or (min(since + MONTH, now) if since else now) + timedelta(seconds=1)
     since = since or until - MONTH
-    # Stamps have whole seconds and the end is exclusive: half a second past one still includes it.
+    # Timestamps have whole seconds and the end is exclusive: an end half a second later includes that second.
     return since, until + timedelta(seconds=1 if until.microsecond else 0)
 
 

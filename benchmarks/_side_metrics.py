@@ -29,8 +29,8 @@ from typing import Any
 from mttr_pipeline import reports
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.publish import publish
-from mttr_pipeline.warehouse.database import Warehouse
 from mttr_pipeline.warehouse.catalog import default_catalog
+from mttr_pipeline.warehouse.database import Warehouse
 from mttr_pipeline.warehouse.models import Model
 
 AS_OF = datetime(2025, 10, 1, tzinfo=UTC)

@@ -11,9 +11,9 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from mttr_pipeline.config.sections import FileSettings
-from mttr_pipeline.sources.pagerduty import PagerDutyAccess, PagerDutyOptions
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.landing.store import Landing, new_run_id
+from mttr_pipeline.sources.pagerduty import PagerDutyAccess, PagerDutyOptions
 from mttr_pipeline.sources.pagerduty.pull import PagerDuty
 from mttr_pipeline.sources.pulling import pull
 from mttr_pipeline.warehouse.database import Warehouse

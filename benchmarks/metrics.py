@@ -16,7 +16,13 @@ from pathlib import Path
 
 from _measure import Side, machine, run_side, say, table
 
-REFERENCE_PART = ("facts.matched", "facts.population", "mart.mttr_stats", "figures.phase_medians", "mart.phase_breakdown")
+REFERENCE_PART = (
+    "facts.matched",
+    "facts.population",
+    "mart.mttr_stats",
+    "figures.phase_medians",
+    "mart.phase_breakdown",
+)
 
 
 def main() -> None:

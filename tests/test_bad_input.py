@@ -36,8 +36,11 @@ from support_e2e import (
     world,
 )
 
-from mttr_pipeline.demo import JiraSimulator, OpsgenieSimulator, PagerDutySimulator, VendorServer, World
+from mttr_pipeline.demo import VendorServer, World
+from mttr_pipeline.demo.jira import JiraSimulator
 from mttr_pipeline.demo.jsm import JsmSimulator
+from mttr_pipeline.demo.opsgenie import OpsgenieSimulator
+from mttr_pipeline.demo.pagerduty import PagerDutySimulator
 
 AS_OF = ("--as-of", UNTIL.isoformat())
 

@@ -15,10 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mttr_pipeline.config.sections import FileSettings
-from mttr_pipeline.demo import JiraSimulator, VendorServer, World
-from mttr_pipeline.demo.faults import Rule
-from mttr_pipeline.demo.jira import Flavour
-from mttr_pipeline.demo.wire import Request, Response, answer
+from mttr_pipeline.demo import VendorServer, World
+from mttr_pipeline.demo.jira import Flavour, JiraSimulator
+from mttr_pipeline.demo.jira.changelogs import changelog_page
+from mttr_pipeline.demo.kit.wire import Request, Response, answer
+from mttr_pipeline.demo.profiles import Rule
 from mttr_pipeline.errors import PermanentError, TransientError
 from mttr_pipeline.landing.store import Landing, Manifest, new_run_id
 from mttr_pipeline.sources.jira import JiraOptions
@@ -150,7 +151,7 @@ class Cutting(JiraSimulator):
 
     def handle(self, request: Request, now: datetime) -> Response:
         if request.path.endswith("/changelog") and self.paged:
-            return self._changelog(request, self._book_at(now).by_name[request.path.split("/")[-2]])
+            return changelog_page(request, self._book_at(now).by_name[request.path.split("/")[-2]])
         response = super().handle(request, now)
         if request.path.endswith("/search") or ("/issue/" in request.path and not self.single):
             body = msgspec.json.decode(response.body)

@@ -16,9 +16,10 @@ import pytest
 import zstandard
 
 from mttr_pipeline.config.sections import FileSettings
-from mttr_pipeline.demo import JsmSimulator, VendorServer, World
-from mttr_pipeline.demo.faults import Rule
-from mttr_pipeline.demo.wire import Request, Response, answer
+from mttr_pipeline.demo import VendorServer, World
+from mttr_pipeline.demo.jsm import JsmSimulator
+from mttr_pipeline.demo.kit.wire import Request, Response, answer
+from mttr_pipeline.demo.profiles import Rule
 from mttr_pipeline.errors import ConfigError, PermanentError
 from mttr_pipeline.landing.store import Landing, Manifest, new_run_id
 from mttr_pipeline.sources.jsm import JsmOptions
@@ -139,9 +140,9 @@ def test_links_are_not_followed_and_the_secret_is_not_landed(world: World, tmp_p
 
 def shrunk(monkeypatch: pytest.MonkeyPatch, by: int) -> None:
     """The ceiling of 20,000 and the page of 100, `by` times smaller on both sides."""
-    monkeypatch.setattr("mttr_pipeline.demo.jsm.CEILING", 20_000 // by)
+    monkeypatch.setattr("mttr_pipeline.demo.jsm.simulator.CEILING", 20_000 // by)
     monkeypatch.setattr(jsm, "CEILING", 20_000 // by - 1)
-    monkeypatch.setattr("mttr_pipeline.demo.jsm.MAX_SIZE", 10)
+    monkeypatch.setattr("mttr_pipeline.demo.jsm.simulator.MAX_SIZE", 10)
     monkeypatch.setattr(jsm, "PAGE", 10)
     monkeypatch.setattr(jsm, "TARGET", 10_000 // by)
 
@@ -192,7 +193,7 @@ def test_more_alerts_in_a_second_than_the_ceiling_stop_the_source(
 
 def test_pages_that_are_shorter_than_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The largest size is not documented: a smaller page moves the offset by what it holds."""
-    monkeypatch.setattr("mttr_pipeline.demo.jsm.MAX_SIZE", 20)
+    monkeypatch.setattr("mttr_pipeline.demo.jsm.simulator.MAX_SIZE", 20)
     rows = [alert(n, NOW - DAY + n * SECOND) for n in range(75)]
     with site(JsmSimulator.from_records(rows), tmp_path, details=False) as here:
         assert here.ids(here.pull(), "alerts") == [row["id"] for row in rows]

@@ -14,9 +14,10 @@ import msgspec
 import pytest
 
 from mttr_pipeline.config.sections import FileSettings
-from mttr_pipeline.demo import OpsgenieSimulator, VendorServer, World
-from mttr_pipeline.demo.faults import Rule
-from mttr_pipeline.demo.wire import Request, Response
+from mttr_pipeline.demo import VendorServer, World
+from mttr_pipeline.demo.kit.wire import Request, Response
+from mttr_pipeline.demo.opsgenie import OpsgenieSimulator
+from mttr_pipeline.demo.profiles import Rule
 from mttr_pipeline.errors import PermanentError
 from mttr_pipeline.landing.store import Landing, Manifest, new_run_id
 from mttr_pipeline.sources.opsgenie import OpsgenieOptions
@@ -129,8 +130,8 @@ def test_no_key_that_paging_links_echo_is_landed(world: World, tmp_path: Path) -
 
 def test_windows_are_split_before_the_ceiling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """25,000 alerts in two days, at a hundredth of the size: ceiling 200, 250 alerts."""
-    monkeypatch.setattr("mttr_pipeline.demo.opsgenie.CEILING", 200)
-    monkeypatch.setattr("mttr_pipeline.demo.opsgenie.MAX_LIMIT", 10)
+    monkeypatch.setattr("mttr_pipeline.demo.opsgenie.simulator.CEILING", 200)
+    monkeypatch.setattr("mttr_pipeline.demo.opsgenie.simulator.MAX_LIMIT", 10)
     for module in (opsgenie, opsgenie_search):
         monkeypatch.setattr(module, "CEILING", 200)
         monkeypatch.setattr(module, "PAGE", 10)

@@ -13,9 +13,10 @@ import pytest
 
 from mttr_pipeline.config.sections import FileSettings
 from mttr_pipeline.config.settings import Settings
-from mttr_pipeline.demo import PagerDutySimulator, VendorServer, World
-from mttr_pipeline.demo.faults import Rule
-from mttr_pipeline.demo.wire import Request, Response
+from mttr_pipeline.demo import VendorServer, World
+from mttr_pipeline.demo.kit.wire import Request, Response
+from mttr_pipeline.demo.pagerduty import PagerDutySimulator
+from mttr_pipeline.demo.profiles import Rule
 from mttr_pipeline.errors import PermanentError, TransientError
 from mttr_pipeline.landing.store import Landing, Manifest, new_run_id
 from mttr_pipeline.sources.pagerduty import PagerDutyOptions

@@ -71,10 +71,11 @@ from urllib.parse import unquote_plus
 
 import pytest
 
-from mttr_pipeline.demo import JiraSimulator, PagerDutySimulator, VendorServer, World
-from mttr_pipeline.demo.faults import Rule
-from mttr_pipeline.demo.pagerduty import PagerDutyError
-from mttr_pipeline.demo.wire import Request, Response
+from mttr_pipeline.demo import VendorServer, World
+from mttr_pipeline.demo.jira import JiraSimulator
+from mttr_pipeline.demo.kit.wire import Request, Response
+from mttr_pipeline.demo.pagerduty import PagerDutyError, PagerDutySimulator
+from mttr_pipeline.demo.profiles import Rule
 from mttr_pipeline.errors import PermanentError
 from mttr_pipeline.landing.store import Landing, Manifest
 from mttr_pipeline.sources.jira import pull as jira

@@ -11,7 +11,7 @@ import pytest
 from support_e2e import UNTIL, differences, mttr, query, vendors, world
 
 from mttr_pipeline.demo import Truth, VendorServer
-from mttr_pipeline.demo.jira_records import SLA_RESOLUTION, SLA_RESPONSE
+from mttr_pipeline.demo.jira.fields import SLA_RESOLUTION, SLA_RESPONSE
 
 DAY = timedelta(days=1)
 

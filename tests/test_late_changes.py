@@ -23,8 +23,11 @@ import zstandard
 from support_e2e import CLOUD, COMPARED, UNTIL, copy_of, differences, finished_run, mttr, query, truth, vendors
 
 from mttr_pipeline.config.settings import Settings
-from mttr_pipeline.demo import JiraSimulator, OpsgenieSimulator, PagerDutySimulator, Truth, VendorServer, World
-from mttr_pipeline.demo.faults import PROFILES, Rule
+from mttr_pipeline.demo import Truth, VendorServer, World
+from mttr_pipeline.demo.jira import JiraSimulator
+from mttr_pipeline.demo.opsgenie import OpsgenieSimulator
+from mttr_pipeline.demo.pagerduty import PagerDutySimulator
+from mttr_pipeline.demo.profiles import PROFILES, Rule
 from mttr_pipeline.errors import MttrError
 from mttr_pipeline.landing.store import Landing, Manifest
 from mttr_pipeline.sources.jsm import pull as jsm_source

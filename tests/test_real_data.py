@@ -29,7 +29,8 @@ import pytest
 import zstandard
 from support_e2e import REPOSITORY, UNTIL, mttr, process, published, query, scratch
 
-from mttr_pipeline.demo import JiraSimulator, VendorServer
+from mttr_pipeline.demo import VendorServer
+from mttr_pipeline.demo.jira import JiraSimulator
 
 DATA = REPOSITORY.parent / "shared" / "data"
 

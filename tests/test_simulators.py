@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 import requests
 
-from mttr_pipeline.demo import JiraSimulator, Limit, OpsgenieSimulator, PagerDutySimulator, VendorServer, World
-from mttr_pipeline.demo.pagerduty import CEILING
+from mttr_pipeline.demo import Limit, VendorServer, World
+from mttr_pipeline.demo.jira import JiraSimulator
+from mttr_pipeline.demo.opsgenie import OpsgenieSimulator
+from mttr_pipeline.demo.pagerduty import PagerDutySimulator
+from mttr_pipeline.demo.pagerduty.simulator import CEILING
 
 FIXTURES = Path(__file__).parent / "fixtures" / "simulators"
 UNTIL = datetime(2026, 10, 1, 6, tzinfo=UTC)

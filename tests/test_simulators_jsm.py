@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import requests
 
-from mttr_pipeline.demo import JsmSimulator, VendorServer, World
-from mttr_pipeline.demo.jsm import CLOUD_ID
+from mttr_pipeline.demo import VendorServer, World
+from mttr_pipeline.demo.jsm import CLOUD_ID, JsmSimulator
 
 SPEC = Path(__file__).resolve().parents[2] / "shared" / "specs" / "jsm_ops_alerts_subset.yaml"
 UNTIL = datetime(2026, 10, 1, 6, tzinfo=UTC)

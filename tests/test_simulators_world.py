@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from mttr_pipeline.demo import Truth, VendorServer, World
-from mttr_pipeline.demo.stories import SHARES
+from mttr_pipeline.demo.registry import TOOLS
 
 UNTIL = datetime(2026, 10, 1, 6, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -37,8 +37,8 @@ def test_same_seed_same_history(world: World) -> None:
 def test_every_story_is_told(seed: int) -> None:
     world = World(seed=seed, until=UNTIL)
     told = Counter((case.tool, case.story.removesuffix("+partner")) for case in world.cases)
-    for tool, shares in SHARES.items():
-        assert {story for where, story in told if where == tool} == {"plain", *shares}
+    for name, tool in TOOLS.items():
+        assert {story for where, story in told if where == name} == {"plain", *tool.stories}
     assert all(case.facts for case in world.cases)
     assert len({(case.tool, case.id) for case in world.cases}) == len(world.cases)
     for case in world.cases:

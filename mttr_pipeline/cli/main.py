@@ -25,6 +25,7 @@ from mttr_pipeline.cli.terminal import Bars, doctor_lines, print_summary, wide_c
 from mttr_pipeline.cli.usage import Commands, refuse_empty
 from mttr_pipeline.config.clock import parse_clock
 from mttr_pipeline.config.settings import Settings
+from mttr_pipeline.demo.profiles import PROFILES
 from mttr_pipeline.errors import ConfigError, MttrError
 from mttr_pipeline.sources.registry import load_settings, registry
 
@@ -68,15 +69,6 @@ def _told(command: Callable[..., int]) -> Callable[..., None]:
             context.exit(FAILED)
 
     return run
-
-
-#: The profiles of `mttr demo`, named here because the demonstration is not loaded for a help text.
-FAULT_PROFILES = (
-    *("none", "light", "heavy", "latency", "slow", "reset", "cut", "truncated_json", "html", "repeated_rows"),
-    *("rows_vanish", "rows_appear", "empty_pages", "repeated_token", "token_expired", "deleted_while_read"),
-    *("indexed_late", "429", "429_no_headers", "retry_after_date", "408", "425", "500", "502", "503", "504"),
-    *("endless_token", "always_html", "unauthorized", "forbidden", "unavailable", "down"),
-)
 
 
 def listed(names: Sequence[str]) -> str:
@@ -181,15 +173,14 @@ def rebuild(given: Globals, as_of: str | None) -> int:
     default="light",
     show_default=True,
     metavar="PROFILE",
-    help=f"How badly the vendors behave: {', '.join(FAULT_PROFILES[:3])}, or one thing at a time: "
-    f"{', '.join(FAULT_PROFILES[3:])}.",
+    help=f"How badly the vendors behave: {', '.join([*PROFILES][:3])}, or one thing at a time: "
+    f"{', '.join([*PROFILES][3:])}.",
 )
 @_told
 def demo(given: Globals, seed: int, faults: str) -> int:
     """Run the nightly job against simulated vendors: no credentials, no network, invented incidents."""
     from mttr_pipeline.defs.resources import held, prepared
     from mttr_pipeline.demo import VendorServer, World
-    from mttr_pipeline.demo.faults import PROFILES
 
     settings = given.settings()
     if faults not in PROFILES:

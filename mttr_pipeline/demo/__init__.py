@@ -1,35 +1,42 @@
-"""Vendor simulators and a generated company history, for `mttr demo` and the tests.
+"""Simulated vendors and a generated company history, for `mttr demo` and the tests.
 
     world = World(seed=1, until=datetime(2026, 10, 1, tzinfo=UTC))
     with VendorServer(world, faults="light") as server:
         os.environ.update(server.env())
         ...                                  # pull, compute
-        server.now += timedelta(days=1)      # the world moves on
+        server.now += timedelta(days=1)      # time passes at the vendors
         world.truth(server.now)              # what the pipeline must find
 
-`world` and its neighbours (`company`, `stories`, `facts`, `truth`) know no vendor; each vendor has a module that
-renders facts into its objects (`*_records`) and one that serves them; `server`, `limits` and `faults` know no vendor
-either.
+Each folder but `kit` is one vendor: it declares itself in `__init__.py` and holds the module that renders facts into the
+vendor's objects and the modules that serve them. `company`, `facts`, `stories`, `late_changes`, `world` and `truth` make the
+history; `server`, `faults` and `profiles` serve it over HTTP; `registry` finds the vendors. None of them names a vendor.
+
+Names are imported when they are first used, so that `profiles` can be imported without the rest.
 """
 
-from mttr_pipeline.demo.jira import JiraSimulator
-from mttr_pipeline.demo.jsm import JsmSimulator
-from mttr_pipeline.demo.limits import DEMO, DOCUMENTED, Limit
-from mttr_pipeline.demo.opsgenie import OpsgenieSimulator
-from mttr_pipeline.demo.pagerduty import PagerDutySimulator
-from mttr_pipeline.demo.server import VendorServer
-from mttr_pipeline.demo.truth import Truth
-from mttr_pipeline.demo.world import World
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "DEMO",
-    "DOCUMENTED",
-    "JiraSimulator",
-    "JsmSimulator",
-    "Limit",
-    "OpsgenieSimulator",
-    "PagerDutySimulator",
-    "Truth",
-    "VendorServer",
-    "World",
-]
+if TYPE_CHECKING:
+    from mttr_pipeline.demo.kit.limits import Limit
+    from mttr_pipeline.demo.registry import DEMO, DOCUMENTED
+    from mttr_pipeline.demo.server import VendorServer
+    from mttr_pipeline.demo.truth import Truth
+    from mttr_pipeline.demo.world import World
+
+__all__ = ["DEMO", "DOCUMENTED", "Limit", "Truth", "VendorServer", "World"]
+
+_MODULES = {
+    "DEMO": "registry",
+    "DOCUMENTED": "registry",
+    "Limit": "kit.limits",
+    "Truth": "truth",
+    "VendorServer": "server",
+    "World": "world",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

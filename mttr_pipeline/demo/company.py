@@ -1,9 +1,7 @@
 """The people, teams and services of the demonstration company, and how long its incidents usually take.
 
-Larkspur sells garden things online. Its product teams are paged by PagerDuty; Fernway, the courier it bought, still
-runs on Opsgenie, except for its warehouses, which have moved to JSM Operations; the internal IT desk works in Jira
-Service Management, with the payroll desk on an old Data Center instance. No part uses the tools of another, so no
-incident is recorded twice. All names are made up.
+Larkspur sells garden things online. It owns Fernway, a courier with a delivery and a warehouse team, and an IT desk. Each
+service is watched by one tool, so no incident is recorded twice. All names are made up.
 """
 
 from __future__ import annotations
@@ -26,7 +24,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service, its owner, the tool that watches it, and what usually breaks."""
+    """A service, its team, the tool that watches it, its share of the incidents, and what usually breaks."""
 
     name: str
     team: str
@@ -36,7 +34,7 @@ class Service:
 
     @property
     def slug(self) -> str:
-        """The name as it stands in keys and tags."""
+        """The name in keys and tags."""
         return self.name.lower().replace(" ", "-")
 
 
@@ -89,7 +87,7 @@ PHASE_MINUTES: dict[str, tuple[float, float, float, float]] = {
 }
 SEVERITY_WEIGHTS = {"SEV1": 0.06, "SEV2": 0.19, "SEV3": 0.49, "SEV4": 0.26}
 
-#: Relative arrival rates: deploys happen in office hours, and little is changed at the weekend.
+#: Relative arrival rates by hour and weekday: most changes are made in office hours.
 HOUR_WEIGHTS = (2, 2, 2, 2, 2, 3, 4, 5, 8, 10, 11, 11, 9, 10, 11, 10, 9, 7, 6, 5, 4, 4, 3, 2)
 WEEKDAY_WEIGHTS = (10, 11, 11, 10, 8, 4, 4)
 
@@ -111,7 +109,7 @@ REMEDIES = (
     "traffic drained from zone b",
     "restarted the workers",
 )
-#: Notes that mention the words without being the statement: they must not be read as one.
+#: Notes that contain the words of a statement but state nothing: the pipeline must not read them as one.
 CHATTER = (
     "Not sure this is really mitigated: error rate still wobbles",
     "We have not found the root cause found: see the thread",
@@ -119,7 +117,7 @@ CHATTER = (
     "Is it mitigated? Checking dashboards 👀",
     "Joining the bridge now",
 )
-#: Titles that break naive text handling: emoji, right to left, line breaks, quotes, markup.
+#: Titles that break naive text handling: emoji, right-to-left text, line breaks, quotes, markup.
 ODD_TITLES = (
     "🔥 {service}: {trouble} 🔥",
     "{service}: القائمة فارغة ({trouble})",

@@ -1,8 +1,8 @@
-"""A case and its timed facts: what all simulators render from, and what the truth is folded from.
+"""A case and its timed facts: the simulators render records from them, and `truth` computes the expected results.
 
-A `Case` is one record in one tool; its facts say what happened to it and when. A simulator renders the facts up to
-a clock into the vendor's shape, and `truth` folds the same facts into the stamps that the pipeline must find. Nothing
-here knows a vendor's field names.
+A `Case` is one record in one tool; its facts say what happened to it and when. A simulator renders the facts up to an
+instant in the vendor's shape. `truth` derives from the same facts the timestamps that the pipeline must find. No field
+name of a vendor belongs here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import msgspec
 
 
 class Fact(msgspec.Struct, frozen=True, gc=False):
-    """Something that happened. `actor` is a person's handle, or empty for a machine."""
+    """Something that happened. `actor` is the handle of a person; it is empty for a machine."""
 
     at: datetime
     kind: str
@@ -34,24 +34,24 @@ class Case(msgspec.Struct, kw_only=True):
     story: str
     key: str = ""
     number: int = 0
-    #: The priority as the tool shows it at creation; empty when nobody set one.
+    #: The priority at creation; empty when nobody set one.
     priority: str = ""
     urgency: str = "high"
     issue_type: str = "incident"
     major: bool = False
     #: When the impact began, where the tool has a field for it.
     impact_start: datetime | None = None
-    #: The case whose dedup key this one repeats within ten minutes.
+    #: The id of the case whose deduplication key this one repeats within ten minutes.
     flap_of: str = ""
     facts: list[Fact] = []
 
     @property
     def created(self) -> datetime:
-        """When the tool got to know of it."""
+        """When the record was created."""
         return self.facts[0].at
 
     def until(self, now: datetime) -> list[Fact]:
-        """The facts in effect at `now`; empty when the case does not exist yet."""
+        """The facts up to `now`; empty when the case does not exist yet."""
         return [fact for fact in self.facts if fact.at <= now]
 
     def add(self, at: datetime, kind: str, actor: str = "", text: str = "", value: str = "") -> None:
@@ -59,7 +59,7 @@ class Case(msgspec.Struct, kw_only=True):
         self.facts.append(Fact(at, kind, actor, text, value))
 
     def last(self, kind: str) -> Fact | None:
-        """The last fact of a kind over the whole life of the case."""
+        """The last fact of a kind over the whole life of the case; None when there is none."""
         return next((fact for fact in reversed(self.facts) if fact.kind == kind), None)
 
     def ends(self) -> datetime | None:
@@ -73,24 +73,18 @@ def identifier(*parts: object) -> str:
     return hashlib.blake2b(":".join(map(str, parts)).encode(), digest_size=16).hexdigest()
 
 
-def record_id(tool: str, identity: str, serial: int, created: datetime) -> str:
-    """An id in the vendor's style: Q... for PagerDuty, UUIDs for Opsgenie and JSM, numbers for Jira."""
-    if tool == "pagerduty":
-        return "Q" + code(identity, 13)
-    if tool in ("opsgenie", "jsm"):
-        return f"{uuid(identity)}-{int(created.timestamp() * 1000)}"
-    if tool == "opsgenie_incident":
-        return uuid(identity)
-    return str((10_200 if tool == "jira" else 40_200) + serial)
-
-
 def uuid(identity: str) -> str:
     """Hexadecimal digits, laid out as a UUID."""
     return "-".join((identity[:8], identity[8:12], identity[12:16], identity[16:20], identity[20:32]))
 
 
+def uuid_with_time(identity: str, created: datetime) -> str:
+    """A UUID followed by the creation in epoch milliseconds."""
+    return f"{uuid(identity)}-{int(created.timestamp() * 1000)}"
+
+
 def code(identity: str, length: int) -> str:
-    """Upper-case letters and digits out of a hexadecimal id."""
+    """The hexadecimal id as upper-case letters and digits."""
     alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
     number, text = int(identity, 16), ""
     for _ in range(length):

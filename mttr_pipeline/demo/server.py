@@ -1,7 +1,7 @@
-"""One HTTP server on loopback that plays all vendors, each under its own path prefix.
+"""One HTTP server on loopback that serves all simulated vendors, each under its own path prefix.
 
-The order of things for each request is the vendors' own: count it, refuse it when the budget is spent, let a fault
-strike, else answer. Every request is logged with its status, so that a test can say what was asked for.
+For each request it does what the vendors do, in their order: count it, refuse it when the budget is spent, apply a fault,
+answer. It logs every request with its status, so that a test can check what was asked.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
-from mttr_pipeline.demo import limits as budgets
-from mttr_pipeline.demo.faults import ConnectionReset, Faults, Profile, for_vendor, without_detour
-from mttr_pipeline.demo.limits import Budget, Limit
-from mttr_pipeline.demo.wire import Request, Response, Simulator, answer
+from mttr_pipeline.demo.faults import ConnectionReset, Faults, for_vendor, without_detour
+from mttr_pipeline.demo.kit.limits import Budget, Limit
+from mttr_pipeline.demo.kit.wire import Request, Response, Simulator, answer
+from mttr_pipeline.demo.profiles import Profile
+from mttr_pipeline.demo.registry import DEMO, VENDORS
 from mttr_pipeline.demo.world import World
 
 Clock = Callable[[], datetime]
@@ -45,7 +46,7 @@ class _HTTPServer(ThreadingHTTPServer):
     owner: VendorServer
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients may hang up whenever they like; that is no news."""
+        """A client may hang up at any time: nothing to report."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -57,7 +58,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _HTTPServer
 
     def log_message(self, format: str, *args: Any) -> None:
-        """The server keeps its own log."""
+        """Print nothing: the server keeps its own log."""
 
     def _serve(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
@@ -97,10 +98,11 @@ class _Handler(BaseHTTPRequestHandler):
 class VendorServer:
     """The vendors of a world, or given simulators, over HTTP: `with VendorServer(World()) as server: ...`.
 
-    clock    what the vendors take for now: an instant, or a callable; default the world's `until`, else real time.
+    clock    the present at the vendors: an instant or a callable; default the world's `until`, else real time.
              `server.now = instant` moves it.
-    limits   requests per window by vendor name; None for no limit and no rate-limit headers at all.
-    faults   a profile for all vendors, or one by vendor name.
+    limits   requests per window by vendor name; None for no limit and no rate-limit headers.
+    faults   a profile for all vendors, or profiles by vendor name.
+    port     0 for any free port.
     """
 
     def __init__(
@@ -110,11 +112,11 @@ class VendorServer:
         clock: datetime | Clock | None = None,
         faults: Profile | Mapping[str, Profile] = "none",
         seed: int = 0,
-        limits: Mapping[str, Limit] | None = budgets.DEMO,
+        limits: Mapping[str, Limit] | None = DEMO,
         port: int = 0,
         compress: bool = False,
     ) -> None:
-        simulators = list(simulators_of(source) if isinstance(source, World) else source)
+        simulators = list((vendor.from_world(source) for vendor in VENDORS) if isinstance(source, World) else source)
         self.simulators: dict[str, Simulator] = {simulator.name: simulator for simulator in simulators}
         if clock is None:
             clock = source.until if isinstance(source, World) else lambda: datetime.now(UTC)
@@ -137,7 +139,7 @@ class VendorServer:
         self.stop()
 
     def start(self) -> VendorServer:
-        """Begin to serve in a daemon thread."""
+        """Begin to serve in a daemon thread. Raises OSError when the port is taken."""
         self._http = _HTTPServer(("127.0.0.1", self._port), _Handler)
         self._http.owner = self
         threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
@@ -154,7 +156,7 @@ class VendorServer:
 
     @property
     def now(self) -> datetime:
-        """What the vendors take for the present."""
+        """The present at the vendors."""
         return self._clock() if callable(self._clock) else self._clock
 
     @now.setter
@@ -163,19 +165,22 @@ class VendorServer:
 
     @property
     def address(self) -> str:
-        """`http://127.0.0.1:PORT`."""
+        """`http://127.0.0.1:PORT`. Raises RuntimeError when the server is not running."""
         if not self._http:
             raise RuntimeError("the server is not running: use it as a context manager or call start()")
         return f"http://127.0.0.1:{self._http.server_address[1]}"
 
     def url(self, vendor: str) -> str:
-        """The base address of one vendor."""
+        """The base address of one vendor. Raises KeyError when it is not served here."""
         if vendor not in self.simulators:
             raise KeyError(f"{vendor} is not served here; served: {', '.join(self.simulators)}")
         return f"{self.address}/{vendor}"
 
     def env(self, *vendors: str) -> dict[str, str]:
-        """The environment variables of these vendors (default all; of the two Jira flavours the first served wins)."""
+        """The environment variables that point the pipeline at these vendors (default: all).
+
+        Of two that set the same variables, only the first is offered unless both are named.
+        """
         variables: dict[str, str] = {}
         for name in vendors or tuple(self.simulators):
             wanted = self.simulators[name].environment(self.url(name))
@@ -184,7 +189,7 @@ class VendorServer:
         return variables
 
     def set_faults(self, faults: Profile | Mapping[str, Profile], seed: int = 0) -> None:
-        """Change the weather while the server runs."""
+        """Change the faults while the server runs."""
         self._faults = {name: for_vendor(faults, name, seed) for name in self.simulators}
 
     def requests(self, vendor: str) -> list[Logged]:
@@ -201,7 +206,7 @@ class VendorServer:
     # -- one request -----------------------------------------------------------------------------------------------
 
     def respond(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Response:
-        """Find the vendor, apply its limits and faults, answer and log."""
+        """Find the vendor, apply its limits and faults, answer, and log the request."""
         parts = urlsplit(target)
         vendor, _, path = parts.path.lstrip("/").partition("/")
         simulator = self.simulators.get(vendor)
@@ -228,7 +233,7 @@ class VendorServer:
                 return Response(429, simulator.error(429, "Rate Limit Exceeded"), headers)
 
         def true_answer(late: timedelta = timedelta(), of: Request | None = None) -> Response:
-            return simulator.handle(without_detour(of or request), self.now - late)
+            return simulator.handle(without_detour(of or request, simulator), self.now - late)
 
         response = self._faults[simulator.name].apply(request, simulator, true_answer)
         if response.status != 429:
@@ -239,19 +244,3 @@ class VendorServer:
         with self._lock:
             self.log.append(Logged(vendor, request.method, request.path, request.query_string, status))
             self.counts[vendor] += 1
-
-
-def simulators_of(world: World) -> list[Simulator]:
-    """All the vendors a world's company uses; Jira Cloud comes before Data Center, so `env()` offers the Cloud site."""
-    from mttr_pipeline.demo.jira import JiraSimulator
-    from mttr_pipeline.demo.jsm import JsmSimulator
-    from mttr_pipeline.demo.opsgenie import OpsgenieSimulator
-    from mttr_pipeline.demo.pagerduty import PagerDutySimulator
-
-    return [
-        PagerDutySimulator.from_world(world),
-        OpsgenieSimulator.from_world(world),
-        JsmSimulator.from_world(world),
-        JiraSimulator.from_world(world, "cloud"),
-        JiraSimulator.from_world(world, "dc"),
-    ]

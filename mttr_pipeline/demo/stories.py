@@ -1,8 +1,8 @@
-"""What can happen to an incident: a handful of stories, and how often each is told.
+"""The stories of an incident: what happens to it, and how long each step takes.
 
-A story adds facts to a case, moving forward in time from its creation. Durations are log-normal around the usual
-minutes of the severity, longer at night and at weekends, and drift over the months: response gets better everywhere,
-while Search gets worse in the last quarter, so that trends have something to show.
+A story adds facts to a case, forward in time from its creation. Durations are log-normal around the usual minutes of the
+severity, and longer at night and at weekends. They drift over the months: response gets faster everywhere, while Search
+gets slower in the last quarter, so that the trends show a change.
 """
 
 from __future__ import annotations
@@ -15,91 +15,28 @@ import msgspec
 
 from mttr_pipeline.demo import company
 from mttr_pipeline.demo.facts import Case, Fact
-
-#: Shares of each story by tool; "plain" takes the rest. Every story is told at least once where there is room.
-SHARES: dict[str, dict[str, float]] = {
-    "pagerduty": {
-        "auto": 0.10,
-        "timeout": 0.02,
-        "no_ack": 0.03,
-        "reack": 0.04,
-        "reopened": 0.03,
-        "recurred": 0.012,
-        "merged": 0.04,
-        "flap": 0.02,
-        "moved": 0.015,
-        "reprioritised": 0.03,
-        "no_priority": 0.06,
-        "monster": 0.012,
-        "open": 0.012,
-        "deleted": 0.006,
-    },
-    "opsgenie": {
-        "auto": 0.15,
-        "timeout": 0.02,
-        "no_ack": 0.05,
-        "reack": 0.04,
-        "flap": 0.02,
-        "reprioritised": 0.03,
-        "monster": 0.01,
-        "open": 0.02,
-        "deleted": 0.01,
-    },
-    "jsm": {
-        "auto": 0.12,
-        "timeout": 0.02,
-        "no_ack": 0.05,
-        "reack": 0.05,
-        "flap": 0.03,
-        "reprioritised": 0.03,
-        "monster": 0.02,
-        "open": 0.05,
-        "deleted": 0.02,
-    },
-    "opsgenie_incident": {"no_ack": 0.08, "open": 0.08, "monster": 0.04},
-    "jira": {
-        "reopened": 0.05,
-        "recurred": 0.03,
-        "duplicate": 0.05,
-        "false_alarm": 0.05,
-        "reprioritised": 0.04,
-        "chatty": 0.03,
-        "monster": 0.03,
-        "open": 0.04,
-        "request": 0.12,
-        "deleted": 0.01,
-    },
-    "jira-dc": {
-        "reopened": 0.06,
-        "recurred": 0.03,
-        "duplicate": 0.06,
-        "false_alarm": 0.06,
-        "reprioritised": 0.03,
-        "monster": 0.03,
-        "open": 0.06,
-    },
-}
+from mttr_pipeline.demo.kit.vendor import Tool
 
 
-def deck(rng: random.Random, tool: str, total: int) -> list[str]:
-    """A shuffled story for each of `total` cases, in the shares above."""
-    cards: list[str] = []
-    for story, share in SHARES[tool].items():
-        cards += [story] * max(1, round(share * total))
-    cards = cards[: max(0, total - 1)]
-    cards += ["plain"] * (total - len(cards))
-    rng.shuffle(cards)
-    return cards
+def assign_stories(rng: random.Random, tool: Tool, total: int) -> list[str]:
+    """A story for each of `total` cases, shuffled, in the shares of the tool; each story occurs where there is room."""
+    names: list[str] = []
+    for story, share in tool.stories.items():
+        names += [story] * max(1, round(share * total))
+    names = names[: max(0, total - 1)]
+    names += ["plain"] * (total - len(names))
+    rng.shuffle(names)
+    return names
 
 
 class Story:
-    """A pen: remembers the case, the time reached, and how slow things are there and then.
+    """Writes the facts of one case: keeps the time reached, who responds, and how fast.
 
     `age` is how far the case is into the history, from 0 to 1.
     """
 
-    def __init__(self, rng: random.Random, case: Case, age: float, tick: timedelta) -> None:
-        self.rng, self.case, self.tick = rng, case, tick
+    def __init__(self, rng: random.Random, case: Case, tool: Tool, age: float) -> None:
+        self.rng, self.case, self.tool = rng, case, tool
         self.at: datetime = case.created
         on_call = company.TEAMS[company.SERVICES_BY_NAME[case.service].team]
         self.actor = rng.choice(on_call)
@@ -110,17 +47,18 @@ class Story:
             self.pace *= 2.2
         if case.created.hour < 6 or case.created.hour >= 22 or case.created.weekday() >= 5:
             self.ack_pace *= 1.8 if case.severity in ("SEV3", "SEV4") else 1.3
-        if case.tool in ("jira", "jira-dc"):  # a desk with office hours, not a pager
+        if tool.is_desk:
             self.ack_pace *= 4
             self.pace *= 1.5
 
     def pause(self, mean_minutes: float, sigma: float = 0.75) -> None:
-        """Let a log-normal while pass, at least one tick."""
+        """Let a log-normal time pass, at least one tick of the tool's clock."""
+        tick = self.tool.tick
         minutes = self.rng.lognormvariate(math.log(mean_minutes) - sigma * sigma / 2, sigma)
-        self.at += max(self.tick, round(timedelta(minutes=minutes) / self.tick) * self.tick)
+        self.at += max(tick, round(timedelta(minutes=minutes) / tick) * tick)
 
     def write(self, kind: str, actor: str = "", text: str = "", value: str = "") -> None:
-        """Something happens now."""
+        """Add a fact at the time reached."""
         self.case.add(self.at, kind, actor, text, value)
 
     def chance(self, share: float) -> bool:
@@ -128,48 +66,47 @@ class Story:
         return self.rng.random() < share
 
     def acknowledge(self) -> None:
-        """Somebody takes it."""
+        """The first responder acknowledges."""
         self.pause(company.PHASE_MINUTES[self.case.severity][0] * self.ack_pace)
         self.write("acknowledged", self.actor)
 
     def work(self, stretch: float = 1.0) -> None:
-        """Investigate and mitigate; people write down about two thirds of what they find."""
+        """Investigate and mitigate; responders write down only a share of what they find."""
         _, investigation, mitigation, _ = company.PHASE_MINUTES[self.case.severity]
-        written = 0.95 if self.case.tool in ("jira", "jira-dc", "opsgenie_incident") else 0.68
         self.pause(1.5, 0.5)
         self.write("investigating", self.actor)
         if self.chance(0.15):
             self.write("note", self.second, self.rng.choice(company.CHATTER))
         self.pause(investigation * self.pace * stretch)
-        if self.chance(written):
+        if self.chance(self.tool.written_share):
             prefix = self.rng.choice(("Root cause found: ", "Root cause found: ", "root cause found: "))
             self.write("root_cause", self.actor, prefix + self.rng.choice(company.CAUSES))
         if self.chance(0.06):
             self.write("note", self.second, self.rng.choice(company.CHATTER))
         self.pause(mitigation * self.pace * stretch)
-        if self.chance(written):
+        if self.chance(self.tool.written_share):
             self.write("mitigated", self.actor, "Mitigated: " + self.rng.choice(company.REMEDIES))
 
     def resolve(self, by: str = "human", minutes: float | None = None) -> None:
-        """It is over; the desk and Opsgenie incidents are closed some days later."""
+        """Resolve, after `minutes` on average (default: the usual minutes of the severity)."""
         mean = company.PHASE_MINUTES[self.case.severity][3] * self.pace if minutes is None else minutes
         self.pause(mean)
         self.write("resolved", self.actor if by == "human" else "", value=by)
 
     def close(self) -> None:
-        """Follow-up is done, two days later on average."""
-        if self.case.tool in ("opsgenie_incident", "jira", "jira-dc") and self.chance(0.9):
+        """Close the record two days later on average, where closing is a step of its own."""
+        if self.tool.has_close and self.chance(0.9):
             self.pause(2 * 1440, 0.4)
             self.write("closed", self.actor)
 
 
-def tell(story: Story) -> None:
-    """Play the story that the case was dealt."""
+def play(story: Story) -> None:
+    """Add the facts of the story that the case was assigned."""
     kind = story.case.story
     if kind in ("merged", "duplicate", "flap"):
         return  # needs a partner first
-    if kind in _SPECIAL:
-        _SPECIAL[kind](story)
+    if kind in _WITHOUT_WORK:
+        _WITHOUT_WORK[kind](story)
         return
     story.acknowledge()
     if kind == "reprioritised":
@@ -177,8 +114,7 @@ def tell(story: Story) -> None:
         story.write("priority", story.actor, value=_other_priority(story))
     if kind == "moved":
         story.pause(6)
-        others = [s.name for s in company.SERVICES if s.tool == "pagerduty" and s.name != story.case.service]
-        story.write("service", story.actor, value=story.rng.choice(others))
+        story.write("service", story.actor, value=story.rng.choice(_other_services(story.case)))
     if kind == "reack":
         story.pause(30, 0.2)
         story.write("unacknowledged")
@@ -217,6 +153,12 @@ def _other_priority(story: Story) -> str:
     return story.rng.choice([p for p in ("P1", "P2", "P3", "P4") if p != story.case.priority])
 
 
+def _other_services(case: Case) -> list[str]:
+    """The other services that the same tool watches."""
+    tool = company.SERVICES_BY_NAME[case.service].tool
+    return [service.name for service in company.SERVICES if service.tool == tool and service.name != case.service]
+
+
 def _false_alarm(story: Story) -> Fact:
     """The resolve, with the reason why it was no incident."""
     reason = story.rng.choice(("Won't Do", "Cannot Reproduce", "Declined"))
@@ -224,18 +166,18 @@ def _false_alarm(story: Story) -> Fact:
 
 
 def _auto(story: Story) -> None:
-    """The monitor sees the problem go away by itself before anybody looks."""
+    """The monitor resolves the incident before a person looks at it."""
     story.resolve("integration", minutes=9)
 
 
 def _timeout(story: Story) -> None:
-    """Nobody ever looked; the service's auto-resolve timer closed it after four hours."""
+    """Nobody looks at it; the auto-resolve timer ends it after four hours."""
     story.at += timedelta(hours=4)
     story.write("resolved", value="timeout")
 
 
 def _no_ack(story: Story) -> None:
-    """Resolved by hand without the button ever being pressed."""
+    """A person resolves it without an acknowledgement."""
     story.resolve(minutes=25)
     story.close()
 
@@ -248,4 +190,4 @@ def _open(story: Story) -> None:
         story.write("investigating", story.actor)
 
 
-_SPECIAL = {"auto": _auto, "timeout": _timeout, "no_ack": _no_ack, "open": _open}
+_WITHOUT_WORK = {"auto": _auto, "timeout": _timeout, "no_ack": _no_ack, "open": _open}

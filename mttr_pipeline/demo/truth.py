@@ -1,6 +1,6 @@
-"""What the pipeline must find, folded straight from the facts: the answer key for end-to-end tests.
+"""What the pipeline must find, derived from the facts: the expected results of the end-to-end tests.
 
-It shares no code with the pipeline and never looks at a rendered payload.
+This module shares no code with the pipeline and reads no rendered payload.
 """
 
 from __future__ import annotations
@@ -12,24 +12,23 @@ import msgspec
 
 from mttr_pipeline.demo import company
 from mttr_pipeline.demo.facts import Case, Fact
+from mttr_pipeline.demo.registry import TOOLS
 
 Cases = Mapping[tuple[str, str], Case]
 
-SOURCE = {"jira-dc": "jira"}
+#: Kind of fact -> the timestamp it sets.
+STAGES = {"investigating": "investigating_at", "root_cause": "root_cause_found_at", "mitigated": "mitigated_at"}
 SEVERITY = {"P1": "SEV1", "P2": "SEV2", "P3": "SEV3", "P4": "SEV4", "P5": "SEV4"}
 
 #: A reopen later than this after the resolve begins a new episode.
 SAME_EPISODE = timedelta(hours=24)
 
-#: What counts as taking the issue on a Jira desk: a person as assignee, or the first status in progress.
-_JIRA_TAKEN = ("acknowledged", "investigating", "root_cause", "mitigated")
-
 
 class Truth(msgspec.Struct, frozen=True, kw_only=True):
-    """One episode of one vendor record. Stamps are None where the vendor's data cannot show them.
+    """One episode of one vendor record. A timestamp is None where the vendor's data cannot show it.
 
-    detected_at and acknowledged_at are the record's own; the counted_ pair is what the incident shows once merged
-    records are counted under it (the earliest of the members).
+    detected_at and acknowledged_at are the record's own. The counted_ pair is what the incident shows once merged records
+    count under it: the earliest of the members.
     """
 
     source: str
@@ -61,7 +60,7 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
     counted_acknowledged_at: datetime | None = None
 
 
-def fold(case: Case, now: datetime, cases: Cases) -> list[Truth]:
+def truth_of(case: Case, now: datetime, cases: Cases) -> list[Truth]:
     """The episodes of one case at `now`; none when it does not exist yet or is no incident."""
     facts = case.until(now)
     retyped = next((fact.value for fact in reversed(facts) if fact.kind == "retyped"), case.issue_type)
@@ -72,7 +71,7 @@ def fold(case: Case, now: datetime, cases: Cases) -> list[Truth]:
 
 
 def _episodes(facts: list[Fact]) -> list[list[Fact]]:
-    """Split where a case comes back later than a day after it was resolved."""
+    """The facts of each episode: a case reopened more than a day after its resolve begins a new one."""
     episodes: list[list[Fact]] = [[]]
     resolved: datetime | None = None
     for fact in facts:
@@ -85,6 +84,7 @@ def _episodes(facts: list[Fact]) -> list[list[Fact]]:
 
 
 def _row(case: Case, facts: list[Fact], episode: list[Fact], number: int, now: datetime, cases: Cases) -> Truth:
+    tool = TOOLS[case.tool]
     priority = next((fact.value for fact in reversed(facts) if fact.kind == "priority"), case.priority)
     severity, origin = severity_of(case, priority)
     service = next((fact.value for fact in reversed(facts) if fact.kind == "service"), case.service)
@@ -93,32 +93,27 @@ def _row(case: Case, facts: list[Fact], episode: list[Fact], number: int, now: d
     reopened = [fact.at for fact in episode[1:] if fact.kind == "reopened"]
     duplicate = next((fact.value for fact in facts if fact.kind in ("merged", "duplicate")), None)
     acks = [fact.at for fact in episode if fact.kind == "acknowledged"]
-    taken = [fact.at for fact in episode if fact.kind in _JIRA_TAKEN] if case.tool.startswith("jira") else acks
+    taken = [fact.at for fact in episode if fact.kind in tool.taken_by]
     detected = episode[0].at
     acknowledged = min(taken, default=None)
     members = [(detected, acknowledged)]
     if number == 1:
         members += _absorbed(case, facts, now, cases)
-    jira = case.tool.startswith("jira")
     return Truth(
-        source=SOURCE.get(case.tool, case.tool),
+        source=tool.source,
         tool=case.tool,
         external_id=case.id,
         episode=number,
         title=case.title,
         service=service,
-        # A Jira issue names no team but the one among the responders of a major incident.
-        team=company.SERVICES_BY_NAME[service].team if case.major or not jira else None,
+        team=company.SERVICES_BY_NAME[service].team if case.major or tool.names_team else None,
         kind="false_alarm" if case.story == "false_alarm" and not is_open else "incident",
         severity=severity,
         severity_source=origin,
         occurred_at=_occurred(case) if number == 1 else None,
         detected_at=detected,
         acknowledged_at=acknowledged,
-        investigating_at=_first(episode, "investigating") if jira else None,
-        # The classic Data Center workflow has no status for a found cause.
-        root_cause_found_at=None if case.tool == "jira-dc" else _first(episode, "root_cause"),
-        mitigated_at=_first(episode, "mitigated"),
+        **{column: _first(episode, kind) for kind, column in STAGES.items() if kind in tool.stages},
         first_resolved_at=ends[0].at if ends else None,
         resolved_at=None if is_open else ends[-1].at,
         closed_at=_closed(case, episode, reopened),
@@ -134,9 +129,9 @@ def _row(case: Case, facts: list[Fact], episode: list[Fact], number: int, now: d
 
 
 def severity_of(case: Case, priority: str) -> tuple[str, str]:
-    """The severity the tool's data lead to, and which field says so."""
-    if case.tool == "jira-dc":
-        return case.severity, "field"  # this site has a Severity field of its own; the priority does not count
+    """The severity that follows from the tool's data, and the field that says so."""
+    if TOOLS[case.tool].has_severity:
+        return case.severity, "field"
     if not priority:
         return ("SEV1" if case.urgency == "high" else "SEV3"), "urgency"
     severity = SEVERITY[priority]
@@ -144,8 +139,8 @@ def severity_of(case: Case, priority: str) -> tuple[str, str]:
 
 
 def _occurred(case: Case) -> datetime | None:
-    """An Opsgenie incident always says when its impact began; if nobody knew better, at its creation."""
-    return case.impact_start or (case.created if case.tool == "opsgenie_incident" else None)
+    """The start of the impact as the record shows it."""
+    return case.impact_start or (case.created if TOOLS[case.tool].impact_start_is_creation else None)
 
 
 def _first(facts: list[Fact], kind: str) -> datetime | None:
@@ -153,8 +148,8 @@ def _first(facts: list[Fact], kind: str) -> datetime | None:
 
 
 def _closed(case: Case, episode: list[Fact], reopened: list[datetime]) -> datetime | None:
-    """Only desks and Opsgenie incidents have a close of their own, and reopening clears it."""
-    if case.tool in ("pagerduty", "opsgenie", "jsm"):
+    """The last close, where closing is a step of its own; a reopen clears it."""
+    if not TOOLS[case.tool].has_close:
         return None
     return next(
         (fact.at for fact in reversed(episode) if fact.kind == "closed" and all(fact.at > at for at in reopened)), None

@@ -258,7 +258,9 @@ def prepare(con: duckdb.DuckDBPyConnection, settings: Settings, as_of: datetime,
     The type makes variants small numbers in facts.
     """
     con.execute("BEGIN")
-    con.execute("DROP SCHEMA IF EXISTS config CASCADE; CREATE SCHEMA config")  # an earlier release had other tables there
+    con.execute(
+        "DROP SCHEMA IF EXISTS config CASCADE; CREATE SCHEMA config"
+    )  # an earlier release had other tables there
     for name, (ddl, rows) in config_tables(settings, as_of, definition_hash(models, settings)).items():
         con.execute(f"CREATE TABLE config.{name} ({ddl})")
         if rows:  # in one statement: executemany takes fifty times longer

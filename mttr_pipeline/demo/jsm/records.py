@@ -1,4 +1,4 @@
-"""Renders cases into the objects of JSM Operations: alerts with logs and notes, and teams.
+"""Renders cases as the objects of JSM Operations: alerts with logs and notes, and teams.
 
 Shapes follow the Jira Service Management Operations REST API (schemas AlertResponse, AlertLog, AlertNote) and, where it
 is silent, answers of live sites: top-level stamps instead of durations, the vendor's `lastOccuredAt`, owners by name.
@@ -14,11 +14,12 @@ from typing import Any
 
 from mttr_pipeline.demo import company
 from mttr_pipeline.demo.facts import Case, Fact, identifier, uuid
-from mttr_pipeline.demo.wire import epoch_ms, iso_millis
+from mttr_pipeline.demo.kit.snapshots import Rendering
+from mttr_pipeline.demo.kit.wire import epoch_ms, iso_millis
 
 Json = dict[str, Any]
 
-#: What only the single alert shows.
+#: The fields that only the single alert shows, not the list.
 DETAIL_FIELDS = ("extraProperties", "description", "entity")
 INTEGRATION = "Warehouse Prometheus"
 
@@ -48,29 +49,19 @@ def teams() -> list[Json]:
 
 
 class Renderer:
-    """Turns the facts of one case into its objects; remembers the result until another fact comes into effect."""
+    """Renders cases as alerts with their logs and notes."""
 
     def __init__(self, cases: Iterable[Case]) -> None:
-        self._cases = list(cases)
-        self._cache: dict[str, tuple[int, Json, list[tuple[str, Json]], list[tuple[str, Json]]]] = {}
+        self._alerts = Rendering(
+            cases, lambda case, facts: (_alert(case, facts), _logs(case, facts), _notes(case, facts))
+        )
 
     def book(self, now: datetime) -> Book:
         """The site at `now`; deleted alerts are gone."""
         book = Book([], teams=teams())
-        for case in self._cases:
-            facts = case.until(now)
-            if not facts or any(fact.kind == "deleted" for fact in facts):
-                continue
-            cached = self._cache.get(case.id)
-            if cached is None or cached[0] != len(facts):
-                cached = self._cache[case.id] = (
-                    len(facts),
-                    _alert(case, facts),
-                    _logs(case, facts),
-                    _notes(case, facts),
-                )
-            book.alerts.append(cached[1])
-            book.logs[case.id], book.notes[case.id] = cached[2], cached[3]
+        for case, (alert, logs, notes) in self._alerts.at(now):
+            book.alerts.append(alert)
+            book.logs[case.id], book.notes[case.id] = logs, notes
         return book
 
 

@@ -1,4 +1,4 @@
-"""AND, OR, NOT and parentheses over clauses: the skeleton that JQL and Opsgenie's search language share."""
+"""AND, OR, NOT and parentheses over clauses: the grammar that the vendors' search languages share."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _TOKEN = re.compile(
 
 
 class QueryError(ValueError):
-    """The text is no query, or names something that does not exist."""
+    """The text is not a query, or it names something that does not exist."""
 
 
 class Token(str):
-    """A word, an operator or a string without its quotes; `quoted` tells strings from words."""
+    """A word, an operator or a string without its quotes; `quoted` is true for a string."""
 
     quoted: bool = False
 
@@ -44,7 +44,7 @@ def tokens_of(text: str) -> list[Token]:
 
 
 class Parser:
-    """Recursive descent; a language adds `clause`."""
+    """A recursive descent parser; each language adds `clause`."""
 
     def __init__(self, tokens: list[Token]) -> None:
         self.tokens = tokens

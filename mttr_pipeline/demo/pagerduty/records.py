@@ -1,4 +1,4 @@
-"""Renders cases into PagerDuty's objects: incidents, log entries, notes and the reference lists.
+"""Renders cases as PagerDuty's objects: incidents, log entries, notes and the reference lists.
 
 Field names and meanings follow the PagerDuty REST API reference (Incidents, Log Entries, Services).
 """
@@ -6,62 +6,19 @@ Field names and meanings follow the PagerDuty REST API reference (Incidents, Log
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import msgspec
-
 from mttr_pipeline.demo import company
 from mttr_pipeline.demo.facts import Case, Fact, code, identifier
-from mttr_pipeline.demo.wire import encode, iso_seconds
+from mttr_pipeline.demo.kit.snapshots import Rendering
+from mttr_pipeline.demo.kit.wire import encode, iso_seconds
+from mttr_pipeline.demo.pagerduty.book import Book, Entry, Json
 
 API = "https://api.pagerduty.com"
 WEB = "https://larkspur.pagerduty.com"
-
-Json = dict[str, Any]
-
-
-@dataclass(slots=True)
-class Entry:
-    """A log entry without its incident, encoded; the incident goes in as a reference or in full, as asked."""
-
-    created_at: str
-    incident_id: str
-    type: str
-    head: bytes
-    reference: bytes
-    team_ids: tuple[str, ...] = ()
-
-    def render(self, incident: bytes | None) -> msgspec.Raw:
-        """The whole entry."""
-        return msgspec.Raw(self.head + b',"incident":' + (incident or self.reference) + b"}")
-
-
-@dataclass(slots=True)
-class Book:
-    """Everything the account holds at one instant. Incidents ascend by creation, log entries descend."""
-
-    incidents: list[Json]
-    entries: list[Entry]
-    notes: dict[str, list[Json]] = field(default_factory=dict)
-    services: list[Json] = field(default_factory=list)
-    teams: list[Json] = field(default_factory=list)
-    priorities: list[Json] = field(default_factory=list)
-    users: list[Json] = field(default_factory=list)
-    encoded: list[bytes] = field(init=False)
-    index: dict[str, int] = field(init=False)
-    created: list[str] = field(init=False)
-    answers: dict[Any, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.incidents.sort(key=lambda incident: (incident["created_at"] or "", incident["incident_number"]))
-        self.entries.sort(key=lambda entry: entry.created_at, reverse=True)
-        self.encoded = [encode(incident) for incident in self.incidents]
-        self.index = {incident["id"]: place for place, incident in enumerate(self.incidents)}
-        self.created = [incident["created_at"] or "" for incident in self.incidents]
 
 
 def reference(kind: str, identity: str, summary: str | None, path: str) -> Json:
@@ -158,29 +115,25 @@ def reference_lists() -> Json:
 
 
 class Renderer:
-    """Turns the facts of one case into its objects; remembers the result until another fact comes into effect."""
+    """Renders cases as incidents with log entries and notes."""
 
     def __init__(self, cases: Iterable[Case], account_zone: str) -> None:
-        self._cases = list(cases)
-        self._by_id = {case.id: case for case in self._cases}
+        found = list(cases)
+        self._by_id = {case.id: case for case in found}
         self._zone = ZoneInfo(account_zone)
         self._lists = reference_lists()
-        self._cache: dict[str, tuple[int, Json, list[Entry], list[Json]]] = {}
+        self._incidents = Rendering(
+            found,
+            lambda case, facts: (self._incident(case, facts), self._entries(case, facts), self._notes(case, facts)),
+        )
 
     def book(self, now: datetime) -> Book:
         """The account at `now`. Deleted incidents are gone, with their log entries (REST docs, Endpoints)."""
         incidents, entries, notes = [], [], {}
-        for case in self._cases:
-            facts = case.until(now)
-            if not facts or any(fact.kind == "deleted" for fact in facts):
-                continue
-            cached = self._cache.get(case.id)
-            if cached is None or cached[0] != len(facts):
-                cached = (len(facts), self._incident(case, facts), self._entries(case, facts), self._notes(case, facts))
-                self._cache[case.id] = cached
-            incidents.append(cached[1])
-            entries.extend(cached[2])
-            notes[case.id] = cached[3]
+        for case, (incident, its_entries, its_notes) in self._incidents.at(now):
+            incidents.append(incident)
+            entries.extend(its_entries)
+            notes[case.id] = its_notes
         return Book(incidents, entries, notes, **self._lists)
 
     def _incident(self, case: Case, facts: list[Fact]) -> Json:
@@ -248,7 +201,7 @@ class Renderer:
         team = team_ref(company.SERVICES_BY_NAME[case.service].team)
         rows: list[tuple[str, datetime, Json]] = []
         for fact in facts:
-            rows.extend(self._said(case, fact, service, priority))
+            rows.extend(self._entries_of(case, fact, service, priority))
             service = fact.value if fact.kind == "service" else service
             priority = fact.value if fact.kind == "priority" else priority
         entries = []
@@ -267,8 +220,8 @@ class Renderer:
             entries.append(Entry(entry["created_at"], case.id, kind, head, incident, (team["id"],)))
         return entries
 
-    def _said(self, case: Case, fact: Fact, service: str, priority: str) -> list[tuple[str, datetime, Json]]:
-        """The log entries that one fact leaves, with what is particular to their type."""
+    def _entries_of(self, case: Case, fact: Fact, service: str, priority: str) -> list[tuple[str, datetime, Json]]:
+        """The log entries of one fact: type, time and the fields of that type."""
         agent = user_ref(fact.actor) if fact.actor else service_ref(service)
         who = f"by {agent['summary']}"
         website: Json = {"type": "website"}
@@ -279,7 +232,7 @@ class Renderer:
 
         match fact.kind:
             case "created":
-                return self._paged(case, fact, service)
+                return self._first_entries(case, fact, service)
             case "acknowledged":
                 return entry("acknowledge", f"Acknowledged {who}.", {"type": "mobile"}, acknowledgement_timeout=1800)
             case "unacknowledged":
@@ -310,14 +263,17 @@ class Renderer:
                 return entry("service_change", f"Service changed {who}.", channel)
         return []
 
-    def _paged(self, case: Case, fact: Fact, service: str) -> list[tuple[str, datetime, Json]]:
-        """A new incident: the trigger, whom it went to, and the first notification."""
+    def _first_entries(self, case: Case, fact: Fact, service: str) -> list[tuple[str, datetime, Json]]:
+        """The log entries of a new incident: trigger, assignment and first notification."""
         holder, itself = user_ref(_responder(case)), service_ref(service)
         event = {"type": "api", "summary": case.title, "incident_key": case.key, "details": {}}
-        told = {"type": "auto", "notification": {"type": "push_notification", "address": "phone", "status": "success"}}
+        notified = {
+            "type": "auto",
+            "notification": {"type": "push_notification", "address": "phone", "status": "success"},
+        }
         trigger = {"agent": integration_ref(service), "channel": event, "event_details": {"description": case.title}}
         assign = {"agent": itself, "channel": {"type": "auto"}, "assignees": [holder]}
-        notify = {"agent": itself, "channel": told, "user": holder}
+        notify = {"agent": itself, "channel": notified, "user": holder}
         return [
             ("trigger_log_entry", fact.at, {**trigger, "summary": "Triggered through the API."}),
             ("assign_log_entry", fact.at, {**assign, "summary": f"Assigned to {holder['summary']}."}),
@@ -329,7 +285,7 @@ class Renderer:
         ]
 
     def _notes(self, case: Case, facts: list[Fact]) -> list[Json]:
-        """Notes carry the account's own offset, unlike everything else (REST docs, List notes)."""
+        """Notes have the offset of the account's time zone, unlike everything else (REST docs, List notes)."""
         return [
             {
                 "id": "P" + code(identifier(case.id, "note", place), 12),
@@ -345,7 +301,7 @@ class Renderer:
 
 
 def _responder(case: Case) -> str:
-    """Who is paged first."""
+    """The person who is paged first."""
     on_call = company.TEAMS[company.SERVICES_BY_NAME[case.service].team]
     return on_call[case.number % len(on_call)]
 

@@ -1,4 +1,4 @@
-"""Renders cases into Opsgenie's objects: alerts with logs and notes, incidents with timelines, services and teams.
+"""Renders cases as Opsgenie's objects: alerts with logs and notes, incidents with timelines, services and teams.
 
 Shapes follow the Opsgenie API reference (Alert API, Incident API) and, for timelines and services, which it does not
 describe, payloads that integrations have captured.
@@ -14,12 +14,13 @@ from typing import Any
 
 from mttr_pipeline.demo import company
 from mttr_pipeline.demo.facts import Case, Fact, identifier, uuid
-from mttr_pipeline.demo.wire import epoch_ms, iso_millis
+from mttr_pipeline.demo.kit.snapshots import Rendering
+from mttr_pipeline.demo.kit.wire import epoch_ms, iso_millis
 
 API = "https://api.opsgenie.com"
 WEB = "https://fernway.app.opsgenie.com"
 
-#: What only the single alert shows; the list is thinner (API reference, Get alert).
+#: The fields that only the single alert shows, not the list (API reference, Get alert).
 DETAIL_FIELDS = ("details", "description", "entity")
 
 Json = dict[str, Any]
@@ -79,29 +80,26 @@ def reference_lists() -> Json:
 
 
 class Renderer:
-    """Turns the facts of one case into its objects; remembers the result until another fact comes into effect."""
+    """Renders cases as alerts with logs and incidents with timelines, each with its notes."""
 
-    def __init__(self, cases: Iterable[Case]) -> None:
-        self._cases = list(cases)
+    def __init__(self, alerts: Iterable[Case], incidents: Iterable[Case]) -> None:
         self._lists = reference_lists()
-        self._cache: dict[str, tuple[int, Json, list[Json], list[Json]]] = {}
+        self._alerts = Rendering(
+            alerts, lambda case, facts: (_alert(case, facts), _logs(case, facts), _notes(case, facts))
+        )
+        self._incidents = Rendering(
+            incidents, lambda case, facts: (_incident(case, facts), _timeline(case, facts), _notes(case, facts))
+        )
 
     def book(self, now: datetime) -> Book:
         """The account at `now`; deleted records are gone."""
         book = Book([], [], **self._lists)
-        for case in self._cases:
-            facts = case.until(now)
-            if not facts or any(fact.kind == "deleted" for fact in facts):
-                continue
-            is_alert = case.tool == "opsgenie"
-            cached = self._cache.get(case.id)
-            if cached is None or cached[0] != len(facts):
-                record = _alert(case, facts) if is_alert else _incident(case, facts)
-                story = _logs(case, facts) if is_alert else _timeline(case, facts)
-                cached = self._cache[case.id] = (len(facts), record, story, _notes(case, facts))
-            (book.alerts if is_alert else book.incidents).append(cached[1])
-            (book.logs if is_alert else book.timelines)[case.id] = cached[2]
-            book.notes[case.id] = cached[3]
+        for case, (alert, logs, notes) in self._alerts.at(now):
+            book.alerts.append(alert)
+            book.logs[case.id], book.notes[case.id] = logs, notes
+        for case, (incident, timeline, notes) in self._incidents.at(now):
+            book.incidents.append(incident)
+            book.timelines[case.id], book.notes[case.id] = timeline, notes
         return book
 
 
@@ -171,7 +169,7 @@ _LOGGED = {
 
 
 def _logs(case: Case, facts: list[Fact]) -> list[Json]:
-    """The activity log, oldest first. The text is free; who did it is the owner."""
+    """The activity log, oldest first. The text is free; the owner is who acted."""
     rows: list[tuple[datetime, str, str, str]] = []
     for fact in facts:
         owner = _email(fact.actor) if fact.actor else "System"
@@ -223,11 +221,11 @@ def _offset(base: int, at: datetime, place: int) -> str:
 
 
 def _incident(case: Case, facts: list[Fact]) -> Json:
-    """An incident. Nothing says when it was resolved: that is only in the timeline."""
+    """An incident. Only its timeline says when it was resolved."""
     ended = next((fact for fact in facts if fact.kind == "mitigated"), None)
     resolved = any(fact.kind == "resolved" for fact in facts)
     closed = any(fact.kind == "closed" for fact in facts)
-    # Long after the end somebody still edits the summary, so updatedAt is no resolution time.
+    # The summary is edited long after the end, so updatedAt is not the time of the resolve.
     touched = facts[-1].at + (timedelta(minutes=7) if closed else timedelta())
     incident: Json = {
         "id": case.id,
@@ -258,7 +256,7 @@ def _by_note(case: Case) -> bool:
 
 
 def _timeline(case: Case, facts: list[Fact]) -> list[Json]:
-    """Timeline entries, newest first. Resolving fires acknowledgements by the API itself: nobody took anything."""
+    """Timeline entries, newest first. A resolve makes the API itself acknowledge: no person did."""
     rows: list[tuple[datetime, str, str, str, str]] = []
     for fact in facts:
         name = company.PEOPLE_BY_HANDLE[fact.actor].name if fact.actor else "System"

@@ -1,29 +1,34 @@
-"""A site's Jira Service Management Operations over HTTP: alerts and teams, with the limits of the real one.
+"""A site of JSM Operations over HTTP: alerts and teams, with the limits of the real one.
 
-What a client must cope with and therefore finds here (Jira Service Management Operations REST API, group Alerts; answers
+A client has to cope with the following, so it is simulated (Jira Service Management Operations REST API, group Alerts; answers
 of live sites):
 
-* `size` is the page size, 20 unless asked, never above 100; `limit` means nothing;
+* `size` is the page size, 20 by default and never above 100; `limit` has no effect;
 * offset + size must stay below 20,000;
-* links to the next page are relative to the API, not to the host, and `count` is the number of all that was searched;
+* links to the next page are relative to the API, not to the host, and `count` is the number of all alerts found;
 * logs and notes are paged by `after`: an `offset` is ignored and gives the first page again;
-* sorting knows createdAt, insertedAt, lastOccurredAt and priority, so nothing lists alerts by change;
+* the sort fields are createdAt, insertedAt, lastOccurredAt and priority, so no list is in order of change;
 * a token without the right scope gets 401, not 403, and says so.
 """
 
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from mttr_pipeline.demo.alert_query import millis, parse
-from mttr_pipeline.demo.jsm_records import DETAIL_FIELDS, Book, Json, Renderer, teams
-from mttr_pipeline.demo.query import QueryError
-from mttr_pipeline.demo.wire import Request, Response, Snapshots, answer, encode, page_number
-from mttr_pipeline.demo.world import World
+from mttr_pipeline.demo.jsm.records import DETAIL_FIELDS, Book, Json, Renderer, teams
+from mttr_pipeline.demo.kit.alert_query import millis, parse
+from mttr_pipeline.demo.kit.paging import Paging
+from mttr_pipeline.demo.kit.query import QueryError
+from mttr_pipeline.demo.kit.snapshots import Snapshots
+from mttr_pipeline.demo.kit.wire import Request, Response, answer, encode, page_number
+
+if TYPE_CHECKING:
+    from mttr_pipeline.demo.world import World
 
 CEILING = 20_000
 MAX_SIZE = 100
@@ -34,7 +39,9 @@ _SORTS = {
     "lastOccurredAt": "lastOccuredAt",
     "priority": "priority",
 }
-#: Names in the search language that differ from the field's.
+#: The paths of one alert and of what belongs to it.
+_SINGLE = re.compile(r"/v1/alerts/([^/]+)")
+#: Names in the search language -> fields of the alert, where they differ.
 _COLUMNS = {"lastOccurredAt": "lastOccuredAt", "isSeen": "seen"}
 
 
@@ -46,14 +53,22 @@ class JsmError(Exception):
         self.status, self.message, self.listed = status, message, listed
 
 
-class JsmSimulator:
-    """One site's alerts. Build it from a world, or from records of your own.
+class JsmPaging(Paging):
+    """Lists link to the next page while there is one."""
 
-    `updated_searchable`: whether the search knows `updatedAt`, which no document says. `ranges`: whether `from` and `to`
-    are honoured, in milliseconds.
+    def announce_next(self, body: Any, token: str) -> bool:
+        return bool((body.get("links") or {}).get("next"))
+
+
+class JsmSimulator:
+    """The alerts of one site, made from a world or from given records.
+
+    updated_searchable  whether the search accepts `updatedAt`, which no document says
+    ranges              whether `from` and `to`, in milliseconds, limit the list
     """
 
     name = "jsm"
+    paging: Paging = JsmPaging()
 
     def __init__(
         self,
@@ -71,7 +86,7 @@ class JsmSimulator:
 
     @classmethod
     def from_world(cls, world: World, **options: Any) -> JsmSimulator:
-        """The site of the world's warehouses."""
+        """The site of the company's warehouses."""
         return cls(Snapshots(world.instants("jsm"), Renderer(world.of("jsm")).book).at, **options)
 
     @classmethod
@@ -108,12 +123,17 @@ class JsmSimulator:
         }
 
     def limit_headers(self, limit: int, remaining: int, reset: float, window: float) -> dict[str, str]:
-        """Only a refusal says anything about limits."""
+        """Only a refusal reports the limit."""
         return {} if remaining else {"Retry-After": str(max(1, round(reset + 0.5)))}
 
     def error(self, status: int, message: str) -> bytes:
         """An error body of the gateway."""
         return encode({"code": status, "message": message})
+
+    def record_in(self, path: str) -> str | None:
+        """The id of the alert that a path asks about."""
+        found = _SINGLE.search(path)
+        return found[1] if found else None
 
     def handle(self, request: Request, now: datetime) -> Response:
         """Answer one request."""

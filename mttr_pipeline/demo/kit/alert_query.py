@@ -1,4 +1,4 @@
-"""The search language of alerts that Opsgenie and JSM Operations share."""
+"""The search language of alerts that two vendors of the same maker share."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from mttr_pipeline.demo.query import COMPARE, Parser, QueryError, Test, Token, tokens_of
-from mttr_pipeline.demo.wire import epoch_ms
+from mttr_pipeline.demo.kit.query import COMPARE, Parser, QueryError, Test, Token, tokens_of
+from mttr_pipeline.demo.kit.wire import epoch_ms
 
 TIMES = {"createdat": "createdAt", "updatedat": "updatedAt", "lastoccurredat": "lastOccurredAt"}
 _WORDS = {"status": "status", "priority": "priority", "owner": "owner", "source": "source", "alias": "alias"}
@@ -23,7 +23,7 @@ def millis(text: Any) -> int:
 
 
 class _Query(Parser):
-    """`field: value`, `createdAt >= 1790820845120`, a bare word searches the message."""
+    """`field: value`, `createdAt >= 1790820845120`; a bare word searches the message."""
 
     def __init__(self, tokens: list[Token], columns: Mapping[str, str], unknown: Collection[str]) -> None:
         super().__init__(tokens)
@@ -58,7 +58,7 @@ class _Query(Parser):
 
 
 def _date(value: Token) -> int:
-    """Epoch milliseconds, or a quoted day-month-year."""
+    """A date given as epoch milliseconds or as a quoted day-month-year, in epoch milliseconds."""
     if value.isdigit():
         return int(value)
     for pattern in ("%d-%m-%YT%H:%M:%S", "%d-%m-%Y"):
@@ -70,9 +70,10 @@ def _date(value: Token) -> int:
 
 
 def parse(query: str, *, columns: Mapping[str, str] | None = None, unknown: Collection[str] = ()) -> Test:
-    """The test that a search text stands for; an empty one lets everything through.
+    """The test for a search text; an empty text matches every record. Raises QueryError when it cannot be read.
 
-    `columns` names fields that are called differently in the record, `unknown` those that cannot be searched here.
+    `columns` maps a searchable name to the field of the record where the two differ. `unknown` are names that cannot be
+    searched here.
     """
     tokens = tokens_of(query)
     if not tokens:

@@ -1,27 +1,27 @@
-"""The few HTTP shapes that every simulated vendor shares: request, response, paging of a list that is held in memory.
+"""The HTTP shapes that every simulated vendor shares: request, response, simulator, and the formats of timestamps.
 
-Belongs here: what is true of any JSON API. Does not belong here: any vendor's field, limit or error text.
+Belongs here: what is true of any JSON API. Does not belong here: a field, a limit or an error text of one vendor.
 """
 
 from __future__ import annotations
 
-import threading
-from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qs
 
 import msgspec
 
-State = TypeVar("State")
+if TYPE_CHECKING:
+    from mttr_pipeline.demo.kit.paging import Paging
+
 encode = msgspec.json.encode
 
 
 @dataclass(slots=True)
 class Request:
-    """One HTTP request, with the vendor's prefix already cut off the path. Header names are in lower case."""
+    """One HTTP request. The path has no vendor prefix; header names are in lower case."""
 
     method: str
     path: str
@@ -35,7 +35,7 @@ class Request:
         self.query = parse_qs(self.query_string, keep_blank_values=True)
 
     def one(self, name: str, default: str | None = None) -> str | None:
-        """The last value given for a parameter: what most web frameworks take when one is repeated."""
+        """The last value of a parameter, as most web frameworks read a repeated one."""
         values = self.query.get(name)
         return values[-1] if values else default
 
@@ -44,7 +44,7 @@ class Request:
         return self.query.get(name, [])
 
     def json(self) -> Any:
-        """The decoded body; a body that is no JSON raises msgspec.DecodeError."""
+        """The decoded body. Raises msgspec.DecodeError when it is not JSON."""
         return msgspec.json.decode(self.body)
 
 
@@ -65,49 +65,32 @@ def answer(payload: Any, status: int = 200, headers: dict[str, str] | None = Non
 
 
 class Simulator(Protocol):
-    """What the server needs to know of a vendor."""
+    """What the server and the faults need of a vendor."""
 
+    #: The path prefix under which it is served.
     name: str
+    #: How its lists are paged.
+    paging: Paging
+
+    def record_in(self, path: str) -> str | None:
+        """The id of the one record that a path asks about; None when it asks about a list or something else."""
+        ...
 
     def handle(self, request: Request, now: datetime) -> Response:
         """Answer a request as the vendor would at this instant."""
         ...
 
     def error(self, status: int, message: str) -> bytes:
-        """An error body in the vendor's own shape, for refusals that are not about the request itself."""
+        """An error body in the vendor's shape, for refusals that have nothing to do with the request itself."""
         ...
 
     def limit_headers(self, limit: int, remaining: int, reset: float, window: float) -> dict[str, str]:
-        """The vendor's way of telling how much of the budget is left."""
+        """The headers in which the vendor reports its rate limit; `reset` and `window` are in seconds."""
         ...
 
     def environment(self, url: str) -> dict[str, str]:
         """The variables that point the pipeline at this vendor."""
         ...
-
-
-class Snapshots(Generic[State]):
-    """The state of a history as of a clock, rebuilt only when a fact has come into effect since the last look.
-
-    A live clock moves with every request, but between two facts nothing changes: the number of facts passed is
-    the version of the state.
-    """
-
-    def __init__(self, instants: Sequence[datetime], build: Callable[[datetime], State]) -> None:
-        self._instants = sorted(instants)
-        self._build = build
-        self._lock = threading.Lock()
-        self._version = -1
-        self._state: State | None = None
-
-    def at(self, now: datetime) -> State:
-        """The state at `now`."""
-        version = bisect_right(self._instants, now)
-        with self._lock:
-            if self._state is None or version != self._version:
-                self._state = self._build(now)
-                self._version = version
-            return self._state
 
 
 def page_number(text: str | None, default: int) -> int:
@@ -126,14 +109,9 @@ def iso_seconds(at: datetime) -> str:
 
 
 def iso_millis(at: datetime) -> str:
-    """`2026-10-01T02:14:05.12Z`: fractional digits only as far as they are needed, at least one."""
+    """`2026-10-01T02:14:05.12Z`: as many fractional digits as needed, at least one."""
     digits = f"{at.microsecond // 1000:03d}".rstrip("0") or "0"
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + digits + "Z"
-
-
-def iso_jira(at: datetime) -> str:
-    """`2026-10-01T02:14:05.120+0000`."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}+0000"
 
 
 def epoch_ms(at: datetime) -> int:

@@ -1,6 +1,6 @@
 """An Opsgenie account over HTTP: alerts, incidents, services and teams, with the limits of the real one.
 
-What a client must cope with and therefore finds here (Opsgenie API reference; API Rate Limiting):
+A client has to cope with the following, so it is simulated (Opsgenie API reference; API Rate Limiting):
 
 * offset + limit above 20,000 is a 422, for alerts, incidents and services alike;
 * the list of alerts is thinner than the single alert, and `report` holds durations, not instants;
@@ -10,20 +10,27 @@ What a client must cope with and therefore finds here (Opsgenie API reference; A
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from mttr_pipeline.demo.alert_query import TIMES, millis, parse
 from mttr_pipeline.demo.facts import identifier, uuid
-from mttr_pipeline.demo.opsgenie_records import DETAIL_FIELDS, Book, Json, Renderer, reference_lists
-from mttr_pipeline.demo.query import QueryError
-from mttr_pipeline.demo.wire import Request, Response, Snapshots, answer, encode, page_number
-from mttr_pipeline.demo.world import World
+from mttr_pipeline.demo.kit.alert_query import TIMES, millis, parse
+from mttr_pipeline.demo.kit.paging import Paging
+from mttr_pipeline.demo.kit.query import QueryError
+from mttr_pipeline.demo.kit.snapshots import Snapshots
+from mttr_pipeline.demo.kit.wire import Request, Response, answer, encode, page_number
+from mttr_pipeline.demo.opsgenie.records import DETAIL_FIELDS, Book, Json, Renderer, reference_lists
+
+if TYPE_CHECKING:
+    from mttr_pipeline.demo.world import World
 
 CEILING = 20_000
 MAX_LIMIT = 100
+#: The paths of one alert or incident and of what belongs to it.
+_SINGLE = re.compile(r"/(?:v2/alerts|v1/incidents|incident-timelines)/(?!count\b)([^/]+)")
 _SORTS = {"createdAt", "updatedAt", "tinyId", "alias", "message", "status", "acknowledged", "isSeen", "snoozed"}
 _SORTS |= {"count", "lastOccurredAt", "source", "owner"}
 _INCIDENT_SORTS = {"createdAt", "tinyId", "message", "status", "isSeen", "owner"}
@@ -37,10 +44,18 @@ class OpsgenieError(Exception):
         self.status, self.message = status, message
 
 
+class OpsgeniePaging(Paging):
+    """Lists link to the next page while there is one."""
+
+    def announce_next(self, body: Any, token: str) -> bool:
+        return bool((body.get("paging") or {}).get("next"))
+
+
 class OpsgenieSimulator:
-    """One account. Build it from a world, or from records of your own."""
+    """One account, made from a world or from given records."""
 
     name = "opsgenie"
+    paging: Paging = OpsgeniePaging()
 
     def __init__(
         self, book_at: Callable[[datetime], Book], *, key: str = "demo-genie-key", echo_key: bool = True
@@ -52,8 +67,8 @@ class OpsgenieSimulator:
 
     @classmethod
     def from_world(cls, world: World) -> OpsgenieSimulator:
-        """The account of the world's courier."""
-        renderer = Renderer([*world.of("opsgenie"), *world.of("opsgenie_incident")])
+        """The account of the company's courier."""
+        renderer = Renderer(world.of("opsgenie"), world.of("opsgenie_incident"))
         return cls(Snapshots(world.instants("opsgenie", "opsgenie_incident"), renderer.book).at)
 
     @classmethod
@@ -86,7 +101,7 @@ class OpsgenieSimulator:
         return {"OPSGENIE_API_KEY": self.key, "OPSGENIE_API_URL": url}
 
     def limit_headers(self, limit: int, remaining: int, reset: float, window: float) -> dict[str, str]:
-        """API Rate Limiting: a state and a period, but no count."""
+        """A state and a period, but no count (API Rate Limiting)."""
         return {
             "X-RateLimit-State": "OK" if remaining else "THROTTLED",
             "X-RateLimit-Reason": "ACCOUNT",
@@ -100,6 +115,11 @@ class OpsgenieSimulator:
         if status == 401:
             message = "Could not authenticate"
         return encode({"message": message, "took": 0.002, "requestId": uuid(identifier("error", message))})
+
+    def record_in(self, path: str) -> str | None:
+        """The id of the alert or incident that a path asks about."""
+        found = _SINGLE.search(path)
+        return found[1] if found else None
 
     def handle(self, request: Request, now: datetime) -> Response:
         """Answer one request."""
@@ -252,7 +272,7 @@ class OpsgenieSimulator:
 def _alert(book: Book, request: Request, identity: str) -> Json:
     """An alert by id, tiny id or alias, as identifierType says."""
     field = {"tiny": "tinyId", "alias": "alias"}.get(request.one("identifierType", "id") or "id", "id")
-    # Aliases are unique only among open alerts, and tiny ids are used again: the newest is meant.
+    # Aliases are unique only among open alerts, and tiny ids are used again: take the newest.
     for alert in reversed(book.alerts):
         if str(alert.get(field)) == identity:
             return alert

@@ -1,7 +1,7 @@
 """A small JQL: enough to select incidents the way extractors do.
 
-Dates follow Jira's rule (JQL reference, Created and Updated): a bare number is epoch milliseconds, a quoted date is
-local time of the user who searches and has minutes at best.
+Dates follow the rule of Jira (JQL reference, Created and Updated): a bare number is epoch milliseconds; a quoted date is
+local time of the user who searches, precise to the minute at best.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from mttr_pipeline.demo.query import COMPARE, Parser, QueryError, Test, Token, tokens_of
-from mttr_pipeline.demo.wire import epoch_ms
+from mttr_pipeline.demo.kit.query import COMPARE, Parser, QueryError, Test, Token, tokens_of
+from mttr_pipeline.demo.kit.wire import epoch_ms
 
 Json = dict[str, Any]
 
@@ -26,8 +26,8 @@ _ORDERS = {"created", "updated", "key", "issuekey", "id", "resolved", "resolutio
 
 
 @dataclass(slots=True)
-class Site:
-    """What a query may name: anything else is an error for the whole query, as on a real site."""
+class Searchable:
+    """What a query may name: anything else fails the whole query, as on a real site. `zone` is the user's time zone."""
 
     projects: set[str]
     issue_types: set[str]
@@ -53,8 +53,8 @@ def millis(value: Any) -> int | None:
         return None
 
 
-def parse(jql: str, site: Site) -> Search:
-    """Read a query, or raise QueryError with the sentence Jira would answer."""
+def parse(jql: str, site: Searchable) -> Search:
+    """Read a query. Raises QueryError with the sentence that Jira answers."""
     body, *orders = re.split(r"\border\s+by\b", jql, maxsplit=1, flags=re.IGNORECASE)
     tokens = tokens_of(body)
     if tokens:
@@ -105,7 +105,7 @@ def _split_key(key: str) -> tuple[str, int]:
 
 
 class _Jql(Parser):
-    def __init__(self, tokens: list[Token], site: Site) -> None:
+    def __init__(self, tokens: list[Token], site: Searchable) -> None:
         super().__init__(tokens)
         self.site = site
 
@@ -150,16 +150,16 @@ class _Jql(Parser):
         return values
 
     def _wanted(self, field: str, values: Sequence[str]) -> set[str]:
-        """The values in lower case, after checking that the site knows them."""
+        """The values in lower case. Raises QueryError for a value or a field that the site does not have."""
         wanted = {value.lower() for value in values}
-        known = {
+        allowed = {
             "project": self.site.projects,
             "issuetype": self.site.issue_types,
             "type": self.site.issue_types,
             "status": self.site.statuses,
         }.get(field)
-        if known is not None:
-            names = {name.lower() for name in known}
+        if allowed is not None:
+            names = {name.lower() for name in allowed}
             for value in values:
                 if value.lower() not in names:
                     shown = "issuetype" if field == "type" else field
@@ -200,7 +200,7 @@ class _Jql(Parser):
 
 
 def _values(issue: Json, field: str) -> set[str]:
-    """Everything a value of this field may be called by, in lower case."""
+    """Every id and name of the value of this field, in lower case."""
     fields = issue.get("fields") or {}
     if field in ("key", "issuekey", "issue", "id"):
         return {str(issue["key"]).lower(), str(issue["id"])}

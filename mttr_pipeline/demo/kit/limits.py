@@ -1,4 +1,4 @@
-"""A request budget per window, the way the vendors count: so many requests, then 429 until the window ends."""
+"""A request budget per window: so many requests, then 429 until the window ends."""
 
 from __future__ import annotations
 
@@ -44,17 +44,3 @@ class Budget:
                 return Verdict(False, 0, reset)
             self._used += 1
             return Verdict(True, self.limit.requests - self._used, reset)
-
-
-#: What the vendors document: PagerDuty 960 a minute per key (REST docs, Rate Limits). Opsgenie, JSM and Jira publish
-#: the mechanism but no number for every plan; these are of the usual size.
-DOCUMENTED: dict[str, Limit] = {
-    "pagerduty": Limit(960, 60.0),
-    "opsgenie": Limit(600, 60.0),
-    "jsm": Limit(600, 60.0),
-    "jira": Limit(600, 60.0),
-    "jira-dc": Limit(600, 60.0),
-}
-
-#: The same counts in a shorter window, so that a demonstration meets the limit without waiting for a minute.
-DEMO: dict[str, Limit] = {name: Limit(limit.requests, 3.0) for name, limit in DOCUMENTED.items()}

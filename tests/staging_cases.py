@@ -42,6 +42,11 @@ def cases(source: str) -> list[str]:
     return sorted(path.parent.name for path in (FOLDER / source).glob("*/case.toml"))
 
 
+def staging_of(source: str) -> list[str]:
+    """The staging tables of a source."""
+    return [model.table for model in default_catalog().of_layer("staging") if model.account == source]
+
+
 @contextmanager
 def built(
     source: str, extracts: list[dict[str, list[bytes]]], settings: dict[str, Any], folder: Path
@@ -58,8 +63,10 @@ def built(
     warehouse = Warehouse(folder / "work.duckdb", options, AS_OF, "run")
     try:
         warehouse.load(landing)
+        tables = staging_of(source)
+        needed = set(tables).union(*(default_catalog().upstream(table) for table in tables))
         for model in default_catalog():
-            if model.schema == "staging" and model.name.startswith(source):
+            if model.table in needed:
                 warehouse.build(model)
         yield warehouse
     finally:
@@ -95,7 +102,7 @@ def run_case(source: str, name: str, folder: Path) -> None:
 def check_promises(warehouse: Warehouse, source: str) -> None:
     """Not-null, unique and assert of every table of the source; and that no landed record is missing from the counts."""
     for model in default_catalog():
-        if model.schema == "staging" and model.name.startswith(source):
+        if model.table in staging_of(source):
             assert [c for c in warehouse.check(model) if not c.passed] == [], model.table
     uncounted = "SELECT * FROM ops.loads WHERE fetched <> normalised + duplicates + quarantined"
     assert warehouse.con.execute(uncounted).fetchall() == []
@@ -109,8 +116,7 @@ def _rows(warehouse: Warehouse, table: str, columns: list[str]) -> list[list[str
 def _write(source: str, name: str) -> None:
     """Write the expectations of a case from what comes out; `quarantine` only where there is any."""
     with tempfile.TemporaryDirectory() as folder, built_case(source, name, Path(folder)) as warehouse:
-        tables = [f"staging.{m.name}" for m in default_catalog() if m.schema == "staging" and m.name.startswith(source)]
-        for table in [*tables, "ops.quarantine"]:
+        for table in [*staging_of(source), "ops.quarantine"]:
             path = FOLDER / source / name / f"{table}.csv"
             kind = table.rpartition("_")[2].rpartition(".")[2]
             header = path.read_text(encoding="utf-8").splitlines()[0].split(",") if path.exists() else SHOWN.get(kind)

@@ -181,6 +181,7 @@ def demo(given: Globals, seed: int, faults: str) -> int:
     """Run the nightly job against simulated vendors: no credentials, no network, invented incidents."""
     from mttr_pipeline.defs.resources import held, prepared
     from mttr_pipeline.demo import VendorServer, World
+    from mttr_pipeline.demo.registry import VENDORS
 
     settings = given.settings()
     if faults not in PROFILES:
@@ -196,7 +197,7 @@ def demo(given: Globals, seed: int, faults: str) -> int:
         for name in [name for name in os.environ if name.startswith(prefixes)]:
             del os.environ[name]
         os.environ.update(server.env())
-        titles = ", ".join(_PULLED[name].title for name in server.simulators if name in _PULLED)
+        titles = listed([_PULLED[name].title for name in dict.fromkeys(vendor.source for vendor in VENDORS)])
         Console(stderr=True).print(f"Simulated {titles} on {server.address}, faults: {faults}", highlight=False)
         return _execute(given, given.settings(), "nightly", {})
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from mttr_pipeline.reports import bottlenecks, comparisons, compliance, data_quality, summary, trend
-from mttr_pipeline.reports.kernel import Document, dumps, instant_text
+from mttr_pipeline.reports.document import Document, dumps, instant_text
 from mttr_pipeline.reports.page import markdown, render
 
 __all__ = ["DOCUMENTS", "Document", "documents", "dumps", "instant_text", "markdown", "read", "render"]
@@ -28,7 +28,7 @@ DOCUMENTS = {
 
 
 def documents(con: duckdb.DuckDBPyConnection) -> dict[str, Document]:
-    """Name -> document, each valid by `schemas/<name>.schema.json`."""
+    """Name -> document, each valid by its schema (`reports.schemas`)."""
     return {name: make(con) for name, make in DOCUMENTS.items()}
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from mttr_pipeline.reports.compliance import GOAL_PCT
-from mttr_pipeline.reports.kernel import Document
+from mttr_pipeline.reports.document import Document
 
 if TYPE_CHECKING:
     import altair as alt

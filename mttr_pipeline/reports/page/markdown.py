@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from markupsafe import Markup
 
-from mttr_pipeline.reports.kernel import Document
+from mttr_pipeline.reports.document import Document
 from mttr_pipeline.reports.page import charts, verdict
 from mttr_pipeline.reports.page.view import has_data, weeks_of
 

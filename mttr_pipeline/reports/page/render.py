@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from mttr_pipeline.reports.kernel import Document
+from mttr_pipeline.reports.document import Document
 from mttr_pipeline.reports.page import rules, verdict, words
 from mttr_pipeline.reports.page.view import context
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from mttr_pipeline.reports.compliance import GOAL_PCT
-from mttr_pipeline.reports.kernel import Document
+from mttr_pipeline.reports.document import Document
 
 P90_EVENTS = 10  # a 90th percentile of fewer recoveries is one or two incidents
 MEAN_LIMITS_EVENTS = 100  # limits of a capped mean, and of a ratio of two, hold only from so many recoveries on

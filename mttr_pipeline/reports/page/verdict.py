@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from mttr_pipeline.metrics.changes import ENOUGH
 from mttr_pipeline.reports.compliance import GOAL_PCT, recent
-from mttr_pipeline.reports.kernel import Document
+from mttr_pipeline.reports.document import Document
 from mttr_pipeline.reports.page import rules
 from mttr_pipeline.reports.page.words import count, instant, listed, minutes, number, plural, probability, recovery
 

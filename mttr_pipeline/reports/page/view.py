@@ -10,7 +10,7 @@ from typing import Any
 
 from mttr_pipeline.reports.comparisons import DIMENSIONS
 from mttr_pipeline.reports.compliance import recent as recent_targets
-from mttr_pipeline.reports.kernel import Document
+from mttr_pipeline.reports.document import Document
 from mttr_pipeline.reports.page import charts, rules, verdict, words
 from mttr_pipeline.reports.page.terms import TERMS
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from markupsafe import Markup
 
-from mttr_pipeline.reports.kernel import Document
+from mttr_pipeline.reports.document import Document
 
 __all__ = [
     "count",

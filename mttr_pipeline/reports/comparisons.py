@@ -194,8 +194,6 @@ def document(con: duckdb.DuckDBPyConnection) -> Document:
             MemberChange,
             "FROM mart.changes WHERE calculation_type = 'basic' AND scope <> 'all' ORDER BY scope, scope_value",
         ),
-        "frequency": rows(
-            con, MemberFrequency, "FROM mart.frequency WHERE scope <> 'all' ORDER BY scope, scope_value"
-        ),
+        "frequency": rows(con, MemberFrequency, "FROM mart.frequency WHERE scope <> 'all' ORDER BY scope, scope_value"),
         "downtime": rows(con, Downtime, "FROM mart.downtime"),
     }

@@ -122,7 +122,9 @@ class Compliance(Head):
     ]
     open_breaches: Annotated[
         list[Breach],
-        Meta(description=f"still open, of the whole history, most minutes over the target first, at most {MAX_BREACHES}"),
+        Meta(
+            description=f"still open, of the whole history, most minutes over the target first, at most {MAX_BREACHES}"
+        ),
     ]
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import duckdb
 from msgspec import Meta
 
+from mttr_pipeline.landing.store import NOT_PULLED
 from mttr_pipeline.reports.document import Count, Document, Head, Instant, JsonObject, head, query, rows
 
 MAX_LINKS = 20
@@ -76,7 +77,9 @@ class DataQuality(Head):
 
     lights: Annotated[list[Light], Meta(description="per source and for all")]
     findings: list[Finding]
-    sources: Annotated[list[Pull], Meta(description="sources that are pulled; imported and received data have no freshness")]
+    sources: Annotated[
+        list[Pull], Meta(description="sources that are pulled; imported and received data have no freshness")
+    ]
     quarantined: list[Quarantined]
     suggested_links: Annotated[
         list[SuggestedLink], Meta(description=f"of the last 90 days, most similar first, at most {MAX_LINKS}")
@@ -114,6 +117,7 @@ def sources(con: duckdb.DuckDBPyConnection) -> list[Document]:
     return rows(
         con,
         Pull,
-        """FROM mart.source_runs WHERE source NOT IN ('custom', 'inbox')
+        """FROM mart.source_runs WHERE NOT list_contains(?, source)
         QUALIFY row_number() OVER (PARTITION BY source ORDER BY started_at DESC, run_id DESC) = 1 ORDER BY source""",
+        [NOT_PULLED],
     )

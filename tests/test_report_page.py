@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from chromium import EXECUTABLE, Chromium, Page
+from report_cases import HISTORIES, rendered
 from support_e2e import finished_run, latest
-from test_reports import HISTORIES, told
 
 pytestmark = pytest.mark.skipif(
     EXECUTABLE is None, reason="there is no Chromium on this machine; install the package chromium to run these tests"
@@ -34,7 +34,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for name in ("nothing", "odd", "thin"):
         assert name in HISTORIES
         found[name] = folder / f"{name}.html"
-        found[name].write_text(told(name, folder)[1], encoding="utf-8")
+        found[name].write_text(rendered(name, folder)[1], encoding="utf-8")
     return found
 
 

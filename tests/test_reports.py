@@ -64,7 +64,7 @@ COUNTED = {
 
 
 def table_numbers(data_dir: Path) -> set[str]:
-    """Every number that stands in a published table, exactly."""
+    """Every number in a published table, exactly."""
     with published(data_dir) as con:
         columns = con.execute(
             """SELECT table_name, column_name FROM duckdb_columns()
@@ -90,7 +90,8 @@ def numbers(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, 
         yield path, node
 
 
-def test_every_number_in_a_document_stands_in_a_table(demo: Path) -> None:
+def test_every_number_in_a_document_is_in_a_table(demo: Path) -> None:
+    """A reader must be able to look up every figure in the published tables."""
     known = table_numbers(finished_run())
     for name in reports.DOCUMENTS:
         for path, value in numbers(read(demo, name)):
@@ -101,12 +102,14 @@ def test_every_number_in_a_document_stands_in_a_table(demo: Path) -> None:
 
 @pytest.mark.parametrize(("name", "key"), COUNTED)
 def test_counts_of_rows_are_what_a_query_counts(demo: Path, name: str, key: str) -> None:
+    """These two numbers are in no table."""
     with published(finished_run()) as con:
         query = COUNTED[name, key].replace("as_of", "(SELECT max(as_of) FROM mttr_stats)")
         assert con.execute(query).fetchall() == [(read(demo, name)[key],)]
 
 
-def test_every_figure_on_the_page_stands_in_a_document(demo: Path) -> None:
+def test_every_figure_on_the_page_is_in_a_document(demo: Path) -> None:
+    """The page computes nothing: a figure of its own could differ from the tables."""
     known = {repr(value) for name in reports.DOCUMENTS for _, value in numbers(read(demo, name))}
     page = (demo / "report.html").read_text(encoding="utf-8")
     shown = re.findall(r'<data value="([^"]*)">', page)
@@ -133,7 +136,7 @@ def test_members_of_the_comparison_are_rows_of_mttr_stats(demo: Path) -> None:
             ]
 
 
-# -- honesty -----------------------------------------------------------------------------------------------------------
+# -- little data and chance --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -173,7 +176,8 @@ def test_members_of_the_comparison_are_rows_of_mttr_stats(demo: Path) -> None:
         ),
     ],
 )
-def test_a_history_that_says_little_says_so(history: str, sentences: list[str], tmp: Path) -> None:
+def test_thin_histories_state_what_is_missing(history: str, sentences: list[str], tmp: Path) -> None:
+    """A sentence for each kind of missing data, and no NaN or None anywhere on the page."""
     documents, page, markdown = rendered(history, tmp)
     reader = Reader(page)
     text = " ".join([reader.text, *(svg["aria-label"] or "" for svg in reader.all("svg"))])
@@ -186,7 +190,7 @@ def test_a_history_that_says_little_says_so(history: str, sentences: list[str], 
 
 
 def test_limits_of_a_ratio_of_means_need_a_hundred_recoveries(demo: Path) -> None:
-    """With fewer they leave out 1 several times as often as they should: no reader may take them for 95 %."""
+    """With fewer recoveries the limits exclude 1 several times as often as 95 % limits may."""
     row = {"method": "rmst_ratio", "n_events": 100, "previous_n_events": 100, "ratio_low": 0.5, "ratio_high": 2.0}
     assert rules.shows_ratio_limits(row)
     assert not rules.shows_ratio_limits({**row, "previous_n_events": 99})
@@ -207,11 +211,12 @@ def test_limits_of_a_ratio_of_means_need_a_hundred_recoveries(demo: Path) -> Non
     ],
 )
 def test_a_share_is_never_rounded_up_to_the_goal_or_to_all(value: float, shown: str) -> None:
-    """95 % beside the status warning, or 100 % beside a breach, would be a contradiction that the page made itself."""
+    """95 % next to the status warning, or 100 % next to a breach, would contradict each other."""
     assert words.share(value).striptags() == shown
 
 
-def test_data_that_is_not_to_be_relied_on_is_said_first(demo: Path) -> None:
+def test_unreliable_data_is_named_first(demo: Path) -> None:
+    """A reader who reads one line must see the warning."""
     documents = {name: read(demo, name) for name in reports.DOCUMENTS}
     documents["summary"]["traffic_light"]["light"] = "red"
     assert "Do not rely on these figures yet" in Reader(reports.render(documents)).text
@@ -227,6 +232,7 @@ def test_a_source_that_was_never_pulled_is_not_called_stale(demo: Path) -> None:
 
 
 def test_a_90th_percentile_needs_ten_recoveries(demo: Path) -> None:
+    """With fewer recoveries it is one or two incidents."""
     documents = {name: read(demo, name) for name in reports.DOCUMENTS}
     documents["summary"]["recovery"]["current"]["n_events"] = 9
     text = Reader(reports.render(documents)).text
@@ -387,6 +393,28 @@ def test_a_target_has_a_colour_only_when_its_limits_leave_the_goal_out(
     assert rules.target_colour(row) == colour
 
 
+@pytest.mark.parametrize(
+    ("status", "low", "high", "present"),
+    [
+        ("critical", 10.0, 40.0, "SEV1, SEV2, SEV3 and SEV4 below the goal"),
+        ("warning", 60.0, 97.0, "no clear miss"),
+        ("healthy", 80.0, 100.0, "no miss detected"),
+        ("healthy", 95.2, 99.0, "all meet the goal"),
+    ],
+)
+def test_the_card_of_targets_claims_no_more_than_the_limits_allow(
+    demo: Path, status: str, low: float, high: float, present: str
+) -> None:
+    """A miss and a success are claims; with wide limits both may be chance."""
+    documents = {name: read(demo, name) for name in reports.DOCUMENTS}
+    for row in documents["compliance"]["targets"]:
+        row |= {"status": status, "compliance_low_pct": low, "compliance_high_pct": high}
+    text = Reader(reports.render(documents)).text
+    verdicts = ("SEV1, SEV2, SEV3 and SEV4 below the goal", "no clear miss", "no miss detected", "all meet the goal")
+    assert [verdict for verdict in verdicts if verdict in text] == [present]
+    assert ("missed their targets more often than the goal allows" in text) is (status == "critical")
+
+
 def test_a_source_is_stale_when_it_failed_or_missed_a_night() -> None:
     source = {"status": "complete", "data_as_of": "2026-01-01T00:00:00Z"}
     assert not rules.is_stale(source, "2026-01-02T12:00:00Z")
@@ -396,6 +424,7 @@ def test_a_source_is_stale_when_it_failed_or_missed_a_night() -> None:
 
 
 def test_stale_sources_are_named(demo: Path) -> None:
+    """A reader must know which source is stale, and why."""
     documents = {name: read(demo, name) for name in reports.DOCUMENTS}
     documents["data_quality"]["sources"][0].update(status="failed", error="<refused>")
     page = Reader(reports.render(documents))
@@ -421,10 +450,11 @@ def test_durations_as_people_read_them(minutes: float, text: str) -> None:
     assert words.duration(minutes) == text
 
 
-# -- closed to what a record may hold ----------------------------------------------------------------------------------
+# -- text from records -------------------------------------------------------------------------------------------------
 
 
 def test_foreign_text_stays_text(tmp: Path) -> None:
+    """A title must not become markup, a template or a control character."""
     _, page, markdown = rendered("odd", tmp)
     found = Reader(page)
     assert "<script>alert(1)</script> \"x\" & 'y'" in found.text
@@ -437,7 +467,7 @@ def test_foreign_text_stays_text(tmp: Path) -> None:
 
 
 def test_a_breach_without_a_title_is_named_as_people_know_it(tmp: Path) -> None:
-    """The key, else the vendor's id: nobody can look up a UUID of ours in a vendor's search."""
+    """By its key, else by the id of its source: nobody can look up our UUID in the source system."""
     documents = copy.deepcopy(rendered("odd", tmp)[0])
     breaches = documents["compliance"]["worst_breaches"]
     (untitled,) = (row for row in breaches if row["external_id"] == "known as 9")
@@ -449,7 +479,7 @@ def test_a_breach_without_a_title_is_named_as_people_know_it(tmp: Path) -> None:
 
 
 def test_what_may_be_recorded_twice_is_listed(tmp: Path) -> None:
-    """Both with their titles and ids, for somebody to look them up; where there is no such pair, nothing about pairs."""
+    """Both incidents with title and id, so that people can look them up. Without such a pair there is no text about duplicates."""
     documents, page, _ = rendered("odd", tmp)
     (row,) = documents["data_quality"]["suggested_links"]
     assert (row["external_id"], row["other_external_id"]) in (("twin 1", "twin 2"), ("twin 2", "twin 1"))
@@ -462,6 +492,7 @@ def test_what_may_be_recorded_twice_is_listed(tmp: Path) -> None:
 
 
 def test_only_web_addresses_become_links(tmp: Path) -> None:
+    """An address from a record must not run a script."""
     found = Reader(rendered("odd", tmp)[1])
     links = [attributes["href"] for attributes in found.all("a")]
     assert "https://example.test/?a=1&b=<2>" in links
@@ -478,6 +509,7 @@ def test_other_addresses_are_none(url: str | None) -> None:
 
 
 def test_the_page_loads_nothing(demo: Path) -> None:
+    """The page must be safe to mail and must work offline."""
     page = (demo / "report.html").read_text(encoding="utf-8")
     found = Reader(page)
     assert [attributes["href"] for attributes in found.all("link")] == ["data:,"]
@@ -497,6 +529,7 @@ def test_the_page_loads_nothing(demo: Path) -> None:
 
 
 def test_the_same_tables_give_the_same_bytes(tmp_path: Path) -> None:
+    """Equal results must be recognisable as equal files."""
     with door(tmp_path, HISTORIES["odd"]) as warehouse:
         first = publish(warehouse, tmp_path / "published", "run-a", 5).folder
         second = publish(warehouse, tmp_path / "published", "run-b", 5).folder
@@ -511,6 +544,7 @@ def test_the_same_tables_give_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_dagster_shows_the_verdict_and_warns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checks warn and never block; the asset shows what the page shows."""
     with door(tmp_path, HISTORIES["odd"]):
         pass
     monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "1")

@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from importlib.resources import files
 from pathlib import Path
 
 import duckdb
@@ -42,6 +41,8 @@ from support_e2e import (
     truth,
     vendors,
 )
+
+from mttr_pipeline.reports.schemas import schema
 
 TABLES = (
     *("incidents", "incident_sources", "incident_events", "services", "teams", "mttr_stats", "phase_breakdown"),
@@ -93,8 +94,7 @@ def test_the_demo_leaves_the_files_that_others_rely_on(demo: tuple[Path, Result]
     for table in TABLES:
         frame = pl.read_parquet(folder / "parquet" / f"{table}.parquet")
         assert frame.height == rows[table] == manifest["files"][f"parquet/{table}.parquet"]["rows"]
-    schema = json.loads((files("mttr_pipeline") / "reports" / "schemas" / "summary.schema.json").read_text())
-    jsonschema.validate(json.loads((folder / "json" / "summary.json").read_text()), schema)
+    jsonschema.validate(json.loads((folder / "json" / "summary.json").read_text()), schema("summary"))
 
 
 def test_the_demo_never_mixes_with_real_data(demo: tuple[Path, Result], tmp_path: Path) -> None:

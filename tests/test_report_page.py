@@ -1,4 +1,4 @@
-"""The page in a real browser: on a desk, on a phone, in the dark, on paper, with a keyboard and for a screen reader."""
+"""The page in a real browser: on a desktop, on a phone, in dark mode, on paper, with a keyboard and for a screen reader."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from chromium import EXECUTABLE, Chromium, Page
+from report_cases import HISTORIES, rendered
 from support_e2e import finished_run, latest
-from test_reports import HISTORIES, told
 
 pytestmark = pytest.mark.skipif(
     EXECUTABLE is None, reason="there is no Chromium on this machine; install the package chromium to run these tests"
@@ -28,13 +28,13 @@ def browser() -> Iterator[Chromium]:
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The page of the demo company, of nothing, and of records that hold anything."""
+    """The page of the demo company, of no incidents, and of records with odd text."""
     folder = tmp_path_factory.mktemp("pages")
     found = {"demo": latest(finished_run()) / "report.html"}
     for name in ("nothing", "odd", "thin"):
         assert name in HISTORIES
         found[name] = folder / f"{name}.html"
-        found[name].write_text(told(name, folder)[1], encoding="utf-8")
+        found[name].write_text(rendered(name, folder)[1], encoding="utf-8")
     return found
 
 
@@ -49,7 +49,7 @@ def test_nothing_overflows_nothing_is_loaded_nothing_is_wrong(
     browser: Chromium, file: Path, width: int, dark: bool, tmp_path: Path
 ) -> None:
     with browser.page(file, width, dark=dark) as page:
-        # also with everything unfolded: a wide table scrolls by itself
+        # also with every detail open: a wide table scrolls within itself
         page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.screenshot(tmp_path / "page.png").stat().st_size > 10_000
@@ -148,7 +148,7 @@ def test_the_keyboard_reaches_everything(browser: Chromium, pages: dict[str, Pat
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_contrast(browser: Chromium, pages: dict[str, Path], dark: bool) -> None:
-    """AA: every text against the background it stands on."""
+    """AA: every text against its background."""
     with browser.page(pages["demo"], dark=dark) as page:
         page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
         assert page.evaluate(CONTRAST) == []
@@ -156,7 +156,7 @@ def test_contrast(browser: Chromium, pages: dict[str, Path], dark: bool) -> None
 
 @pytest.mark.parametrize(("width", "dark"), [(DESK, False), (DESK, True), (PHONE, False)])
 def test_axe_finds_nothing(browser: Chromium, file: Path, width: int, dark: bool) -> None:
-    """What a screen reader or a keyboard would stumble over, by the rules of axe-core."""
+    """No problem for screen readers or keyboards, by the rules of axe-core."""
     with browser.page(file, width, dark=dark) as page:
         page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
         page.call("Runtime.evaluate", expression=AXE.read_text(encoding="utf-8"))
@@ -192,6 +192,6 @@ CONTRAST = """(() => {
 
 
 def accessible(page: Page) -> list[dict[str, Any]]:
-    """What a screen reader is told, without what is hidden from it."""
+    """The accessibility tree without ignored nodes."""
     tree = page.call("Accessibility.getFullAXTree")["nodes"]
     return [node for node in tree if not node.get("ignored")]

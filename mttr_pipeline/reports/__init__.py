@@ -1,7 +1,7 @@
 """The reports of one run: a JSON document per question and one page for people, all made from the mart tables.
 
-The page is made from the documents and from nothing else, so whatever it shows stands in one of them, and whatever stands
-in a document is a value of a table.
+The page is made from the documents only. Every figure on the page is therefore in a document, and every figure in a document
+is a value of a table or a count of rows.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from mttr_pipeline.reports import bottlenecks, comparisons, compliance, data_quality, summary, trend
-from mttr_pipeline.reports.kernel import Document, dumps, instant_text
+from mttr_pipeline.reports.document import Document, dumps, instant_text
 from mttr_pipeline.reports.page import markdown, render
 
 __all__ = ["DOCUMENTS", "Document", "documents", "dumps", "instant_text", "markdown", "read", "render"]
@@ -28,10 +28,10 @@ DOCUMENTS = {
 
 
 def documents(con: duckdb.DuckDBPyConnection) -> dict[str, Document]:
-    """Name -> document, each valid by `schemas/<name>.schema.json`."""
-    return {name: make(con) for name, make in DOCUMENTS.items()}
+    """Name -> document. `reports.schemas.schema(name)` is the JSON Schema of each."""
+    return {name: build(con) for name, build in DOCUMENTS.items()}
 
 
 def read(generation: Path) -> dict[str, Document]:
-    """The documents of a published generation."""
+    """Name -> document, read from a published generation."""
     return {name: json.loads((generation / f"json/{name}.json").read_text(encoding="utf-8")) for name in DOCUMENTS}

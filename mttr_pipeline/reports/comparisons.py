@@ -3,43 +3,185 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import Annotated, Literal
 
 import duckdb
+from msgspec import Meta
 
-from mttr_pipeline.reports.kernel import Document, head, rows
+from mttr_pipeline.config.terms import Phase
+from mttr_pipeline.reports.document import (
+    Count,
+    Document,
+    Head,
+    Instant,
+    JsonObject,
+    PhaseModel,
+    Survival,
+    WindowStart,
+    columns,
+    head,
+    phase_model,
+    preceded_by,
+    query,
+    rows,
+)
 
 DIMENSIONS = ("severity", "service", "team")
-CHANGE = """window_start, window_end, previous_start, n, n_events, n_open, previous_n, previous_n_events, previous_n_open, km_median,
-    previous_km_median, method, horizon_minutes, ratio, ratio_low, ratio_high, log_rank_p, q, smallest_detectable_ratio, verdict,
-    is_mixed, low_n"""
-FREQUENCY = """window_start, window_end, previous_start, n, n_current, n_previous, current_minutes, previous_minutes, rate_ratio,
-    rate_ratio_low, rate_ratio_high, p, q, verdict, mtbf_minutes, mtbf_low_minutes, mtbf_high_minutes, mtbf_current_minutes,
-    mtbf_current_low_minutes, mtbf_current_high_minutes, low_n"""
-_STATS = """window_start, window_end, incidents_matched, incidents_analyzed, incidents_excluded, excluded_open, mean_minutes,
-    median_minutes, p95_minutes, n_events, n_open, low_n, km_median, km_median_low, km_median_high, km_median_text, km_p90,
-    km_p90_low, km_p90_high, rmst_minutes, rmst_low, rmst_high, is_rmst_bound, longest_minutes"""
+
+
+class Change(JsonObject):
+    """Durations of the last 30 days against those of the 30 days before."""
+
+    window_start: Instant
+    window_end: Instant
+    previous_start: Instant
+    n: Count
+    n_events: Count
+    n_open: Count
+    previous_n: Count
+    previous_n_events: Count
+    previous_n_open: Count
+    km_median: float | None
+    previous_km_median: float | None
+    method: Literal["hodges_lehmann", "rmst_ratio"] | None
+    horizon_minutes: float | None
+    ratio: Annotated[float | None, Meta(description="current / previous duration; below 1 is faster")]
+    ratio_low: float | None
+    ratio_high: float | None
+    log_rank_p: float | None
+    q: Annotated[float | None, Meta(description="p after Benjamini-Hochberg")]
+    smallest_detectable_ratio: float | None
+    verdict: Literal["faster", "slower", "no detectable change", "not enough data"]
+    is_mixed: Annotated[bool, Meta(description="the ratio contradicts the verdict")]
+    low_n: bool
+
+
+class Frequency(JsonObject):
+    """How often incidents begin."""
+
+    window_start: Instant
+    window_end: Instant
+    previous_start: Instant
+    n: Count
+    n_current: Count
+    n_previous: Count
+    current_minutes: Annotated[float | None, Meta(description="minutes of the window that the history covers")]
+    previous_minutes: float | None
+    rate_ratio: float | None
+    rate_ratio_low: float | None
+    rate_ratio_high: float | None
+    p: float | None
+    q: float | None
+    verdict: Literal["more often", "less often", "no detectable change", "not enough data"]
+    mtbf_minutes: float | None
+    mtbf_low_minutes: float | None
+    mtbf_high_minutes: float | None
+    mtbf_current_minutes: float | None
+    mtbf_current_low_minutes: float | None
+    mtbf_current_high_minutes: float | None
+    low_n: bool
+
+
+class PhaseShare(JsonObject):
+    phase: Phase
+    n: Count
+    mean_minutes: float | None
+    median_minutes: float | None
+    share_pct: float | None
+    share_n: Count | None
+
+
+class _Counted(JsonObject):
+    scope_value: str
+    window_start: WindowStart
+    window_end: Instant | None
+    incidents_matched: Count
+    incidents_analyzed: Count
+    incidents_excluded: Count
+    excluded_open: Count
+    mean_minutes: float | None
+    median_minutes: float | None
+    p95_minutes: float | None
+
+
+@preceded_by(_Counted)
+class Statistics(Survival):
+    """The statistics of one severity, service or team."""
+
+
+class Member(Statistics):
+    """One severity, service or team."""
+
+    phase_breakdown: list[PhaseShare]
+
+
+class _Scope(JsonObject):
+    scope: str
+    scope_value: str
+
+
+@preceded_by(_Scope)
+class MemberChange(Change):
+    """Durations of one severity, service or team, the last 30 days against the 30 days before."""
+
+
+@preceded_by(_Scope)
+class MemberFrequency(Frequency):
+    """How often incidents of one severity, service or team begin."""
+
+
+class Downtime(JsonObject):
+    """Minutes with at least one open incident; overlapping incidents count once."""
+
+    scope: Literal["all", "service"]
+    scope_value: str
+    window_start: WindowStart
+    window_end: Instant | None
+    n: Count
+    n_open: Count
+    n_invalid: Count
+    window_minutes: float | None
+    downtime_minutes: float | None
+    availability_pct: float | None
+    availability_target_pct: float | None
+    error_budget_minutes: float | None
+    error_budget_used_pct: float | None
+    user_minutes: float | None
+    n_users_known: Count
+
+
+class Comparisons(Head):
+    """Severities, services and teams side by side, over the whole history and the last 30 days."""
+
+    calculation_type: str
+    phase_model: PhaseModel
+    severity: Annotated[list[Member], Meta(description="by name, not by rank")]
+    service: Annotated[list[Member], Meta(description="by name, not by rank")]
+    team: Annotated[list[Member], Meta(description="by name, not by rank")]
+    changes: list[MemberChange]
+    frequency: list[MemberFrequency]
+    downtime: Annotated[list[Downtime], Meta(description="per service and for all services together")]
 
 
 def document(con: duckdb.DuckDBPyConnection) -> Document:
-    """Every member by name, over the whole history and the last 30 days; no order of merit, because chance would make it.
-    Then what changed: durations and how often, the last 30 days against the 30 before; and what it cost: downtime."""
-    model = rows(con, "SELECT phase_model FROM core.phase_model")[0]["phase_model"]
-    stats = rows(
+    """A `Comparisons`. Members are sorted by name: with few incidents each, a ranking would be chance."""
+    model = phase_model(con)
+    statistics = query(
         con,
-        f"""SELECT scope, scope_value, {_STATS} FROM mart.mttr_stats
+        f"""SELECT scope, {columns(Statistics)} FROM mart.mttr_stats
         WHERE calculation_type = 'basic' AND scope <> 'all' AND (window_end IS NULL OR window_end = as_of)
         ORDER BY scope, scope_value, window_start NULLS FIRST""",
     )
     phases = defaultdict(list)
-    for row in rows(
+    for row in query(
         con,
-        """SELECT scope, scope_value, window_start, phase, n, mean_minutes, median_minutes, share_pct, share_n
+        f"""SELECT scope, scope_value, window_start, {columns(PhaseShare)}
         FROM mart.phase_breakdown WHERE calculation_type = 'basic' AND phase_model = ?""",
         [model],
     ):
         phases[row.pop("scope"), row.pop("scope_value"), row.pop("window_start")].append(row)
     members: dict[str, list[Document]] = {dimension: [] for dimension in DIMENSIONS}
-    for row in stats:
+    for row in statistics:
         breakdown = phases[row["scope"], row["scope_value"], row["window_start"]]
         members[row.pop("scope")].append({**row, "phase_breakdown": breakdown})
     return {
@@ -49,18 +191,9 @@ def document(con: duckdb.DuckDBPyConnection) -> Document:
         **members,
         "changes": rows(
             con,
-            f"""SELECT scope, scope_value, {CHANGE} FROM mart.changes
-            WHERE calculation_type = 'basic' AND scope <> 'all' ORDER BY scope, scope_value""",
+            MemberChange,
+            "FROM mart.changes WHERE calculation_type = 'basic' AND scope <> 'all' ORDER BY scope, scope_value",
         ),
-        "frequency": rows(
-            con,
-            f"""SELECT scope, scope_value, {FREQUENCY} FROM mart.frequency
-            WHERE scope <> 'all' ORDER BY scope, scope_value""",
-        ),
-        "downtime": rows(
-            con,
-            """SELECT scope, scope_value, window_start, window_end, n, n_open, n_invalid, window_minutes, downtime_minutes,
-                availability_pct, availability_target_pct, error_budget_minutes, error_budget_used_pct, user_minutes, n_users_known
-            FROM mart.downtime""",
-        ),
+        "frequency": rows(con, MemberFrequency, "FROM mart.frequency WHERE scope <> 'all' ORDER BY scope, scope_value"),
+        "downtime": rows(con, Downtime, "FROM mart.downtime"),
     }

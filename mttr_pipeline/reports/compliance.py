@@ -1,64 +1,169 @@
-"""compliance.json: who met the targets, and who did not."""
+"""compliance.json: which incidents and phases met their targets, and which did not."""
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 import duckdb
+from msgspec import Meta
 
-from mttr_pipeline.reports.kernel import Document, head, rows
+from mttr_pipeline.config.terms import Phase, Severity
+from mttr_pipeline.reports.document import (
+    Count,
+    Document,
+    Head,
+    Instant,
+    JsonObject,
+    PhaseModel,
+    WindowStart,
+    head,
+    preceded_by,
+    query,
+    rows,
+)
 
-BREACHES = 50
+MAX_BREACHES = 50
 GOAL_PCT = 95
 
 
+class Outcome(JsonObject):
+    """How many incidents met their target."""
+
+    incidents_count: Annotated[Count, Meta(description="within_target + breached: the n of compliance_pct")]
+    within_target: Count
+    at_risk: Annotated[Count, Meta(description="a part of within_target")]
+    breached: Count
+    open_breached: Annotated[Count, Meta(description="a part of breached")]
+    pending: Annotated[Count, Meta(description="open and within the target so far; in no other count")]
+
+
+class _NotMeasured(JsonObject):
+    not_measured: Count
+
+
+class Share(JsonObject):
+    compliance_pct: float | None
+    compliance_low_pct: float | None
+    compliance_high_pct: float | None
+
+
+class _Severity(JsonObject):
+    window_start: WindowStart
+    window_end: Instant | None
+    severity: Severity
+    service: Annotated[str | None, Meta(description="null = the whole severity")]
+    team: str | None
+    target_minutes: float | None
+    actual_mean: float | None
+    actual_median: float | None
+    resolved_count: Count
+
+
+class _Phase(JsonObject):
+    window_start: WindowStart
+    window_end: Instant | None
+    phase_model: PhaseModel
+    phase: Phase
+    severity: Annotated[str | None, Meta(description="null = all severities")]
+    target_minutes: float | None
+    actual_mean: float | None
+    actual_median: float | None
+    finished_count: Count
+
+
+@preceded_by(_Severity, Outcome, _NotMeasured)
+class Target(Share):
+    """How one severity, or one severity of one service, met its target."""
+
+    status: Literal["healthy", "warning", "critical", "no_data", "no_target"]
+    low_n: Annotated[bool, Meta(description="fewer than 5 incidents")]
+
+
+@preceded_by(_Phase, Outcome, _NotMeasured)
+class PhaseTarget(Share):
+    """How one phase met its target."""
+
+    status: Literal["healthy", "warning", "critical", "no_data"]
+    low_n: Annotated[bool, Meta(description="fewer than 5 incidents")]
+
+
+class Breach(JsonObject):
+    """An incident that took longer than its target."""
+
+    incident_id: str
+    source: str
+    external_id: str
+    key: str | None
+    title: str | None
+    url: str | None
+    severity: Severity
+    service: str
+    team: str
+    status: str
+    started_at: Instant
+    resolved_at: Instant | None
+    target_minutes: float
+    actual_minutes: float
+    over_minutes: float
+    times_target: float | None
+    is_open: bool
+
+
+class Compliance(Head):
+    """Incidents within their targets, and the worst breaches of the last 90 days."""
+
+    targets: list[Target]
+    phases: Annotated[list[PhaseTarget], Meta(description="empty unless a phase has a target")]
+    breach_count: Annotated[Count, Meta(description="breaches of the last 90 days")]
+    open_breach_count: Annotated[Count, Meta(description="breaches of the whole history that are still open")]
+    worst_breaches: Annotated[
+        list[Breach],
+        Meta(description=f"of the last 90 days, most minutes over the target first, at most {MAX_BREACHES}"),
+    ]
+    open_breaches: Annotated[
+        list[Breach],
+        Meta(
+            description=f"still open, of the whole history, most minutes over the target first, at most {MAX_BREACHES}"
+        ),
+    ]
+
+
 def document(con: duckdb.DuckDBPyConnection) -> Document:
-    """Every row of target_compliance and of phase_compliance; of the breaches those that are still open, longest over their
-    target first, and the worst of the last 90 days, each with the number of all."""
+    """A `Compliance`."""
     return {
         **head(con),
         "targets": targets(con),
         "phases": phases(con),
-        "breach_count": rows(con, f"SELECT count(*) AS n {_RECENT}")[0]["n"],
-        "open_breach_count": rows(con, "SELECT count(*) AS n FROM mart.target_breaches WHERE is_open")[0]["n"],
+        "breach_count": query(con, f"SELECT count(*) AS n {_RECENT}")[0]["n"],
+        "open_breach_count": query(con, f"SELECT count(*) AS n {_OPEN}")[0]["n"],
         "worst_breaches": _breaches(con, _RECENT),
-        "open_breaches": _breaches(con, "FROM mart.target_breaches WHERE is_open"),
+        "open_breaches": _breaches(con, _OPEN),
     }
 
 
 def targets(con: duckdb.DuckDBPyConnection) -> list[Document]:
-    """Every row of target_compliance."""
+    """Every `Target`: per severity, and per severity and service, over each window."""
     return rows(
-        con,
-        """SELECT window_start, window_end, severity, service, team, target_minutes, actual_mean, actual_median, resolved_count,
-            incidents_count, within_target, at_risk, breached, open_breached, pending, not_measured, compliance_pct,
-            compliance_low_pct, compliance_high_pct, status, low_n
-        FROM mart.target_compliance
-        ORDER BY window_start NULLS FIRST, service NULLS FIRST, severity""",
+        con, Target, "FROM mart.target_compliance ORDER BY window_start NULLS FIRST, service NULLS FIRST, severity"
     )
 
 
 def phases(con: duckdb.DuckDBPyConnection) -> list[Document]:
-    """Every row of phase_compliance: none unless a phase has a target."""
-    return rows(
-        con,
-        """SELECT window_start, window_end, phase_model, phase, severity, target_minutes, actual_mean, actual_median,
-            finished_count, incidents_count, within_target, at_risk, breached, open_breached, pending, not_measured,
-            compliance_pct, compliance_low_pct, compliance_high_pct, status, low_n
-        FROM mart.phase_compliance""",
-    )
+    """Every `PhaseTarget`: none unless a phase has a target."""
+    return rows(con, PhaseTarget, "FROM mart.phase_compliance")
 
 
 def recent(targets: list[Document], part: str = "service") -> list[Document]:
-    """Of rows of targets those over the longer of the two recent windows, 90 days, that are of no single service; of rows of
-    phases (`part` is severity) those of no single severity.
-    """
+    """The rows of the last 90 days that cover a whole: all services, or with `part="severity"` all severities."""
     whole = [row for row in targets if row[part] is None and row["window_start"]]
     first = min((row["window_start"] for row in whole), default=None)
     return [row for row in whole if row["window_start"] == first]
 
 
 def failing(targets: list[Document], severity: str) -> list[str]:
-    """The services that missed the target of a severity in the last 90 days beyond chance, with their team: 95 % limits below
-    the goal.
+    """The services that missed the target of a severity in the last 90 days, with their team.
+
+    A service counts as failing when its upper 95 % limit is below the goal, so that chance is an unlikely cause.
     """
     first = min((row["window_start"] for row in targets if row["window_start"]), default=None)
     return [
@@ -71,14 +176,10 @@ def failing(targets: list[Document], severity: str) -> list[str]:
     ]
 
 
-def _breaches(con: duckdb.DuckDBPyConnection, which: str) -> list[Document]:
-    return rows(
-        con,
-        f"""SELECT incident_id, source, external_id, key, title, url, severity, service, team, status, started_at, resolved_at,
-            target_minutes, actual_minutes, over_minutes, times_target, is_open {which}
-        ORDER BY over_minutes DESC, incident_id LIMIT {BREACHES}""",
-    )
+def _breaches(con: duckdb.DuckDBPyConnection, source: str) -> list[Document]:
+    return rows(con, Breach, f"{source} ORDER BY over_minutes DESC, incident_id LIMIT {MAX_BREACHES}")
 
 
+_OPEN = "FROM mart.target_breaches WHERE is_open"
 _RECENT = """FROM mart.target_breaches
     WHERE started_at >= (SELECT min(window_start) FROM mart.target_compliance)"""

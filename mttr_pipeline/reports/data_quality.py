@@ -1,54 +1,123 @@
-"""data_quality.json: what to know before trusting a figure, and how fresh every source is."""
+"""data_quality.json: what to know before relying on a figure, and how fresh each source is."""
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 import duckdb
+from msgspec import Meta
 
-from mttr_pipeline.reports.kernel import Document, head, rows
+from mttr_pipeline.landing.store import NOT_PULLED
+from mttr_pipeline.reports.document import Count, Document, Head, Instant, JsonObject, head, query, rows
 
-LINKS = 20
+MAX_LINKS = 20
+
+
+class Light(JsonObject):
+    """The traffic light of one source, or of all sources: whether a reader may rely on the figures."""
+
+    source: str
+    light: Literal["green", "amber", "red", "no_data"]
+    warnings: Count
+    incidents: Count
+    headline: str
+    findings: list[str]
+
+
+class Finding(JsonObject):
+    dq_check: str
+    source: str
+    n: Count
+    total: Count
+    pct: float | None
+    status: Literal["ok", "info", "warn"]
+    meaning: str
+
+
+class Pull(JsonObject):
+    """The newest pull of a source."""
+
+    source: str
+    status: Literal["complete", "failed", "interrupted"]
+    data_as_of: Instant | None
+    error: str | None
+
+
+class Quarantined(JsonObject):
+    """How many records of a source could not be read, per reason."""
+
+    source: str
+    reason: str
+    n: Count
+
+
+class SuggestedLink(JsonObject):
+    """Two incidents that may be one incident recorded twice."""
+
+    incident_id: str
+    source: str
+    external_id: str
+    key: str | None
+    title: str | None
+    url: str | None
+    other_incident_id: str
+    other_source: str
+    other_external_id: str
+    other_key: str | None
+    other_title: str | None
+    other_url: str | None
+    service: str
+    detected_at: Instant
+    minutes_apart: float
+    similarity: float
+
+
+class DataQuality(Head):
+    """What to know before relying on a figure, and how fresh each source is."""
+
+    lights: Annotated[list[Light], Meta(description="per source and for all")]
+    findings: list[Finding]
+    sources: Annotated[
+        list[Pull], Meta(description="sources that are pulled; imported and received data have no freshness")
+    ]
+    quarantined: list[Quarantined]
+    suggested_links: Annotated[
+        list[SuggestedLink], Meta(description=f"of the last 90 days, most similar first, at most {MAX_LINKS}")
+    ]
 
 
 def document(con: duckdb.DuckDBPyConnection) -> Document:
-    """The traffic light, every finding per source, the newest pull of every source, how much is in quarantine, and of the last
-    90 days what is likeliest to be one incident recorded twice."""
+    """A `DataQuality`."""
     return {
         **head(con),
         "lights": lights(con),
-        "findings": rows(
-            con,
-            "SELECT dq_check, source, n, total, pct, status, meaning FROM mart.data_quality ORDER BY dq_check, source",
-        ),
+        "findings": rows(con, Finding, "FROM mart.data_quality ORDER BY dq_check, source"),
         "sources": sources(con),
-        "quarantined": rows(
+        "quarantined": query(
             con,
             "SELECT source, reason, count(*) AS n FROM mart.quarantine GROUP BY source, reason ORDER BY source, reason",
         ),
         "suggested_links": rows(
             con,
-            f"""SELECT incident_id, source, external_id, key, title, url, other_incident_id, other_source, other_external_id,
-                other_key, other_title, other_url, service, detected_at, minutes_apart, similarity
-            FROM mart.suggested_links
+            SuggestedLink,
+            f"""FROM mart.suggested_links
             WHERE epoch_us(detected_at) >= (SELECT epoch_us(as_of - INTERVAL 90 DAY) FROM config.run)
-            ORDER BY similarity DESC, minutes_apart, detected_at, incident_id, other_incident_id LIMIT {LINKS}""",
+            ORDER BY similarity DESC, minutes_apart, detected_at, incident_id, other_incident_id LIMIT {MAX_LINKS}""",
         ),
     }
 
 
 def lights(con: duckdb.DuckDBPyConnection) -> list[Document]:
-    """The traffic light of every source and of all."""
-    return rows(
-        con,
-        "SELECT source, light, warnings, incidents, headline, findings FROM mart.data_quality_status ORDER BY source",
-    )
+    """The `Light` of each source and of all sources together."""
+    return rows(con, Light, "FROM mart.data_quality_status ORDER BY source")
 
 
 def sources(con: duckdb.DuckDBPyConnection) -> list[Document]:
-    """The newest pull of every source that is pulled; imported records and received bodies have no freshness."""
+    """The newest `Pull` of each source that is pulled. Imported records and received webhooks have no freshness."""
     return rows(
         con,
-        """SELECT source, status, data_as_of, error FROM (
-            SELECT *, row_number() OVER (PARTITION BY source ORDER BY started_at DESC, run_id DESC) AS place
-            FROM mart.source_runs WHERE source NOT IN ('custom', 'inbox'))
-        WHERE place = 1 ORDER BY source""",
+        Pull,
+        """FROM mart.source_runs WHERE NOT list_contains(?, source)
+        QUALIFY row_number() OVER (PARTITION BY source ORDER BY started_at DESC, run_id DESC) = 1 ORDER BY source""",
+        [NOT_PULLED],
     )

@@ -1,46 +1,132 @@
-"""summary.json: the last 30 days against the 30 before."""
+"""summary.json: the last 30 days against the 30 days before."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import duckdb
+from msgspec import Meta
 
-from mttr_pipeline.reports.comparisons import CHANGE, FREQUENCY
-from mttr_pipeline.reports.data_quality import lights, sources
-from mttr_pipeline.reports.kernel import Document, head, rows
-from mttr_pipeline.reports.trend import directions
-
-_HONEST = (
-    "incidents_matched",
-    "n_events",
-    "n_open",
-    "low_n",
-    "km_median",
-    "km_median_low",
-    "km_median_high",
-    "km_median_text",
-    "km_p90",
-    "km_p90_low",
-    "km_p90_high",
-    "rmst_minutes",
-    "rmst_low",
-    "rmst_high",
-    "is_rmst_bound",
-    "longest_minutes",
+from mttr_pipeline.config.terms import Phase, Severity
+from mttr_pipeline.reports.comparisons import Change, Frequency
+from mttr_pipeline.reports.compliance import Outcome, Share
+from mttr_pipeline.reports.data_quality import Light, Pull, lights, sources
+from mttr_pipeline.reports.document import (
+    Count,
+    Document,
+    Head,
+    Instant,
+    JsonObject,
+    PhaseModel,
+    Survival,
+    head,
+    preceded_by,
+    query,
+    rows,
 )
-_MINUTES = ("mean_minutes", "median_minutes", "p95_minutes")
+from mttr_pipeline.reports.trend import Direction, directions
+
+
+class Period(JsonObject):
+    start: Instant
+    end: Instant
+
+
+class Minutes(JsonObject):
+    mean_minutes: float | None
+    median_minutes: float | None
+    p95_minutes: float | None
+
+
+class MinutesChange(JsonObject):
+    """Change in percent; null without a baseline."""
+
+    mean_pct: float | None
+    median_pct: float | None
+    p95_pct: float | None
+
+
+class Incidents(JsonObject):
+    current_count: Count
+    previous_count: Count
+    change_pct: float | None
+    analysed: Count
+    open: Count
+    open_now: Annotated[Count, Meta(description="of the whole history")]
+    excluded: Count
+    outliers: Annotated[Count, Meta(description="left out of mean, median and phases")]
+    outlier_minutes_share: Annotated[float | None, Meta(description="their part of all minutes, 0 to 1")]
+
+
+class _Matched(JsonObject):
+    incidents_matched: Count
+
+
+@preceded_by(_Matched)
+class WindowSurvival(Survival):
+    """Open incidents count as lasting at least until as_of; outliers are kept."""
+
+
+class Recovery(JsonObject):
+    current: WindowSurvival
+    previous: WindowSurvival
+    whole: WindowSurvival
+
+
+class _Target(JsonObject):
+    severity: Severity
+    target_minutes: float | None
+
+
+@preceded_by(_Target, Outcome)
+class SeverityTarget(Share):
+    """How a severity met its target in the last 30 days."""
+
+    status: Literal["healthy", "warning", "critical", "no_data", "no_target"]
+
+
+class PhaseTotals(JsonObject):
+    phase: Phase
+    n: Count
+    mean_minutes: float | None
+    median_minutes: float | None
+    total_minutes: float | None
+    invalid: Count
+    pct_of_means: float | None
+    share_pct: float | None
+    share_n: Count | None
+
+
+class Summary(Head):
+    """The last 30 days against the 30 days before."""
+
+    calculation_type: str
+    period: Period
+    previous_period: Period
+    current_mttr: Minutes
+    previous_mttr: Minutes
+    change_from_previous: MinutesChange
+    incidents: Incidents
+    recovery: Recovery
+    change: Change
+    frequency: Frequency
+    directions: list[Direction]
+    compliance: list[SeverityTarget]
+    phase_model: PhaseModel
+    phase_breakdown: list[PhaseTotals]
+    traffic_light: Light
+    sources: list[Pull]
 
 
 def document(con: duckdb.DuckDBPyConnection, calculation_type: str = "basic") -> Document:
-    """Minutes, counts, changes in percent (None without a baseline), honest statistics, direction, targets, phases, freshness."""
-    windows = rows(con, "SELECT name, window_start, window_end FROM core.windows WHERE window_start IS NOT NULL")
+    """A `Summary`. Minutes are numbers; a change in percent is None without a baseline."""
+    windows = query(con, "SELECT name, window_start, window_end FROM core.windows WHERE window_start IS NOT NULL")
     period = {window["name"]: {"start": window["window_start"], "end": window["window_end"]} for window in windows}
-    current, previous = (_stats(con, calculation_type, period[name]["start"]) for name in ("current", "previous"))
-    whole = _stats(con, calculation_type, None)
+    current, previous = (_statistics(con, calculation_type, period[name]["start"]) for name in ("current", "previous"))
+    whole = _statistics(con, calculation_type, None)
     changes = {
         row["metric"]: row["change_pct"]
-        for row in rows(
+        for row in query(
             con, "SELECT metric, change_pct FROM mart.period_summary WHERE calculation_type = ?", [calculation_type]
         )
     }
@@ -50,9 +136,11 @@ def document(con: duckdb.DuckDBPyConnection, calculation_type: str = "basic") ->
         "calculation_type": calculation_type,
         "period": period["current"],
         "previous_period": period["previous"],
-        "current_mttr": {name: current[name] for name in _MINUTES},
-        "previous_mttr": {name: previous[name] for name in _MINUTES},
-        "change_from_previous": {name.replace("_minutes", "_pct"): changes[name] for name in _MINUTES},
+        "current_mttr": _only(Minutes, current),
+        "previous_mttr": _only(Minutes, previous),
+        "change_from_previous": {
+            name: changes[name.replace("_pct", "_minutes")] for name in MinutesChange.__struct_fields__
+        },
         "incidents": {
             "current_count": current["incidents_matched"],
             "previous_count": previous["incidents_matched"],
@@ -65,28 +153,25 @@ def document(con: duckdb.DuckDBPyConnection, calculation_type: str = "basic") ->
             "outlier_minutes_share": current["outlier_minutes_share"],
         },
         "recovery": {
-            name: {column: stats[column] for column in _HONEST}
-            for name, stats in (("current", current), ("previous", previous), ("whole", whole))
+            name: _only(WindowSurvival, statistics)
+            for name, statistics in (("current", current), ("previous", previous), ("whole", whole))
         },
         "change": rows(
-            con,
-            f"SELECT {CHANGE} FROM mart.changes WHERE calculation_type = ? AND scope = 'all'",
-            [calculation_type],
+            con, Change, "FROM mart.changes WHERE calculation_type = ? AND scope = 'all'", [calculation_type]
         )[0],
-        "frequency": rows(con, f"SELECT {FREQUENCY} FROM mart.frequency WHERE scope = 'all'")[0],
+        "frequency": rows(con, Frequency, "FROM mart.frequency WHERE scope = 'all'")[0],
         "directions": directions(con, calculation_type),
         "compliance": rows(
             con,
-            """SELECT severity, target_minutes, incidents_count, within_target, at_risk, breached, open_breached, pending,
-                compliance_pct, compliance_low_pct, compliance_high_pct, status
-            FROM mart.target_compliance WHERE service IS NULL AND window_start = ?::TIMESTAMPTZ ORDER BY severity""",
+            SeverityTarget,
+            "FROM mart.target_compliance WHERE service IS NULL AND window_start = ?::TIMESTAMPTZ ORDER BY severity",
             [period["current"]["start"]],
         ),
         "phase_model": model,
         "phase_breakdown": rows(
             con,
-            """SELECT phase, n, mean_minutes, median_minutes, total_minutes, invalid, pct_of_means, share_pct, share_n
-            FROM mart.phase_breakdown
+            PhaseTotals,
+            """FROM mart.phase_breakdown
             WHERE calculation_type = ? AND phase_model = ? AND scope = 'all' AND window_start = ?::TIMESTAMPTZ""",
             [calculation_type, model, period["current"]["start"]],
         ),
@@ -95,9 +180,13 @@ def document(con: duckdb.DuckDBPyConnection, calculation_type: str = "basic") ->
     }
 
 
-def _stats(con: duckdb.DuckDBPyConnection, calculation_type: str, start: str | None) -> dict[str, Any]:
-    return rows(
+def _statistics(con: duckdb.DuckDBPyConnection, calculation_type: str, start: str | None) -> dict[str, Any]:
+    return query(
         con,
         """FROM mart.mttr_stats WHERE calculation_type = ? AND scope = 'all' AND window_start IS NOT DISTINCT FROM ?::TIMESTAMPTZ""",
         [calculation_type, start],
     )[0]
+
+
+def _only(kind: type[JsonObject], row: Document) -> Document:
+    return {name: row[name] for name in kind.__struct_fields__}

@@ -2,37 +2,116 @@
 
 from __future__ import annotations
 
-import duckdb
+from typing import Annotated, Literal
 
-from mttr_pipeline.reports.kernel import Document, head, rows
+import duckdb
+from msgspec import Meta
+
+from mttr_pipeline.reports.document import (
+    Count,
+    Document,
+    Head,
+    Instant,
+    JsonObject,
+    PhaseModel,
+    Survival,
+    WindowStart,
+    head,
+    phase_model,
+    preceded_by,
+    rows,
+)
+
+
+class Direction(JsonObject):
+    """Whether recovery gets faster or slower, and since when."""
+
+    window_start: WindowStart
+    window_end: Instant | None
+    n: Count
+    n_events: Count
+    n_open: Count
+    weeks: Count
+    weeks_used: Count
+    slope_per_week: float | None
+    slope_low: float | None
+    slope_high: float | None
+    change_pct_per_week: float | None
+    mann_kendall_p: float | None
+    mann_kendall_q: float | None
+    direction: Literal["faster", "slower", "no detectable direction", "not enough data"]
+    direction_reason: str | None
+    shift_at: Instant | None
+    n_before: Count | None
+    before_median_minutes: float | None
+    after_median_minutes: float | None
+    pettitt_p: float | None
+    pettitt_q: float | None
+    shift: Literal["faster", "slower", "no detectable shift", "not enough data"]
+    shift_reason: str | None
+    low_n: bool
+
+
+class _Counted(JsonObject):
+    interval: Literal["day", "week", "month"]
+    alignment: Literal["calendar", "rolling"]
+    window_start: Instant
+    window_end: Instant
+    is_partial: bool
+    immature: Annotated[bool, Meta(description="an incident of the window is still open")]
+    mttr: float | None
+    median: float | None
+    p90: float | None
+    mttd: float | None
+    mttd_n: Count
+    mtta: float | None
+    mtta_n: Count
+    mtti: float | None
+    mtti_n: Count
+    mttm: float | None
+    mttm_n: Count
+    incident_count: Count
+    analyzed_count: Count
+    open_count: Count
+    outlier_count: Count
+    invalid_count: Count
+    missing_count: Count
+
+
+@preceded_by(_Counted)
+class Window(Survival):
+    """One day, week or month."""
+
+
+class Trend(Head):
+    """The last 90 days by day, week and month."""
+
+    calculation_type: str
+    phase_model: PhaseModel
+    directions: list[Direction]
+    windows: Annotated[list[Window], Meta(description="calendar-aligned and rolling windows, oldest first")]
 
 
 def document(con: duckdb.DuckDBPyConnection) -> Document:
-    """Every window of the basic variant, calendar-aligned and rolling, oldest first; whether there is a direction in them."""
+    """A `Trend` of the basic variant."""
     return {
         **head(con),
         "calculation_type": "basic",
-        "phase_model": rows(con, "SELECT phase_model FROM core.phase_model")[0]["phase_model"],
+        "phase_model": phase_model(con),
         "directions": directions(con, "basic"),
         "windows": rows(
             con,
-            """SELECT "interval", alignment, window_start, window_end, is_partial, immature, mttr, median, p90, mttd, mttd_n, mtta,
-                mtta_n, mtti, mtti_n, mttm, mttm_n, incident_count, analyzed_count, open_count, outlier_count, invalid_count,
-                missing_count, n_events, n_open, low_n, km_median, km_median_low, km_median_high,
-                km_median_text, km_p90, km_p90_low, km_p90_high, rmst_minutes, rmst_low, rmst_high, is_rmst_bound, longest_minutes
-            FROM mart.trend WHERE calculation_type = 'basic'
-            ORDER BY "interval", alignment, window_start""",
+            Window,
+            """FROM mart.trend WHERE calculation_type = 'basic' ORDER BY "interval", alignment, window_start""",
         ),
     }
 
 
 def directions(con: duckdb.DuckDBPyConnection, calculation_type: str) -> list[Document]:
-    """Whether all incidents recover faster or slower, and since when: over the whole history and over the last 90 days."""
+    """The `Direction` of all incidents: over the whole history and over the last 90 days."""
     return rows(
         con,
-        """SELECT window_start, window_end, n, n_events, n_open, weeks, weeks_used, slope_per_week, slope_low, slope_high,
-            change_pct_per_week, mann_kendall_p, mann_kendall_q, direction, direction_reason, shift_at, n_before,
-            before_median_minutes, after_median_minutes, pettitt_p, pettitt_q, shift, shift_reason, low_n
-        FROM mart.directions WHERE calculation_type = ? AND scope = 'all' ORDER BY window_start NULLS FIRST""",
+        Direction,
+        "FROM mart.directions WHERE calculation_type = ? AND scope = 'all' ORDER BY window_start NULLS FIRST",
         [calculation_type],
     )

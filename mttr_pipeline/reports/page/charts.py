@@ -1,8 +1,9 @@
-"""The charts: Vega-Lite through Altair, drawn as SVG when the page is made.
+"""The charts: Vega-Lite through Altair, rendered to SVG when the page is built.
 
-Static SVG because it needs no script, prints, and is the same every time. Colours are variables of the style sheet, so a
-chart follows light, dark and print. Each chart is drawn twice, for a desk and for a phone: scaled down, its words would be
-too small to read. Altair and vl-convert are imported at the first chart, because importing them takes most of a second.
+SVG is static: it needs no script, it prints, and the same data gives the same chart. Colours are variables of the style
+sheet, so that a chart follows light mode, dark mode and print. Each chart is rendered twice, for a desktop and for a phone,
+because the text of a chart that is scaled down is too small to read. Altair and vl-convert are imported when the first chart
+is rendered, because the import takes most of a second.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from mttr_pipeline.reports.compliance import GOAL_PCT
-from mttr_pipeline.reports.kernel import Document
+from mttr_pipeline.reports.document import Document
 
 if TYPE_CHECKING:
     import altair as alt
@@ -35,50 +36,52 @@ _LIGHT = {
 }
 _INK, _MUTED, _GRID, _ACCENT, _SOFT, _PAPER = (f"var({name})" for name in _LIGHT)
 _HEADROOM = 2.5
+_NO_DURATION = "no usable duration"
 _NAMES: dict[str, Any] = {"title": None, "ticks": False, "domain": False, "minExtent": 118, "labelPadding": 8}
-_INNER_ROLE = re.compile(r' (?:role|aria-[a-z]+)="[^"]*"')  # the words of the whole are its alternative, not its parts
+_INNER_ROLE = re.compile(r' (?:role|aria-[a-z]+)="[^"]*"')  # the label of the whole chart is its text alternative
 _OPENING = re.compile(r"<svg [^>]*?width=\"(?P<width>[\d.]+)\" height=\"(?P<height>[\d.]+)\"[^>]*>")
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart in both widths, and what it says in words for those who do not see it."""
+    """A chart in both widths, each with its text alternative."""
 
     wide: Markup
     narrow: Markup
 
 
-def figure(draw: Callable[[int], Chart], says: str) -> Figure:
-    """Draw a chart for a desk and for a phone; `says` is its text alternative."""
-    return Figure(_svg(draw(WIDE), says, "wide"), _svg(draw(NARROW), says, "narrow"))
+def figure(draw: Callable[[int], Chart], label: str) -> Figure:
+    """Render a chart for a desktop and for a phone. `label` is its text alternative."""
+    return Figure(_svg(draw(WIDE), label, "wide"), _svg(draw(NARROW), label, "narrow"))
 
 
 def trend(weeks: Sequence[Document]) -> Callable[[int], alt.VConcatChart]:
-    """Recovery per week, hollow where incidents are still open; below it the incidents, the open ones apart. Where no week has
-    enough recoveries for a figure, the incidents alone.
+    """Typical recovery per week, with a hollow dot where incidents are still open, above the number of incidents by state.
+
+    Only the number of incidents where no week has enough recoveries for a typical recovery.
     """
     import altair as alt
 
-    known = [row for row in weeks if not row["low_n"]]
-    longest = max((row["km_median"] or row["km_median_low"] or row["longest_minutes"] for row in known), default=0)
+    measured = [row for row in weeks if not row["low_n"]]
+    longest = max((row["km_median"] or row["km_median_low"] or row["longest_minutes"] for row in measured), default=0)
     unit, per = ("hours", 60) if longest >= 180 else ("minutes", 1)
-    # Limits that run away would press the rest flat: they are cut off at the edge of the chart, and are in the table.
+    # Very wide limits would flatten the rest of the chart. They are cut off at its edge; the table has them in full.
     top = max(_HEADROOM * longest / per, 1)
-    states: list[Any] = ["recovered", "open or timed out", "unusable"]
+    states: list[Any] = ["recovered", "open or timed out", _NO_DURATION]
     shown = [
         {
             "week": f"{datetime.fromisoformat(row['window_start']):%-d %b}",
-            **(_recovery(row, per, top) if row in known else {}),
+            **(_recovery(row, per, top) if row in measured else {}),
             "immature": row["immature"],
             "is_partial": row["is_partial"],
             "recovered": row["n_events"],
             "open or timed out": row["n_open"],
-            "unusable": row["incident_count"] - row["n_events"] - row["n_open"],
+            _NO_DURATION: row["incident_count"] - row["n_events"] - row["n_open"],
         }
         for row in weeks
     ]
-    if not any(row["unusable"] for row in shown):
-        states.remove("unusable")
+    if not any(row[_NO_DURATION] for row in shown):
+        states.remove(_NO_DURATION)
 
     def draw(width: int) -> alt.VConcatChart:
         week = alt.X(
@@ -101,7 +104,7 @@ def trend(weeks: Sequence[Document]) -> Callable[[int], alt.VConcatChart]:
             )
             .properties(width=width, height=90, title="Incidents")
         )
-        if not known:
+        if not measured:
             return alt.vconcat(counts)
         scale = alt.Scale(domain=[0, top], nice=False)
         numbers = alt.Axis(title=None, tickCount=4, minExtent=40, maxExtent=40)
@@ -122,7 +125,7 @@ def trend(weeks: Sequence[Document]) -> Callable[[int], alt.VConcatChart]:
 
 
 def _recovery(row: Document, per: int, top: float) -> dict[str, float]:
-    """Where the marks of a week stand: its recovery and limits as far as they exist, an arrow where they go on beyond the top."""
+    """The marks of a week: its recovery and limits as far as they exist, and an arrow where they exceed the top of the chart."""
     low, middle, high = (row[name] for name in ("km_median_low", "km_median", "km_median_high"))
     marks = {}
     if middle is not None:
@@ -135,14 +138,14 @@ def _recovery(row: Document, per: int, top: float) -> dict[str, float]:
 
 
 def phases(rows: Sequence[Document]) -> Callable[[int], alt.LayerChart]:
-    """A bar per phase: its share of the time of the incidents in which every phase is known."""
+    """A bar per phase: its share of the time, for incidents that have every phase."""
     import altair as alt
 
     shown = [
         {
             "phase": row["phase"].capitalize(),
             "share": row["share_pct"],
-            "says": f"{row['share_pct']:.0f} %",
+            "label": f"{row['share_pct']:.0f} %",
         }
         for row in rows
         if row["share_pct"] is not None
@@ -154,19 +157,19 @@ def phases(rows: Sequence[Document]) -> Callable[[int], alt.LayerChart]:
             x=alt.X("share:Q", axis=alt.Axis(title="share of the time, %", tickCount=5)),
         )
         bars = base.mark_bar(color=_ACCENT, height=18)
-        names = base.mark_text(align="left", dx=5, color=_INK).encode(text=alt.Text("says:N"))
+        names = base.mark_text(align="left", dx=5, color=_INK).encode(text=alt.Text("label:N"))
         return (bars + names).properties(width=width, height=34 * len(shown))
 
     return draw
 
 
 def targets(rows: Sequence[Document]) -> Callable[[int], alt.LayerChart]:
-    """A dot with its limits per severity, against the goal."""
+    """Per severity the share within target with its limits, and a line for the goal."""
     import altair as alt
 
     shown = [
         {
-            "severity": f"{row['severity']} (n = {row['incidents_count']})",
+            "severity": f"{row['severity']} (n = {row['incidents_count']:,})",
             "within": row["compliance_pct"],
             "low": row["compliance_low_pct"],
             "high": row["compliance_high_pct"],
@@ -195,7 +198,7 @@ def targets(rows: Sequence[Document]) -> Callable[[int], alt.LayerChart]:
 
 
 def png(chart: Chart) -> bytes:
-    """The chart as a picture with fixed colours, for places that take no style sheet."""
+    """The chart as PNG with fixed colours, for places without a style sheet."""
     import vl_convert
 
     text = json.dumps(_specification(chart, _PAPER))
@@ -204,20 +207,20 @@ def png(chart: Chart) -> bytes:
     return vl_convert.vegalite_to_png(text, scale=1.5)
 
 
-def _svg(chart: Chart, says: str, kind: str) -> Markup:
+def _svg(chart: Chart, label: str, kind: str) -> Markup:
     import vl_convert
 
     drawn = vl_convert.vegalite_to_svg(_specification(chart, "transparent"))
     found = _OPENING.match(drawn)
     assert found is not None, drawn[:200]
     opening = Markup('<svg class="{}" role="img" aria-label="{}" width="{}" height="{}" viewBox="0 0 {} {}">').format(
-        kind, says, found["width"], found["height"], found["width"], found["height"]
+        kind, label, found["width"], found["height"], found["width"], found["height"]
     )
     return opening + Markup(_INNER_ROLE.sub("", drawn[found.end() :].strip()))
 
 
 def _specification(chart: Chart, background: str) -> dict[str, Any]:
-    """The chart in Vega-Lite with the style of the page; not validated, which takes longer than drawing it."""
+    """The chart as a Vega-Lite specification. Not validated: validation takes longer than rendering."""
     return {
         **chart.to_dict(validate=False),
         "autosize": {"type": "fit-x", "contains": "padding"},

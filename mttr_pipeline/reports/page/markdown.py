@@ -1,4 +1,4 @@
-"""The verdict as Markdown with one chart in it, for places that show no page."""
+"""The top of the page as Markdown with one chart, for places that cannot show HTML."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from markupsafe import Markup
 
-from mttr_pipeline.reports.kernel import Document
+from mttr_pipeline.reports.document import Document
 from mttr_pipeline.reports.page import charts, verdict
 from mttr_pipeline.reports.page.view import has_data, weeks_of
 
@@ -15,21 +15,21 @@ _WIDTH = 640
 
 
 def markdown(documents: Mapping[str, Document]) -> str:
-    """The lead, the cards and the trend as an inline picture."""
+    """The first sentences, the cards, and the trend as an inline PNG."""
     cards = (
         f"- **{card.title}**: {_plain(card.figure)}. {' '.join(map(_sentence, (*card.texts, *card.more)))}"
         for card in verdict.cards(documents)
     )
-    parts = [_plain(verdict.lead(documents["summary"])), _plain(verdict.also(documents)), "\n".join(cards)]
+    parts = [_plain(verdict.lead(documents["summary"])), _plain(verdict.attention(documents)), "\n".join(cards)]
     weeks = weeks_of(documents["trend"])
     if has_data(weeks):
         picture = base64.b64encode(charts.png(charts.trend(weeks)(_WIDTH))).decode()
-        parts.append(f"![recovery per week of the last 90 days](data:image/png;base64,{picture})")
+        parts.append(f"![typical recovery by week, last 90 days](data:image/png;base64,{picture})")
     return "\n\n".join(filter(None, parts))
 
 
 def _plain(text: Markup | str) -> str:
-    """Without tags; what Markdown would take for markup is escaped."""
+    """The text without tags, escaped for Markdown."""
     plain = text.striptags() if isinstance(text, Markup) else text
     return plain.translate({ord(sign): f"\\{sign}" for sign in "\\`*_[]<>#|"})
 

@@ -1,7 +1,7 @@
-"""The page as text: template, style and charts put together.
+"""The page as text, from templates, style sheet and charts.
 
-Everything a vendor's record may hold (markup, emoji, right-to-left text, control characters) passes through `_shown` and
-Jinja's escaping; the content security policy lets the page load nothing, whatever else happens.
+Text from a source record (markup, emoji, right-to-left text, control characters) passes through `_printable` and Jinja's
+escaping. In addition, the content security policy forbids the page to load anything.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from mttr_pipeline.reports.kernel import Document
+from mttr_pipeline.reports.document import Document
 from mttr_pipeline.reports.page import rules, verdict, words
 from mttr_pipeline.reports.page.view import context
 
@@ -26,7 +26,7 @@ _CONTROL = {code: "\N{REPLACEMENT CHARACTER}" for code in [*range(32), *range(12
 
 
 def render(documents: Mapping[str, Document]) -> str:
-    """The whole page. The same documents give the same text on the same machine."""
+    """The whole page as HTML. The same documents give the same text on the same machine."""
     style = (_FOLDER / "report.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return (
@@ -37,7 +37,7 @@ def render(documents: Mapping[str, Document]) -> str:
 
 
 def link(url: str | None) -> str | None:
-    """The address if it is one that may be clicked: http or https with a host."""
+    """`url` if it is safe to link: http or https with a host. Else None."""
     try:
         parts = urlsplit(url or "")
         return url if parts.scheme in ("http", "https") and parts.hostname else None
@@ -53,18 +53,18 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_shown,
+        finalize=_printable,
     )
     environment.filters |= {name: getattr(words, name) for name in words.__all__} | {
         "link": link,
         "limits": verdict.limits,
         "bad_day": verdict.bad_day,
         "change_colour": rules.change_colour,
-        "target_colour": rules.colour,
+        "target_colour": rules.target_colour,
     }
     return environment
 
 
-def _shown(value: Any) -> Any:
-    """Text without control characters, which no HTML may carry."""
+def _printable(value: Any) -> Any:
+    """Text without control characters, which HTML forbids."""
     return value.translate(_CONTROL) if isinstance(value, str) and not isinstance(value, Markup) else value

@@ -1,50 +1,49 @@
-"""The words of the page, explained for people who do not read definitions."""
+"""The terms of the page, defined for readers who do not know the metric definitions."""
 
 TERMS = (
     (
         "Typical recovery",
-        "The time within which half of the incidents were over, from detected to resolved: the Kaplan-Meier median. "
-        "Incidents that are still open count as lasting at least until now. Leaving them out would make the newest weeks look "
-        "better than they are.",
+        "The time from detected to resolved within which half of the incidents are resolved: the Kaplan-Meier median. "
+        "Open incidents count as lasting at least until now. Without them, the newest weeks would look better than they are.",
     ),
-    ("Bad day", "The time that one incident in ten exceeds. Shown from 10 incidents that have ended."),
+    ("Bad day", "The time that one incident in ten exceeds. Shown when at least 10 incidents have recovered."),
     (
         "95 % limits",
-        "The range in which the true value lies in 95 of 100 such reports. Few incidents give a wide range; where no upper end "
-        "is given, too few have ended to say.",
+        "A range that contains the true value in 95 of 100 reports like this one. Few incidents give a wide range. If no upper "
+        "limit is given, too few incidents have recovered to know it.",
     ),
     (
         "Change",
-        "Called faster or slower only when chance is an unlikely cause: q below 0.05 after allowing for the number of "
-        "comparisons made. With 20 incidents a month and nothing changed, the mean still moves by more than a fifth in three "
-        "of four months.",
+        "A change is called faster or slower only if chance is an unlikely cause: q is below 0.05 after correction for the number "
+        "of comparisons. With 20 incidents a month and no real change, the mean still moves by more than a fifth in three of four "
+        "months.",
     ),
-    ("n", "How many incidents stand behind a figure. Below the number that a figure needs, it is not shown."),
+    ("n", "The number of incidents that a figure is based on. A figure with too small an n is not shown."),
     (
-        "Not mature",
-        "A week of which an incident is still open. Its figures will grow when that incident ends.",
+        "Open incidents (in a week)",
+        "At least one incident of the week is still open. The figures of that week may still grow.",
     ),
     (
         "Target",
-        "The time within which an incident of a severity should be over. An open incident past its target counts as missed, one "
-        "still in time is left out until it ends. The goal is 95 % within target.",
+        "The time within which an incident of a severity should be resolved. An open incident past its target counts as missed. "
+        "An open incident within its target does not count yet. The goal is 95 % within target.",
     ),
     (
         "Phases",
-        "Detection: from the start of the impact to the first alarm. Acknowledgment: until somebody takes it. Investigation: until "
-        "the cause is known. Mitigation: until users have service again. Resolution: until it is over. Where causes are "
-        "rarely recorded, the coarse model is used: investigation lasts until users have service again, mitigation until "
-        "it is over.",
+        "Detection: from the start of the impact to the first alarm. Acknowledgment: until a responder takes the incident. "
+        "Investigation: until the cause is known. Mitigation: until users have service again. Resolution: until the incident is "
+        "resolved. If causes are rarely recorded, the coarse model is used: investigation lasts until users have service again, "
+        "mitigation until the incident is resolved.",
     ),
     (
         "Mean and median",
-        "The mean is the sum of minutes divided by n; a few long incidents dominate it. The median is the middle one. The longest "
-        "incidents (over a week, unless set otherwise) are left out of means and of the phases, never of typical recovery and "
-        "of targets.",
+        "The mean is the sum of the minutes divided by n; a few long incidents dominate it. The median is the middle value. "
+        "Outliers (over a week by default) are excluded from means and from phases. They are included in typical recovery and "
+        "in targets.",
     ),
     (
-        "Counted",
-        "Real incidents once each: duplicates, false alarms, tests and maintenance are left out. A window counts the incidents that "
-        "were detected in it.",
+        "Counted incidents",
+        "Each real incident counts once. Duplicates, false alarms, tests and maintenance do not count. A period contains the "
+        "incidents that were detected in it.",
     ),
 )

@@ -1,6 +1,6 @@
-"""What the page says, worked out from the documents: the verdict in words, the charts, the rows that are shown.
+"""What the templates receive, selected from the documents: the verdict in words, the charts, the rows.
 
-No figure is computed here; where a word depends on one (a colour, "not enough data"), the rule stands in `rules`.
+No figure is computed here. `rules` decides where a text or a colour depends on a figure.
 """
 
 from __future__ import annotations
@@ -10,21 +10,21 @@ from typing import Any
 
 from mttr_pipeline.reports.comparisons import DIMENSIONS
 from mttr_pipeline.reports.compliance import recent as recent_targets
-from mttr_pipeline.reports.kernel import Document
+from mttr_pipeline.reports.document import Document
 from mttr_pipeline.reports.page import charts, rules, verdict, words
 from mttr_pipeline.reports.page.terms import TERMS
 
-_UNKNOWN: Document = {"verdict": "not enough data", "q": None, "is_mixed": False}
+_NO_COMPARISON: Document = {"verdict": "not enough data", "q": None, "is_mixed": False}
 SECTIONS = {
     "trend": "Trend",
     "phases": "Where the time goes",
     "targets": "Targets",
     "breaches": "Worst breaches",
-    "open": "Open and late",
+    "open": "Open and past target",
     "compare": "Severities, services and teams",
-    "bottlenecks": "Bottlenecks, and what to do",
+    "bottlenecks": "Bottlenecks and recommendations",
     "quality": "Data quality",
-    "definitions": "What the words mean",
+    "definitions": "Definitions",
 }
 
 
@@ -40,13 +40,13 @@ def context(documents: Mapping[str, Document]) -> dict[str, Any]:
         **documents,
         "sections": SECTIONS.items(),
         "lead": verdict.lead(summary),
-        "also": verdict.also(documents),
+        "attention": verdict.attention(documents),
         "cards": verdict.cards(documents),
         "weeks": weeks,
-        "trend_chart": charts.figure(charts.trend(weeks), _trend_said(weeks)) if has_data(weeks) else None,
-        "phases": charts.figure(charts.phases(shares), _shares_said(shares)) if shares else None,
+        "trend_chart": charts.figure(charts.trend(weeks), _trend_label(weeks)) if has_data(weeks) else None,
+        "phases": charts.figure(charts.phases(shares), _shares_label(shares)) if shares else None,
         "phase_n": next((row["share_n"] for row in summary["phase_breakdown"] if row["share_n"] is not None), 0),
-        "targets": charts.figure(charts.targets(recent), _targets_said(recent)) if recent else None,
+        "targets": charts.figure(charts.targets(recent), _targets_label(recent)) if recent else None,
         "target_rows": _target_rows(compliance),
         "phase_targets": recent_targets(compliance["phases"], "severity"),
         "compared": _compared(documents["comparisons"]),
@@ -66,32 +66,33 @@ def context(documents: Mapping[str, Document]) -> dict[str, Any]:
 
 
 def weeks_of(trend: Document) -> list[Document]:
-    """The calendar weeks."""
+    """The windows of `trend` that are calendar weeks, oldest first."""
     return [row for row in trend["windows"] if (row["interval"], row["alignment"]) == ("week", "calendar")]
 
 
 def has_data(weeks: list[Document]) -> bool:
-    """Whether there is anything to draw."""
+    """Whether any week has an incident."""
     return any(row["incident_count"] for row in weeks)
 
 
-def _trend_said(weeks: list[Document]) -> str:
-    """The ends of the story; the numbers of every week are in the table below the chart."""
-    known = [row for row in weeks if not row["low_n"]]
+def _trend_label(weeks: list[Document]) -> str:
+    """The first and the last week; the table below the chart has the numbers of every week."""
+    measured = [row for row in weeks if not row["low_n"]]
     ends = " ".join(
         f"Typical recovery in the week of {row['window_start'][:10]}: "
         + (words.duration(row["km_median"]) if row["km_median"] is not None else "not reached")
         + "."
-        for row in (*known[:1], *known[1:][-1:])
+        for row in (*measured[:1], *measured[1:][-1:])
     )
     return (
-        f"Chart of {len(weeks)} weeks, {sum(row['incident_count'] for row in weeks)} incidents. "
-        f"{ends or 'No week has 5 recoveries.'} {sum(row['immature'] for row in weeks)} weeks still have open incidents."
+        f"Chart of {len(weeks)} weeks with {sum(row['incident_count'] for row in weeks):,} incidents. "
+        f"{ends or 'No week has 5 or more recoveries.'} "
+        f"Weeks with open incidents: {sum(row['immature'] for row in weeks)}."
     )
 
 
 def _compared(comparisons: Document) -> dict[str, list[Document]]:
-    """Dimension -> its members of the last 30 days, each with what changed."""
+    """Dimension -> its members in the last 30 days, each with its change and its frequency."""
     found: dict[str, dict[tuple[str, str], Document]] = {
         name: {(row["scope"], row["scope_value"]): row for row in comparisons[name]}
         for name in ("changes", "frequency")
@@ -100,8 +101,8 @@ def _compared(comparisons: Document) -> dict[str, list[Document]]:
         dimension: [
             {
                 **row,
-                "change": found["changes"].get((dimension, row["scope_value"]), _UNKNOWN),
-                "frequency": found["frequency"].get((dimension, row["scope_value"]), _UNKNOWN),
+                "change": found["changes"].get((dimension, row["scope_value"]), _NO_COMPARISON),
+                "frequency": found["frequency"].get((dimension, row["scope_value"]), _NO_COMPARISON),
             }
             for row in comparisons[dimension]
             if row["window_start"] is not None
@@ -111,7 +112,7 @@ def _compared(comparisons: Document) -> dict[str, list[Document]]:
 
 
 def _recent_downtime(comparisons: Document) -> list[Document]:
-    """The rows of the last 30 days."""
+    """The downtime of the last 30 days."""
     latest = max((row["window_start"] for row in comparisons["downtime"] if row["window_start"]), default=None)
     return [row for row in comparisons["downtime"] if row["window_start"] == latest and latest]
 
@@ -120,25 +121,34 @@ def _is_overall(row: Document) -> bool:
     return row["scope"] == "all" and row["window_start"] is not None
 
 
-def _shares_said(rows: list[Document]) -> str:
-    return "Bar chart. " + ", ".join(f"{row['phase']} {row['share_pct']:.0f} %" for row in rows) + "."
+def _shares_label(rows: list[Document]) -> str:
+    return (
+        "Bar chart of the share of each phase. "
+        + ", ".join(f"{row['phase']} {row['share_pct']:.0f} %" for row in rows)
+        + "."
+    )
 
 
 def _target_rows(compliance: Document) -> list[Document]:
-    """The rows of whole severities, each with its period in words and the colour it may have."""
+    """The rows of whole severities, each with the name of its period and its colour."""
     spans = sorted({row["window_start"] for row in compliance["targets"] if row["window_start"]})
     names = dict(zip([None, *spans], ["whole history", "last 90 days", "last 30 days"], strict=False))
     rows = [
-        {**row, "period": names[row["window_start"]], "word": words.status(row["status"]), "colour": rules.colour(row)}
+        {
+            **row,
+            "period": names[row["window_start"]],
+            "word": words.status(row["status"]),
+            "colour": rules.target_colour(row),
+        }
         for row in compliance["targets"]
         if row["service"] is None
     ]
     return sorted(rows, key=lambda row: (row["severity"], row["window_start"] or ""))
 
 
-def _targets_said(rows: list[Document]) -> str:
-    return "Chart of the share within target. " + " ".join(
-        f"{row['severity']}: {row['compliance_pct']:.1f} %, limits {row['compliance_low_pct']:.1f} to "
-        f"{row['compliance_high_pct']:.1f} %, n = {row['incidents_count']}."
+def _targets_label(rows: list[Document]) -> str:
+    return "Chart of the share of incidents within target. " + " ".join(
+        f"{row['severity']}: {row['compliance_pct']:.1f} %, 95 % limits {row['compliance_low_pct']:.1f} to "
+        f"{row['compliance_high_pct']:.1f} %, n = {row['incidents_count']:,}."
         for row in rows
     )

@@ -1,4 +1,4 @@
-"""Figures as people read them."""
+"""Figures as text for people. Every function that returns markup keeps the exact value in it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 
 from markupsafe import Markup
 
-from mttr_pipeline.reports.kernel import Document
+from mttr_pipeline.reports.document import Document
 
 __all__ = [
     "count",
@@ -38,34 +38,34 @@ def duration(value: float) -> str:
     if value < 48 * 60:
         hours, rest = divmod(round(value), 60)
         return f"{hours} h {rest} min" if rest else f"{hours} h"
-    return f"{value / 1440:.1f} days"
+    return f"{value / 1440:,.1f} days"
 
 
 def minutes(value: float | None) -> Markup:
-    """A duration that carries its exact minutes, so that it can be looked up in the tables."""
+    """A duration with its exact minutes, so that readers can find it in the tables."""
     return _NONE if value is None else Markup('<data value="{}">{}</data>').format(repr(value), duration(value))
 
 
 def recovery(row: Document) -> Markup:
-    """A typical recovery, or that it is longer than anything observed."""
+    """The typical recovery; if it is not reached, `> ` and the longest observation."""
     if row["km_median"] is None and row["longest_minutes"] is not None:
         return Markup("&gt;\N{NO-BREAK SPACE}{}").format(minutes(row["longest_minutes"]))
     return minutes(row["km_median"])
 
 
 def percent(value: float | None, digits: int = 0) -> Markup:
-    """A percentage with its exact value."""
+    """A percentage: `12 %`."""
     return (
         _NONE
         if value is None
         else Markup('<data value="{}">{} %</data>').format(
-            repr(value), f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+            repr(value), f"{value:,.{digits}f}".replace("-", "\N{MINUS SIGN}")
         )
     )
 
 
 def share(value: float | None, goal: float = 95) -> Markup:
-    """A percentage with as many digits as it takes not to round up to 100, or over the goal."""
+    """A percentage with enough digits not to round up to 100 or to the goal."""
     if value is None:
         return _NONE
     digits = next(
@@ -80,7 +80,7 @@ def share(value: float | None, goal: float = 95) -> Markup:
 
 
 def times(value: float | None) -> Markup:
-    """How many times as long."""
+    """A multiple: `3.1 times`."""
     if value is None:
         return _NONE
     return Markup('<data value="{}">{} times</data>').format(
@@ -89,15 +89,15 @@ def times(value: float | None) -> Markup:
 
 
 def number(value: float | None) -> Markup:
-    """A ratio to two or three digits, with its exact value."""
+    """A ratio with two or three decimals."""
     if value is None:
         return _NONE
-    shown = "below 0.001" if value < 0.001 else f"{value:.3f}" if value < 0.0995 else f"{value:.2f}"
+    shown = "below 0.001" if value < 0.001 else f"{value:.3f}" if value < 0.0995 else f"{value:,.2f}"
     return Markup('<data value="{}">{}</data>').format(repr(value), shown)
 
 
 def probability(value: float | None) -> Markup:
-    """A p or q as an equation: `= 0.015`, or `< 0.001`."""
+    """The right side of an equation for a p or q: `= 0.015`, or `< 0.001`."""
     if value is None:
         return Markup(": ") + _NONE
     if value < 0.001:
@@ -106,10 +106,8 @@ def probability(value: float | None) -> Markup:
 
 
 def count(value: int | None) -> Markup:
-    """A count with its exact value, thousands set apart."""
-    return (
-        _NONE if value is None else Markup('<data value="{}">{}</data>').format(value, f"{value:,}".replace(",", " "))
-    )
+    """A count with thousands separators: `1,234`."""
+    return _NONE if value is None else Markup('<data value="{}">{}</data>').format(value, f"{value:,}")
 
 
 def instant(value: str | None) -> Markup:
@@ -125,16 +123,16 @@ def day(value: str) -> Markup:
 
 
 def plural(number: int, one: str, several: str | None = None) -> Markup:
-    """A count and what is counted."""
+    """A count and its noun: `1 incident`, `2 incidents`."""
     return Markup("{} {}").format(count(number), one if number == 1 else several or f"{one}s")
 
 
 def listed(words: Iterable[str]) -> str:
-    """a, b and c."""
+    """`a, b and c`. At least one word."""
     *first, last = list(words)
     return f"{', '.join(first)} and {last}" if first else last
 
 
 def status(value: str) -> str:
-    """The status of a target."""
+    """A status without underscores: `no data`."""
     return value.replace("_", " ")

@@ -1,0 +1,113 @@
+"""Histories of custom records that are thin or odd, with their documents, their page and its Markdown."""
+
+from __future__ import annotations
+
+import functools
+from datetime import timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+from support import AS_OF, door
+
+from mttr_pipeline import reports
+
+ODD_TITLE = "<script>alert(1)</script> \"x\" & 'y' \x07\x1b \u202eright to left \u05d0\u05d1 \N{PILE OF POO} {{ 7 * 7 }} {% raw %}"
+
+
+def ago(**span: float) -> str:
+    return (AS_OF - timedelta(**span)).isoformat()
+
+
+def incident(name: str, *, days: float, minutes: float | None, **more: Any) -> dict[str, Any]:
+    """A custom record that began so many days ago and lasted so long."""
+    ends = {} if minutes is None else {"resolved_at": ago(days=days, minutes=-minutes)}
+    return {"external_id": name, "detected_at": ago(days=days), "severity": "SEV2", "service": "shop", **ends, **more}
+
+
+HISTORIES: dict[str, list[dict[str, Any]]] = {
+    "nothing": [],
+    "one": [incident("a", days=3, minutes=20)],
+    "only open": [incident(f"o{number}", days=number + 1, minutes=None) for number in range(8)],
+    "only invalid": [incident(f"i{number}", days=number + 1, minutes=-30) for number in range(8)],
+    "only old": [incident(f"old{number}", days=200 + number, minutes=30) for number in range(8)],
+    "odd": [
+        *(incident(f"n{number}", days=number / 2 + 1, minutes=30 + 7 * number) for number in range(30)),
+        incident(
+            "markup", days=4, minutes=9000, title=ODD_TITLE, url="https://example.test/?a=1&b=<2>", service="<b>x</b>"
+        ),
+        incident("script", days=5, minutes=9000, title="a script", url="javascript:alert(1)", team="a|b`c"),
+        incident("data", days=6, minutes=9000, title="data", url="data:text/html,<script>alert(1)</script>"),
+        incident("known as 9", days=8, minutes=9000),
+        incident(
+            "long",
+            days=7,
+            minutes=9000,
+            title="KubePodCrashLooping:" + "namespace=payments-production," * 9,
+            service="arn:aws" * 30,
+        ),
+        incident("twin 1", days=9, minutes=40, title="Checkout: <i>down</i>", url="https://example.test/twin"),
+        incident("twin 2", days=9, minutes=41, title="checkout I broken?", url="javascript:alert(2)"),
+    ],
+    # Less than five a week, one still open: no week has a figure, all have incidents.
+    "thin": [
+        incident(f"t{number}", days=2 * number + 1, minutes=30 + number if number % 9 else None) for number in range(40)
+    ],
+    # Most are ten times as fast as in the month before, three are still open.
+    "moving apart": [
+        *(incident(f"now{number}", days=20 - number / 24, minutes=10) for number in range(20)),
+        *(incident(f"open{number}", days=20 - number / 24, minutes=None) for number in range(3)),
+        *(incident(f"before{number}", days=50 - number / 24, minutes=60) for number in range(23)),
+    ],
+    "all alike": [
+        incident(f"{days}-{number}", days=days - number / 24, minutes=60) for days in (20, 50) for number in range(20)
+    ],
+    "timeouts": [
+        incident(
+            f"e{number}",
+            days=number + 1,
+            minutes=20 if number < 6 else 240,
+            **({} if number < 6 else {"resolution_kind": "timeout"}),
+        )
+        for number in range(20)
+    ],
+}
+
+
+@functools.cache
+def rendered(name: str, tmp: Path) -> tuple[dict[str, Any], str, str]:
+    """Documents, page and Markdown of a history."""
+    folder = tmp / name.replace(" ", "-")
+    folder.mkdir()
+    with door(folder, HISTORIES[name]) as warehouse:
+        documents = reports.documents(warehouse.con)
+    return documents, reports.render(documents), reports.markdown(documents)
+
+
+class Reader(HTMLParser):
+    """Text of the page without style, its tags with attributes, and its headings."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self._silent = False
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._silent = tag == "style"
+
+    def handle_endtag(self, tag: str) -> None:
+        self._silent = False
+
+    def handle_data(self, data: str) -> None:
+        if not self._silent:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+    def all(self, *names: str) -> list[dict[str, str | None]]:
+        return [attributes for tag, attributes in self.tags if tag in names]

@@ -120,6 +120,8 @@ def test_every_name_on_the_page_exists() -> None:
     new = {path for path in paths if "reopened_services" in path}
     assert len(new) == 1
     assert {path for path in paths - new if not (REPOSITORY / path).exists()} == set()
+    for module, function in re.findall(r'"([\w.]+):(\w+)"', PAGE):
+        assert callable(getattr(importlib.import_module(module), function))
     code = "\n".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "mttr_pipeline").rglob("*.py"))
     constants = {span for span in spans if re.fullmatch(r"[A-Z_]{4,}", span)}
     assert constants

@@ -2,8 +2,8 @@
 
     python examples/github_status.py incidents.jsonl github.jsonl
 
-One record per incident, one JSON object per line, ready for `mttr import`. What is taken over, and how, stands in
-examples/README.md.
+One record per incident, one JSON object per line, ready for `mttr import`. examples/README.md lists what the
+records contain.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     python examples/servicenow_event_log.py incident_event_log.csv servicenow.jsonl
 
 One record per incident, one JSON object per line, ready for `mttr import`. The log gives local times without a zone;
-they are taken as UTC. What is taken over and what is left out, and why, stands in examples/README.md.
+they are read as UTC. examples/README.md lists what the records contain, what is left out, and why.
 """
 
 from __future__ import annotations

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +17,9 @@ from typing import Any, Union, get_args, get_origin
 
 import click
 import pytest
+import requests
 from pydantic import BaseModel
-from support_e2e import REPOSITORY, UNTIL, finished_run, latest, published
+from support_e2e import REPOSITORY, UNTIL, clean_env, finished_run, latest, process, published
 
 from mttr_pipeline.cli.main import main
 from mttr_pipeline.config.sections import FileSettings
@@ -22,7 +29,7 @@ from mttr_pipeline.warehouse.catalog import default_catalog, markdown
 
 PAGES = {
     path.relative_to(REPOSITORY).as_posix(): path.read_text(encoding="utf-8")
-    for path in sorted([REPOSITORY / "README.md", *REPOSITORY.glob("docs/*.md"), *REPOSITORY.glob("examples/*.md")])
+    for path in sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/*.md"), *REPOSITORY.glob("examples/*.md")])
 }
 TEXT = "\n".join(PAGES.values())
 
@@ -85,12 +92,101 @@ def test_every_option_in_a_table_of_commands_exists() -> None:
     assert named - every - foreign == set()
 
 
+@pytest.mark.parametrize(
+    ("shell", "question"),
+    [
+        ("zsh", {"COMP_WORDS": "mttr re", "COMP_CWORD": "1"}),
+        ("fish", {"COMP_WORDS": "mttr re", "COMP_CWORD": "re"}),
+    ],
+)
+def test_zsh_and_fish_complete_a_command(shell: str, question: dict[str, str]) -> None:
+    """These shells may not be installed. The line in README prints a script, and the question in this script is answered."""
+    script = str(Path(sys.executable).with_name("mttr"))
+    environment = {"PYTHONPATH": str(REPOSITORY)}
+    assert re.search(rf"_MTTR_COMPLETE={shell}_source mttr\b", PAGES["README.md"])
+    source = process([script], env=environment | {"_MTTR_COMPLETE": f"{shell}_source"}).ended(0).out
+    assert f"_MTTR_COMPLETE={shell}_complete" in source
+    answer = process([script], env=environment | {"_MTTR_COMPLETE": f"{shell}_complete"} | question).ended(0).out
+    assert "rebuild" in answer and "import" not in answer
+
+
+def test_bash_completes_a_command() -> None:
+    """The line of README in a real Bash: typing `mttr re` and Tab gives `rebuild`."""
+    (line,) = re.findall(r'^eval "\$\(_MTTR_COMPLETE=bash_source mttr\)"', PAGES["README.md"], re.M)
+    typed = 'COMP_WORDS=(mttr re) COMP_CWORD=1; _mttr_completion mttr; echo "${COMPREPLY[@]}"'
+    path = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "PYTHONPATH": str(REPOSITORY)}
+    assert process(["bash", "-ec", f"{line}\n{typed}"], env=path).ended(0).out == "rebuild\n"
+
+
+# -- Dagster -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def dagster_environment(tmp_path: Path) -> dict[str, str]:
+    """The environment of `dg`, with a home of its own; skips the test where the extra `ui` is not installed."""
+    tools = Path(sys.executable).parent
+    if not (tools / "dg").is_file():
+        pytest.skip("dg is not installed: pip install '.[ui]'")
+    shutil.copy(REPOSITORY / ".dagster" / "dagster.yaml", tmp_path)
+    path = f"{tools}:/usr/bin:/bin"
+    return {"PATH": path, "PYTHONPATH": str(REPOSITORY), "DAGSTER_HOME": str(tmp_path), "COLUMNS": "200"}
+
+
+@pytest.mark.slow
+def test_dg_loads_and_lists_the_definitions(dagster_environment: dict[str, str]) -> None:
+    """The commands of README, run in the repository: `[tool.dg]` leads to the definitions."""
+    commands = re.findall(r"^(dg (?:check|list) defs)\b", PAGES["README.md"], re.M)
+    assert commands == ["dg check defs", "dg list defs"]
+    checked, listed = (process(line.split(), env=dagster_environment, cwd=REPOSITORY).ended(0) for line in commands)
+    assert "All definitions loaded successfully." in checked.out
+    assert all(name in listed.out for name in ("mart/mttr_stats", "nightly", "rebuild", "daily"))
+
+
+@pytest.mark.slow
+def test_dg_dev_serves_the_definitions(dagster_environment: dict[str, str]) -> None:
+    """Under the location that workspace.yaml gives too: the state of the schedule is kept by this name."""
+    assert re.search(r"^dg dev\b", PAGES["README.md"], re.M)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with subprocess.Popen(
+        ["dg", "dev", "--host", "127.0.0.1", "--port", str(port)],
+        cwd=REPOSITORY,
+        env=clean_env(dagster_environment),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as server:
+        try:
+            found = ask(f"http://127.0.0.1:{port}/graphql", server)
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.wait(60)
+    ((location, jobs),) = [(node["location"]["name"], {job["name"] for job in node["jobs"]}) for node in found]
+    assert location == "mttr_pipeline.definitions"
+    assert jobs >= {"nightly", "rebuild"}
+
+
+def ask(address: str, server: subprocess.Popen[bytes]) -> list[dict[str, Any]]:
+    """The repositories of a Dagster server, once it answers."""
+    query = "{repositoriesOrError {... on RepositoryConnection {nodes {location {name} jobs {name}}}}}"
+    for _ in range(120):
+        assert server.poll() is None, f"dg dev ended with {server.returncode}"
+        try:
+            answer = requests.post(address, json={"query": query}, timeout=30)
+        except requests.ConnectionError:
+            time.sleep(0.5)
+        else:
+            return list(answer.json()["data"]["repositoriesOrError"]["nodes"])
+    raise AssertionError("dg dev does not answer within a minute")
+
+
 # -- settings ----------------------------------------------------------------------------------------------------------
 
 
 def test_every_variable_is_documented_and_read() -> None:
     """Those that others rely on, those in the pages and those in the program are the same."""
-    source = (REPOSITORY / "mttr_pipeline" / "settings.py").read_text(encoding="utf-8")
+    product = (path for path in (REPOSITORY / "mttr_pipeline").rglob("*.py") if "demo" not in path.parts)
+    source = "\n".join(path.read_text(encoding="utf-8") for path in product)
     pattern = r"\b(?:PAGERDUTY|OPSGENIE|JSM|JIRA|MTTR)_[A-Z][A-Z_]*[A-Z]\b"
     read = {name for text in re.findall(r'"([^"\n]*)"', source) for name in re.findall(pattern, text)}
     named = set(re.findall(pattern, PAGES["docs/configuration.md"]))
@@ -143,9 +239,9 @@ def test_every_table_is_documented_and_published() -> None:
     assert PAGES["docs/tables.md"] == markdown(), "run `python -m mttr_pipeline.warehouse.catalog > docs/tables.md`"
 
 
-@pytest.mark.parametrize("page", sorted(PAGES))
+@pytest.mark.parametrize("page", sorted(PAGES.keys() - {"CONTRIBUTING.md"}))
 def test_every_sql_example_runs(page: str) -> None:
-    """In a file of today, statement by statement."""
+    """In a published file, statement by statement. CONTRIBUTING.md shows a table in the making and has a test of its own."""
     statements = [
         statement
         for block in re.findall(r"```sql\n(.*?)```", PAGES[page], re.S)
@@ -168,3 +264,10 @@ def test_every_file_that_is_named_is_there() -> None:
     assert named and all((folder / name).is_file() for name in named), named
     scripts = set(re.findall(r"examples/\w+\.py", TEXT))
     assert scripts and all((REPOSITORY / name).is_file() for name in scripts)
+
+
+def test_the_folders_of_the_package_are_those_in_the_readme() -> None:
+    """A new folder needs a line that says what belongs there."""
+    rows = re.findall(r"^\| `(\w+)/` \|", PAGES["README.md"], re.M)
+    folders = {path.parent.name for path in (REPOSITORY / "mttr_pipeline").glob("*/__init__.py")}
+    assert set(rows) == folders and len(rows) == len(folders)

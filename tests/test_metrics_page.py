@@ -40,7 +40,7 @@ def test_query_lists_what_is_behind_the_figure(query: str, warehouse: Warehouse)
     """It runs in the published file's schema, finds something, and has as many rows as the figure it names."""
     found = rows(warehouse, query)
     assert found
-    named = re.match(r"-- as many as: (.*)\n", query)
+    named = re.match(r"-- row count: (.*)\n", query)
     if named:
         (figure,) = rows(warehouse, named[1])
         assert list(figure.values()) == [len(found)]

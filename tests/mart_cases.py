@@ -25,7 +25,7 @@ from mttr_pipeline.warehouse.models import Model
 
 AS_OF = datetime(2026, 11, 1, 9, 30, tzinfo=UTC)
 AS_OF_US = microseconds(AS_OF)
-BASE = "core.incidents"
+BASE, STORED = "core.incidents", "mart.incidents"
 
 
 @contextmanager
@@ -65,10 +65,10 @@ def fill(warehouse: Warehouse, incidents: Sequence[Incident]) -> None:
         rows, schema=text | {"auto_resolved": pl.Boolean} | dict.fromkeys(("started", *STAMPS), number)
     )
     stamps = ", ".join(f"make_timestamptz({name}) AS {name}_at" for name in STAMPS)
-    warehouse.con.execute(f"DELETE FROM {BASE}")
+    warehouse.con.execute(f"DELETE FROM {STORED}")
     warehouse.con.register("drawn", frame.to_arrow())
     warehouse.con.execute(
-        f"""INSERT INTO {BASE} BY NAME
+        f"""INSERT INTO {STORED} BY NAME
         SELECT incident_id, incident_id AS external_id, source, severity, service, team, auto_resolved, 1 AS episode,
             0 AS reopen_count, 'incident' AS kind, 'field' AS severity_source, 'detected' AS status,
             'title of ' || incident_id AS title, make_timestamptz(started) AS started_at, {stamps}

@@ -140,7 +140,7 @@ def test_the_new_table_is_built_checked_documented_and_published(checkout: Path,
     run(folder, ".venv/bin/mttr rebuild")
     table = Path(name).stem
     assert query(folder / "data", f"FROM {table}") == [("checkout", 2, 1, 50.0), ("search", 1, 0, 0.0)]
-    documented = run(folder, ".venv/bin/python -m mttr_pipeline.warehouse.catalog")
+    documented = run(folder, ".venv/bin/python -m mttr_pipeline.warehouse.reference")
     assert f"\n## {table}\n" in documented and "reopened / incidents, in percent" in documented
     graph = run(folder, ".venv/bin/python tests/test_dagster.py").splitlines()
     assert {f"asset mart/{table}", f"check mart/{table} reopened_are_incidents"} <= set(graph)

@@ -236,7 +236,7 @@ def test_every_table_is_documented_and_published() -> None:
     """docs/tables.md is written from the SQL headers; it must be the present ones."""
     made = {model.name for model in default_catalog().published}
     assert made >= TABLES
-    assert PAGES["docs/tables.md"] == markdown(), "run `python -m mttr_pipeline.warehouse.catalog > docs/tables.md`"
+    assert PAGES["docs/tables.md"] == markdown(), "run `python -m mttr_pipeline.warehouse.reference > docs/tables.md`"
 
 
 @pytest.mark.parametrize("page", sorted(PAGES.keys() - {"CONTRIBUTING.md"}))

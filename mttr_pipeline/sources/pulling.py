@@ -11,13 +11,15 @@ from datetime import datetime, timedelta
 
 from mttr_pipeline.config.settings import VENDORS, Settings
 from mttr_pipeline.errors import ConfigError, ContractError, MttrError
-from mttr_pipeline.landing.store import Extract, Landing, Manifest
+from mttr_pipeline.landing.manifest import Manifest
+from mttr_pipeline.landing.store import Extract, Landing
 from mttr_pipeline.progress import Progress, Silent
-from mttr_pipeline.sources.kit.audit import Audit, Audited, Known, covered_windows
+from mttr_pipeline.sources.kit.audit import Audit, AuditableSource, LoadedRecords, covered_windows
 from mttr_pipeline.sources.kit.explain import redact
-from mttr_pipeline.sources.kit.plan import Plan, Source, make_plan, new_mark
+from mttr_pipeline.sources.kit.plan import Plan, make_plan, next_high_water
+from mttr_pipeline.sources.kit.source import Source
 
-__all__ = ["Known", "Plan", "Progress", "Silent", "Source", "build_source", "pull"]
+__all__ = ["LoadedRecords", "Plan", "Progress", "Silent", "Source", "build_source", "pull"]
 
 
 def build_source(name: str, settings: Settings) -> Source:
@@ -29,19 +31,19 @@ def build_source(name: str, settings: Settings) -> Source:
     if name == "pagerduty" and settings.pagerduty:
         from mttr_pipeline.sources.pagerduty.pull import PagerDuty
 
-        return PagerDuty(settings.pagerduty, options.pagerduty)
+        return PagerDuty(name, settings.pagerduty, options.pagerduty)
     if name == "opsgenie" and settings.opsgenie:
         from mttr_pipeline.sources.opsgenie.pull import Opsgenie
 
-        return Opsgenie(settings.opsgenie, options.opsgenie)
+        return Opsgenie(name, settings.opsgenie, options.opsgenie)
     if name == "jsm" and settings.jsm:
         from mttr_pipeline.sources.jsm.pull import Jsm
 
-        return Jsm(settings.jsm, options.jsm)
+        return Jsm(name, settings.jsm, options.jsm)
     if name == "jira" and settings.jira:
         from mttr_pipeline.sources.jira.pull import Jira
 
-        return Jira(settings.jira, options.jira)
+        return Jira(name, settings.jira, options.jira)
     raise ConfigError(
         f"The source {name!r} has no credentials; set {VENDORS[name].credentials}."
         if name in VENDORS
@@ -60,7 +62,7 @@ def pull(
     until: datetime | None = None,
     full_refresh: bool = False,
     progress: Progress | None = None,
-    known: Known | None = None,
+    known: LoadedRecords | None = None,
 ) -> Manifest:
     """Pull one source once and give the manifest of its newest extract.
 
@@ -106,7 +108,7 @@ def _attempt(
     extract: Extract,
     complete: list[Manifest],
     progress: Progress,
-    known: Known | None,
+    known: LoadedRecords | None,
 ) -> Manifest:
     """Run one extract to its end, or write down why it failed."""
     before = source.requests
@@ -117,7 +119,7 @@ def _attempt(
         if known is not None:
             _audit(source, plan, extract, complete, progress, known)
         extract.requests = source.requests - before
-        return extract.finish(new_mark(plan, source.options))
+        return extract.finish(next_high_water(plan, source.options))
     except MttrError as error:
         extract.requests = source.requests - before
         extract.fail(str(error))
@@ -141,11 +143,11 @@ def _attempt(
 
 
 def _audit(
-    source: Source, plan: Plan, extract: Extract, complete: list[Manifest], progress: Progress, known: Known
+    source: Source, plan: Plan, extract: Extract, complete: list[Manifest], progress: Progress, known: LoadedRecords
 ) -> None:
     """Look for deleted records among those that the earlier pulls must have seen."""
     budget = source.options.audit_requests
-    if not plan.incremental or plan.high_water is None or budget == 0 or not isinstance(source, Audited):
+    if not plan.incremental or plan.high_water is None or budget == 0 or not isinstance(source, AuditableSource):
         return
     until = min(plan.until, plan.high_water + timedelta(minutes=source.options.lag_minutes))
     covered = covered_windows((m.plan for m in complete), plan.scope, until)

@@ -232,7 +232,7 @@ def test_a_redirect_is_an_error_that_names_the_target_host_and_not_its_query(ven
     assert "abc" not in str(caught.value) and http.requests == 1
 
 
-def test_a_host_that_refuses_from_the_start_is_told_after_a_few_quick_tries(client: Make, clock: Clock) -> None:
+def test_a_host_that_refuses_from_the_start_is_reported_after_a_few_quick_tries(client: Make, clock: Clock) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -394,8 +394,8 @@ def test_a_source_explains_refusals_that_the_status_alone_does_not(vendor: Vendo
     http.close()
 
 
-def test_a_record_that_is_gone_is_told_from_one_that_may_not_be_read(vendor: Vendor, client: Make) -> None:
-    """Only status 404 means that the record does not exist: a tombstone must not follow from withdrawn permissions."""
+def test_only_a_404_means_that_a_record_is_gone(vendor: Vendor, client: Make) -> None:
+    """Withdrawn permissions must not lead to a tombstone."""
     http = client()
     vendor.script = [OK, (404, {}, b"{}"), (403, {}, b"{}")]
     assert http.exists("/things/1") and not http.exists("/things/2")

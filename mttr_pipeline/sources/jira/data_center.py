@@ -64,7 +64,7 @@ class DataCenterPull(IssuePull):
         if self._extract.has("changelogs", key):
             return []
         rows = self._extract.read("issues", key)
-        ids = [str(issue.id) for row in rows if (issue := _issue(row)) and _is_truncated(issue)]
+        ids = [str(issue.id) for row in rows if (issue := envelope.decode_as(_ISSUE, row)) and _is_truncated(issue)]
         if not ids:
             return []
 
@@ -83,7 +83,7 @@ class DataCenterPull(IssuePull):
         """The histories of one issue: from the single read, else page by page where the server has that."""
         path = f"{self.api}/issue/{issue_id}"
         row = self._client.get(path, [("fields", "created"), ("expand", "changelog")], parse=envelope.whole_object)
-        issue = _issue(row)
+        issue = envelope.decode_as(_ISSUE, row)
         if issue and issue.changelog and issue.changelog.histories is not None and not _is_truncated(issue):
             return [bytes(history) for history in issue.changelog.histories]
         found: list[bytes] = []
@@ -152,13 +152,6 @@ def _offset_page(body: bytes, name: str, offset: int) -> Page:
     rows = envelope.items(envelope.required(found, name))
     total = envelope.decode_int(found.get("total"))
     return Page(rows, total is not None and offset + len(rows) < total, total)
-
-
-def _issue(row: bytes) -> _Issue | None:
-    try:
-        return _ISSUE.decode(row)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
 
 
 def _is_truncated(issue: _Issue) -> bool:

@@ -34,17 +34,11 @@ def incident_jql(client: HttpClient, api: str, jql_variable: str) -> str:
     Raises PermanentError when the site has neither: `jql_variable` names the variable to set instead.
     """
     rows = client.get(f"{api}/issuetype", parse=envelope.items)
-    names = dict.fromkeys(name for row in rows if (name := _name(row)).lower() in INCIDENT_TYPES)
+    types = [found.name.strip() for row in rows if (found := envelope.decode_as(_NAMED, row))]
+    names = dict.fromkeys(name for name in types if name.lower() in INCIDENT_TYPES)
     if not names:
         raise PermanentError(
             f"{client.title}: {client.host} has no issue type named Incident or [System] Incident; "
             f"set {jql_variable} to a query for the issues that are incidents."
         )
     return f"issuetype in ({', '.join(map(quoted, names))})"
-
-
-def _name(row: bytes) -> str:
-    try:
-        return _NAMED.decode(row).name.strip()
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return ""

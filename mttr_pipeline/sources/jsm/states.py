@@ -10,6 +10,7 @@ from collections.abc import Set as AbstractSet
 import msgspec
 
 from mttr_pipeline.landing.store import Extract
+from mttr_pipeline.sources.kit import envelope
 from mttr_pipeline.sources.kit.alert_search import stamp
 
 ENDED = frozenset({"closed", "resolved"})
@@ -25,7 +26,7 @@ _STATE = msgspec.json.Decoder(_State)
 
 def may_be_open(row: bytes) -> bool:
     """Whether an alert is open, or its state cannot be read."""
-    state = _state(row)
+    state = envelope.decode_as(_STATE, row)
     return state is None or _is_open(state)
 
 
@@ -38,7 +39,7 @@ def open_states(extract: Extract, also: AbstractSet[str]) -> dict[str, bool]:
     newest: dict[str, tuple[float, bool]] = {}
     for key in extract.windows("alerts"):
         for row in extract.read("alerts", key):
-            state = _state(row)
+            state = envelope.decode_as(_STATE, row)
             if state is None or not (_is_open(state) or state.id in also or state.id in newest):
                 continue
             at = stamp(row, "updatedAt")
@@ -46,13 +47,6 @@ def open_states(extract: Extract, also: AbstractSet[str]) -> dict[str, bool]:
             if seen >= newest.get(state.id, (0.0, False)):
                 newest[state.id] = seen
     return {alert_id: is_open for alert_id, (_, is_open) in newest.items()}
-
-
-def _state(row: bytes) -> _State | None:
-    try:
-        return _STATE.decode(row)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
 
 
 def _is_open(state: _State) -> bool:

@@ -6,9 +6,11 @@ What belongs here: JSON as bytes. What does not: HTTP, paging, the meaning of an
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
+
+T = TypeVar("T")
 
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
@@ -94,6 +96,14 @@ def decode_text(raw: bytes | None) -> str | None:
     """The value of a member that should be text, e.g. a page token; None for anything else and for empty text."""
     value = decode(raw)
     return value if isinstance(value, str) and value else None
+
+
+def decode_as(decoder: msgspec.json.Decoder[T], record: bytes) -> T | None:
+    """The record as the decoder's type, e.g. a struct of the few fields that are needed; None when it is unreadable."""
+    try:
+        return decoder.decode(record)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def _is_strict(raw: bytes) -> bool:

@@ -265,9 +265,7 @@ class HttpClient:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
             session = requests.Session()
-            session.trust_env = (
-                False  # no proxies, netrc or CA bundles from the environment: the same result everywhere
-            )
+            session.trust_env = False  # no proxies, netrc or CA bundles of the environment: the same result everywhere
             session.headers.update(self._headers)
             session.auth = self._auth
             adapter = requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=1, max_retries=0)

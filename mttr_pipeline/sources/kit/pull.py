@@ -22,7 +22,11 @@ OVERLAP = timedelta(hours=1)  # how late a vendor's index may learn of a change
 
 
 class Pull:
-    """One extract under way. A subclass implements `run`, `_audit_streams` and `_is_deleted`."""
+    """One extract under way. A subclass implements `run`, `_audit_streams` and `_is_deleted`.
+
+    It has `_client`, `_plan` and `_extract` as they were given; `_runner`, which runs tasks and counts; and
+    `_changed_since`, the instant since when an incremental pull reads changes: the high-water mark minus an overlap.
+    """
 
     def __init__(
         self, client: HttpClient, options: SourceOptions, plan: Plan, extract: Extract, progress: Progress
@@ -31,7 +35,7 @@ class Pull:
         self._plan = plan
         self._extract = extract
         self._runner = Runner(extract, client, options.connections, progress)
-        self._changed_since = plan.since  # since when changes are read
+        self._changed_since = plan.since
         if plan.incremental:
             self._changed_since -= max(timedelta(0), OVERLAP - timedelta(minutes=options.lag_minutes))
 

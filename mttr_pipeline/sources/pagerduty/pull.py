@@ -337,17 +337,15 @@ def _limits(window: Window) -> dict[str, Any]:
 
 def _created_at(incident: bytes) -> str | None:
     """`created_at` as sent (in UTC, as every request asks for); None when it cannot be read."""
-    try:
-        return _INCIDENT.decode(incident).created_at
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
+    found = envelope.decode_as(_INCIDENT, incident)
+    return found.created_at if found else None
 
 
 def _embedded_incident(entry: bytes) -> bytes | None:
     """The full incident in a log entry; None when the entry holds only a reference to it."""
-    try:
-        raw = bytes(_ENTRY.decode(entry).incident)
-        kind = _INCIDENT.decode(raw).type
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    found = envelope.decode_as(_ENTRY, entry)
+    if found is None:
         return None
-    return None if kind.endswith("_reference") else raw
+    raw = bytes(found.incident)
+    incident = envelope.decode_as(_INCIDENT, raw)
+    return None if incident is None or incident.type.endswith("_reference") else raw

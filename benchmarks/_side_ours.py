@@ -41,7 +41,7 @@ def main() -> None:
     landing, run_id = Landing(options.data / "landing"), new_run_id()
     options.data.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
-    source = PagerDuty(access, pagerduty)
+    source = PagerDuty("pagerduty", access, pagerduty)
     try:
         manifest = pull(source, settings, landing, run_id, as_of=as_of, since=since)
     finally:

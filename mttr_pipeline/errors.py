@@ -1,29 +1,28 @@
-"""The four ways this program fails, each with the exit code it ends in.
+"""The four ways this program fails, and the exit code of each.
 
-A message is one sentence for the person at the terminal: what happened, where, and what to do about it.
-It never contains a credential.
+A message is for the person at the terminal: what happened, where, and what to do. It never holds a credential.
 """
 
 
 class MttrError(Exception):
-    """Base of every failure that is explained to the user instead of shown as a traceback."""
+    """The base of every failure that the user sees as a sentence instead of a traceback."""
 
     exit_code = 1
 
 
 class ConfigError(MttrError):
-    """Wrong usage, environment or configuration file: nothing was started."""
+    """The arguments, the environment or the configuration file are wrong. Nothing was started."""
 
     exit_code = 2
 
 
 class TransientError(MttrError):
-    """A vendor or the network failed in a way that may pass; raised only after the retries are used up."""
+    """A vendor or the network failed in a way that may pass, and all retries failed too."""
 
 
 class PermanentError(MttrError):
-    """A vendor refused in a way that no retry mends (credentials, permissions, a bad request)."""
+    """A vendor refused in a way that a retry does not change: credentials, permissions, a bad request."""
 
 
 class ContractError(MttrError):
-    """Our own promise is broken: a corrupt landing file, records that do not add up, a failed blocking check."""
+    """The pipeline's own data is wrong: a corrupt landing file, records that do not add up, a failed blocking check."""

@@ -1,4 +1,4 @@
-"""How a source tells how far it is. The command line renders it; everything else uses the silent default."""
+"""How a source reports its progress. The command line shows it; everything else uses the silent default."""
 
 from __future__ import annotations
 
@@ -9,16 +9,23 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    def start(self, source: str) -> None: ...
+    """Receives the progress of the pulls. The methods of one source may be called from any thread, one at a time."""
+
+    def start(self, source: str) -> None:
+        """The pull of a source begins."""
 
     def update(self, source: str, stream: str, done_windows: int, total_windows: int, records: int) -> None:
-        """`total_windows` grows while windows are split; `records` are those landed in this stream so far."""
+        """A window of a stream is landed.
 
-    def finish(self, source: str) -> None: ...
+        `total_windows` grows while windows are split; `records` are those landed in the stream so far.
+        """
+
+    def finish(self, source: str) -> None:
+        """The pull of a source ended, successfully or not."""
 
 
 class Silent:
-    """The default: says nothing."""
+    """The default: reports nothing."""
 
     def start(self, source: str) -> None:
         pass
@@ -34,13 +41,13 @@ _CURRENT: ContextVar[Progress | None] = ContextVar("progress", default=None)
 
 
 def current() -> Progress:
-    """The reporter of the program that runs, the silent one where none was set."""
+    """The progress that `shown_by` has set in this context; the silent one without it."""
     return _CURRENT.get() or Silent()
 
 
 @contextmanager
 def shown_by(progress: Progress) -> Iterator[None]:
-    """Let `progress` render whatever is pulled inside the block."""
+    """Report everything that is pulled inside the block to `progress`."""
     token = _CURRENT.set(progress)
     try:
         yield

@@ -21,9 +21,9 @@ from mttr_pipeline.demo.jira.changelogs import changelog_page
 from mttr_pipeline.demo.kit.wire import Request, Response, answer
 from mttr_pipeline.demo.profiles import Rule
 from mttr_pipeline.errors import PermanentError, TransientError
-from mttr_pipeline.landing.store import Landing, Manifest, new_run_id
-from mttr_pipeline.sources.jira import JiraOptions
-from mttr_pipeline.sources.jira import pull as jira
+from mttr_pipeline.landing.manifest import Manifest
+from mttr_pipeline.landing.store import Landing, new_run_id
+from mttr_pipeline.sources.jira.issues import IssuePull
 from mttr_pipeline.sources.jira.jql import combined, without_order
 from mttr_pipeline.sources.pulling import build_source, pull
 from mttr_pipeline.sources.registry import load_settings
@@ -176,7 +176,10 @@ def test_a_data_center_that_cuts_changelogs_is_asked_for_the_rest(tmp_path: Path
 def test_a_changelog_that_stays_cut_stops_the_source(tmp_path: Path) -> None:
     simulator = Cutting(JiraSimulator.from_issues([issue(1, NOW - DAY, changes=50)], "dc")._book_at, "dc")
     simulator.single = simulator.paged = False
-    with site(simulator, tmp_path, "project = OPS") as jira_site, pytest.raises(PermanentError, match="issue 1 is cut"):
+    with (
+        site(simulator, tmp_path, "project = OPS") as jira_site,
+        pytest.raises(PermanentError, match=r"truncates the changelog of issue 1,.*JIRA_JQL"),
+    ):
         jira_site.pull()
 
 
@@ -184,7 +187,7 @@ def test_a_changelog_that_stays_cut_stops_the_source(tmp_path: Path) -> None:
 def test_many_issues_are_shared_among_windows_and_few_are_not(
     tmp_path: Path, flavour: Flavour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jira, "TARGET", 50)
+    monkeypatch.setattr(IssuePull, "issues_per_window", 50)
     rows = [issue(n, NOW - 100 * DAY + n * timedelta(hours=2)) for n in range(1, 301)]
     with site(JiraSimulator.from_issues(rows, flavour), tmp_path, "project = OPS") as jira_site:
         manifest = jira_site.pull(since=datetime(2009, 1, 1, tzinfo=UTC))
@@ -300,6 +303,23 @@ def test_the_removed_search_names_the_change(tmp_path: Path) -> None:
             Response(410, gone) if request.path.endswith("/search") else plain(request, now)
         )
         with pytest.raises(PermanentError, match="old search"):
+            jira_site.pull()
+
+
+@pytest.mark.parametrize(
+    ("response", "remedy"),
+    [
+        (Response(401, b'{"message": "scope does not match"}'), "lacks a scope"),
+        (Response(403, b"", {"X-Seraph-LoginReason": "AUTHENTICATION_DENIED"}), "CAPTCHA"),
+        (Response(403, b"", {"X-Authentication-Denied-Reason": "CAPTCHA_CHALLENGE; login-url=x"}), "CAPTCHA"),
+    ],
+)
+def test_refusals_that_look_like_wrong_credentials_name_their_cause(
+    tmp_path: Path, response: Response, remedy: str
+) -> None:
+    with site(JiraSimulator.from_issues([issue(1, NOW - DAY)]), tmp_path, "project = OPS") as jira_site:
+        jira_site.server.simulators[jira_site.name].handle = lambda request, now: response  # type: ignore[method-assign]
+        with pytest.raises(PermanentError, match=remedy):
             jira_site.pull()
 
 

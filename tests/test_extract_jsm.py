@@ -21,9 +21,10 @@ from mttr_pipeline.demo.jsm import JsmSimulator
 from mttr_pipeline.demo.kit.wire import Request, Response, answer
 from mttr_pipeline.demo.profiles import Rule
 from mttr_pipeline.errors import ConfigError, PermanentError
-from mttr_pipeline.landing.store import Landing, Manifest, new_run_id
-from mttr_pipeline.sources.jsm import JsmOptions
-from mttr_pipeline.sources.jsm import pull as jsm
+from mttr_pipeline.landing.manifest import Manifest
+from mttr_pipeline.landing.store import Landing, new_run_id
+from mttr_pipeline.sources.jsm.search import Search
+from mttr_pipeline.sources.kit.alert_pull import AlertPull
 from mttr_pipeline.sources.pulling import build_source, pull
 from mttr_pipeline.sources.registry import load_settings
 
@@ -140,11 +141,11 @@ def test_links_are_not_followed_and_the_secret_is_not_landed(world: World, tmp_p
 
 def shrunk(monkeypatch: pytest.MonkeyPatch, by: int) -> None:
     """The ceiling of 20,000 and the page of 100, `by` times smaller on both sides."""
-    monkeypatch.setattr("mttr_pipeline.demo.jsm.simulator.CEILING", 20_000 // by)
-    monkeypatch.setattr(jsm, "CEILING", 20_000 // by - 1)
-    monkeypatch.setattr("mttr_pipeline.demo.jsm.simulator.MAX_SIZE", 10)
-    monkeypatch.setattr(jsm, "PAGE", 10)
-    monkeypatch.setattr(jsm, "TARGET", 10_000 // by)
+    monkeypatch.setattr("mttr_pipeline.demo.jsm.CEILING", 20_000 // by)
+    monkeypatch.setattr(Search, "ceiling", 20_000 // by - 1)
+    monkeypatch.setattr("mttr_pipeline.demo.jsm.MAX_SIZE", 10)
+    monkeypatch.setattr(Search, "page_size", 10)
+    monkeypatch.setattr(AlertPull, "rows_per_window", 10_000 // by)
 
 
 def test_windows_are_split_before_the_ceiling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -332,7 +333,7 @@ def test_a_site_without_any_search_is_listed_whole_or_not_at_all(
         assert len(here.rows(here.pull(NOW + DAY), "alerts")) == 50
         assert not here.paths("/logs"), "nothing changed, so no child record is read"
         shrunk(monkeypatch, 500)
-        with pytest.raises(PermanentError, match="cannot be cut up"):
+        with pytest.raises(PermanentError, match="cannot be split"):
             here.pull(NOW + 2 * DAY)
 
 

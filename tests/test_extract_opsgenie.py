@@ -19,10 +19,10 @@ from mttr_pipeline.demo.kit.wire import Request, Response
 from mttr_pipeline.demo.opsgenie import OpsgenieSimulator
 from mttr_pipeline.demo.profiles import Rule
 from mttr_pipeline.errors import PermanentError
-from mttr_pipeline.landing.store import Landing, Manifest, new_run_id
-from mttr_pipeline.sources.opsgenie import OpsgenieOptions
-from mttr_pipeline.sources.opsgenie import pull as opsgenie
-from mttr_pipeline.sources.opsgenie import search as opsgenie_search
+from mttr_pipeline.landing.manifest import Manifest
+from mttr_pipeline.landing.store import Landing, new_run_id
+from mttr_pipeline.sources.kit.alert_pull import AlertPull
+from mttr_pipeline.sources.opsgenie.search import Search
 from mttr_pipeline.sources.pulling import build_source, pull
 from mttr_pipeline.sources.registry import load_settings
 
@@ -130,12 +130,11 @@ def test_no_key_that_paging_links_echo_is_landed(world: World, tmp_path: Path) -
 
 def test_windows_are_split_before_the_ceiling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """25,000 alerts in two days, at a hundredth of the size: ceiling 200, 250 alerts."""
-    monkeypatch.setattr("mttr_pipeline.demo.opsgenie.simulator.CEILING", 200)
-    monkeypatch.setattr("mttr_pipeline.demo.opsgenie.simulator.MAX_LIMIT", 10)
-    for module in (opsgenie, opsgenie_search):
-        monkeypatch.setattr(module, "CEILING", 200)
-        monkeypatch.setattr(module, "PAGE", 10)
-    monkeypatch.setattr(opsgenie, "TARGET", 100)
+    monkeypatch.setattr("mttr_pipeline.demo.opsgenie.CEILING", 200)
+    monkeypatch.setattr("mttr_pipeline.demo.opsgenie.MAX_LIMIT", 10)
+    monkeypatch.setattr(Search, "ceiling", 200)
+    monkeypatch.setattr(Search, "page_size", 10)
+    monkeypatch.setattr(AlertPull, "rows_per_window", 100)
     rows = [alert(n, NOW - 2 * DAY + n * 691 * SECOND) for n in range(250)]
     with account(OpsgenieSimulator.from_records(rows), tmp_path, details=False) as site:
         manifest = site.pull()
@@ -147,10 +146,9 @@ def test_windows_are_split_before_the_ceiling(tmp_path: Path, monkeypatch: pytes
 def test_more_alerts_in_a_second_than_the_ceiling_stop_the_source(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (opsgenie, opsgenie_search):
-        monkeypatch.setattr(module, "CEILING", 200)
+    monkeypatch.setattr(Search, "ceiling", 200)
     rows = [alert(n, NOW - DAY) for n in range(201)]
-    monkeypatch.setattr(opsgenie, "TARGET", 100)
+    monkeypatch.setattr(AlertPull, "rows_per_window", 100)
     with account(OpsgenieSimulator.from_records(rows), tmp_path) as site, pytest.raises(PermanentError, match="second"):
         site.pull()
 
@@ -238,7 +236,7 @@ def test_a_search_that_does_not_understand_dates_stops_the_source(
     simulator.rewrite = rewrite  # type: ignore[method-assign]
     if rewrite is in_another_zone:  # the quoted form would still be right
         simulator.rewrite = lambda query: in_another_zone(day_first(query) if '"' not in query else "x:y")
-    with account(simulator, tmp_path) as site, pytest.raises(PermanentError, match="ways to write a date"):
+    with account(simulator, tmp_path) as site, pytest.raises(PermanentError, match="supported date formats"):
         site.pull()
 
 

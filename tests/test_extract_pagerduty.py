@@ -18,8 +18,8 @@ from mttr_pipeline.demo.kit.wire import Request, Response
 from mttr_pipeline.demo.pagerduty import PagerDutySimulator
 from mttr_pipeline.demo.profiles import Rule
 from mttr_pipeline.errors import PermanentError, TransientError
-from mttr_pipeline.landing.store import Landing, Manifest, new_run_id
-from mttr_pipeline.sources.pagerduty import PagerDutyOptions
+from mttr_pipeline.landing.manifest import Manifest
+from mttr_pipeline.landing.store import Landing, new_run_id
 from mttr_pipeline.sources.pulling import build_source, pull
 from mttr_pipeline.sources.registry import load_settings
 
@@ -156,7 +156,7 @@ def test_more_than_the_ceiling_in_one_second_stops_the_source(tmp_path: Path) ->
     rows = [incident(n, NOW - DAY) for n in range(10_001)]
     with VendorServer([PagerDutySimulator.from_records(rows)], clock=NOW, limits=None) as server:
         pull_ = Puller(server, tmp_path)
-        with pytest.raises(PermanentError, match=r"2026-09-30T06:00:00Z.*stopped rather than cut short"):
+        with pytest.raises(PermanentError, match=r"2026-09-30T06:00:00Z.*stops rather than leave records out"):
             pull_()
         assert pull_.landing.manifests("pagerduty")[-1].status == "failed"
 

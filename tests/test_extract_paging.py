@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from mttr_pipeline.sources.kit.paging import (
     Page,
-    Repeats,
+    SeenRows,
     TokenLoop,
-    TooMany,
-    Unsettled,
+    TooManyRows,
+    UnstableListing,
     read_all,
     read_by_token,
     row_id,
@@ -98,23 +98,23 @@ def test_a_total_that_never_adds_up_is_reported_or_asks_for_smaller_windows() ->
 
     assert read_all(page, lambda _: None) == (2, 4, 3)
     assert len(calls) == 6  # three readings of two pages
-    with pytest.raises(Unsettled):
-        read_all(page, lambda _: None, divisible=True)
+    with pytest.raises(UnstableListing):
+        read_all(page, lambda _: None, can_split=True)
 
 
 def test_a_single_page_that_does_not_add_up_cannot_be_cut_further() -> None:
-    assert read_all(lambda _: Page([row(1)], False, 2), lambda _: None, divisible=True) == (1, 2, 2)
+    assert read_all(lambda _: Page([row(1)], False, 2), lambda _: None, can_split=True) == (1, 2, 2)
 
 
 def test_a_total_that_does_not_fit_stops_before_a_row_is_written() -> None:
     got: list[bytes] = []
-    with pytest.raises(TooMany) as caught:
-        read_all(lambda _: Page([row(1)], True, 11), got.append, fits=10)
+    with pytest.raises(TooManyRows) as caught:
+        read_all(lambda _: Page([row(1)], True, 11), got.append, split_above=10)
     assert caught.value.total == 11 and got == []
 
 
 def test_the_ceiling_without_a_total_is_no_silent_end() -> None:
-    with pytest.raises(TooMany):
+    with pytest.raises(TooManyRows):
         read_all(lambda offset: Page([row(offset + n) for n in range(10)], True), lambda _: None, ceiling=100)
 
 
@@ -147,16 +147,16 @@ def test_empty_pages_do_not_go_on_for_ever() -> None:
 
 
 def test_a_newer_state_of_a_record_is_no_repeat() -> None:
-    repeats = Repeats()
-    assert [repeats.is_new(r) for r in (row(1), row(1), row(1, 2), row(2))] == [True, False, True, True]
-    assert (repeats.distinct, repeats.dropped) == (2, 1)
+    seen = SeenRows()
+    assert [seen.is_new(r) for r in (row(1), row(1), row(1, 2), row(2))] == [True, False, True, True]
+    assert (seen.distinct, seen.dropped) == (2, 1)
 
 
 @pytest.mark.parametrize("raw", [b'{"id":null}', b'{"id":{}}', b"{}", b'{"unreadable":1}', b"{", b'{"id":1.5}'])
 def test_rows_without_an_id_are_told_apart_by_their_bytes(raw: bytes) -> None:
-    repeats = Repeats()
+    seen = SeenRows()
     assert row_id(raw) is None
-    assert repeats.is_new(raw) and not repeats.is_new(raw) and repeats.is_new(raw + b" ")
+    assert seen.is_new(raw) and not seen.is_new(raw) and seen.is_new(raw + b" ")
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from mttr_pipeline.config.options import SourceOptions
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.errors import ConfigError, ContractError, MttrError, PermanentError
-from mttr_pipeline.landing.store import Extract, Landing, Manifest
+from mttr_pipeline.landing.manifest import Manifest
+from mttr_pipeline.landing.store import Extract, Landing
 from mttr_pipeline.progress import Progress
-from mttr_pipeline.sources.kit.plan import make_plan, new_mark
+from mttr_pipeline.sources.kit.plan import make_plan, next_high_water
 from mttr_pipeline.sources.pulling import Plan, build_source, pull
 
 NOW = datetime(2026, 10, 1, 6, tzinfo=UTC)
@@ -28,6 +29,7 @@ class Canned:
     """A source that lands one record per pull, or does what `trouble` does."""
 
     name = "acme"
+    title = "Acme"
 
     def __init__(self, **options: Any) -> None:
         self.options = SourceOptions(**options)
@@ -149,7 +151,7 @@ def test_marks_are_covered_and_never_pass_the_clock(
             continue
         assert plan.since <= plan.until <= plan.as_of
         read.append((plan.since, plan.until))
-        mark = new_mark(plan, options)
+        mark = next_high_water(plan, options)
         if mark is not None:
             assert mark <= min(as_of, until or as_of) - timedelta(minutes=lag)
         manifest = Manifest("acme", f"{len(complete):03d}", "complete", plan.as_json(), [], [])

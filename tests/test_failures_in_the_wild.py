@@ -77,8 +77,9 @@ from mttr_pipeline.demo.kit.wire import Request, Response
 from mttr_pipeline.demo.pagerduty import PagerDutyError, PagerDutySimulator
 from mttr_pipeline.demo.profiles import Rule
 from mttr_pipeline.errors import PermanentError
-from mttr_pipeline.landing.store import Landing, Manifest
-from mttr_pipeline.sources.jira import pull as jira
+from mttr_pipeline.landing.manifest import Manifest
+from mttr_pipeline.landing.store import Landing
+from mttr_pipeline.sources.jira.issues import IssuePull
 from mttr_pipeline.sources.pulling import build_source, pull
 from mttr_pipeline.sources.registry import load_settings
 
@@ -168,7 +169,7 @@ def test_39_and_40_dates_are_numbers_and_changes_have_no_upper_end(tmp_path: Pat
 
 def test_48_a_refusal_after_hours_of_work_loses_none_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """400 is not retried, because it says that the question is wrong; what was read by then is not read again."""
-    monkeypatch.setattr(jira, "TARGET", 5)
+    monkeypatch.setattr(IssuePull, "issues_per_window", 5)
     world = World(3, NOW, days=30, volumes={"jira-dc": 40})
     with VendorServer([JiraSimulator.from_world(world, "dc")], clock=NOW, limits=None) as server:
         whole = pulled(server, tmp_path / "calm", "jira", "run-1")

@@ -24,8 +24,9 @@ from mttr_pipeline.config.options import SourceOptions
 from mttr_pipeline.errors import PermanentError, TransientError
 from mttr_pipeline.sources.kit import envelope
 from mttr_pipeline.sources.kit.explain import redact, vendor_message
-from mttr_pipeline.sources.kit.http import HttpClient, HttpRefused, HttpUnavailable
-from mttr_pipeline.sources.kit.ratelimit import RateGate, allowance, retry_after
+from mttr_pipeline.sources.kit.failures import HttpRefused, HttpUnavailable, Refusal
+from mttr_pipeline.sources.kit.http import HttpClient
+from mttr_pipeline.sources.kit.ratelimit import RateLimiter, allowance, retry_after
 
 SECRET = "s3cr3t-k3y/with+odd=chars"
 OK = (200, {}, b'{"rows": [{"id": "a"}]}')
@@ -117,7 +118,7 @@ def client(vendor: Vendor, clock: Clock) -> Iterator[Make]:
                 SourceOptions(**options),
                 headers={"Authorization": f"Token token={SECRET}"},
                 secrets=(SECRET,),
-                address_from="ACME_URL",
+                address_variable="ACME_URL",
                 remedies={401: "check ACME_TOKEN"},
                 clock=clock,
                 sleep=clock.sleep,
@@ -231,7 +232,7 @@ def test_a_redirect_is_an_error_that_names_the_target_host_and_not_its_query(ven
     assert "abc" not in str(caught.value) and http.requests == 1
 
 
-def test_a_host_that_refuses_from_the_start_is_told_after_a_few_quick_tries(client: Make, clock: Clock) -> None:
+def test_a_host_that_refuses_from_the_start_is_reported_after_a_few_quick_tries(client: Make, clock: Clock) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -289,9 +290,7 @@ def test_never_more_requests_a_minute_than_configured(vendor: Vendor, client: Ma
     assert sum(clock.sleeps) == 180  # 17 requests at 5 a minute: three whole minutes and not one more
 
 
-def test_an_exhausted_allowance_closes_the_gate_for_all_until_the_reset(
-    vendor: Vendor, client: Make, clock: Clock
-) -> None:
+def test_an_exhausted_allowance_blocks_all_requests_until_the_reset(vendor: Vendor, client: Make, clock: Clock) -> None:
     vendor.script = [(200, {"ratelimit-remaining": "0", "ratelimit-reset": "11"}, OK[2]), OK]
     http = client()
     http.get("/things", parse=rows)
@@ -301,14 +300,14 @@ def test_an_exhausted_allowance_closes_the_gate_for_all_until_the_reset(
 
 def test_the_allowance_counts_the_requests_under_way() -> None:
     clock = Clock()
-    gate = RateGate(None, clock, clock.sleep)
+    limiter = RateLimiter(None, clock, clock.sleep)
     for _ in range(3):
-        gate.enter()
-    gate.leave()
-    gate.observe({"ratelimit-remaining": "3", "ratelimit-reset": "9"})  # two of the three left are spoken for
-    gate.enter()
+        limiter.acquire()
+    limiter.release()
+    limiter.observe({"ratelimit-remaining": "3", "ratelimit-reset": "9"})  # two of the three are under way already
+    limiter.acquire()
     assert clock.sleeps == []
-    gate.enter()
+    limiter.acquire()
     assert clock.sleeps == [9]
 
 
@@ -376,19 +375,32 @@ def test_the_vendors_own_words(body: bytes, said: str) -> None:
     assert vendor_message(body) == said
 
 
-@pytest.mark.parametrize(
-    ("answer", "remedy"),
-    [
-        ((401, {}, b'{"message":"scope does not match"}'), "lacks a scope"),
-        ((403, {"X-Seraph-LoginReason": "AUTHENTICATION_DENIED"}, b""), "CAPTCHA"),
-        ((410, {}, b'{"errorMessages":["see CHANGE-2046"]}'), "old search"),
-        ((402, {}, b"{}"), "plan"),
-    ],
-)
-def test_known_traps_have_their_own_remedy(vendor: Vendor, client: Make, answer: Any, remedy: str) -> None:
-    vendor.script = [answer]
-    with pytest.raises(HttpRefused, match=remedy):
-        client().get("/things", parse=rows)
+def test_a_source_explains_refusals_that_the_status_alone_does_not(vendor: Vendor) -> None:
+    """Vendors hide the cause in a header or in their message; only the source knows which."""
+
+    def remedy_for(refusal: Refusal) -> str | None:
+        locked = refusal.headers.get("x-denied-reason") == "LOCKED" and refusal.reason == "no entry"
+        return "unlock the account" if locked else None
+
+    http = HttpClient(vendor.url, "Acme", SourceOptions(), remedies={403: "ask for access"}, remedy_for=remedy_for)
+    vendor.script = [
+        (403, {"X-Denied-Reason": "LOCKED"}, b'{"message": "no entry"}'),
+        (403, {}, b"{}"),
+        (402, {}, b"{}"),
+    ]
+    for remedy in ("unlock the account", "ask for access", "plan does not include this"):
+        with pytest.raises(HttpRefused, match=remedy):
+            http.get("/things", parse=rows)
+    http.close()
+
+
+def test_only_a_404_means_that_a_record_is_gone(vendor: Vendor, client: Make) -> None:
+    """Withdrawn permissions must not lead to a tombstone."""
+    http = client()
+    vendor.script = [OK, (404, {}, b"{}"), (403, {}, b"{}")]
+    assert http.exists("/things/1") and not http.exists("/things/2")
+    with pytest.raises(HttpRefused, match="403"):
+        http.exists("/things/3")
 
 
 def test_no_message_ever_shows_a_credential(vendor: Vendor, client: Make) -> None:
@@ -492,5 +504,5 @@ def test_cookies_of_the_vendor_come_back(client: Make, vendor: Vendor) -> None:
     vendor.script = [(200, {"Set-Cookie": "node=7; Path=/"}, OK[2]), OK]
     ours = client()
     for _ in range(2):
-        ours.get("/x", parse=envelope.fields)
+        ours.get("/x", parse=envelope.members)
     assert [headers.get("Cookie") for _, headers in vendor.seen] == [None, "node=7"]

@@ -100,7 +100,7 @@ def test_a_journal_cut_short_by_a_kill_loses_only_its_last_line(landing: Landing
 
 
 def test_killed_runs_stand_in_the_manifest_of_the_one_that_ends(landing: Landing) -> None:
-    """Nobody watches the nightly run: that one was killed must be told by the next."""
+    """Nobody watches the nightly run, so the next run must report that one was killed."""
     for run in ("run-1", "run-2"):
         landing.begin("acme", run, PLAN).land("things", run, [b"{}"])
     failed = landing.begin("acme", "run-3", PLAN).fail("the vendor was down")

@@ -29,9 +29,10 @@ from mttr_pipeline.demo.opsgenie import OpsgenieSimulator
 from mttr_pipeline.demo.pagerduty import PagerDutySimulator
 from mttr_pipeline.demo.profiles import PROFILES, Rule
 from mttr_pipeline.errors import MttrError
-from mttr_pipeline.landing.store import Landing, Manifest
-from mttr_pipeline.sources.jsm import pull as jsm_source
-from mttr_pipeline.sources.opsgenie import search as opsgenie_search
+from mttr_pipeline.landing.manifest import Manifest
+from mttr_pipeline.landing.store import Landing
+from mttr_pipeline.sources.jsm.search import Search as JsmSearch
+from mttr_pipeline.sources.opsgenie.search import Search as OpsgenieSearch
 from mttr_pipeline.sources.pagerduty import pull as pagerduty
 from mttr_pipeline.sources.pulling import build_source, pull
 from mttr_pipeline.sources.registry import load_settings
@@ -58,8 +59,8 @@ def company() -> World:
 @pytest.fixture(autouse=True)
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pagerduty, "PAGE", 20)
-    monkeypatch.setattr(opsgenie_search, "PAGE", 10)
-    monkeypatch.setattr(jsm_source, "PAGE", 10)
+    for search in (JsmSearch, OpsgenieSearch):
+        monkeypatch.setattr(search, "page_size", 10)
 
 
 @contextmanager
@@ -448,7 +449,7 @@ def test_the_cost_of_a_night_follows_the_change_and_not_the_history(
 ) -> None:
     """Four times the history, the same day: the same requests, looking for deleted records included."""
     monkeypatch.setattr(pagerduty, "PAGE", 100)
-    monkeypatch.setattr(opsgenie_search, "PAGE", 100)
+    monkeypatch.setattr(OpsgenieSearch, "page_size", 100)
     asked: dict[int, int] = {}
     for size in (50, 200):
         world = World(3, UNTIL, days=size * 3, volumes={tool: size}, future=DAY)

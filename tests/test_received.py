@@ -574,7 +574,7 @@ def test_the_run_says_what_it_could_not_take(tmp_path: Path) -> None:
     drop(tmp_path, "good.json", SIGNED["pagerduty"][2])
     mttr("--data-dir", tmp_path, "run", *CLOCK).ended(0)
     ((reason, reference),) = query(tmp_path, "SELECT reason, raw_reference FROM quarantine")
-    assert reason.startswith("inbox/page.json is no JSON") and "(inbox/page.json:1)" in reference
+    assert reason.startswith("inbox/page.json is not a JSON array") and "(inbox/page.json:1)" in reference
     late = AS_OF + timedelta(days=1)
     mttr("--data-dir", tmp_path, "run", "--as-of", late.isoformat()).ended(
         0

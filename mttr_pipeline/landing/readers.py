@@ -1,9 +1,9 @@
-"""What stands in a file, record by record: JSON Lines, JSON, CSV and Parquet all become JSON objects with their line.
+"""Read files record by record: JSON Lines, JSON, CSV and Parquet all give JSON objects with a line number.
 
-The line is the one in the text file (for a CSV row its first), the position in a JSON array, 1 for a single JSON object,
-or the number of the Parquet row. A record from JSON is given byte for byte.
+The number is the line of a text file (for a CSV row its first line), the position in a JSON array, 1 for a single JSON
+object, or the row of a Parquet file. A record from JSON is returned byte for byte.
 
-What belongs here: formats, compression, encodings. What does not: what a record says, and where it goes (`importer`).
+What belongs here: formats, compression, encodings. What does not: what a record means, and where it is landed (`importer`).
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ import zstandard
 
 from mttr_pipeline.errors import ConfigError
 
-MAX_RECORD_BYTES = 8 << 20  # read_json refuses a whole file for one line above 16 MB
-MAX_TEXT = 2000  # characters of an unreadable line that are kept
+MAX_RECORD_BYTES = 8 << 20  # DuckDB's read_json refuses a whole file for one line above 16 MB
+MAX_TEXT = 2000  # characters that are kept of an unreadable line
 
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.encode
@@ -38,7 +38,7 @@ _single_object = re.compile(rb"[ \t\r\n]*\{")
 
 
 class Unreadable(NamedTuple):
-    """A line that is no JSON object: its text, shortened, and what is wrong with it."""
+    """A line that is not a JSON object: its text, at most MAX_TEXT characters, and the reason."""
 
     text: str
     reason: str
@@ -49,6 +49,7 @@ Lines = Iterator[tuple[int, Content]]
 
 
 def unreadable(text: bytes, reason: str) -> Unreadable:
+    """An unreadable line from its bytes: shortened, and with replacement characters for what is not UTF-8."""
     return Unreadable(text[: 4 * MAX_TEXT].decode("utf-8", "replace")[:MAX_TEXT], reason)
 
 
@@ -57,19 +58,19 @@ def unreadable(text: bytes, reason: str) -> Unreadable:
 
 @dataclass(frozen=True)
 class Input:
-    """A file that can be read, and what identifies its content."""
+    """A file that can be read: its name in valid UTF-8, its size, its sha256, and how to read its lines."""
 
     path: Path
-    name: str  # in valid UTF-8
+    name: str
     bytes: int
     sha256: str
     read: Callable[[Path], Lines]
 
 
 def checked_file(path: Path, name: str = "") -> Input:
-    """The file, opened once to see that it holds something. `name`: what it is called, by default its path.
+    """The file, after a check that it holds at least one record. `name` is what messages call it, by default its path.
 
-    Raises ConfigError, naming the file and the remedy.
+    Raises ConfigError, which names the file and what to do.
     """
     name = name or os.fsencode(path).decode("utf-8", "replace")
     read = _reader(path, name)
@@ -77,7 +78,7 @@ def checked_file(path: Path, name: str = "") -> Input:
         if path.is_dir():
             raise ConfigError(f"{name} is a folder; name the files in it, like {name}/*.jsonl.")
         if not path.is_file():
-            missing = "is no regular file" if path.exists() else "does not exist"
+            missing = "is not a regular file" if path.exists() else "does not exist"
             raise ConfigError(f"{name} {missing}; correct the file name.")
         if path.stat().st_size == 0:
             raise ConfigError(f"{name} is empty; export it again or leave it out.")
@@ -85,8 +86,8 @@ def checked_file(path: Path, name: str = "") -> Input:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
         lines = read(path)
         if next(lines, None) is None:
-            raise ConfigError(f"{name} holds no record; export it again or leave it out.")
-        lines.close()  # type: ignore[attr-defined]  # a generator: gives its file back
+            raise ConfigError(f"{name} holds no records; export it again or leave it out.")
+        lines.close()  # type: ignore[attr-defined]  # a generator: closes its file
     return Input(path, name, path.stat().st_size, digest, read)
 
 
@@ -105,13 +106,15 @@ def _reader(path: Path, name: str) -> Callable[[Path], Lines]:
 
 @contextmanager
 def explained(name: str) -> Iterator[None]:
-    """What goes wrong while a file is read, as one sentence that names it."""
+    """Turn errors while a file is read into a ConfigError: one sentence that names the file."""
     try:
         yield
     except PermissionError as error:
-        raise ConfigError(f"{name} cannot be read (permission denied); give yourself the right to read it.") from error
+        raise ConfigError(f"{name} cannot be read (permission denied); give yourself permission to read it.") from error
     except (zstandard.ZstdError, gzip.BadGzipFile, EOFError) as error:
-        raise ConfigError(f"{name} is damaged or not compressed as it is named ({error}); export it again.") from error
+        raise ConfigError(
+            f"{name} is damaged or not compressed as its extension says ({error}); export it again."
+        ) from error
     except duckdb.Error as error:
         first = str(error).splitlines()[0]
         raise ConfigError(f"{name} cannot be read as Parquet ({first}); export it again.") from error
@@ -122,12 +125,12 @@ def explained(name: str) -> Iterator[None]:
 
 
 class FileProblem(Exception):
-    """The whole file is unusable; the text continues a sentence that starts with its name."""
+    """The whole file is unusable. The text continues a sentence that starts with the file's name."""
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[io.BufferedReader[Any]]:
-    """The decompressed bytes of a file, behind its byte order mark."""
+    """The decompressed bytes of a file, without its byte order mark."""
     with path.open("rb", buffering=0) as raw:
         wrap = {".gz": lambda: gzip.GzipFile(fileobj=raw), ".zst": lambda: _Zstd(raw)}.get(path.suffix.lower())
         stream = io.BufferedReader(cast(io.RawIOBase, wrap() if wrap else raw), buffer_size=1 << 18)
@@ -140,7 +143,7 @@ def _opened(path: Path) -> Iterator[io.BufferedReader[Any]]:
 
 
 class _Zstd(io.RawIOBase):
-    """A zstd file that notices when it was cut short; the library's own reader takes that for the end."""
+    """A zstd file that reports a truncated end; the library's reader takes it for the end of the file."""
 
     def __init__(self, raw: io.RawIOBase) -> None:
         self._chunks = self._decompressed(raw)
@@ -160,7 +163,7 @@ class _Zstd(io.RawIOBase):
     def _decompressed(raw: io.RawIOBase) -> Iterator[bytes]:
         frame = zstandard.ZstdDecompressor().decompressobj()
         begun = False
-        while chunk := raw.read(1 << 14):  # small: each becomes as long as it likes
+        while chunk := raw.read(1 << 14):  # small, because a chunk may decompress to any size
             while chunk:
                 if frame.eof:
                     frame, begun = zstandard.ZstdDecompressor().decompressobj(), False
@@ -180,20 +183,20 @@ def _read_json_lines(path: Path) -> Lines:
         while line := stream.readline(MAX_RECORD_BYTES + 2):
             number += 1
             while len(line) > MAX_RECORD_BYTES and not line.endswith(b"\n"):
-                rest = stream.readline(1 << 20)  # too long to keep: the start is enough, pass over the rest
+                rest = stream.readline(1 << 20)  # the line is too long: keep its start, skip the rest
                 if not rest or rest.endswith(b"\n"):
                     break
             line = line.strip(b" \t\r\n")
             if number == 1 and line in (b"[", b"{"):
-                raise FileProblem("is one JSON text over many lines, not one object per line; name an array .json.")
+                raise FileProblem("is one JSON value over many lines, not one object per line; name an array .json.")
             if line:
                 yield number, line
 
 
 def _read_json(path: Path) -> Lines:
-    """One object, however many lines it takes, or an array of objects."""
+    """One object, on any number of lines, or an array of objects."""
     with _opened(path) as stream:
-        if path.suffix.lower() == ".json":  # mapped, so that it needs no memory of its own
+        if path.suffix.lower() == ".json":  # memory-mapped, so that the file is not copied
             content = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))[stream.tell() :]
         else:
             content = memoryview(stream.read())
@@ -204,7 +207,7 @@ def _read_json(path: Path) -> Lines:
             elements = [content] if single else msgspec.json.decode(content, type=list[msgspec.Raw])
         except (msgspec.MsgspecError, RecursionError) as error:
             raise FileProblem(
-                f"is no JSON array of objects or single object ({error}); "
+                f"is not a JSON array of objects or a single object ({error}); "
                 "correct it, or name it .jsonl if it holds one object per line."
             ) from error
         for number, element in enumerate(elements, 1):
@@ -212,22 +215,22 @@ def _read_json(path: Path) -> Lines:
 
 
 def _read_csv(path: Path) -> Lines:
-    csv.field_size_limit(MAX_RECORD_BYTES)  # the default of 128 KB is small for a timeline
+    csv.field_size_limit(MAX_RECORD_BYTES)  # the default of 128 KB is too small for a timeline
     with _opened(path) as stream:
-        # undecodable bytes are carried along as lone surrogates and found again in the row that has them
+        # undecodable bytes become lone surrogates, and are found again in the row that holds them
         yield from _csv_rows(io.TextIOWrapper(stream, encoding="utf-8", errors="surrogateescape", newline=""))
 
 
 def _csv_rows(text: Iterable[str]) -> Lines:
-    seen: list[str] = []  # the physical lines of the row under way, for the case that it is unreadable
+    seen: list[str] = []  # the lines of the current row, in case it is unreadable
 
-    def remembered() -> Iterator[str]:
+    def recorded() -> Iterator[str]:
         for line in text:
             if len(seen) < 100:
                 seen.append(line)
             yield line
 
-    reader = csv.reader(remembered(), strict=True)
+    reader = csv.reader(recorded(), strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
     except csv.Error as error:
@@ -261,7 +264,7 @@ def _unreadable_row(lines: list[str], reason: str) -> Unreadable:
 
 
 def _read_parquet(path: Path) -> Lines:
-    """Rows as JSON objects, made by DuckDB: it streams, and knows instants beyond the year 9999."""
+    """Rows as JSON objects. DuckDB makes them: it streams, and supports instants after the year 9999."""
     pattern = re.sub(r"([*?\[])", r"[\1]", os.fspath(path))  # a file name, not a glob
     with duckdb.connect(config={"threads": 1, "autoinstall_known_extensions": False}) as connection:
         connection.execute("SET enable_progress_bar = false")
@@ -281,7 +284,7 @@ def _read_parquet(path: Path) -> Lines:
 
 
 def _json_ready(value: str, kind: Any) -> str:
-    """SQL that turns instants into ISO 8601 text, also inside lists and structs, and NaN, pandas' gap, into null."""
+    """SQL that writes instants as ISO 8601 text, also inside lists and structs, and NaN (missing in pandas) as null."""
     if kind.id in ("timestamp", "timestamp_s", "timestamp_ms", "timestamp_ns"):
         return f"strftime({value}::TIMESTAMP, '%Y-%m-%dT%H:%M:%S.%f')"
     if kind.id == "timestamp with time zone":
@@ -310,7 +313,7 @@ def _check_columns(names: list[str], remedy: str) -> None:
 
 
 def _table_record(cells: dict[str, Any]) -> bytes:
-    """One row as a JSON object: empty cells left out, tags split at commas, JSON in a timeline cell taken as such."""
+    """One row as a JSON object: without empty cells, tags split at commas, the text of a timeline cell parsed as JSON."""
     record = {name: value for name, value in cells.items() if value not in ("", _NULL)}
     tags = _text(record.get("tags"))
     if tags is not None:
@@ -321,7 +324,7 @@ def _table_record(cells: dict[str, Any]) -> bytes:
             msgspec.json.decode(timeline)
             record["timeline"] = msgspec.Raw(timeline.encode())
         except (msgspec.DecodeError, RecursionError):
-            pass  # stays text, and SQL says that it is no timeline
+            pass  # it stays text, and the staging SQL reports it
     return _encode(record)
 
 
@@ -329,7 +332,7 @@ _NULL = msgspec.Raw(b"null")
 
 
 def _text(value: Any) -> str | None:
-    """The text of a cell, be it a CSV cell or raw JSON; None when it is anything else."""
+    """The text of a CSV cell or of a raw JSON string; None for any other value."""
     if isinstance(value, msgspec.Raw):
         return json.loads(bytes(value)) if bytes(value).startswith(b'"') else None
     return value

@@ -11,14 +11,16 @@ from datetime import datetime, timedelta
 
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.errors import ContractError, MttrError
-from mttr_pipeline.landing.store import Extract, Landing, Manifest
+from mttr_pipeline.landing.manifest import Manifest
+from mttr_pipeline.landing.store import Extract, Landing
 from mttr_pipeline.progress import Progress, Silent
-from mttr_pipeline.sources.kit.audit import Audit, Audited, Known, covered_windows
+from mttr_pipeline.sources.kit.audit import Audit, AuditableSource, LoadedRecords, covered_windows
 from mttr_pipeline.sources.kit.declare import connection
 from mttr_pipeline.sources.kit.explain import redact
-from mttr_pipeline.sources.kit.plan import Plan, Source, make_plan, new_mark
+from mttr_pipeline.sources.kit.plan import Plan, make_plan, next_high_water
+from mttr_pipeline.sources.kit.source import Source
 
-__all__ = ["Known", "Plan", "Progress", "Silent", "Source", "build_source", "pull"]
+__all__ = ["LoadedRecords", "Plan", "Progress", "Silent", "Source", "build_source", "pull"]
 
 
 def build_source(name: str, settings: Settings) -> Source:
@@ -38,7 +40,7 @@ def pull(
     until: datetime | None = None,
     full_refresh: bool = False,
     progress: Progress | None = None,
-    known: Known | None = None,
+    known: LoadedRecords | None = None,
 ) -> Manifest:
     """Pull one source once and give the manifest of its newest extract.
 
@@ -84,7 +86,7 @@ def _attempt(
     extract: Extract,
     complete: list[Manifest],
     progress: Progress,
-    known: Known | None,
+    known: LoadedRecords | None,
 ) -> Manifest:
     """Run one extract to its end, or write down why it failed."""
     before = source.requests
@@ -95,7 +97,7 @@ def _attempt(
         if known is not None:
             _audit(source, plan, extract, complete, progress, known)
         extract.requests = source.requests - before
-        return extract.finish(new_mark(plan, source.options))
+        return extract.finish(next_high_water(plan, source.options))
     except MttrError as error:
         extract.requests = source.requests - before
         extract.fail(str(error))
@@ -119,11 +121,11 @@ def _attempt(
 
 
 def _audit(
-    source: Source, plan: Plan, extract: Extract, complete: list[Manifest], progress: Progress, known: Known
+    source: Source, plan: Plan, extract: Extract, complete: list[Manifest], progress: Progress, known: LoadedRecords
 ) -> None:
     """Look for deleted records among those that the earlier pulls must have seen."""
     budget = source.options.audit_requests
-    if not plan.incremental or plan.high_water is None or budget == 0 or not isinstance(source, Audited):
+    if not plan.incremental or plan.high_water is None or budget == 0 or not isinstance(source, AuditableSource):
         return
     until = min(plan.until, plan.high_water + timedelta(minutes=source.options.lag_minutes))
     covered = covered_windows((m.plan for m in complete), plan.scope, until)

@@ -1,6 +1,6 @@
 """JQL as text: a user's query combined with our own time bounds.
 
-Instants are unquoted epoch milliseconds: a quoted date is read in the searching account's time zone and to the minute.
+Instants are unquoted epoch milliseconds. A quoted date would be read in the account's time zone, and to the minute only.
 What does not belong here: requests.
 """
 
@@ -16,7 +16,7 @@ _PIECES = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|\border\s+by\b", r
 
 
 def without_order(jql: str) -> str:
-    """`jql` without its ORDER BY clause (one inside a quoted string is none)."""
+    """`jql` without its ORDER BY clause. The words inside a quoted string are not a clause."""
     for match in _PIECES.finditer(jql):
         if match[0][0] not in "\"'":
             return jql[: match.start()].strip()
@@ -24,12 +24,12 @@ def without_order(jql: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """A JQL string."""
+    """`text` as a JQL string."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def created_in(window: Window, *, no_start: bool = False) -> str:
-    """Created in `window`; `no_start` for everything before its end."""
+    """Created in `window`; with `no_start`, created before its end."""
     until = f"created < {epoch_ms(window.until)}"
     return until if no_start else f"created >= {epoch_ms(window.since)} AND {until}"
 

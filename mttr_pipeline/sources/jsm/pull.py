@@ -1,208 +1,162 @@
-"""Jira Service Management Operations (Opsgenie's successor): alerts with their logs, notes and details; teams.
+"""Jira Service Management Operations: alerts with their logs, notes and details; teams.
 
-Alerts are read by creation at first. Late changes: where the account's search knows `updatedAt`, by that. Where it does
-not, the interface allows no listing by change (the list sorts by createdAt, insertedAt, lastOccurredAt and priority only),
-so a later run reads
-  * everything created within the look-back (and since the mark),
+The first pull reads alerts by creation. Later pulls read them by change where the site's search knows `updatedAt`. Other
+sites cannot list alerts by change (the list sorts by createdAt, insertedAt, lastOccurredAt and priority only). There a
+later pull reads:
+  * every alert created within the look-back and since the high-water mark;
   * every older alert, as long as `relist_requests` pages hold them all; else
-  * every older alert that is open now: a late acknowledgement, note or change of priority,
-  * one by one, those that were open when last seen and are not any more: a late close,
-  * and of the rest as much as `relist_requests` pages hold, going round over the nights: what changes on an old alert
-    after its close is seen when its turn comes.
+  * every older alert that is open now, for a late acknowledgement, note or change of priority;
+  * one by one, the alerts that were open when last read and are not listed as open any more, for a late close;
+  * of the others as many as `relist_requests` pages hold, in turns, for a change after the close.
 So the requests depend on what is open, recent or changed, not on the history.
 
-Facts from developer.atlassian.com (Jira Service Management Operations REST API, group Alerts: scopes, paging, the 20K
-limit), its OpenAPI description, and answers of live sites where that is silent. JSM incidents are Jira issues: `jira`.
+Sources: developer.atlassian.com (Jira Service Management Operations REST API, group Alerts: scopes, paging, the limit of
+20,000), its OpenAPI description, and responses of live sites where that says nothing. Incidents of this product are
+issues, which another source reads.
 
-Streams: alerts, alert_details (if `details`), alert_logs, alert_notes, teams; tombstones of alerts that are gone. Logs and
-notes are wrapped with the id of their alert, which they do not name.
+Streams: alerts, alert_details (if `details`), alert_logs, alert_notes, teams; tombstones of deleted alerts. Logs and notes
+do not name their alert, so each is wrapped with its id.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
-
-import msgspec
+from urllib.parse import quote
 
 from mttr_pipeline.landing.store import Extract
 from mttr_pipeline.progress import Progress
 from mttr_pipeline.sources.jsm import JsmAccess, JsmOptions
+from mttr_pipeline.sources.jsm.rotation import Rotation
+from mttr_pipeline.sources.jsm.search import LIST, Search, get_page, next_key, next_link
+from mttr_pipeline.sources.jsm.states import may_be_open, open_states
 from mttr_pipeline.sources.kit import envelope
-from mttr_pipeline.sources.kit.alert_pull import CHUNK, AlertPull, Kind, Reader
-from mttr_pipeline.sources.kit.alert_search import ENCODINGS, RANGES, AlertSearch, Condition, stamp
-from mttr_pipeline.sources.kit.audit import Audit
-from mttr_pipeline.sources.kit.http import HttpClient, HttpRefused
-from mttr_pipeline.sources.kit.paging import TARGET, Page, TooMany
+from mttr_pipeline.sources.kit.alert_pull import PARENTS_PER_FILE, AlertPull, ChildReader, Selection
+from mttr_pipeline.sources.kit.alert_search import BAD_QUERY
+from mttr_pipeline.sources.kit.failures import HttpRefused, Refusal
+from mttr_pipeline.sources.kit.http import HttpClient
 from mttr_pipeline.sources.kit.plan import Plan
+from mttr_pipeline.sources.kit.pull import Pull
 from mttr_pipeline.sources.kit.runner import Task
+from mttr_pipeline.sources.kit.source import HttpSource, instance_title, variables_of
 from mttr_pipeline.sources.kit.windows import Window
 
-PAGE = 100  # the largest `size` that is honoured; a smaller page is recognised by what it holds
-CEILING = 19_999  # offset + size must stay below 20,000
 ALERT_SCOPE = "read:ops-alert:jira-service-management"
-ENDED = frozenset({"closed", "resolved"})
-LIST = "/v1/alerts"
 
 
-class _State(msgspec.Struct):
-    id: str
-    status: str = ""
+class Jsm(HttpSource[JsmOptions]):
+    """The Operations of one site. `variables` maps a suffix to the environment variable of this instance, for messages."""
 
-
-_STATE = msgspec.json.Decoder(_State)
-
-
-class Jsm:
-    """The source `jsm`."""
-
-    name = "jsm"
-
-    def __init__(self, access: JsmAccess, options: JsmOptions, **client: Any) -> None:
+    def __init__(
+        self,
+        name: str,
+        access: JsmAccess,
+        options: JsmOptions,
+        *,
+        variables: Callable[[str], str] | None = None,
+        **client: Any,
+    ) -> None:
+        variable = variables or variables_of(name)
+        email, key, cloud_id = variable("EMAIL"), variable("API_TOKEN"), variable("CLOUD_ID")
         token = access.token.get_secret_value()
-        self.options = options
-        self._cloud_id = access.cloud_id
-        self._client = HttpClient(
+        http = HttpClient(
             f"{access.url}/jsm/ops/api/{quote(access.cloud_id, safe='')}",
-            "JSM Operations",
+            instance_title("JSM Operations", "jsm", name),
             options,
             headers={"X-ExperimentalApi": "opt-in"},  # some of these endpoints are marked experimental
             auth=(access.email, token),
             secrets=(token, f"{access.email}:{token}"),
-            address_from="JSM_API_URL",
-            scope=ALERT_SCOPE,
+            address_variable=variable("API_URL"),
             remedies={
-                401: f"check JSM_EMAIL and JSM_API_TOKEN (its scopes must hold {ALERT_SCOPE}), and JSM_CLOUD_ID",
-                402: "the site's plan lacks this",
-                403: "the account of JSM_EMAIL needs an operations role that sees all alerts, best the global admin's",
-                404: "check JSM_CLOUD_ID and JSM_API_URL",
+                401: f"check {email} and {key} (its scopes must include {ALERT_SCOPE}), and {cloud_id}",
+                402: "the site's plan does not include this",
+                403: f"the account of {email} needs an operations role that sees all alerts, e.g. the global admin's",
+                404: f"check {cloud_id} and {variable('API_URL')}",
             },
+            remedy_for=_remedy_for,
             **client,
         )
+        super().__init__(name, options, http)
+        self._cloud_id = access.cloud_id
 
     @property
     def scope(self) -> dict[str, Any]:
+        """The site, and whether each alert is read by itself too."""
         return {"details": self.options.details, "cloud_id": self._cloud_id}
 
-    @property
-    def requests(self) -> int:
-        return self._client.requests
-
     def check(self) -> str:
-        """The number of alerts: an authenticated request for one of them."""
+        """Ask for one alert, with the total."""
         total = get_page(self._client, LIST, [("size", 1)]).total
-        return f"ok: JSM Operations reachable at {self._client.host}, {'some' if total is None else total} alerts"
+        return f"ok: {self.title} reachable at {self._client.host}, {'some' if total is None else total} alerts"
 
-    def close(self) -> None:
-        self._client.close()
-
-    def extract(self, plan: Plan, extract: Extract, progress: Progress) -> None:
-        _Pull(self._client, self.options, plan, extract, progress).run()
-
-    def audit(self, audit: Audit, plan: Plan, extract: Extract, progress: Progress) -> None:
-        _Pull(self._client, self.options, plan, extract, progress).audit(audit, ("alerts",))
+    def _pull(self, plan: Plan, extract: Extract, progress: Progress) -> Pull:
+        return _Pull(self._client, self.options, plan, extract, progress)
 
 
-class Search(AlertSearch):
-    """Searching the list of alerts. `site` keeps what was found out about it."""
+def _remedy_for(refusal: Refusal) -> str | None:
+    if _lacks_scope(refusal.reason):
+        return f"the API token lacks a scope: create one with {ALERT_SCOPE}"
+    return None
 
-    vendor = "JSM Operations"
-    ways = (*ENCODINGS, *RANGES)
 
-    def __init__(self, client: HttpClient, site: dict[str, Any]) -> None:
-        super().__init__(site.setdefault("alert_dates", {}))
-        self._client = client
-        self._site = site
-
-    def page(self, condition: Condition | None, offset: int, *, sort: str = "createdAt", order: str = "asc") -> Page:
-        params: list[tuple[str, Any]] = [
-            ("size", min(PAGE, CEILING - offset)),
-            ("offset", offset),
-            ("sort", sort),
-            ("order", order),
-            *(condition or {}).items(),
-        ]
-        got = get_page(self._client, LIST, params)
-        if got.total is None or (condition is not None and not self._site.get("count_is_of_the_search", True)):
-            return got._replace(total=None)
-        return got._replace(more=got.more or offset + len(got.rows) < got.total)
-
-    def learn(self, near: Page) -> None:
-        """`count` is documented as the total number of alerts: of the search, or of the account whatever is searched?"""
-        if near.total is not None and "count_is_of_the_search" not in self._site:
-            self._site["count_is_of_the_search"] = near.total <= len(near.rows) or len(near.rows) >= PAGE
+def _lacks_scope(reason: str) -> bool:
+    return "scope does not match" in reason.lower()
 
 
 class _Pull(AlertPull):
     """One extract under way."""
 
-    vendor = "JSM Operations"
+    audited_streams = ("alerts",)
 
     def __init__(
         self, client: HttpClient, options: JsmOptions, plan: Plan, extract: Extract, progress: Progress
     ) -> None:
         super().__init__(client, options, plan, extract, progress)
         self._details = options.details
+        self._relist_requests = options.relist_requests
         self._site: dict[str, Any] = extract.facts.setdefault("site", {})
         self._alerts = Search(client, self._site)
         recent = min(self._changed_since, plan.until - timedelta(days=options.lookback_days))
-        self._recent = Window(max(self._ever.since, min(recent, plan.until)), plan.until)
-        self._older = Window(self._ever.since, self._recent.since)
-        self._relist_requests = options.relist_requests
-        # Where the round through the older alerts stands, as it was when this extract began
-        self._again: dict[str, str] = dict(self._site.get("relisting", {}))
-        self._again_next = self._again
+        self._recent = Window(max(self._all_time.since, min(recent, plan.until)), plan.until)
+        self._older = Window(self._all_time.since, self._recent.since)
+        covered = Window(min(max(self._covered.since, self._older.since), self._older.until), self._older.until)
+        self._rotation = Rotation(self._site.get("relisting", {}), covered, self._changed_since)
 
     def run(self) -> None:
         self._runner.run([*self._teams(), Task("alerts", self._plan_alerts)])
-        if self._alerts.encodings.get("updatedAt") is None:
-            self._remember_what_is_open()
-            self._site["relisting"] = self._again_next
-        self._runner.bury(self._plan.as_of, self._is_gone)
+        if self._alerts.date_formats.get("updatedAt") is None:
+            self._save_open_alerts()
+            self._site["relisting"] = self._rotation.next_state
+        self._write_tombstones()
 
-    def _is_gone(self, stream: str, name: str) -> bool:
-        try:
-            self._single(name)
-        except HttpRefused as error:
-            if error.status != 404:
-                raise
-            return True
-        return False
+    def _is_deleted(self, stream: str, record_id: str) -> bool:
+        return not self._client.exists(_path(record_id), parse=_single_alert)
 
     def _search(self, stream: str) -> Search:
         return self._alerts
 
-    @property
-    def _ceiling(self) -> int:
-        return CEILING
-
-    @property
-    def _target(self) -> int:
-        return TARGET
-
-    def _readers(self, stream: str) -> dict[str, Reader]:
-        readers: dict[str, Reader] = {
-            "alert_logs": lambda name: self._by_key(f"{_one(name)}/logs", name),
-            "alert_notes": lambda name: self._by_key(f"{_one(name)}/notes", name),
+    def _child_readers(self, stream: str) -> dict[str, ChildReader]:
+        readers: dict[str, ChildReader] = {
+            "alert_logs": lambda alert_id: self._by_key(f"{_path(alert_id)}/logs", alert_id),
+            "alert_notes": lambda alert_id: self._by_key(f"{_path(alert_id)}/notes", alert_id),
         }
-        return {**readers, "alert_details": lambda name: [self._single(name)]} if self._details else readers
+        return {**readers, "alert_details": self._single} if self._details else readers
 
     # -- teams --------------------------------------------------------------------------------------------------
 
     def _teams(self) -> Iterator[Task]:
-        """All teams in one answer, `{"platformTeams": [...]}`. Their names are not worth failing for."""
+        """All teams in one response. A pull without their names is better than a failed one."""
 
         def work() -> list[Task]:
             rows: list[bytes] = []
             try:
                 rows = self._client.get("/v1/teams", parse=lambda body: envelope.member_list(body, "platformTeams"))
             except HttpRefused as error:
-                # without the scope read:ops-config a token that reads every alert gets 401 here
-                if error.status not in (402, 403, 404) and "scope does not match" not in error.said.lower():
+                # a token without the scope read:ops-config reads every alert but gets status 401 here
+                if error.status not in (402, 403, 404) and not _lacks_scope(error.reason):
                     raise
-                self._runner.note("teams_not_readable")
+                self._runner.count("teams_not_readable")
             self._extract.land("teams", "all", rows)
             return []
 
@@ -212,201 +166,116 @@ class _Pull(AlertPull):
     # -- alerts -------------------------------------------------------------------------------------------------
 
     def _plan_alerts(self) -> Iterator[Task]:
-        """Settle how the search is asked, then the windows that are not landed yet."""
-        resumed = [self._resume("alerts", key) for key in self._extract.windows("alerts")]
-        way = self._alerts.settle("createdAt")
-        by_change = self._alerts.settle("updatedAt")
-        if "createdAt" not in self._alerts.encodings:
-            return  # not a single alert in the account
-        if way is None:
-            if not self._extract.has("alerts", "all"):  # no search at all: as long as everything fits into one list
-                yield Task("alerts", lambda: self._whole_list("alerts", LIST))
+        """Detect the date formats, then read the windows that are not landed yet."""
+        resumed = self._resume("alerts")
+        created = self._alerts.detect_format("createdAt")
+        by_change = self._alerts.detect_format("updatedAt")
+        if "createdAt" not in self._alerts.date_formats:
+            return  # the site has no alert
+        if created is None:
+            if not self._extract.has("alerts", "all"):  # without a search, everything must fit into one list
+                yield Task("alerts", lambda: self._full_list("alerts", LIST))
         elif not self._plan.incremental:
             yield from self._windows("alerts", self._created, self._plan.window)
         elif by_change:
-            yield from self._windows("alerts", self._changed, self._ever)
+            yield from self._windows("alerts", self._changed, self._all_time)
         else:
-            yield from self._windows("alerts", Kind("recent"), self._recent)
+            yield from self._windows("alerts", Selection("recent"), self._recent)
             yield from self._older_alerts()
         yield from resumed
 
     def _older_alerts(self) -> Iterator[Task]:
-        """All older alerts where that is cheap or nothing else is possible, else the open ones and a part of the rest."""
+        """All older alerts if that is cheap or the search cannot find open ones; else the open ones and a part of all."""
         total = self._alerts.page(self._alerts.condition(self._older), 0).total
-        pages = None if total is None else -(-total // PAGE)
-        clause = "" if pages is not None and pages <= self._relist_requests else self._search_open()
-        if not clause:
-            if pages is None or pages > self._relist_requests:  # slow, but complete
-                self._runner.note("alerts_listed_again_in_full")
-            self._again_next = {}
-            yield from self._windows("alerts", Kind("older"), self._older)
+        pages = None if total is None else -(-total // Search.page_size)
+        cheap = pages is not None and pages <= self._relist_requests
+        is_open = "" if cheap else self._open_condition()
+        if not is_open:
+            if not cheap:
+                self._runner.count("alerts_listed_again_in_full")
+            self._rotation.skip()
+            yield from self._windows("alerts", Selection("older"), self._older)
             return
-        yield from self._windows("alerts", Kind("open", also=clause), self._older)
+        yield from self._windows("alerts", Selection("open", also=is_open), self._older)
         if pages and self._relist_requests:
-            part = self._part_of_the_round(-(-pages // self._relist_requests))
-            yield from self._windows("alerts", Kind("again"), part)
+            part = self._rotation.next_part(-(-pages // self._relist_requests))
+            yield from self._windows("alerts", Selection("again"), part)
 
-    def _part_of_the_round(self, nights: int) -> Window:
-        """The part of the older alerts whose turn it is, when a round takes so many nights; moves the round on."""
-        whole = Window(min(max(self._covered.since, self._older.since), self._older.until), self._older.until)
-        began = self._changed_since.isoformat()
-        state = {"next": whole.since.isoformat(), "began": began, "known_until": began, **self._again}
-        since = max(whole.since, datetime.fromisoformat(state["next"]))
-        if since >= whole.until:
-            since = whole.since
-        until = min(whole.until, since + timedelta(seconds=whole.seconds // nights + 1))
-        self._again = state
-        if until < whole.until:
-            self._again_next = {**state, "next": until.isoformat()}
-        else:  # what changed since this round began is found by the next one
-            self._again_next = {"next": whole.since.isoformat(), "began": began, "known_until": state["began"]}
-        return Window(since, until)
+    def _children_read_until(self, key: str) -> datetime:
+        read_until = self._rotation.read_until if key.startswith(("again ", "older ")) else None
+        return min(self._changed_since, read_until) if read_until else self._changed_since
 
-    def _last_read(self, key: str) -> datetime:
-        known_until = self._again.get("known_until") if key.startswith(("again ", "older ")) else None
-        return min(self._changed_since, datetime.fromisoformat(known_until)) if known_until else self._changed_since
-
-    def _search_open(self) -> str:
-        """How open alerts are searched; empty when the search does not understand it."""
-        clause = "status:open"
+    def _open_condition(self) -> str:
+        """The search for open alerts; empty when the site does not support it."""
+        condition = "status:open"
         try:
-            rows = self._alerts.page(self._alerts.condition(self._older, also=clause), 0).rows
+            rows = self._alerts.page(self._alerts.condition(self._older, also=condition), 0).rows
         except HttpRefused as error:
-            if error.status not in (400, 422):
+            if error.status not in BAD_QUERY:
                 raise
             return ""
-        return clause if all((state := _state(row)) is None or _is_open(state) for row in rows) else ""
+        return condition if all(map(may_be_open, rows)) else ""
 
-    def _remember_what_is_open(self) -> None:
-        """Keep the ids of the open alerts for the next run, after reading those singly that are open no more."""
+    def _save_open_alerts(self) -> None:
+        """Keep the ids of the open alerts for the next pull, after reading those that are not listed any more."""
         before = set(self._site.get("open_alerts", []))
-        states = self._states(before)
+        states = open_states(self._extract, before)
         missing = before - states.keys()
         if self._plan.incremental:
-            self._runner.run(self._gone_from_the_list(sorted(missing)))
-            states, missing = self._states(before), set()  # what was not found singly is deleted
+            self._runner.run(self._read_unlisted(sorted(missing)))
+            states, missing = open_states(self._extract, before), set()  # what still has no state is deleted
         self._site["open_alerts"] = sorted(missing.union(name for name, is_open in states.items() if is_open))
 
-    def _gone_from_the_list(self, names: list[str]) -> Iterator[Task]:
-        """Alerts that were open and are in no list of tonight: closed, in a state that is not `open`, or deleted."""
+    def _read_unlisted(self, alert_ids: list[str]) -> Iterator[Task]:
+        """Read alerts that were open and are in no list of this pull: closed, in another state, or deleted."""
+
+        def read(alert_id: str) -> list[bytes]:
+            try:
+                return self._single(alert_id)
+            except HttpRefused as error:
+                if error.status == 404:
+                    self._runner.count("open_alerts_deleted")
+                raise
 
         def task(key: str, chunk: list[str]) -> Task:
-            def rows() -> Iterator[bytes]:
-                for name in chunk:
-                    try:
-                        yield self._single(name)
-                    except HttpRefused as error:
-                        if error.status != 404:
-                            raise
-                        self._runner.note("open_alerts_deleted")
-                        self._runner.gone("alerts", name)
-
             def work() -> list[Task]:
-                self._extract.land("alerts", key, rows())
+                self._extract.land("alerts", key, self._runner.read_each("alerts", chunk, read))
                 return self._children("alerts", key)
 
             return Task("alerts", work)
 
         taken = sum(key.startswith("known ") for key in self._extract.windows("alerts"))  # by an earlier attempt
-        for number, start in enumerate(range(0, len(names), CHUNK), start=taken):
-            yield task(f"known {number}", names[start : start + CHUNK])
-
-    def _states(self, known: set[str]) -> dict[str, bool]:
-        """Whether an alert landed in this extract is open, of the newer of two payloads; only those that are or were.
-
-        Closed ones that nobody asks for are left out, so memory does not grow with the history.
-        """
-        newest: dict[str, tuple[float, bool]] = {}
-        for key in self._extract.windows("alerts"):
-            for row in self._extract.read("alerts", key):
-                state = _state(row)
-                if state is None or not (_is_open(state) or state.id in known or state.id in newest):
-                    continue
-                at = stamp(row, "updatedAt")
-                seen = (at.timestamp() if at else 0.0, _is_open(state))
-                if seen >= newest.get(state.id, (0.0, False)):
-                    newest[state.id] = seen
-        return {name: is_open for name, (_, is_open) in newest.items()}
+        for number, start in enumerate(range(0, len(alert_ids), PARENTS_PER_FILE), start=taken):
+            yield task(f"known {number}", alert_ids[start : start + PARENTS_PER_FILE])
 
     # -- child records ------------------------------------------------------------------------------------------
 
-    def _single(self, name: str) -> bytes:
-        """One alert; unlike in Opsgenie it is the whole body."""
-
-        def parse(body: bytes) -> bytes:
-            if "id" not in envelope.fields(body):
-                raise envelope.InvalidBody("no member 'id'")
-            return envelope.record(body)
-
-        return self._client.get(_one(name), parse=parse)
+    def _single(self, alert_id: str) -> list[bytes]:
+        return [self._client.get(_path(alert_id), parse=_single_alert)]
 
     def _by_key(self, path: str, parent: str) -> list[bytes]:
-        """Logs or notes. The key after which the next page starts stands in `links.next` (and, of notes, as their id)."""
+        """Logs or notes. `links.next` holds the key after which the next page starts."""
 
-        def page(token: str | None) -> tuple[list[bytes], str | None]:
+        def page(key: str | None) -> tuple[list[bytes], str | None]:
             def parse(body: bytes) -> tuple[list[bytes], str | None, bool]:
-                members = envelope.fields(body)
-                link = next_link(members)
-                return envelope.items(_values(members)), _after(link), bool(link)
+                found = envelope.members(body)
+                link = next_link(found)
+                return envelope.items(envelope.required(found, "values")), next_key(link), bool(link)
 
-            params: list[tuple[str, Any]] = [("size", PAGE), *([("after", token)] if token else [])]
+            params: list[tuple[str, Any]] = [("size", Search.page_size), *([("after", key)] if key else [])]
             rows, following, more = self._client.get(path, params, parse=parse)
             if rows and more and following is None:
-                raise self._no_place(path)
+                raise self._no_next_page(path)
             return rows, following
 
         return self._chained(path, parent, page)
 
 
-def get_page(client: HttpClient, path: str, params: list[tuple[str, Any]]) -> Page:
-    """One page of `{"values": [...], "links": {"next"}, "count"}`.
-
-    `links.next` is relative; it is never followed and only says that there is more.
-    """
-
-    def parse(body: bytes) -> Page:
-        members = envelope.fields(body)
-        rows = envelope.items(_values(members))
-        total = envelope.scalar(members.get("count"))
-        return Page(rows, bool(next_link(members)), total if isinstance(total, int) else None)
-
-    try:
-        return client.get(path, params, parse=parse)
-    except HttpRefused as error:
-        said = error.said.lower()
-        if error.status in (400, 422) and ("offset" in said or "20k" in said or "20000" in said):
-            raise TooMany(None) from error
-        raise
+def _single_alert(body: bytes) -> bytes:
+    """The body of a single read is the alert itself."""
+    envelope.required(envelope.members(body), "id")
+    return envelope.as_record(body)
 
 
-def _state(row: bytes) -> _State | None:
-    try:
-        return _STATE.decode(row)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-
-
-def _is_open(state: _State) -> bool:
-    return state.status.lower() not in ENDED
-
-
-def next_link(members: dict[str, bytes]) -> str | None:
-    links = envelope.scalar(members.get("links"))
-    found = links.get("next") if isinstance(links, dict) else None
-    return found if isinstance(found, str) and found else None
-
-
-def _after(link: str | None) -> str | None:
-    """The key in a link such as `/v1/alerts/{id}/logs?after=1492000072838_1492000072838234593`."""
-    values = parse_qs(urlsplit(link).query).get("after") if link else None
-    return values[-1] if values else None
-
-
-def _values(members: dict[str, bytes]) -> bytes:
-    if "values" not in members:
-        raise envelope.InvalidBody("no member 'values'")
-    return members["values"]
-
-
-def _one(name: str) -> str:
-    return f"{LIST}/{quote(name, safe='')}"
+def _path(alert_id: str) -> str:
+    return f"{LIST}/{quote(alert_id, safe='')}"

@@ -1,12 +1,13 @@
-"""What pulling Opsgenie and JSM Operations has in common: windows by creation, then the child records of what changed.
+"""A base class for pulling alerts: read windows by creation, then the child records of the alerts that changed.
 
-What does not belong here: paths, parameters, envelopes, and how late changes are found.
+It serves the APIs that `alert_search` describes. What does not belong here: paths, parameters, response formats, and how
+late changes are found.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from mttr_pipeline.config.options import SourceOptions
@@ -14,92 +15,80 @@ from mttr_pipeline.errors import PermanentError
 from mttr_pipeline.landing.store import Extract, wrap_child
 from mttr_pipeline.progress import Progress
 from mttr_pipeline.sources.kit.alert_search import AlertSearch, stamp
-from mttr_pipeline.sources.kit.audit import Audit, Side
-from mttr_pipeline.sources.kit.http import HttpClient, HttpRefused
-from mttr_pipeline.sources.kit.paging import Page, TokenLoop, TooMany, read_all, read_by_token, row_id
+from mttr_pipeline.sources.kit.audit import AuditStream
+from mttr_pipeline.sources.kit.http import HttpClient
+from mttr_pipeline.sources.kit.paging import (
+    TARGET_ROWS,
+    Page,
+    TokenLoop,
+    TokenPage,
+    TooManyRows,
+    read_all,
+    read_by_token,
+    row_id,
+)
 from mttr_pipeline.sources.kit.plan import Plan
-from mttr_pipeline.sources.kit.runner import Runner, Task, pieces_for
-from mttr_pipeline.sources.kit.windows import Window, gaps
+from mttr_pipeline.sources.kit.pull import EPOCH, Pull
+from mttr_pipeline.sources.kit.runner import Task
+from mttr_pipeline.sources.kit.windows import Window
 
-Reader = Callable[[str], Iterable[bytes]]
+ChildReader = Callable[[str], Iterable[bytes]]  # the child records of the record with an id
 
-CHUNK = 25  # parents per file of child records
-EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-OVERLAP = timedelta(hours=1)  # changes that the search index learns late
+PARENTS_PER_FILE = 25  # records whose child records are landed together
 
 
-class Kind(NamedTuple):
-    """Why a window is read: the word for it in its key, since when its rows changed, what else they must fulfil."""
+class Selection(NamedTuple):
+    """Which rows of a window are read.
 
-    word: str
+    kind           the first word of the window's key in the landing zone
+    changed_since  only rows that changed since then; None: whenever they changed
+    also           another condition, in the vendor's search language
+    """
+
+    kind: str
     changed_since: datetime | None = None
     also: str = ""
 
 
-class AlertPull:
-    """One extract under way."""
+class AlertPull(Pull):
+    """One extract under way. A subclass implements `run` and the methods up to the first heading."""
 
-    vendor = ""
+    audited_streams: tuple[str, ...] = ()
+    rows_per_window = TARGET_ROWS
 
     def __init__(
         self, client: HttpClient, options: SourceOptions, plan: Plan, extract: Extract, progress: Progress
     ) -> None:
-        self._client = client
-        self._plan = plan
-        self._extract = extract
-        self._runner = Runner(extract, client, options.connections, progress)
-        since = plan.since
-        if plan.incremental:
-            since -= max(timedelta(0), OVERLAP - timedelta(minutes=options.lag_minutes))
-        self._changed_since = since
+        super().__init__(client, options, plan, extract, progress)
         self._covered = Window(min(plan.covered_since or plan.since, plan.until), plan.until)
-        # Changed records are cut up by creation, which never changes: a record that keeps changing cannot slip from
-        # window to window, nor past an upper end
-        self._ever = Window(min(EPOCH, plan.until), plan.until)
-        self._created = Kind("created")
-        self._changed = Kind("changed", since)
-
-    # -- what a vendor says --------------------------------------------------------------------------------------
+        # Changed records are read in windows of creation, which never changes: a record that changes again and again
+        # cannot move from window to window, nor past an upper end.
+        self._all_time = Window(min(EPOCH, plan.until), plan.until)
+        self._created = Selection("created")
+        self._changed = Selection("changed", self._changed_since)
 
     def _search(self, stream: str) -> AlertSearch:
+        """The search of a stream's list."""
         raise NotImplementedError
 
-    def _readers(self, stream: str) -> dict[str, Reader]:
-        """Child stream -> how it is read for one record of `stream`."""
+    def _child_readers(self, stream: str) -> dict[str, ChildReader]:
+        """Child stream -> how to read it for one record of `stream`."""
         raise NotImplementedError
 
-    @property
-    def _ceiling(self) -> int:
-        """How far offset + page size reach."""
-        raise NotImplementedError
-
-    @property
-    def _target(self) -> int:
-        """How many rows a window should hold."""
-        raise NotImplementedError
-
-    def _count(self, stream: str, window: Window, kind: Kind) -> int | None:
-        """How many rows a window has, asked before it is read; None where the pages say so themselves."""
+    def _count(self, stream: str, window: Window, selection: Selection) -> int | None:
+        """How many rows a window has, asked before it is read; None where the list itself gives a total."""
         return None
 
-    def _is_gone(self, stream: str, name: str) -> bool:
-        """Whether one record, asked for singly, does not exist any more."""
-        raise NotImplementedError
+    # -- deleted records ----------------------------------------------------------------------------------------
 
-    # -- what was deleted ---------------------------------------------------------------------------------------
+    def _audit_streams(self) -> Iterable[AuditStream]:
+        """The streams whose search knows the creation, so far as the account's plan includes them."""
+        counts = self._extract.facts.get("counts", {})
+        for stream in self.audited_streams:
+            if self._search(stream).date_formats.get("createdAt") and f"{stream}_not_in_plan" not in counts:
+                yield self._audit_stream(stream)
 
-    def audit(self, audit: Audit, streams: Iterable[str]) -> None:
-        """Compare records by creation, as far as the account's search can."""
-        lacking = self._extract.facts.get("counts", {})
-        sides = [
-            self._side(stream)
-            for stream in streams
-            if self._search(stream).encodings.get("createdAt") and f"{stream}_not_in_plan" not in lacking
-        ]
-        audit.run(self._runner, lambda: self._client.requests, self._plan.as_of, sides)
-        self._runner.bury(self._plan.as_of, self._is_gone)
-
-    def _side(self, stream: str) -> Side:
+    def _audit_stream(self, stream: str) -> AuditStream:
         search = self._search(stream)
 
         def total(window: Window) -> int | None:
@@ -108,8 +97,8 @@ class AlertPull:
 
         def rows(window: Window) -> list[bytes]:
             found: list[bytes] = []
-            read_all(lambda offset: search.checked_page(window, None, offset), found.append, ceiling=self._ceiling)
-            # whether the end of a range is included is not documented everywhere
+            read_all(lambda offset: search.checked_page(window, None, offset), found.append, ceiling=search.ceiling)
+            # it is not documented everywhere whether the end of a range is included
             return [row for row in found if (at := stamp(row, "createdAt")) is None or at < window.until]
 
         def restore(key: str, rows: list[bytes]) -> list[Task]:
@@ -117,112 +106,91 @@ class AlertPull:
                 self._extract.land(stream, key, rows)
             return self._children(stream, key)
 
-        return Side(stream, total, rows, restore, lambda name: self._is_gone(stream, name))
+        return AuditStream(stream, total, rows, restore, lambda record_id: self._is_deleted(stream, record_id))
 
     # -- windows ------------------------------------------------------------------------------------------------
 
-    def _windows(self, stream: str, kind: Kind, whole: Window) -> Iterator[Task]:
-        """Tasks for the parts of `whole` that are not landed yet, each as wide as it is: the count comes first."""
-        prefix = f"{kind.word} "
-        done = [Window.parse(k.removeprefix(prefix)) for k in self._extract.windows(stream) if k.startswith(prefix)]
-        for gap in gaps(whole, done):
-            yield self._window(stream, kind, gap)
-
-    def _window(self, stream: str, kind: Kind, window: Window) -> Task:
+    def _windows(self, stream: str, selection: Selection, whole: Window) -> Iterator[Task]:
+        """Tasks for the parts of `whole` that are not landed yet. Each part is read as one window if it holds few rows."""
         search = self._search(stream)
-        key = f"{kind.word} {window.key}"
-        divisible = window.seconds > 1
-        fits = self._target if divisible else self._ceiling
 
-        def page(offset: int) -> Page:
-            total = self._count(stream, window, kind) if offset == 0 else None
-            if total is not None and (total == 0 or total > fits):
-                return Page([], False, total)
-            got = search.checked_page(window, kind.changed_since, offset, kind.also)
-            return got if total is None else got._replace(total=total)
+        def land(window: Window, key: str) -> list[Task]:
+            can_split = window.seconds > 1
+            most = self.rows_per_window if can_split else search.ceiling
 
-        def work() -> list[Task]:
-            try:
-                with self._extract.writing(stream, key) as write:
-                    counted = read_all(page, write, ceiling=self._ceiling, fits=fits, divisible=divisible)
-            except TooMany as error:
-                return [self._window(stream, kind, piece) for piece in pieces_for(window, error)]
-            self._runner.reconcile(stream, key, counted)
+            def page(offset: int) -> Page:
+                total = self._count(stream, window, selection) if offset == 0 else None
+                if total is not None and (total == 0 or total > most):
+                    return Page([], False, total)
+                got = search.checked_page(window, selection.changed_since, offset, selection.also)
+                return got if total is None else got._replace(total=total)
+
+            self._runner.land_pages(stream, key, page, ceiling=search.ceiling, split_above=most, can_split=can_split)
             return self._children(stream, key)
 
-        return Task(stream, work)
+        return self._runner.window_tasks(stream, selection.kind, whole, land)
 
-    def _whole_list(self, stream: str, path: str) -> list[Task]:
-        """All records of a stream without any search."""
+    def _full_list(self, stream: str, path: str) -> list[Task]:
+        """Land all records of a stream without any search, as the window `all`."""
+        search = self._search(stream)
         try:
-            with self._extract.writing(stream, "all") as write:
-                counted = read_all(lambda offset: self._search(stream).page(None, offset), write, ceiling=self._ceiling)
-        except TooMany as error:
-            raise self._too_many(path) from error
-        self._runner.reconcile(stream, "all", counted)
+            self._runner.land_pages(stream, "all", lambda offset: search.page(None, offset), ceiling=search.ceiling)
+        except TooManyRows as error:
+            raise self._listing_too_long(path, search.ceiling) from error
         return self._children(stream, "all")
-
-    def _too_many(self, path: str) -> PermanentError:
-        return PermanentError(
-            f"{self.vendor}: {path} lists more than the {self._ceiling} rows its paging reaches and cannot be cut up; "
-            "ask Atlassian for an export."
-        )
 
     # -- child records ------------------------------------------------------------------------------------------
 
-    def _resume(self, stream: str, key: str) -> Task:
-        """A window that an earlier attempt landed, maybe without all of its child records."""
-        return Task(stream, lambda: self._children(stream, key))
+    def _resume(self, stream: str) -> list[Task]:
+        """Tasks for the windows that an earlier attempt landed, perhaps without all of their child records."""
+
+        def task(key: str) -> Task:
+            return Task(stream, lambda: self._children(stream, key))
+
+        return [task(key) for key in self._extract.windows(stream)]
 
     def _children(self, stream: str, key: str) -> list[Task]:
-        """Tasks for the child records of a landed window that are not landed yet, in files of some parents each."""
+        """Tasks for the child records of a landed window that are not landed yet, some parents per file."""
         ids = list(dict.fromkeys(self._parents(stream, key)))
         return [
-            self._child_task(stream, child, f"{key} {start}", ids[start : start + CHUNK], read)
-            for start in range(0, len(ids), CHUNK)
-            for child, read in self._readers(stream).items()
+            self._child_task(stream, child, f"{key} {start}", ids[start : start + PARENTS_PER_FILE], read)
+            for start in range(0, len(ids), PARENTS_PER_FILE)
+            for child, read in self._child_readers(stream).items()
             if not self._extract.has(child, f"{key} {start}")
         ]
 
     def _parents(self, stream: str, key: str) -> Iterator[str]:
         """The ids of the rows of a landed window whose child records may have changed."""
+        only_changed = self._plan.incremental and not key.startswith("audit ")
         for row in self._extract.read(stream, key):
-            name = row_id(row)
-            known = self._plan.incremental and not key.startswith("audit ")
-            at = stamp(row, "updatedAt") if known else None
-            if name is not None and (at is None or at >= self._last_read(key)):
-                yield name
+            record_id = row_id(row)
+            at = stamp(row, "updatedAt") if only_changed else None
+            if record_id is not None and (at is None or at >= self._children_read_until(key)):
+                yield record_id
 
-    def _last_read(self, key: str) -> datetime:
-        """The instant up to which we know the child records of a window's rows."""
+    def _children_read_until(self, key: str) -> datetime:
+        """The instant up to which earlier pulls have read the child records of a window's rows."""
         return self._changed_since
 
-    def _child_task(self, stream: str, child: str, key: str, ids: list[str], read: Reader) -> Task:
-        def records() -> Iterator[bytes]:
-            for name in ids:
-                try:
-                    yield from read(name)
-                except HttpRefused as error:
-                    if error.status != 404:
-                        raise
-                    self._runner.gone(stream, name)
-
+    def _child_task(self, stream: str, child: str, key: str, ids: list[str], read: ChildReader) -> Task:
         def work() -> list[Task]:
-            self._extract.land(child, key, records())
+            self._extract.land(child, key, self._runner.read_each(stream, ids, read))
             return []
 
         return Task(child, work)
 
-    def _chained(
-        self, path: str, parent: str, page: Callable[[str | None], tuple[list[bytes], str | None]]
-    ) -> list[bytes]:
-        """The logs or notes of one record, each wrapped with its id; `page` gives rows and where the next ones begin."""
+    def _chained(self, path: str, parent: str, page: Callable[[str | None], TokenPage]) -> list[bytes]:
+        """The logs or notes of one record, each wrapped with the record's id. `page` is that of `read_by_token`."""
         found: list[bytes] = []
         try:
             read_by_token(page, lambda row: found.append(wrap_child(parent, row)))
         except TokenLoop as error:
-            raise PermanentError(f"{self.vendor}: the paging of {path} does not end ({error}); report this.") from error
+            raise PermanentError(
+                f"{self._client.title}: the paging of {path} does not end ({error}); report this."
+            ) from error
         return found
 
-    def _no_place(self, path: str) -> PermanentError:
-        return PermanentError(f"{self.vendor}: {path} says that there is more but not where; report this.")
+    def _no_next_page(self, path: str) -> PermanentError:
+        return PermanentError(
+            f"{self._client.title}: {path} announces another page but not where it starts; report this."
+        )

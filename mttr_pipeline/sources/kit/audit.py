@@ -1,12 +1,12 @@
-"""Finding records that the vendor has deleted: its totals against ours per window of creation, then ids, within a budget.
+"""Find records that the vendor has deleted: compare counts per window of creation, then ids, within a request budget.
 
-No vendor lists what was deleted. After an incremental pull the windows that earlier pulls read completely are compared:
-where the vendor's own total is what we hold, that was all; where it is not, the window is halved until it is small
-enough to list, and the ids are compared. What we hold and the vendor has not becomes a line of the stream `tombstones`,
-`{"stream", "id", "seen_missing_at"}`; what the vendor has and we do not is landed. A record that is landed again later
-than its tombstone is alive again, so a listing that was incomplete for one night mends itself.
+No vendor lists its deleted records. After an incremental pull, the audit compares the windows that earlier pulls read
+completely. Where the vendor's total equals our count, the window is done. Otherwise the window is halved until it is
+small enough to list, and the ids are compared. A record that only we have becomes a line of the stream `tombstones`,
+`{"stream", "id", "seen_missing_at"}`. A record that only the vendor has is landed. A record that is landed again after
+its tombstone counts as existing again, so a listing that was incomplete for one night corrects itself.
 
-What belongs here: the comparison and its budget. What does not: HTTP, vendors, where our records are kept.
+What belongs here: the comparison and its budget. What does not: HTTP, vendors, where our records are stored.
 """
 
 from __future__ import annotations
@@ -25,51 +25,54 @@ from mttr_pipeline.sources.kit.plan import Plan
 from mttr_pipeline.sources.kit.runner import Runner, Task
 from mttr_pipeline.sources.kit.windows import Window, gaps, split, steps
 
-AT_ONCE = 500  # records that are listed rather than counted in halves: five pages cost no more than the counts would
-FURTHER = 10  # so many findings are confirmed beyond the budget: a window that was begun must bring something
-SUSPICIOUS = 20  # so many records are not deleted while nothing at all is left: such an answer is not believed
+LIST_UP_TO = 500  # records of a window that is listed instead of halved: five pages cost no more than more counts
+CONFIRM_BEYOND_BUDGET = (
+    10  # deletions confirmed after the budget is spent, so that a window in progress yields something
+)
+SUSPICIOUS_DELETIONS = 20  # missing records from which an empty listing is not trusted
 
 
-class Known(Protocol):
-    """What we hold of one source, tombstoned records left out. May be asked from many threads."""
+class LoadedRecords(Protocol):
+    """The records of one source that we have loaded, without the deleted ones. Safe to use from many threads."""
 
     def count(self, stream: str, window: Window) -> int:
-        """How many records were created in the window."""
+        """How many records of the stream were created in the window."""
         ...
 
     def ids(self, stream: str, window: Window) -> AbstractSet[str]:
-        """Their ids."""
+        """The ids of those records."""
         ...
 
     def rejected(self, stream: str) -> AbstractSet[str]:
-        """Ids of records that we got but cannot read: they are not missing, and landing them again mends nothing."""
+        """The ids of records in quarantine: they are not missing, and landing them again does not help."""
         ...
 
 
 @dataclass(frozen=True)
-class Side:
-    """The vendor's side of one stream.
+class AuditStream:
+    """How to ask the vendor about one stream.
 
-    total    its own total of a window, or None where it has no exact one
-    rows     every record of a window; only the `id` has to be in it
-    restore  lands the records that we lack; `key` names the window within the stream
-    is_gone  asks for one record: an empty listing is a weaker proof than a refusal. None: the listing is proof enough
-    widest   the widest window that may be asked for
-    at_once  so many records are listed without counting halves first
+    stream      its name
+    total       the vendor's exact count of a window, None where it has none
+    rows        every record of a window; each needs only an `id`
+    restore     lands the records that we lack, under a key within the stream; returns the tasks that follow
+    is_deleted  asks for one record by its id, a stronger proof than a listing; None: the listing is proof enough
+    widest      the widest window that may be asked for
+    list_up_to  records of a window that is listed instead of halved
     """
 
     stream: str
     total: Callable[[Window], int | None]
     rows: Callable[[Window], Iterable[bytes]]
     restore: Callable[[str, list[bytes]], list[Task]]
-    is_gone: Callable[[str], bool] | None = None
+    is_deleted: Callable[[str], bool] | None = None
     widest: timedelta | None = None
-    at_once: int = AT_ONCE
+    list_up_to: int = LIST_UP_TO
 
 
 @runtime_checkable
-class Audited(Protocol):
-    """A source that can compare what it has with what we know."""
+class AuditableSource(Protocol):
+    """A source that can compare its records with ours."""
 
     def audit(self, audit: Audit, plan: Plan, extract: Extract, progress: Progress) -> None:
         """Run `audit` over the streams of this source. Raises MttrError."""
@@ -77,31 +80,42 @@ class Audited(Protocol):
 
 
 class Audit:
-    """One run's comparison of one source.
+    """The comparison of one source in one run.
 
-    `covered` are the windows of creation that earlier pulls read completely; `budget` is how many requests it may cost,
-    records that are landed again included; `postponed` is what the last run had no budget for: it comes first.
+    loaded     our records
+    covered    the windows of creation that earlier pulls read completely (see `covered_windows`)
+    budget     the most requests that the audit may cost, landing the records that we lack included
+    postponed  stream -> keys of the windows that the last run had no budget for: they come first
     """
 
     def __init__(
-        self, known: Known, covered: Sequence[Window], budget: int, postponed: Mapping[str, Sequence[str]] | None = None
+        self,
+        loaded: LoadedRecords,
+        covered: Sequence[Window],
+        budget: int,
+        postponed: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
-        self._known = known
+        self._loaded = loaded
         self._covered = list(covered)
         self._budget = budget
-        self._before = {stream: [Window.parse(key) for key in keys] for stream, keys in (postponed or {}).items()}
+        self._left_over = {stream: [Window.parse(key) for key in keys] for stream, keys in (postponed or {}).items()}
         self._postponed: dict[str, list[Window]] = {}
-        self._one_by_one = threading.Lock()  # so that the budget is kept, and spent on the same windows in every run
+        self._one_by_one = threading.Lock()  # keeps the budget exact, and spends it on the same windows in every run
         self._spent: Callable[[], int] = lambda: 0
 
-    def run(self, runner: Runner, requests: Callable[[], int], seen_at: datetime, sides: Iterable[Side]) -> None:
-        """Compare every side. `requests` counts those sent so far; `seen_at` is the clock of the run.
+    def run(
+        self, runner: Runner, requests: Callable[[], int], seen_at: datetime, streams: Iterable[AuditStream]
+    ) -> None:
+        """Compare every stream. Raises MttrError.
 
-        `extract.facts["audit"]` takes what was left undone, for the next run.
+        `requests` returns how many requests the source has sent; `seen_at` is the clock of the run, for the tombstones.
+        `extract.facts["audit"]` keeps the windows that the budget did not reach, for the next run.
         """
         start = requests()
         self._spent = lambda: requests() - start
-        tasks = [self._task(runner, side, window, None, seen_at) for side in sides for window in self._windows(side)]
+        tasks = [
+            self._task(runner, stream, window, None, seen_at) for stream in streams for window in self._windows(stream)
+        ]
         runner.run(tasks)
         runner.extract.facts["audit"] = {
             "requests": self._spent(),
@@ -111,79 +125,92 @@ class Audit:
             },
         }
 
-    def _windows(self, side: Side) -> list[Window]:
-        """What was postponed, then the rest from the newest on."""
-        first = self._before.get(side.stream, [])
+    def _windows(self, stream: AuditStream) -> list[Window]:
+        """The postponed windows first, then the others, newest first."""
+        first = self._left_over.get(stream.stream, [])
         rest = [gap for window in self._covered for gap in gaps(window, first)]
-        if side.widest:
-            rest = [piece for window in rest for piece in steps(window, side.widest)]
+        if stream.widest:
+            rest = [piece for window in rest for piece in steps(window, stream.widest)]
         return [*first, *sorted(rest, reverse=True)]
 
-    def _task(self, runner: Runner, side: Side, window: Window, total: int | None, seen_at: datetime) -> Task:
-        return Task(TOMBSTONES, lambda: self._compare(runner, side, window, total, seen_at))
+    def _task(self, runner: Runner, stream: AuditStream, window: Window, total: int | None, seen_at: datetime) -> Task:
+        def work() -> list[Task]:
+            with self._one_by_one:
+                return self._compare(runner, stream, window, total, seen_at)
 
-    def _compare(self, runner: Runner, side: Side, window: Window, total: int | None, seen_at: datetime) -> list[Task]:
-        """One window: the totals, then its halves or its ids. `total` when it follows from what was asked before."""
-        with self._one_by_one:
-            return self._compared(runner, side, window, total, seen_at)
+        return Task(TOMBSTONES, work)
 
-    def _compared(self, runner: Runner, side: Side, window: Window, total: int | None, seen_at: datetime) -> list[Task]:
-        if self._exhausted(side, window):
+    def _compare(
+        self, runner: Runner, stream: AuditStream, window: Window, total: int | None, seen_at: datetime
+    ) -> list[Task]:
+        """One window: the counts, then its halves or its ids. `total` is the vendor's count where it is known already."""
+        if self._exhausted(stream, window):
             return []
-        ours = self._known.count(side.stream, window)
+        ours = self._loaded.count(stream.stream, window)
         if total is None:
-            total = side.total(window)
+            total = stream.total(window)
         if total == ours:
             return []
-        if max(total or 0, ours) > side.at_once and window.seconds > 1:
+        if max(total or 0, ours) > stream.list_up_to and window.seconds > 1:
             left, right = split(window, 2)
-            in_left = None if total is None else side.total(left)
+            in_left = None if total is None else stream.total(left)
             in_right = None if total is None or in_left is None else max(0, total - in_left)
             return [
-                self._task(runner, side, right, in_right, seen_at),
-                self._task(runner, side, left, in_left, seen_at),
+                self._task(runner, stream, right, in_right, seen_at),
+                self._task(runner, stream, left, in_left, seen_at),
             ]
-        return self._list(runner, side, window, seen_at)
+        return self._compare_ids(runner, stream, window, seen_at)
 
-    def _list(self, runner: Runner, side: Side, window: Window, seen_at: datetime) -> list[Task]:
-        theirs = {name: row for row in side.rows(window) if (name := row_id(row)) is not None}
-        ours = self._known.ids(side.stream, window)
+    def _compare_ids(self, runner: Runner, stream: AuditStream, window: Window, seen_at: datetime) -> list[Task]:
+        theirs = {name: row for row in stream.rows(window) if (name := row_id(row)) is not None}
+        ours = self._loaded.ids(stream.stream, window)
         missing = sorted(ours - theirs.keys())
-        if not theirs and len(missing) >= SUSPICIOUS:
-            runner.note("audit_answers_not_believed")  # rights withdrawn, or an index that is being rebuilt
+        if not theirs and len(missing) >= SUSPICIOUS_DELETIONS:
+            runner.count("audit_answers_not_believed")  # permissions were withdrawn, or an index is being rebuilt
             return []
-        gone: list[str] = []
-        for name in missing:
-            if side.is_gone is not None:
-                if len(gone) >= FURTHER and self._exhausted(side, window):
-                    break
-                if not side.is_gone(name):
-                    runner.note("missing_from_the_list_only")
-                    continue
-            gone.append(name)
-        if gone:
+        deleted = self._confirmed(runner, stream, window, missing)
+        if deleted:
             runner.extract.land(
-                TOMBSTONES, f"{side.stream} {window.key}", (tombstone(side.stream, name, seen_at) for name in gone)
+                TOMBSTONES,
+                f"{stream.stream} {window.key}",
+                (tombstone(stream.stream, record_id, seen_at) for record_id in deleted),
             )
-            runner.note(f"{side.stream}_deleted_at_source", len(gone))
-        lacking = theirs.keys() - ours - self._known.rejected(side.stream)
+            runner.count(f"{stream.stream}_deleted_at_source", len(deleted))
+        lacking = theirs.keys() - ours - self._loaded.rejected(stream.stream)
         if not lacking:
             return []
-        runner.note(f"{side.stream}_missed_before", len(lacking))
-        return side.restore(f"audit {window.key}", [theirs[name] for name in sorted(lacking)])
+        runner.count(f"{stream.stream}_missed_before", len(lacking))
+        return stream.restore(f"audit {window.key}", [theirs[record_id] for record_id in sorted(lacking)])
 
-    def _exhausted(self, side: Side, window: Window) -> bool:
-        """Whether the budget is spent; the window is then left to the next run."""
+    def _confirmed(self, runner: Runner, stream: AuditStream, window: Window, missing: list[str]) -> list[str]:
+        """Those of the missing records that the vendor does not know by their id either."""
+        if stream.is_deleted is None:
+            return missing
+        deleted: list[str] = []
+        for record_id in missing:
+            if len(deleted) >= CONFIRM_BEYOND_BUDGET and self._exhausted(stream, window):
+                break
+            if stream.is_deleted(record_id):
+                deleted.append(record_id)
+            else:
+                runner.count("missing_from_the_list_only")
+        return deleted
+
+    def _exhausted(self, stream: AuditStream, window: Window) -> bool:
+        """Whether the budget is spent; the window is then postponed to the next run."""
         if self._spent() < self._budget:
             return False
-        windows = self._postponed.setdefault(side.stream, [])
+        windows = self._postponed.setdefault(stream.stream, [])
         if window not in windows:
             windows.append(window)
         return True
 
 
 def covered_windows(plans: Iterable[Mapping[str, Any]], scope: Mapping[str, Any], until: datetime) -> list[Window]:
-    """The windows of creation, up to `until`, that complete pulls of the same scope read; joined where they meet."""
+    """The windows of creation, up to `until`, that complete pulls of the same scope read; adjacent ones are joined.
+
+    `plans` are those of the complete extracts, as JSON.
+    """
     read = []
     for plan in plans:
         if plan.get("scope", {}) == scope and plan.get("since") and plan.get("until"):

@@ -1,4 +1,4 @@
-"""Cut a vendor's answer into its records without re-serialising a byte of them.
+"""Cut a vendor's response into its records without changing a byte of them.
 
 What belongs here: JSON as bytes. What does not: HTTP, paging, the meaning of any field.
 """
@@ -6,70 +6,103 @@ What belongs here: JSON as bytes. What does not: HTTP, paging, the meaning of an
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
-_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+T = TypeVar("T")
+
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 _LENIENT = json.JSONDecoder(strict=False)
 _SPACE = " \t\r\n"
 
 
 class InvalidBody(Exception):
-    """The body is no complete JSON of the expected shape: truncated, HTML, or something else altogether."""
+    """The body is not complete JSON of the expected shape, e.g. truncated or HTML. The client retries the request."""
 
 
-def fields(body: bytes) -> dict[str, bytes]:
-    """The members of a JSON object, each as the bytes it was sent in. Raises InvalidBody."""
+def members(body: bytes) -> dict[str, bytes]:
+    """The members of a JSON object: name -> the value's bytes as sent. Raises InvalidBody."""
     try:
         if body.isascii() or body.decode("utf-8") is not None:
-            return {name: bytes(raw) for name, raw in _FIELDS.decode(body).items()}
+            return {name: bytes(raw) for name, raw in _MEMBERS.decode(body).items()}
     except msgspec.ValidationError as error:
         raise InvalidBody(str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass  # one bad character in one record must not cost the whole page: cut it up leniently
+        pass  # one bad character in one record must not cost the whole page: parse leniently
     return dict(_lenient_members(body))
 
 
-def items(raw: bytes) -> list[bytes]:
-    """The elements of a JSON array as sent; one that is no JSON object is wrapped as `{"unreadable": ...}`.
+def required(found: dict[str, bytes], name: str) -> bytes:
+    """The member `name`. Raises InvalidBody when it is absent."""
+    if name not in found:
+        raise InvalidBody(f"no member {name!r}")
+    return found[name]
 
-    The wrapped element keeps its place in every count and ends in quarantine. Raises InvalidBody.
+
+def items(raw: bytes) -> list[bytes]:
+    """The elements of a JSON array, each as the bytes it was sent in. Raises InvalidBody.
+
+    An element that is not a readable JSON object is wrapped as `{"unreadable": ...}`: it keeps its place in every count
+    and ends in quarantine.
     """
     try:
         if raw.isascii() or raw.decode("utf-8") is not None:
-            return [record(bytes(item)) for item in _ITEMS.decode(raw)]
+            return [as_record(bytes(item)) for item in _ITEMS.decode(raw)]
     except msgspec.ValidationError as error:
         raise InvalidBody(str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
-    return [record(item) if _is_strict(item) else unreadable(item) for item in _lenient_items(raw)]
+    return [as_record(item) if _is_strict(item) else unreadable_record(item) for item in _lenient_items(raw)]
 
 
-def record(raw: bytes) -> bytes:
-    """A landed record is a JSON object: anything else is wrapped."""
+def as_record(raw: bytes) -> bytes:
+    """A JSON object as it is; any other JSON value wrapped as `{"unreadable": ...}`."""
     return raw if raw.startswith(b"{") else b'{"unreadable":' + raw + b"}"
 
 
-def unreadable(raw: bytes) -> bytes:
-    """A record whose bytes no strict JSON reader takes (lone surrogates, bare control characters, broken UTF-8)."""
+def unreadable_record(raw: bytes) -> bytes:
+    """A record for bytes that a strict JSON parser rejects: lone surrogates, control characters, broken UTF-8."""
     return b'{"unreadable":' + msgspec.json.encode(raw.decode("utf-8", "replace")) + b"}"
 
 
 def member_list(body: bytes, name: str) -> list[bytes]:
-    """The records under `name` of an answer. Raises InvalidBody when there is no such list."""
-    found = fields(body).get(name)
-    if found is None:
-        raise InvalidBody(f"no member {name!r}")
-    return items(found)
+    """The records in the array `name` of a JSON object. Raises InvalidBody when there is no such array."""
+    return items(required(members(body), name))
 
 
-def scalar(raw: bytes | None) -> Any:
-    """A small member decoded; None when it is absent or unreadable."""
+def whole_object(body: bytes) -> bytes:
+    """The body itself, after a check that it is one complete JSON object. Raises InvalidBody."""
+    members(body)
+    return body
+
+
+def decode(raw: bytes | None) -> Any:
+    """The Python value of a small member; None when it is absent or unreadable."""
     try:
         return None if raw is None else msgspec.json.decode(raw)
     except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def decode_int(raw: bytes | None) -> int | None:
+    """The value of a member that should be an integer, e.g. a total; None for anything else."""
+    value = decode(raw)
+    return value if isinstance(value, int) else None
+
+
+def decode_text(raw: bytes | None) -> str | None:
+    """The value of a member that should be text, e.g. a page token; None for anything else and for empty text."""
+    value = decode(raw)
+    return value if isinstance(value, str) and value else None
+
+
+def decode_as(decoder: msgspec.json.Decoder[T], record: bytes) -> T | None:
+    """The record as the decoder's type, e.g. a struct of the few fields that are needed; None when it is unreadable."""
+    try:
+        return decoder.decode(record)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 
@@ -82,15 +115,15 @@ def _is_strict(raw: bytes) -> bool:
 
 
 def _lenient_members(body: bytes) -> list[tuple[str, bytes]]:
-    return [(str(name), raw) for name, raw in _lenient_cut(body, "{", "}") if name is not None]
+    return [(str(name), raw) for name, raw in _lenient_parts(body, "{", "}") if name is not None]
 
 
 def _lenient_items(raw: bytes) -> list[bytes]:
-    return [item for _, item in _lenient_cut(raw, "[", "]")]
+    return [item for _, item in _lenient_parts(raw, "[", "]")]
 
 
-def _lenient_cut(body: bytes, opening: str, closing: str) -> list[tuple[str | None, bytes]]:
-    """The members of the outermost object or array, found with Python's tolerant scanner, as the bytes sent."""
+def _lenient_parts(body: bytes, opening: str, closing: str) -> list[tuple[str | None, bytes]]:
+    """The members of the outermost object or array, as the bytes sent, found with Python's tolerant scanner."""
     text = body.decode("utf-8", "surrogateescape")
     found: list[tuple[str | None, bytes]] = []
     try:
@@ -104,7 +137,7 @@ def _lenient_cut(body: bytes, opening: str, closing: str) -> list[tuple[str | No
                 name, at = _LENIENT.raw_decode(text, at)
                 at = _skip(text, at)
                 if text[at] != ":":
-                    raise InvalidBody("a member without a value")
+                    raise InvalidBody("a member has no value")
                 at = _skip(text, at + 1)
             _, end = _LENIENT.raw_decode(text, at)
             found.append((name, text[at:end].encode("utf-8", "surrogateescape")))
@@ -112,9 +145,9 @@ def _lenient_cut(body: bytes, opening: str, closing: str) -> list[tuple[str | No
             if text[at] == ",":
                 at = _skip(text, at + 1)
             elif text[at] != closing:
-                raise InvalidBody("something else between two members")
+                raise InvalidBody("a comma is missing between two members")
     except (IndexError, ValueError, RecursionError) as error:
-        raise InvalidBody("it ends early or is no JSON") from error
+        raise InvalidBody("it ends early or is not JSON") from error
     return found
 
 

@@ -1,6 +1,6 @@
-"""What a vendor's answer says, as text that is safe to show: redaction and the vendors' error envelopes.
+"""Turn a vendor's response into text that is safe to show: redaction, and the messages in error bodies.
 
-What does not belong here: deciding what to do about an answer (`http`).
+What does not belong here: what the user can do about it (`failures`).
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import msgspec
 
 _HIDDEN = "[hidden]"
 _PATTERNS = (
-    # header forms: PagerDuty `Token token=...`, Opsgenie `GenieKey ...`, Basic, Bearer
+    # authorization schemes: `Token token=...`, `GenieKey ...`, `Basic ...`, `Bearer ...`
     re.compile(r"(?i)\b(authorization[\"']?\s*[:=]\s*[\"']?)[^\"'\r\n,}]+"),
     re.compile(r"(?i)\b(token token=|geniekey\s+|basic\s+(?=[\w+/=-]{8,})|bearer\s+(?=[\w.+/=-]{8,}))[^\s\"',;]+"),
-    # query values and JSON members that are named like a secret
+    # query parameters and JSON members with the name of a secret
     re.compile(r"(?i)\b((?:api[_-]?key|api[_-]?token|access[_-]?token|token|password|secret)=)[^\s&\"'<>]+"),
     re.compile(
         r"(?i)([\"'](?:api[_-]?key|api[_-]?token|access[_-]?token|token|password|secret)[\"']\s*:\s*[\"'])[^\"']+"
@@ -26,11 +26,15 @@ _PATTERNS = (
     re.compile(r"(://)[^/\s@]+(?=@)"),
 )
 _TAGS = re.compile(r"(?is)<(script|style).*?</\1>|<[^>]+>")
-_LONGEST = 300
+_MAX_LENGTH = 300
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """`text` without credentials: the given secrets in every encoding we send, and whatever is named like one."""
+    """`text` with `[hidden]` in place of credentials.
+
+    Hides the given secrets in every encoding that we send (plain, percent, Base64), and every value with the name or the
+    form of a credential.
+    """
     for secret in secrets:
         for form in {secret, quote(secret, safe=""), base64.b64encode(secret.encode()).decode()}:
             text = text.replace(form, _HIDDEN) if len(form) > 3 else text
@@ -40,37 +44,36 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
 
 
 def vendor_message(body: bytes) -> str:
-    """The vendor's own words in an error body, on one line, at most 300 characters; empty when it says nothing.
+    """The vendor's message in an error body, on one line, at most 300 characters; empty when there is none.
 
-    Knows `{"error": {"message", "errors": [..] or {field: [..]}}}` (PagerDuty, both shapes of its OpenAPI
-    description), `{"message"}` (Opsgenie), `{"errorMessages": [], "errors": {}}` (Jira), `{"errors": [{"title",
-    "detail"}]}` (JSM Operations) and HTML.
+    Reads the members `error`, `message`, `title`, `detail`, `errorMessages` and `errors` (a list, or messages by field) of
+    a JSON body at any depth, and the text of an HTML page. The result may hold credentials: see `redact`.
     """
     try:
         content = msgspec.json.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         text = _TAGS.sub(" ", body[:20_000].decode("utf-8", "replace"))
     else:
-        text = "; ".join(dict.fromkeys(_words(content)))
+        text = "; ".join(dict.fromkeys(_messages(content)))
     text = " ".join("".join(ch if ch.isprintable() else " " for ch in text).split())
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return text if len(text) <= _MAX_LENGTH else text[: _MAX_LENGTH - 1] + "…"
 
 
-def _words(content: Any) -> Iterable[str]:
+def _messages(content: Any) -> Iterable[str]:
     if isinstance(content, str):
         if content.strip():
             yield content.strip()
     elif isinstance(content, list):
         for item in content:
-            yield from _words(item)
+            yield from _messages(item)
     elif isinstance(content, dict):
         if "error" in content:
-            yield from _words(content["error"])
+            yield from _messages(content["error"])
         for key in ("message", "title", "detail", "errorMessages"):
-            yield from _words(content.get(key))
+            yield from _messages(content.get(key))
         errors = content.get("errors")
         if isinstance(errors, dict):
-            for name, said in errors.items():
-                yield f"{name}: {', '.join(_words(said))}"
+            for name, messages in errors.items():
+                yield f"{name}: {', '.join(_messages(messages))}"
         else:
-            yield from _words(errors)
+            yield from _messages(errors)

@@ -1,6 +1,6 @@
-"""Offset paging over data that may move while it is read: every row once, or an error.
+"""Read a paged listing whose rows may move while it is read: every row once, or an error.
 
-What belongs here: the loop, counting, repeats. What does not: HTTP, the meaning of a row beyond its `id`.
+What belongs here: the loop over pages, duplicates, totals. What does not: HTTP, the meaning of a row beyond its `id`.
 """
 
 from __future__ import annotations
@@ -11,32 +11,40 @@ from typing import NamedTuple
 
 import msgspec
 
-TARGET = 2_500  # rows per window: enough to make partial pages cheap, few enough to share among the threads
-READS = 3  # of a listing whose rows do not add up to the vendor's own total
+TARGET_ROWS = 2_500  # rows per window: large enough for full pages, small enough to share among the threads
+MAX_READS = 3  # how often a listing is read when its rows do not add up to the vendor's total
 
 
 class Page(NamedTuple):
-    """Rows as sent; `total` when the vendor said it; `more` when it says that another page follows."""
+    """One page: the rows as the vendor sent them, whether the vendor announces another page, and its total if it gives one."""
 
     rows: list[bytes]
     more: bool
     total: int | None = None
 
 
-class TooMany(Exception):
-    """The listing does not fit under the ceiling (or is better cut up). `total` is None when it is not known."""
+class TooManyRows(Exception):
+    """The listing has more rows than its paging can return, or than the caller wants in one window.
+
+    `total` is the vendor's total, None when it gives none.
+    """
 
     def __init__(self, total: int | None) -> None:
         super().__init__(f"{total} rows")
         self.total = total
 
 
-class Unsettled(TooMany):
-    """Rows moved between the pages of every reading; smaller windows, at best of one page, cannot lose any."""
+class UnstableListing(TooManyRows):
+    """Rows moved between the pages of every read. Smaller windows, at best of one page, cannot lose a row."""
 
 
-class Counted(NamedTuple):
-    """What a complete read gave. `expected` is the vendor's total of the last reading, None when it gave none."""
+class ReadResult(NamedTuple):
+    """What a complete read returned.
+
+    rows      distinct records
+    repeats   rows dropped because the same bytes came before
+    expected  the vendor's total in the last read, None when it gives none
+    """
 
     rows: int
     repeats: int
@@ -52,8 +60,8 @@ _ID_FIRST = re.compile(rb'\{\s*"id"\s*:\s*"([\x20\x21\x23-\x5b\x5d-\x7e]*)"')
 
 
 def row_id(row: bytes) -> str | None:
-    """The `id` of a record, None when it has none that can be read."""
-    first = _ID_FIRST.match(row)  # every vendor begins a record with it; reading on to the end would cost 50 times more
+    """The `id` of a record as text, None when the record has no readable one."""
+    first = _ID_FIRST.match(row)  # most records begin with it; decoding the whole record costs 50 times more
     if first is not None:
         return first[1].decode("ascii")
     try:
@@ -62,19 +70,20 @@ def row_id(row: bytes) -> str | None:
         return None
 
 
-class Repeats:
-    """Recognises rows seen before: the same bytes. The same id with other bytes is a newer state and is kept."""
+class SeenRows:
+    """Recognises duplicate rows: the same id with the same bytes. The same id with other bytes is a newer version."""
 
     def __init__(self) -> None:
         self._seen: dict[str | int, int] = {}
-        self.dropped = 0
+        self.dropped = 0  # duplicates so far
 
     @property
     def distinct(self) -> int:
-        """Different records so far, by id; one without a readable id counts by its bytes."""
+        """How many different records came so far, by id; a record without a readable id counts by its bytes."""
         return len(self._seen)
 
     def is_new(self, row: bytes) -> bool:
+        """Whether the row is no duplicate of an earlier one; the row is remembered."""
         content = hash(row)
         name = row_id(row)
         key = content if name is None else name
@@ -90,24 +99,28 @@ def read_all(
     write: Callable[[bytes], object],
     *,
     ceiling: int | None = None,
-    fits: int | None = None,
-    divisible: bool = False,
-) -> Counted:
-    """Read a listing from offset 0 to its end and write each row once.
+    split_above: int | None = None,
+    can_split: bool = False,
+) -> ReadResult:
+    """Read a listing by offset from 0 to its end and write each row once.
 
-    The offset advances by the different rows of a page, whatever size was asked for: a row that stands twice on a page
-    must not push another one over the edge. With fewer distinct rows than the vendor's total (rows moved between
-    pages), or without a total after an empty page that says there is more, the listing is read again, at most three
-    times in all. What then still is missing raises Unsettled when the listing is `divisible` and longer than a page,
-    else it is in the result.
+    page         returns the page at an offset (in rows)
+    write        takes one row
+    ceiling      the highest offset + page size that the vendor allows
+    split_above  rows above which the caller prefers to split the listing
+    can_split    whether the caller can split the listing
 
-    Raises TooMany when the total is above `fits`, or when `ceiling` (offset + page size) is reached and the vendor says
-    that there is more.
+    The offset advances by the distinct rows of a page: a row that stands on a page twice must not skip another one. The
+    listing is read again, at most three times in all, when fewer distinct rows came than the vendor's total, or when an
+    empty page announced another page and there is no total. The result carries what is still missing after that.
+
+    Raises TooManyRows when the total is above `split_above`, or when the ceiling is reached and the vendor announces
+    another page. Raises UnstableListing when rows are still missing and a listing of several pages can be split.
     """
-    repeats = Repeats()
+    seen = SeenRows()
     expected: int | None = None
     pages = 0
-    for _ in range(READS):
+    for _ in range(MAX_READS):
         offset = pages = 0
         expected = None
         empty = False
@@ -115,74 +128,77 @@ def read_all(
             got = page(offset)
             if offset == 0:
                 expected = got.total
-                if fits is not None and expected is not None and expected > fits:
-                    raise TooMany(expected)
+                if split_above is not None and expected is not None and expected > split_above:
+                    raise TooManyRows(expected)
             for row in got.rows:
-                if repeats.is_new(row):
+                if seen.is_new(row):
                     write(row)
             offset += len(set(got.rows))
             pages += 1
-            empty = got.more and not got.rows  # it says that there is more, but not where
+            empty = got.more and not got.rows  # the vendor announces another page but gives no rows to advance by
             if not got.rows or not got.more:
                 break
             if ceiling is not None and offset >= ceiling:
-                raise TooMany(expected)
-        if not empty if expected is None else repeats.distinct >= expected:
+                raise TooManyRows(expected)
+        if not empty if expected is None else seen.distinct >= expected:
             break
     else:
-        if divisible and pages > 1:
-            raise Unsettled(expected)
-    return Counted(repeats.distinct, repeats.dropped, expected)
+        if can_split and pages > 1:
+            raise UnstableListing(expected)
+    return ReadResult(seen.distinct, seen.dropped, expected)
+
+
+TokenPage = tuple[list[bytes], str | None]  # the rows, and the token of the next page
 
 
 def read_by_token(
-    page: Callable[[str | None], tuple[list[bytes], str | None]],
+    page: Callable[[str | None], TokenPage],
     write: Callable[[bytes], object],
     *,
     empty_pages: int = 50,
-) -> Counted:
-    """Read a listing that is chained by opaque tokens and write each row once.
+) -> ReadResult:
+    """Read a listing that is chained by opaque page tokens and write each row once.
 
-    It ends when no token follows. An empty page with a token goes on. When a token comes back, is refused (TokenExpired)
-    or more than `empty_pages` pages in a row are empty, the listing is read from its start again, at most three times in
-    all. Raises TokenLoop when that does not help: it would go on for ever.
+    `page` returns the rows behind a token (None: the first page) and the token of the next page (None: the last page).
+    An empty page with a token is not the end. The listing is read from its start again, at most three times in all, when
+    a token repeats, when the vendor refuses a token (TokenExpired), or after more than `empty_pages` empty pages in a
+    row.
+
+    Raises TokenLoop when the last read fails the same way.
     """
-    repeats = Repeats()
-    for read in range(READS):
+    seen = SeenRows()
+    for read in range(MAX_READS):
         try:
-            _follow(page, write, repeats, empty_pages)
+            _follow(page, write, seen, empty_pages)
             break
         except (TokenLoop, TokenExpired) as error:
-            if read == READS - 1:
+            if read == MAX_READS - 1:
                 raise TokenLoop(str(error)) from error
-    return Counted(repeats.distinct, repeats.dropped, None)
+    return ReadResult(seen.distinct, seen.dropped, None)
 
 
 def _follow(
-    page: Callable[[str | None], tuple[list[bytes], str | None]],
-    write: Callable[[bytes], object],
-    repeats: Repeats,
-    empty_pages: int,
+    page: Callable[[str | None], TokenPage], write: Callable[[bytes], object], seen: SeenRows, empty_pages: int
 ) -> None:
-    """From the first page to the last."""
-    seen: set[str] = set()
+    """Read from the first page to the last."""
+    tokens: set[str] = set()
     token: str | None = None
     empty = 0
     while True:
         rows, token = page(token)
         for row in rows:
-            if repeats.is_new(row):
+            if seen.is_new(row):
                 write(row)
         if not token:
             return
         empty = 0 if rows else empty + 1
-        if token in seen or empty > empty_pages:
-            raise TokenLoop("the page token repeats" if token in seen else f"{empty} empty pages in a row")
-        seen.add(token)
+        if token in tokens or empty > empty_pages:
+            raise TokenLoop("the page token repeats" if token in tokens else f"{empty} empty pages in a row")
+        tokens.add(token)
 
 
 class TokenExpired(Exception):
-    """The vendor refuses a page token that it gave itself."""
+    """The vendor refuses a page token that it issued."""
 
 
 class TokenLoop(Exception):

@@ -1,4 +1,4 @@
-"""What a source is, and the plan of one pull: from when to when, and why.
+"""The plan of one pull: the range that it reads, and why.
 
 What does not belong here: HTTP, any vendor.
 """
@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from mttr_pipeline.config.options import DEFAULT_BACKFILL_DAYS, SourceOptions
 from mttr_pipeline.errors import ConfigError
-from mttr_pipeline.landing.store import Extract, Manifest
-from mttr_pipeline.progress import Progress
+from mttr_pipeline.landing.manifest import Manifest
 from mttr_pipeline.sources.kit.windows import Window, whole_second
 
 Mode = Literal["backfill", "incremental", "full"]
@@ -21,15 +20,17 @@ Mode = Literal["backfill", "incremental", "full"]
 
 @dataclass(frozen=True)
 class Plan:
-    """One pull: records of `[since, until)`.
+    """What one pull reads, in the range `[since, until)`. All instants are UTC and whole seconds.
 
-    backfill     everything created (and logged) in the range
-    full         the same, asked for with --full-refresh
-    incremental  everything that changed since `high_water`, the instant up to which the last complete extract knew the
-                 source; `since` is that mark and `covered_since` how far the extracts together reach back
-
-    `scope` is what else decides which records a source gives (a JQL, whether custom fields are read): when it changes,
-    the history has to be read again.
+    mode             backfill: everything created (and logged) in the range
+                     full: the same, requested with --full-refresh
+                     incremental: everything that changed since the high-water mark, which is `since`
+    as_of            the clock of the run
+    requested_since, requested_until  what the user asked for, None without
+    high_water       the high-water mark: up to here the complete extracts hold every change; None before the first one
+    covered_since    the earliest creation that the complete extracts cover together
+    scope            everything else that decides which records the source gives (e.g. a query): when it changes, the
+                     history is read again
     """
 
     as_of: datetime
@@ -45,55 +46,26 @@ class Plan:
 
     @property
     def window(self) -> Window:
-        """The range; empty when the clock of the run stands before the mark."""
+        """The range; empty when the clock of the run is before the high-water mark."""
         return Window(min(self.since, self.until), self.until)
 
     @property
     def incremental(self) -> bool:
+        """Whether only changes are read."""
         return self.mode == "incremental"
 
     def as_json(self) -> dict[str, Any]:
-        """Plain JSON for the landing zone."""
+        """The plan as plain JSON, for the landing zone."""
         return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in asdict(self).items()}
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Plan:
-        """The inverse of `as_json`."""
+        """The inverse of `as_json`. Raises ValueError or TypeError for anything else."""
         instants = ("as_of", "since", "until", "requested_since", "requested_until", "high_water", "covered_since")
         values: dict[str, Any] = {
             k: datetime.fromisoformat(v) if k in instants and v else v for k, v in content.items()
         }
         return cls(**values)
-
-
-class Source(Protocol):
-    """One vendor. Not reusable after `close` or a failed extract: its requests are stopped then."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def options(self) -> SourceOptions: ...
-
-    @property
-    def scope(self) -> dict[str, Any]:
-        """See Plan.scope; plain JSON."""
-        ...
-
-    @property
-    def requests(self) -> int:
-        """How many requests were sent so far, retries included."""
-        ...
-
-    def check(self) -> str:
-        """One cheap authenticated request; gives `ok: ...`. Raises MttrError with what to do."""
-        ...
-
-    def extract(self, plan: Plan, extract: Extract, progress: Progress) -> None:
-        """Land everything of `plan` that is not landed yet. Raises MttrError; finishing is the caller's."""
-        ...
-
-    def close(self) -> None: ...
 
 
 def make_plan(
@@ -106,9 +78,10 @@ def make_plan(
     full_refresh: bool = False,
     scope: dict[str, Any] | None = None,
 ) -> Plan:
-    """Decide what this pull reads, from the complete extracts so far (oldest first) and what was asked for.
+    """Plan a pull from the complete extracts so far (oldest first) and what the user asked for.
 
-    Raises ConfigError for a range that is empty.
+    A pull is incremental when there is a high-water mark, no `since`, no full refresh, the scope is unchanged and the
+    configured date is covered. Raises ConfigError when the range that the user asked for is empty.
     """
     as_of = whole_second(as_of)
     end = min(as_of, whole_second(until)) if until else as_of
@@ -116,11 +89,13 @@ def make_plan(
     asked = whole_second(since) if since else None
     scope = scope or {}
     marked = [m for m in complete if m.high_water]
-    covered = min((s for m in complete if (s := _covered(m))), default=None)
+    covered = min((s for m in complete if (s := _covered_since(m))), default=None)
     mark = datetime.fromisoformat(marked[-1].high_water or "") if marked else None
     start = asked or configured or as_of - timedelta(days=DEFAULT_BACKFILL_DAYS)
     if (asked or until or mark is None) and start >= end and (asked or until):
-        raise ConfigError(f"--since {start.isoformat()} is not before --until {end.isoformat()}; nothing to pull.")
+        raise ConfigError(
+            f"--since {start.isoformat()} is not before --until {end.isoformat()}; there is nothing to pull."
+        )
     mode: Mode = "backfill"
     if full_refresh:
         mode = "full"
@@ -146,10 +121,10 @@ def make_plan(
     )
 
 
-def new_mark(plan: Plan, options: SourceOptions, now: datetime | None = None) -> datetime | None:
-    """The high-water mark of a finished extract: `until` minus the lag, never in the real future.
+def next_high_water(plan: Plan, options: SourceOptions, now: datetime | None = None) -> datetime | None:
+    """The high-water mark of a finished extract: `until` minus the lag, never after the current time (`now`).
 
-    None when the extract does not extend what is known: it began after the old mark (a gap) or ended before it.
+    None when the extract does not advance the mark: it began after the old mark (there is a gap), or ended before it.
     """
     mark = min(plan.until, whole_second(now or datetime.now(UTC))) - timedelta(minutes=options.lag_minutes)
     if plan.high_water is not None and (plan.since > plan.high_water or mark <= plan.high_water):
@@ -157,7 +132,7 @@ def new_mark(plan: Plan, options: SourceOptions, now: datetime | None = None) ->
     return mark
 
 
-def _covered(manifest: Manifest) -> datetime | None:
+def _covered_since(manifest: Manifest) -> datetime | None:
     plan = manifest.plan
     if plan.get("mode") == "incremental" or not plan.get("since"):
         return None
@@ -165,7 +140,7 @@ def _covered(manifest: Manifest) -> datetime | None:
 
 
 def _instant(value: date | datetime | None) -> datetime | None:
-    """A configured date means its first instant in UTC."""
+    """A configured date as its first instant in UTC."""
     if value is None:
         return None
     if not isinstance(value, datetime):

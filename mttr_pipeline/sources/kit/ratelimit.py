@@ -1,7 +1,7 @@
-"""One gate per vendor that all threads of a source pass before each request.
+"""The rate limit that all threads of a source share.
 
-It keeps the configured requests per minute and obeys what the vendor says about its limits. What does not belong
-here: sending requests, deciding which answers are errors.
+It keeps the configured requests per minute and obeys the limits that the vendor reports. What does not belong here:
+sending requests, deciding which responses are errors.
 """
 
 from __future__ import annotations
@@ -13,12 +13,16 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 MINUTE = 60.0
-LONGEST_RESET = 120.0  # seconds; Jira's reset instants have been wrong in practice, so none is waited for longer
-LONGEST_RETRY_AFTER = 600.0
+MAX_RESET = 120.0  # seconds; reset instants of vendors have been wrong in practice, so no wait for one is longer
+MAX_RETRY_AFTER = 600.0  # seconds
 
 
-class RateGate:
-    """Thread-safe. `clock` gives seconds (monotonic), `sleep` waits; both can be replaced in tests."""
+class RateLimiter:
+    """Delays requests; safe to use from many threads.
+
+    `per_minute` is the most requests in any 60 seconds (None: no limit of our own). `clock` returns monotonic seconds and
+    `sleep` waits that long; tests replace both.
+    """
 
     def __init__(self, per_minute: int | None, clock: Callable[[], float], sleep: Callable[[float], object]) -> None:
         self._per_minute = per_minute
@@ -26,14 +30,13 @@ class RateGate:
         self._sleep = sleep
         self._lock = threading.Lock()
         self._sent: deque[float] = deque(maxlen=per_minute)  # the starts of the last `per_minute` requests
-        self._closed_until = 0.0
-        self._left: int | None = None  # requests the vendor still allows until _left_until
-        self._left_until = 0.0
+        self._blocked_until = 0.0
+        self._remaining: int | None = None  # requests that the vendor still allows until _resets_at
+        self._resets_at = 0.0
         self._in_flight = 0
-        self.waited = 0.0
 
-    def enter(self) -> None:
-        """Wait until the next request may start; never more than `per_minute` of them start within 60 seconds."""
+    def acquire(self) -> None:
+        """Wait until the next request may start. Call `release` when the request has ended."""
         while True:
             with self._lock:
                 now = self._clock()
@@ -41,53 +44,53 @@ class RateGate:
                 if wait <= 0:
                     self._sent.append(now)
                     self._in_flight += 1
-                    if self._left is not None:
-                        self._left -= 1
+                    if self._remaining is not None:
+                        self._remaining -= 1
                     return
-                self.waited += wait
             self._sleep(wait)
 
-    def leave(self) -> None:
-        """A request has ended, in whatever way."""
+    def release(self) -> None:
+        """Note that a request has ended, successfully or not."""
         with self._lock:
             self._in_flight -= 1
 
-    def close_for(self, seconds: float) -> None:
-        """No request starts for this long: the vendor asked for it."""
+    def block_for(self, seconds: float) -> None:
+        """Start no request for this many seconds."""
         with self._lock:
-            self._closed_until = max(self._closed_until, self._clock() + seconds)
+            self._blocked_until = max(self._blocked_until, self._clock() + seconds)
 
     def observe(self, headers: Mapping[str, str]) -> None:
-        """Take over what an answer says about the requests left (PagerDuty, Opsgenie, Jira header names)."""
+        """Obey the rate limit headers of a response, if it has any (see `allowance`)."""
         remaining, reset = allowance(headers)
         if remaining is None or reset is None:
             return
         with self._lock:
             now = self._clock()
-            left = remaining - self._in_flight  # the others on their way count against it too
-            if self._left is None or now >= self._left_until:
-                self._left = left
+            remaining -= self._in_flight  # the requests under way count against it too
+            if self._remaining is None or now >= self._resets_at:
+                self._remaining = remaining
             else:
-                self._left = min(self._left, left)
-            self._left_until = now + reset
+                self._remaining = min(self._remaining, remaining)
+            self._resets_at = now + reset
 
     def _wait(self, now: float) -> float:
-        wait = self._closed_until - now
-        if self._left is not None:
-            if now >= self._left_until:
-                self._left = None
-            elif self._left <= 0:
-                wait = max(wait, self._left_until - now)
+        """Seconds until the next request may start."""
+        wait = self._blocked_until - now
+        if self._remaining is not None:
+            if now >= self._resets_at:
+                self._remaining = None
+            elif self._remaining <= 0:
+                wait = max(wait, self._resets_at - now)
         if self._per_minute and len(self._sent) == self._per_minute:
             wait = max(wait, self._sent[0] + MINUTE - now)
         return wait
 
 
 def allowance(headers: Mapping[str, str]) -> tuple[int | None, float | None]:
-    """(requests left, seconds until there are more) as far as the headers say so.
+    """(requests remaining, seconds until the limit resets, 0 to 120); (None, None) when the headers lack one of them.
 
-    PagerDuty: `ratelimit-remaining`, `ratelimit-reset` (seconds). Opsgenie: `X-RateLimit-Period-In-Sec`. Jira Data
-    Center: `X-RateLimit-Remaining`, `X-RateLimit-Interval-Seconds`. Jira Cloud: `X-RateLimit-Reset` (ISO instant).
+    Reads `ratelimit-remaining` with `ratelimit-reset` (seconds), or `x-ratelimit-remaining` with the first of
+    `x-ratelimit-period-in-sec`, `x-ratelimit-interval-seconds` (seconds) and `x-ratelimit-reset` (an instant).
     """
     remaining = _number(headers.get("ratelimit-remaining"))
     reset = _number(headers.get("ratelimit-reset"))
@@ -100,13 +103,14 @@ def allowance(headers: Mapping[str, str]) -> tuple[int | None, float | None]:
             reset = _seconds_until(headers.get("x-ratelimit-reset"))
     if remaining is None or reset is None:
         return None, None
-    return int(remaining), min(max(reset, 0.0), LONGEST_RESET)
+    return int(remaining), min(max(reset, 0.0), MAX_RESET)
 
 
 def retry_after(headers: Mapping[str, str], *, throttled: bool) -> float | None:
-    """Seconds the vendor asks to wait: `Retry-After` as seconds or HTTP date (RFC 9110).
+    """Seconds to wait before a retry, as the vendor asks; None when it does not say.
 
-    When it is `throttled` (429), its reset headers count too; on other errors they say nothing about when to retry.
+    Reads `Retry-After` as seconds or HTTP date (RFC 9110), at most 600 s. When the request was `throttled` (status 429),
+    the rate limit headers count too, at most 120 s; with other errors they do not tell when to retry.
     """
     value = headers.get("retry-after")
     if value is not None:
@@ -114,15 +118,15 @@ def retry_after(headers: Mapping[str, str], *, throttled: bool) -> float | None:
         if seconds is None:
             seconds = _seconds_until(value)
         if seconds is not None:
-            return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
+            return min(max(seconds, 0.0), MAX_RETRY_AFTER)
     if not throttled:
         return None
     for name in ("ratelimit-reset", "x-ratelimit-period-in-sec", "x-ratelimit-interval-seconds"):
         seconds = _number(headers.get(name))
         if seconds is not None:
-            return min(max(seconds, 0.0), LONGEST_RESET)
+            return min(max(seconds, 0.0), MAX_RESET)
     seconds = _seconds_until(headers.get("x-ratelimit-reset"))
-    return None if seconds is None else min(max(seconds, 0.0), LONGEST_RESET)
+    return None if seconds is None else min(max(seconds, 0.0), MAX_RESET)
 
 
 def _number(value: str | None) -> float | None:
@@ -134,7 +138,7 @@ def _number(value: str | None) -> float | None:
 
 
 def _seconds_until(value: str | None) -> float | None:
-    """From now (wall clock) to an ISO instant or HTTP date."""
+    """Seconds from now (wall clock) to an ISO instant or HTTP date."""
     if not value:
         return None
     for parse in (datetime.fromisoformat, parsedate_to_datetime):

@@ -1,7 +1,7 @@
-"""Runs the tasks of one extract on a bounded pool of threads and counts what they did.
+"""Run the tasks of one extract on a bounded pool of threads, and count what they notice.
 
-A task lands one window of one stream and may return further tasks (the pieces of a window that was too full, the child
-records of a window that is landed). Children go first, so that the number of waiting tasks does not grow with the
+A task lands one window of one stream and may return further tasks: the parts of a window that was too full, the child
+records of a window that is landed. Follow-up tasks run first, so that the number of waiting tasks does not grow with the
 history. What does not belong here: HTTP, vendors.
 """
 
@@ -9,31 +9,35 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from mttr_pipeline.landing.store import TOMBSTONES, Extract, tombstone
 from mttr_pipeline.progress import Progress
-from mttr_pipeline.sources.kit.http import HttpClient, Stopped
-from mttr_pipeline.sources.kit.paging import TARGET, Counted, TooMany, Unsettled
-from mttr_pipeline.sources.kit.windows import Window, split, split_for
+from mttr_pipeline.sources.kit.failures import HttpRefused, Stopped
+from mttr_pipeline.sources.kit.http import HttpClient
+from mttr_pipeline.sources.kit.paging import TARGET_ROWS, Page, ReadResult, TooManyRows, UnstableListing, read_all
+from mttr_pipeline.sources.kit.windows import Window, gaps, split, split_for, steps
 
-HALF_PAGE = 50
+HALF_PAGE = 50  # records per window of a listing that is unstable: they fit on one page with room to spare
 
 
 @dataclass(frozen=True)
 class Task:
-    """`work` lands one window of `stream` and gives the tasks that follow from it."""
+    """`work` lands one window of `stream` and returns the tasks that follow from it."""
 
     stream: str
     work: Callable[[], Iterable[Task]]
 
 
 class Runner:
-    """One extract's tasks and counters. `extract.facts["counts"]` takes the counters when the run ends."""
+    """The tasks and counters of one extract; safe to use from many threads.
+
+    The counters are kept in `extract.facts["counts"]` and, for listings that lack rows, `extract.facts["count_differences"]`.
+    """
 
     def __init__(self, extract: Extract, client: HttpClient, connections: int, progress: Progress) -> None:
         self.extract = extract
@@ -42,41 +46,136 @@ class Runner:
         self._progress = progress
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter(extract.facts.get("counts", {}))
-        self._gone: dict[str, set[str]] = {}
+        self._missing: dict[str, set[str]] = {}
         self._differences: list[dict[str, Any]] = list(extract.facts.get("count_differences", []))
 
-    def note(self, name: str, n: int = 1) -> None:
-        """Count something that a reader of the manifest should know, e.g. `deleted_between_list_and_detail`."""
+    # -- counters -----------------------------------------------------------------------------------------------
+
+    def count(self, name: str, n: int = 1) -> None:
+        """Add to a counter that ends in the manifest and in the data quality table, e.g. `teams_not_in_plan`."""
         if n:
             with self._lock:
                 self._counts[name] += n
 
-    def gone(self, stream: str, name: str) -> None:
-        """A record that was listed was refused as unknown when it was asked for singly."""
-        self.note("deleted_between_list_and_detail")
-        with self._lock:
-            self._gone.setdefault(stream, set()).add(name)
-
-    def bury(self, seen_at: datetime, is_gone: Callable[[str, str], bool]) -> None:
-        """Land tombstones of the records that `gone` was told, after asking for each itself once more.
-
-        Only a child of it may be missing: an account without timelines has no incident less for that.
-        """
-        for stream, names in sorted(self._gone.items()):
-            dead = [name for name in sorted(names) if is_gone(stream, name)]
-            if dead:
-                key = f"{stream} read {len(self.extract.windows(TOMBSTONES))}"
-                self.extract.land(TOMBSTONES, key, (tombstone(stream, name, seen_at) for name in dead))
-        self._gone.clear()
-
-    def reconcile(self, stream: str, window: str, counted: Counted) -> None:
-        """Keep the repeats that were dropped, and a difference to the vendor's own total that rereading left."""
-        self.note(f"{stream}_repeats", counted.repeats)
-        if counted.expected is not None and counted.rows < counted.expected:
+    def reconcile(self, stream: str, key: str, result: ReadResult) -> None:
+        """Record the duplicates of a read listing, and the rows it lacks compared with the vendor's total."""
+        self.count(f"{stream}_repeats", result.repeats)
+        if result.expected is not None and result.rows < result.expected:
             with self._lock:
                 self._differences.append(
-                    {"stream": stream, "window": window, "expected": counted.expected, "received": counted.rows}
+                    {"stream": stream, "window": key, "expected": result.expected, "received": result.rows}
                 )
+
+    def save(self) -> None:
+        """Write the counters into the extract's facts. `run` does it at its end."""
+        with self._lock:
+            self.extract.facts["counts"] = dict(sorted(self._counts.items()))
+            if self._differences:
+                self.extract.facts["count_differences"] = self._differences
+
+    # -- records that are gone ----------------------------------------------------------------------------------
+
+    def report_missing(self, stream: str, record_id: str) -> None:
+        """Note that the vendor does not know a record that it listed before. See `write_tombstones`."""
+        self.count("deleted_between_list_and_detail")
+        with self._lock:
+            self._missing.setdefault(stream, set()).add(record_id)
+
+    def read_each(
+        self, stream: str, record_ids: Iterable[str], read: Callable[[str], Iterable[bytes]]
+    ) -> Iterator[bytes]:
+        """What `read` returns for each record of `stream`. A record with status 404 is reported missing and skipped.
+
+        Raises what `read` raises otherwise.
+        """
+        for record_id in record_ids:
+            try:
+                yield from read(record_id)
+            except HttpRefused as error:
+                if error.status != 404:
+                    raise
+                self.report_missing(stream, record_id)
+
+    def write_tombstones(self, seen_at: datetime, is_deleted: Callable[[str, str], bool]) -> None:
+        """Land a tombstone for each missing record that `is_deleted(stream, id)` confirms.
+
+        The record itself is asked for, because the 404 may have concerned a child of it that this account does not have.
+        """
+        for stream, record_ids in sorted(self._missing.items()):
+            deleted = [record_id for record_id in sorted(record_ids) if is_deleted(stream, record_id)]
+            if deleted:
+                key = f"{stream} read {len(self.extract.windows(TOMBSTONES))}"
+                self.extract.land(TOMBSTONES, key, (tombstone(stream, record_id, seen_at) for record_id in deleted))
+        self._missing.clear()
+
+    # -- landing ------------------------------------------------------------------------------------------------
+
+    def land_pages(
+        self,
+        stream: str,
+        key: str,
+        page: Callable[[int], Page],
+        *,
+        keep: Callable[[bytes], bool] | None = None,
+        ceiling: int | None = None,
+        split_above: int | None = None,
+        can_split: bool = False,
+    ) -> None:
+        """Land a listing that is paged by offset as the window `key`, and reconcile it with the vendor's total.
+
+        `keep` decides which rows are landed. The other parameters, and what is raised, are those of `read_all`.
+        """
+        with self.extract.writing(stream, key) as write:
+
+            def write_kept(row: bytes) -> None:
+                if keep is None or keep(row):
+                    write(row)
+
+            result = read_all(
+                page,
+                write if keep is None else write_kept,
+                ceiling=ceiling,
+                split_above=split_above,
+                can_split=can_split,
+            )
+        self.reconcile(stream, key, result)
+
+    def window_tasks(
+        self,
+        stream: str,
+        kind: str,
+        whole: Window,
+        land: Callable[[Window, str], list[Task]],
+        *,
+        widest: timedelta | None = None,
+        target: int = TARGET_ROWS,
+    ) -> Iterator[Task]:
+        """Tasks for the parts of `whole` that are not landed yet, in windows of at most `widest`.
+
+        `land` lands one window under a key that begins with `kind`, and returns the tasks that follow. When it raises
+        TooManyRows, the window is split so that each part holds about `target` rows.
+        """
+        prefix = f"{kind} "
+        keys = self.extract.windows(stream)
+        done = [Window.parse(key.removeprefix(prefix)) for key in keys if key.startswith(prefix)]
+        for gap in gaps(whole, done):
+            for window in steps(gap, widest) if widest else [gap]:
+                yield self._window_task(stream, kind, window, land, target)
+
+    def _window_task(
+        self, stream: str, kind: str, window: Window, land: Callable[[Window, str], list[Task]], target: int
+    ) -> Task:
+        def work() -> list[Task]:
+            try:
+                return land(window, f"{kind} {window.key}")
+            except TooManyRows as error:
+                return [
+                    self._window_task(stream, kind, part, land, target) for part in parts_for(window, error, target)
+                ]
+
+        return Task(stream, work)
+
+    # -- running ------------------------------------------------------------------------------------------------
 
     def run(self, tasks: Iterable[Task]) -> None:
         """Run the tasks and all that follow from them. The first failure stops the others and is raised."""
@@ -104,25 +203,21 @@ class Runner:
                         self.extract.source, stream, done[stream], total[stream], self.extract.landed(stream)
                     )
         except BaseException:
-            self._client.stop()  # wakes the threads that wait for a retry
+            self._client.stop()  # ends the waits of the threads that are about to retry
             raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
             self.save()
 
-    def save(self) -> None:
-        """Write the counters into the extract's facts."""
-        with self._lock:
-            self.extract.facts["counts"] = dict(sorted(self._counts.items()))
-            if self._differences:
-                self.extract.facts["count_differences"] = self._differences
 
+def parts_for(window: Window, error: TooManyRows, target: int = TARGET_ROWS) -> list[Window]:
+    """The parts of a window that was too full, each with about `target` rows as far as the vendor's total tells.
 
-def pieces_for(window: Window, error: TooMany, target: int = TARGET) -> list[Window]:
-    """How to cut a window that was too full (by the total), or whose rows would not stand still (into single pages)."""
+    The parts of an unstable listing fit on one page. Raises PermanentError for a window of one second.
+    """
     if error.total is None:
         return split(window, 2)
-    return split_for(window, error.total, HALF_PAGE if isinstance(error, Unsettled) else target)
+    return split_for(window, error.total, HALF_PAGE if isinstance(error, UnstableListing) else target)
 
 
 def _work(task: Task) -> list[Task]:

@@ -1,7 +1,6 @@
-"""Half-open UTC time windows `[since, until)`: cutting a range, splitting what is too full, finding what is missing.
+"""Half-open UTC time windows `[since, until)`: cut a range into steps, split a window, find the parts not read yet.
 
-Whole seconds only, because the vendors' stamps that we window on have no finer meaning to their filters. What does not
-belong here: HTTP and paging.
+Windows are whole seconds, because vendors filter by whole seconds. What does not belong here: HTTP and paging.
 """
 
 from __future__ import annotations
@@ -13,27 +12,31 @@ from datetime import UTC, datetime, timedelta
 from mttr_pipeline.errors import PermanentError
 
 SECOND = timedelta(seconds=1)
-MOST_PARTS = 32
+MAX_PARTS = 32  # pieces of one split
 
 
 @dataclass(frozen=True, order=True)
 class Window:
-    """`since` <= t < `until`, both UTC and whole seconds."""
+    """The instants t with `since` <= t < `until`; both ends are UTC and whole seconds.
+
+    Raises ValueError when an end has no time zone or `since` is after `until`.
+    """
 
     since: datetime
     until: datetime
 
     def __post_init__(self) -> None:
         if self.since.tzinfo is None or self.until.tzinfo is None or self.since > self.until:
-            raise ValueError(f"no window: {self.since} .. {self.until}")
+            raise ValueError(f"invalid window: {self.since} .. {self.until}")
 
     @property
     def seconds(self) -> int:
+        """The length in seconds."""
         return (self.until - self.since) // SECOND
 
     @property
     def key(self) -> str:
-        """The window as text: `2026-01-01T00:00:00Z/2026-01-08T00:00:00Z`."""
+        """The window as text, e.g. `2026-01-01T00:00:00Z/2026-01-08T00:00:00Z`."""
         return f"{iso(self.since)}/{iso(self.until)}"
 
     @classmethod
@@ -44,7 +47,7 @@ class Window:
 
 
 def iso(instant: datetime) -> str:
-    """UTC with a `Z` and whole seconds: the form every vendor reads the same way."""
+    """ISO 8601 in UTC with a `Z` and whole seconds, which every vendor accepts."""
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -54,12 +57,15 @@ def epoch_ms(instant: datetime) -> int:
 
 
 def whole_second(instant: datetime) -> datetime:
-    """`instant` in UTC, cut to its second."""
+    """`instant` in UTC, truncated to the second."""
     return instant.astimezone(UTC).replace(microsecond=0)
 
 
 def steps(window: Window, step: timedelta) -> Iterator[Window]:
-    """`window` cut into pieces of `step`, the last one shorter; together exactly `window`. `step` >= 1 s."""
+    """`window` in consecutive pieces of `step`; the last one may be shorter.
+
+    Raises ValueError when `step` is below one second.
+    """
     if step < SECOND:
         raise ValueError("a step is at least one second")
     since = window.since
@@ -72,19 +78,23 @@ def steps(window: Window, step: timedelta) -> Iterator[Window]:
 def split(window: Window, parts: int) -> list[Window]:
     """`window` in at most `parts` (2 to 32) nearly equal pieces of whole seconds.
 
-    Raises PermanentError for a window of one second: what does not fit into that cannot be read completely.
+    Raises PermanentError when the window is one second long: a second cannot be split, so its records cannot all be
+    read.
     """
     if window.seconds <= 1:
         raise PermanentError(
-            f"More records than the vendor's interface gives out fall into the second {iso(window.since)}; "
-            "the source is stopped rather than cut short. Ask the vendor for an export of that second."
+            f"The second {iso(window.since)} holds more records than the vendor's API returns for one query; "
+            "the pull stops rather than leave records out. Ask the vendor for an export of that second."
         )
-    size = -(-window.seconds // max(2, min(parts, MOST_PARTS)))
+    size = -(-window.seconds // max(2, min(parts, MAX_PARTS)))
     return list(steps(window, size * SECOND))
 
 
 def split_for(window: Window, total: int, target: int) -> list[Window]:
-    """Pieces that hold about `target` records each if the `total` of them lie evenly; at least two."""
+    """At least two pieces that hold about `target` records each when the `total` records are spread evenly.
+
+    Raises PermanentError like `split`.
+    """
     return split(window, -(-total // target))
 
 

@@ -1,4 +1,4 @@
-"""Opsgenie's list endpoints: one page of them, and how their search is asked.
+"""Opsgenie's list endpoints: read one page, and search.
 
 What does not belong here: which streams are read and landed.
 """
@@ -9,27 +9,26 @@ from typing import Any
 
 from mttr_pipeline.sources.kit import envelope
 from mttr_pipeline.sources.kit.alert_search import AlertSearch, Condition
-from mttr_pipeline.sources.kit.http import HttpClient, HttpRefused
-from mttr_pipeline.sources.kit.paging import Page, TooMany
-
-PAGE = 100  # the largest limit of the list endpoints
-CEILING = 20_000  # offset + limit; beyond it the answer is 422
+from mttr_pipeline.sources.kit.failures import HttpRefused
+from mttr_pipeline.sources.kit.http import HttpClient
+from mttr_pipeline.sources.kit.paging import Page, TooManyRows
 
 
 class Search(AlertSearch):
-    """Searching alerts or incidents."""
+    """The search of alerts (`/v2/alerts`) or incidents (`/v1/incidents`)."""
 
-    vendor = "Opsgenie"
+    page_size = 100  # the largest limit of the list endpoints
+    ceiling = 20_000  # offset + limit; above it the status is 422
 
-    def __init__(self, client: HttpClient, path: str, encodings: dict[str, str | None]) -> None:
-        super().__init__(encodings)
+    def __init__(self, client: HttpClient, path: str, date_formats: dict[str, str | None]) -> None:
+        super().__init__(client.title, date_formats)
         self.client = client
         self.path = path
 
     def page(self, condition: Condition | None, offset: int, *, sort: str = "createdAt", order: str = "asc") -> Page:
-        """One page; `total` is the search's own where it gives one. Raises TooMany above the ceiling."""
+        """See AlertSearch. `total` is that of the search where the list gives one."""
         params: list[tuple[str, Any]] = [
-            ("limit", min(PAGE, CEILING - offset)),
+            ("limit", min(self.page_size, self.ceiling - offset)),
             ("offset", offset),
             ("sort", sort),
             ("order", order),
@@ -41,22 +40,33 @@ class Search(AlertSearch):
 def get_page(client: HttpClient, path: str, params: list[tuple[str, Any]]) -> Page:
     """One page of `{"data": [...], "paging": {...}, "totalCount"}`.
 
-    `paging.next` says only whether there is more: it is an absolute address that can repeat the key and name another
-    host, so it is never followed.
+    `paging.next` is not followed, only read as "there is more": it is an absolute address that may hold the key and name
+    another host. Raises TooManyRows above the ceiling, and what `HttpClient.get` raises.
     """
 
     def parse(body: bytes) -> Page:
-        members = envelope.fields(body)
-        if "data" not in members:
-            raise envelope.InvalidBody("no member 'data'")
-        total = envelope.scalar(members.get("totalCount"))
-        paging = envelope.scalar(members.get("paging"))
+        found = envelope.members(body)
+        rows = envelope.items(envelope.required(found, "data"))
+        paging = envelope.decode(found.get("paging"))
         more = isinstance(paging, dict) and bool(paging.get("next"))
-        return Page(envelope.items(members["data"]), more, total if isinstance(total, int) else None)
+        return Page(rows, more, envelope.decode_int(found.get("totalCount")))
 
     try:
         return client.get(path, params, parse=parse)
     except HttpRefused as error:
-        if error.status == 422 and "offset" in error.said.lower():
-            raise TooMany(None) from error
+        if error.status == 422 and "offset" in error.reason.lower():
+            raise TooManyRows(None) from error
         raise
+
+
+def count(client: HttpClient, query: str = "") -> int:
+    """How many alerts a search finds (`GET /v2/alerts/count`). Raises what `HttpClient.get` raises."""
+
+    def parse(body: bytes) -> int:
+        data = envelope.decode(envelope.members(body).get("data"))
+        found = data.get("count") if isinstance(data, dict) else None
+        if not isinstance(found, int):
+            raise envelope.InvalidBody("no member 'data.count'")
+        return found
+
+    return client.get("/v2/alerts/count", [("query", query)] if query else None, parse=parse)

@@ -1,13 +1,13 @@
 """PagerDuty REST v2: incidents, their log entries, services, teams, priorities.
 
-`GET /incidents` filters on creation only and knows no "changed since", so a pull after the first reads three things,
-all idempotent: the log-entry feed since the mark, which carries the current state of each incident it mentions
-(`include[]=incidents`); the incidents that are open now; those created lately. Stamps are never taken from
-`acknowledgements`, which is emptied by the resolve. Facts from the OpenAPI description at github.com/PagerDuty/
-api-schema and developer.pagerduty.com/docs (pagination, rate limits, errors).
+`GET /incidents` filters by creation only and cannot list what changed since an instant. So every pull after the first
+reads three things, each of which can be repeated: the log entries since the high-water mark, with the current state of
+each incident that they mention (`include[]=incidents`); the incidents that are open now; those created recently. Stamps
+never come from `acknowledgements`, which the resolve empties. Sources: the OpenAPI description at
+github.com/PagerDuty/api-schema and developer.pagerduty.com/docs (pagination, rate limits, errors).
 
-Streams: incidents, log_entries, services, teams, priorities; incident_fields when custom fields are mapped;
-tombstones of incidents that are gone.
+Streams: incidents, log_entries, services, teams, priorities; incident_fields when custom fields are mapped; tombstones
+of deleted incidents.
 """
 
 from __future__ import annotations
@@ -21,20 +21,24 @@ import msgspec
 from mttr_pipeline.landing.store import Extract
 from mttr_pipeline.progress import Progress
 from mttr_pipeline.sources.kit import envelope
-from mttr_pipeline.sources.kit.audit import Audit, Side
-from mttr_pipeline.sources.kit.http import HttpClient, HttpRefused
-from mttr_pipeline.sources.kit.paging import TARGET, Page, Repeats, TooMany, read_all, row_id
+from mttr_pipeline.sources.kit.audit import AuditStream
+from mttr_pipeline.sources.kit.failures import HttpRefused
+from mttr_pipeline.sources.kit.http import HttpClient
+from mttr_pipeline.sources.kit.paging import TARGET_ROWS, Page, SeenRows, TooManyRows, read_all, row_id
 from mttr_pipeline.sources.kit.plan import Plan
-from mttr_pipeline.sources.kit.runner import Runner, Task, pieces_for
-from mttr_pipeline.sources.kit.windows import Window, gaps, iso, steps
+from mttr_pipeline.sources.kit.pull import Pull
+from mttr_pipeline.sources.kit.runner import Task
+from mttr_pipeline.sources.kit.source import HttpSource, instance_title, variables_of
+from mttr_pipeline.sources.kit.windows import Window, iso
 from mttr_pipeline.sources.pagerduty import PagerDutyAccess, PagerDutyOptions
 
-PAGE = 100  # the largest the list endpoints honour
-CEILING = 10_000  # offset + limit of classic pagination
-COUNTED = timedelta(days=180)  # windows of which only the total is asked
-WIDEST = timedelta(days=60)  # /incidents gives nothing at all beyond six months
-OVERLAP = timedelta(hours=1)  # log entries that were written late
-CHUNK = 25  # incidents per file of single reads
+PAGE = 100  # the largest page of the list endpoints
+CEILING = 10_000  # the highest offset + limit of classic pagination
+WIDEST_COUNT = timedelta(days=180)  # the widest window of which only the total is asked
+WIDEST = timedelta(days=60)  # of a window that is read; beyond six months /incidents returns nothing
+INCIDENTS_PER_FILE = 25  # incidents read one by one and landed together
+
+Params = list[tuple[str, Any]]
 
 _UTC = ("time_zone", "UTC")
 _SORTED = ("sort_by", "incident_number:asc")  # the only order that is stable while incidents change
@@ -53,72 +57,63 @@ _ENTRY = msgspec.json.Decoder(_Entry)
 _INCIDENT = msgspec.json.Decoder(_Incident)
 
 
-class PagerDuty:
-    """The source `pagerduty`."""
+class PagerDuty(HttpSource[PagerDutyOptions]):
+    """One PagerDuty account. `variables` maps a suffix to the environment variable of this instance, for messages."""
 
-    name = "pagerduty"
-
-    def __init__(self, access: PagerDutyAccess, options: PagerDutyOptions, **client: Any) -> None:
+    def __init__(
+        self,
+        name: str,
+        access: PagerDutyAccess,
+        options: PagerDutyOptions,
+        *,
+        variables: Callable[[str], str] | None = None,
+        **client: Any,
+    ) -> None:
+        variable = variables or variables_of(name)
         token = access.token.get_secret_value()
-        self.options = options
-        self._client = HttpClient(
+        http = HttpClient(
             access.url,
-            "PagerDuty",
+            instance_title("PagerDuty", "pagerduty", name),
             options,
             headers={
                 "Authorization": f"Token token={token}",
                 "Accept": "application/vnd.pagerduty+json;version=2",
             },
             secrets=(token,),
-            address_from="PAGERDUTY_API_URL",
+            address_variable=variable("API_URL"),
             remedies={
-                401: "check PAGERDUTY_TOKEN: it must be a REST API key of this account",
-                402: "the account's plan lacks this ability",
-                403: "the key in PAGERDUTY_TOKEN may not read this; use a read-only account key",
-                404: "check PAGERDUTY_API_URL",
+                401: f"check {variable('TOKEN')}: it must be a REST API key of this account",
+                402: "the account's plan does not include this",
+                403: f"the key in {variable('TOKEN')} may not read this; use a read-only account key",
             },
             **client,
         )
+        super().__init__(name, options, http)
 
     @property
     def scope(self) -> dict[str, Any]:
+        """Whether custom fields are read."""
         return {"custom_fields": bool(self.options.fields)}
 
-    @property
-    def requests(self) -> int:
-        return self._client.requests
-
     def check(self) -> str:
-        """One page of one service, with the total."""
-        page = self._page("/services", "services", [("limit", 1), ("total", "true")])
-        return (
-            f"ok: PagerDuty reachable at {self._client.host}, {page.total if page.total is not None else '?'} services"
-        )
+        """Ask for one service, with the total."""
+        page = get_page(self._client, "/services", "services", [("limit", 1), ("total", "true")])
+        services = page.total if page.total is not None else "?"
+        return f"ok: {self.title} reachable at {self._client.host}, {services} services"
 
-    def close(self) -> None:
-        self._client.close()
-
-    def extract(self, plan: Plan, extract: Extract, progress: Progress) -> None:
-        _Pull(self._client, self.options, plan, extract, progress).run()
-
-    def audit(self, audit: Audit, plan: Plan, extract: Extract, progress: Progress) -> None:
-        _Pull(self._client, self.options, plan, extract, progress).audit(audit)
-
-    def _page(self, path: str, name: str, params: list[tuple[str, Any]]) -> Page:
-        return get_page(self._client, path, name, params)
+    def _pull(self, plan: Plan, extract: Extract, progress: Progress) -> Pull:
+        return _Pull(self._client, self.options, plan, extract, progress)
 
 
-class _Pull:
+class _Pull(Pull):
     """One extract under way."""
 
     def __init__(
         self, client: HttpClient, options: PagerDutyOptions, plan: Plan, extract: Extract, progress: Progress
     ) -> None:
-        self._client = client
-        self._options = options
-        self._plan = plan
-        self._extract = extract
-        self._runner = Runner(extract, client, options.connections, progress)
+        super().__init__(client, options, plan, extract, progress)
+        self._reads_fields = bool(options.fields)
+        self._lookback = timedelta(days=options.lookback_days)
 
     def run(self) -> None:
         plan = self._plan
@@ -130,27 +125,34 @@ class _Pull:
         open_now = [("statuses[]", "triggered"), ("statuses[]", "acknowledged"), ("date_range", "all"), _UTC, _SORTED]
         tasks += self._listing("incidents", "open", "/incidents", open_now)
         if plan.incremental:
-            since = plan.since - max(timedelta(0), OVERLAP - timedelta(minutes=self._options.lag_minutes))
-            lookback = Window(min(plan.until - timedelta(days=self._options.lookback_days), plan.since), plan.until)
-            tasks += self._windows("log_entries", "feed", Window(min(since, plan.until), plan.until), self._feed)
-            tasks += self._windows("incidents", "created", lookback, self._created)
+            changed = Window(min(self._changed_since, plan.until), plan.until)
+            recent = Window(min(plan.until - self._lookback, plan.since), plan.until)
+            tasks += self._windows("log_entries", "feed", changed, self._land_feed)
+            tasks += self._windows("incidents", "created", recent, self._land_incidents)
         else:
-            tasks += self._windows("incidents", "created", plan.window, self._created)
-            tasks += self._windows("log_entries", "logged", plan.window, self._logged)
+            tasks += self._windows("incidents", "created", plan.window, self._land_incidents)
+            tasks += self._windows("log_entries", "logged", plan.window, self._land_log_entries)
         self._runner.run(tasks)
         if plan.incremental:
             self._runner.run(self._older_logs())
-        if self._options.fields:
+        if self._reads_fields:
             self._runner.run(self._custom_fields())
-        self._runner.bury(plan.as_of, lambda stream, name: self._is_gone(name))
+        self._write_tombstones()
 
-    # -- what was deleted ---------------------------------------------------------------------------------------
+    # -- deleted incidents --------------------------------------------------------------------------------------
 
-    def audit(self, audit: Audit) -> None:
-        """Compare incidents by creation; a deleted one takes its log entries with it."""
-        incidents = Side("incidents", self._total, self._rows, self._restore, self._is_gone, widest=COUNTED)
-        audit.run(self._runner, lambda: self._client.requests, self._plan.as_of, [incidents])
-        self._runner.bury(self._plan.as_of, lambda stream, name: self._is_gone(name))
+    def _audit_streams(self) -> Iterable[AuditStream]:
+        """Incidents only: a deleted one takes its log entries with it."""
+        return [
+            AuditStream(
+                "incidents",
+                self._total,
+                self._rows,
+                self._restore,
+                lambda record_id: self._is_deleted("incidents", record_id),
+                widest=WIDEST_COUNT,
+            )
+        ]
 
     def _total(self, window: Window) -> int | None:
         params = [*_range(window), _UTC, ("limit", 1), ("total", "true")]
@@ -161,100 +163,73 @@ class _Pull:
         read_all(self._pages("/incidents", "incidents", [*_range(window), _UTC, _SORTED]), rows.append, ceiling=CEILING)
         return rows
 
-    def _is_gone(self, name: str) -> bool:
-        try:
-            self._client.get(f"/incidents/{name}", [_UTC], parse=envelope.fields)
-        except HttpRefused as error:
-            if error.status != 404:
-                raise
-            return True
-        return False
+    def _is_deleted(self, stream: str, record_id: str) -> bool:
+        return not self._client.exists(f"/incidents/{record_id}", [_UTC])
 
     def _restore(self, key: str, rows: list[bytes]) -> list[Task]:
         if not self._extract.has("incidents", key):
             self._extract.land("incidents", key, rows)
-        ids = [name for row in rows if (name := row_id(row))]
-        tasks = [task for name in ids for task in self._whole_log(name)]
-        if self._options.fields:
+        ids = [record_id for row in rows if (record_id := row_id(row))]
+        tasks = [task for record_id in ids for task in self._whole_log(record_id)]
+        if self._reads_fields:
             tasks += self._fields_of_window(key)
         return tasks
 
     # -- whole lists --------------------------------------------------------------------------------------------
 
-    def _listing(self, stream: str, key: str, path: str, params: list[tuple[str, Any]]) -> Iterable[Task]:
-        """A list that is read as one: reference data and the open incidents."""
+    def _listing(self, stream: str, key: str, path: str, params: Params) -> Iterator[Task]:
+        """A list that is read as one window: reference data, the open incidents, the log of one incident."""
         if self._extract.has(stream, key):
             return
         end = iso(self._plan.until)
 
-        def keep(row: bytes, land: Callable[[bytes], object]) -> None:
-            if key == "open" and (_created_at(row) or "") >= end:
-                self._runner.note("open_after_until")  # the list has no range; what came later is the next pull's
-            else:
-                land(row)
+        def before_end(row: bytes) -> bool:
+            if (_created_at(row) or "") < end:
+                return True
+            self._runner.count("open_after_until")  # the list has no range; the next pull reads what came later
+            return False
 
         def work() -> list[Task]:
+            keep = before_end if key == "open" else None
             try:
-                with self._extract.writing(stream, key) as land:
-                    counted = read_all(self._pages(path, stream, params), lambda row: keep(row, land), ceiling=CEILING)
-            except TooMany as error:
-                raise HttpRefused(
-                    f"PagerDuty: {path} lists more than the {CEILING} rows its pagination reaches; narrow the key's "
-                    "account or ask PagerDuty for an export.",
-                    400,
-                ) from error
+                self._runner.land_pages(stream, key, self._pages(path, stream, params), keep=keep, ceiling=CEILING)
+            except TooManyRows as error:
+                raise self._listing_too_long(path, CEILING) from error
             except HttpRefused as error:
                 if error.status == 402 and stream in ("teams", "priorities"):
-                    self._runner.note(f"{stream}_not_in_plan")  # the account lacks the ability: it has none
+                    self._runner.count(f"{stream}_not_in_plan")
                 elif error.status == 404 and key.startswith("incident "):
-                    self._runner.gone("incidents", key.removeprefix("incident "))
+                    self._runner.report_missing("incidents", key.removeprefix("incident "))
                 else:
                     raise
                 self._extract.land(stream, key, ())
-            else:
-                self._runner.reconcile(stream, key, counted)
             return []
 
         yield Task(stream, work)
 
     # -- windows ------------------------------------------------------------------------------------------------
 
-    def _windows(self, stream: str, kind: str, whole: Window, land: Callable[[Window, str], None]) -> Iterator[Task]:
-        """Tasks for the parts of `whole` that are not landed yet."""
-        prefix = f"{kind} "
-        done = [Window.parse(k.removeprefix(prefix)) for k in self._extract.windows(stream) if k.startswith(prefix)]
-        for gap in gaps(whole, done):
-            for window in steps(gap, WIDEST):
-                yield self._window(stream, kind, window, land)
+    def _windows(
+        self, stream: str, kind: str, whole: Window, land: Callable[[Window, str], list[Task]]
+    ) -> Iterator[Task]:
+        return self._runner.window_tasks(stream, kind, whole, land, widest=WIDEST)
 
-    def _window(self, stream: str, kind: str, window: Window, land: Callable[[Window, str], None]) -> Task:
-        def work() -> list[Task]:
-            try:
-                land(window, f"{kind} {window.key}")
-            except TooMany as error:
-                return [self._window(stream, kind, piece, land) for piece in pieces_for(window, error)]
-            return []
-
-        return Task(stream, work)
-
-    def _created(self, window: Window, key: str) -> None:
+    def _land_incidents(self, window: Window, key: str) -> list[Task]:
         """Incidents by creation."""
-        with self._extract.writing("incidents", key) as write:
-            pages = self._pages("/incidents", "incidents", [*_range(window), _UTC, _SORTED])
-            counted = read_all(pages, write, ceiling=CEILING, **_limits(window))
-        self._runner.reconcile("incidents", key, counted)
+        pages = self._pages("/incidents", "incidents", [*_range(window), _UTC, _SORTED])
+        self._runner.land_pages("incidents", key, pages, **_limits(window))
+        return []
 
-    def _logged(self, window: Window, key: str) -> None:
-        """Log entries as they are."""
-        with self._extract.writing("log_entries", key) as write:
-            pages = self._pages("/log_entries", "log_entries", [*_range(window), _UTC, ("is_overview", "false")])
-            counted = read_all(pages, write, ceiling=CEILING, **_limits(window))
-        self._runner.reconcile("log_entries", key, counted)
+    def _land_log_entries(self, window: Window, key: str) -> list[Task]:
+        """Log entries by the time they were written."""
+        pages = self._pages("/log_entries", "log_entries", [*_range(window), _UTC, ("is_overview", "false")])
+        self._runner.land_pages("log_entries", key, pages, **_limits(window))
+        return []
 
-    def _feed(self, window: Window, key: str) -> None:
-        """Log entries with the incidents they are about, as those are now; the incidents are landed too."""
+    def _land_feed(self, window: Window, key: str) -> list[Task]:
+        """Log entries, and the current state of each incident that they mention."""
         params = [*_range(window), _UTC, ("is_overview", "false"), ("include[]", "incidents")]
-        snapshots = Repeats()
+        snapshots = SeenRows()
         with (
             self._extract.writing("log_entries", key) as write_entry,
             self._extract.writing("incidents", key) as write_incident,
@@ -262,128 +237,115 @@ class _Pull:
 
             def write(entry: bytes) -> None:
                 write_entry(entry)
-                incident = _embedded(entry)
+                incident = _embedded_incident(entry)
                 if incident is not None and snapshots.is_new(incident):
                     write_incident(incident)
 
-            pages = self._pages("/log_entries", "log_entries", params)
-            counted = read_all(pages, write, ceiling=CEILING, **_limits(window))
-        self._runner.reconcile("log_entries", key, counted)
+            result = read_all(self._pages("/log_entries", "log_entries", params), write, **_limits(window))
+        self._runner.reconcile("log_entries", key, result)
+        return []
 
-    def _pages(self, path: str, name: str, params: list[tuple[str, Any]]) -> Callable[[int], Page]:
+    def _pages(self, path: str, name: str, params: Params) -> Callable[[int], Page]:
         def page(offset: int) -> Page:
             asked = [*params, ("limit", min(PAGE, CEILING - offset)), ("offset", offset)]
             if offset == 0:
-                asked.append(("total", "true"))  # costs the vendor time, so only once per listing
+                asked.append(("total", "true"))  # slow for the vendor, so only once per listing
             return get_page(self._client, path, name, asked)
 
         return page
 
-    # -- incidents from before the history ------------------------------------------------------------------------
+    # -- incidents that are older than the history ---------------------------------------------------------------
 
     def _older_logs(self) -> Iterator[Task]:
-        """The whole log of each incident that changed now but was created before the history that was read.
+        """The whole log of each incident that changed now but was created before the history that we have read.
 
-        The feed has only its newest entries; without the older ones its first acknowledgement would be lost.
+        The feed holds only its newest entries; its first acknowledgement is among the older ones.
         """
         covered = iso(self._plan.covered_since or self._plan.since)
         for key in sorted(k for k in self._extract.windows("incidents") if k.startswith("feed ")):
             older = [
-                name
+                record_id
                 for row in self._extract.read("incidents", key)
-                if (created := _created_at(row)) and created < covered and (name := row_id(row))
+                if (created := _created_at(row)) and created < covered and (record_id := row_id(row))
             ]
-            for name in dict.fromkeys(older):
-                yield from self._whole_log(name)
+            for record_id in dict.fromkeys(older):
+                yield from self._whole_log(record_id)
 
-    def _whole_log(self, name: str) -> Iterable[Task]:
-        params = [_UTC, ("is_overview", "false")]
-        return self._listing("log_entries", f"incident {name}", f"/incidents/{name}/log_entries", params)
+    def _whole_log(self, incident_id: str) -> Iterator[Task]:
+        params: Params = [_UTC, ("is_overview", "false")]
+        return self._listing("log_entries", f"incident {incident_id}", f"/incidents/{incident_id}/log_entries", params)
 
     # -- custom fields ------------------------------------------------------------------------------------------
 
     def _custom_fields(self) -> Iterator[Task]:
-        """Custom field values: only the single read has them (`include[]=custom_fields`), one request per incident."""
+        """Read custom fields: one request per incident, because no list includes them."""
         for key in sorted(self._extract.windows("incidents")):
             if self._plan.incremental and not key.startswith("feed "):
-                continue  # a change of a field writes a log entry, so the feed names every incident that needs it
+                continue  # a change of a field writes a log entry, so the feed holds every incident to read
             yield from self._fields_of_window(key)
 
     def _fields_of_window(self, key: str) -> Iterator[Task]:
-        ids = [name for row in self._extract.read("incidents", key) if (name := row_id(row))]
+        ids = [record_id for row in self._extract.read("incidents", key) if (record_id := row_id(row))]
         ids = list(dict.fromkeys(ids))
-        for start in range(0, len(ids), CHUNK):
+        for start in range(0, len(ids), INCIDENTS_PER_FILE):
             part = f"{key} {start}"
             if not self._extract.has("incident_fields", part):
-                yield self._fields_of(ids[start : start + CHUNK], part)
+                yield self._fields_task(ids[start : start + INCIDENTS_PER_FILE], part)
 
-    def _fields_of(self, ids: list[str], key: str) -> Task:
-        def read() -> Iterator[bytes]:
-            for name in ids:
-                try:
-                    fields = self._client.get(
-                        f"/incidents/{name}", [("include[]", "custom_fields"), _UTC], parse=envelope.fields
-                    )
-                except HttpRefused as error:
-                    if error.status != 404:
-                        raise
-                    self._runner.gone("incidents", name)
-                    continue
-                if "incident" in fields:
-                    yield envelope.record(fields["incident"])
+    def _fields_task(self, ids: list[str], key: str) -> Task:
+        def read(incident_id: str) -> Iterator[bytes]:
+            params = [("include[]", "custom_fields"), _UTC]
+            found = self._client.get(f"/incidents/{incident_id}", params, parse=envelope.members)
+            if "incident" in found:
+                yield envelope.as_record(found["incident"])
 
         def work() -> list[Task]:
-            self._extract.land("incident_fields", key, read())
+            self._extract.land("incident_fields", key, self._runner.read_each("incidents", ids, read))
             return []
 
         return Task("incident_fields", work)
 
 
-def get_page(client: HttpClient, path: str, name: str, params: list[tuple[str, Any]]) -> Page:
-    """One page of classic pagination. Raises TooMany for the two wordings of the offset ceiling (error 2002)."""
+def get_page(client: HttpClient, path: str, name: str, params: Params) -> Page:
+    """One page of classic pagination; `name` is the member with the rows.
+
+    Raises TooManyRows for both messages of the offset ceiling (error 2002), and what `HttpClient.get` raises.
+    """
 
     def parse(body: bytes) -> Page:
-        members = envelope.fields(body)
-        if name not in members:
-            raise envelope.InvalidBody(f"no member {name!r}")
-        total = envelope.scalar(members.get("total"))
-        return Page(
-            envelope.items(members[name]),
-            bool(envelope.scalar(members.get("more"))),
-            total if isinstance(total, int) else None,
-        )
+        found = envelope.members(body)
+        rows = envelope.items(envelope.required(found, name))
+        return Page(rows, bool(envelope.decode(found.get("more"))), envelope.decode_int(found.get("total")))
 
     try:
         return client.get(path, params, parse=parse)
     except HttpRefused as error:
-        if error.status == 400 and "offset" in error.said.lower():
-            raise TooMany(None) from error
+        if error.status == 400 and "offset" in error.reason.lower():
+            raise TooManyRows(None) from error
         raise
 
 
-def _range(window: Window) -> list[tuple[str, Any]]:
+def _range(window: Window) -> Params:
     return [("since", iso(window.since)), ("until", iso(window.until))]
 
 
 def _limits(window: Window) -> dict[str, Any]:
-    """How many rows a window may have: a single second can only be read as a whole, up to the ceiling."""
-    divisible = window.seconds > 1
-    return {"fits": TARGET if divisible else CEILING, "divisible": divisible}
+    """How many rows a window may hold: one second cannot be split, so up to the ceiling."""
+    can_split = window.seconds > 1
+    return {"ceiling": CEILING, "split_above": TARGET_ROWS if can_split else CEILING, "can_split": can_split}
 
 
 def _created_at(incident: bytes) -> str | None:
-    """`created_at` as sent (UTC, because the request asks for that); None when it cannot be read."""
-    try:
-        return _INCIDENT.decode(incident).created_at
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
+    """`created_at` as sent (in UTC, as every request asks for); None when it cannot be read."""
+    found = envelope.decode_as(_INCIDENT, incident)
+    return found.created_at if found else None
 
 
-def _embedded(entry: bytes) -> bytes | None:
-    """The full incident inside a log entry; None for a mere reference."""
-    try:
-        raw = bytes(_ENTRY.decode(entry).incident)
-        kind = _INCIDENT.decode(raw).type
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+def _embedded_incident(entry: bytes) -> bytes | None:
+    """The full incident in a log entry; None when the entry holds only a reference to it."""
+    found = envelope.decode_as(_ENTRY, entry)
+    if found is None:
         return None
-    return None if kind.endswith("_reference") else raw
+    raw = bytes(found.incident)
+    incident = envelope.decode_as(_INCIDENT, raw)
+    return None if incident is None or incident.type.endswith("_reference") else raw

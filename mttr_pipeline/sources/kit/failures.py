@@ -1,0 +1,135 @@
+"""What a failed request raises, and the sentence that explains it: what happened, where, and what the user can do.
+
+What does not belong here: sending and retrying (`http`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from mttr_pipeline.errors import PermanentError, TransientError
+from mttr_pipeline.sources.kit.explain import redact, vendor_message
+
+
+class HttpRefused(PermanentError):
+    """The vendor answered with a status that a retry does not change.
+
+    `status` is the HTTP status, 0 when the TLS certificate is not trusted. `reason` is the vendor's message without
+    credentials, empty when there is none.
+    """
+
+    def __init__(self, message: str, status: int, reason: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+
+
+class HttpUnavailable(TransientError):
+    """All retries failed. `status` is the HTTP status of the last response, None when there was none."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Stopped(TransientError):
+    """The request was cancelled because another request of the same source failed."""
+
+
+class Refusal(NamedTuple):
+    """A response that is not retried: its HTTP status, its headers (names in any case) and the vendor's message."""
+
+    status: int
+    headers: Mapping[str, str]
+    reason: str
+
+
+class Failures:
+    """Builds the exceptions of one client. See HttpClient for the parameters."""
+
+    def __init__(
+        self,
+        title: str,
+        host: str,
+        *,
+        secrets: Sequence[str] = (),
+        address_variable: str,
+        remedies: Mapping[int, str] | None = None,
+        remedy_for: Callable[[Refusal], str | None] | None = None,
+    ) -> None:
+        self._title = title
+        self._host = host
+        self._secrets = tuple(secrets)
+        self._address_variable = address_variable
+        self._remedies = {
+            401: "check the credentials",
+            402: "the account's plan does not include this",
+            403: "give the credentials read access to it",
+            404: f"check {address_variable}",
+            **(remedies or {}),
+        }
+        self._remedy_for = remedy_for
+
+    def reason(self, content: bytes) -> str:
+        """The vendor's message in an error body, without credentials."""
+        return redact(vendor_message(content), self._secrets)
+
+    def bad_body(self, headers: Mapping[str, str], content: bytes, error: Exception) -> str:
+        """What is wrong with a body that cannot be parsed."""
+        kind = headers.get("content-type", "").split(";")[0].strip()
+        if kind == "text/html" or content.lstrip()[:1] == b"<":
+            return f"a web page instead of JSON ({self.reason(content)[:120]!r}, perhaps from a proxy or a login)"
+        return f"incomplete or unexpected JSON ({redact(str(error), self._secrets)[:120]})"
+
+    def stopped(self) -> Stopped:
+        """For a request that is cancelled."""
+        return Stopped(f"{self._title}: stopped because another request failed.")
+
+    def untrusted_certificate(self) -> HttpRefused:
+        """For a host whose TLS certificate is not trusted."""
+        return HttpRefused(
+            f"{self._title}: the TLS certificate of {self._host} is not trusted; check {self._address_variable} and the "
+            "certificates of this machine.",
+            0,
+        )
+
+    def unreachable(self, reason: str) -> HttpUnavailable:
+        """For a host that never answered."""
+        return self._unavailable(f"cannot be reached ({reason}); check {self._address_variable} and the network", None)
+
+    def unusable(self, path: str, reason: str, status: int | None) -> HttpUnavailable:
+        """For a path whose successful responses cannot be parsed."""
+        return self._unavailable(
+            f"answered {path} with {reason}; check {self._address_variable} and any proxy in between", status
+        )
+
+    def no_answer(self, path: str, reason: str, status: int | None, tries: int) -> HttpUnavailable:
+        """For a path whose last try failed in a way that may pass."""
+        times = "1 try" if tries == 1 else f"{tries} tries"
+        return self._unavailable(
+            f"did not answer {path} after {times} ({f'status {status}: ' if status else ''}{reason}); wait a while",
+            status,
+        )
+
+    def _unavailable(self, text: str, status: int | None) -> HttpUnavailable:
+        return HttpUnavailable(redact(f"{self._title}: {self._host} {text}, then run again.", self._secrets), status)
+
+    def refused(self, path: str, status: int, headers: Mapping[str, str], content: bytes) -> HttpRefused:
+        """For a status that is not retried, and for a redirect."""
+        if 300 <= status < 400:
+            target = urlsplit(headers.get("location", ""))
+            to = f"{target.scheme}://{target.hostname}{target.path}" if target.hostname else "another address"
+            reason = f"it redirects to {to}"
+            remedy = f"redirects are not followed; set {self._address_variable} to the final address"
+        else:
+            reason = self.reason(content)
+            remedy = self._remedy(Refusal(status, headers, reason))
+        message = f"{self._title}: {self._host} refused {path} with status {status}"
+        message += f" ({reason}); {remedy}." if reason else f"; {remedy}."
+        return HttpRefused(redact(message, self._secrets), status, reason)
+
+    def _remedy(self, refusal: Refusal) -> str:
+        special = self._remedy_for(refusal) if self._remedy_for else None
+        return special or self._remedies.get(refusal.status, "nothing was changed; report this if it happens again")

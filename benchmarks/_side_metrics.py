@@ -27,8 +27,8 @@ from pathlib import Path
 from typing import Any
 
 from mttr_pipeline import reports
-from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.publish import publish
+from mttr_pipeline.sources.registry import load_settings
 from mttr_pipeline.warehouse.catalog import default_catalog
 from mttr_pipeline.warehouse.database import Warehouse
 from mttr_pipeline.warehouse.models import Model
@@ -107,7 +107,7 @@ SYMPTOMS = [
 def opened(data: Path) -> Warehouse:
     """The warehouse of this benchmark. DuckDB may take as much memory as it would on a machine with 8 GiB."""
     data.mkdir(parents=True, exist_ok=True)
-    warehouse = Warehouse(data / "work.duckdb", Settings(data_dir=data), AS_OF, "benchmark")
+    warehouse = Warehouse(data / "work.duckdb", load_settings({}, data_dir=data), AS_OF, "benchmark")
     warehouse.con.execute("SET memory_limit = '3.2 GiB'")
     return warehouse
 
@@ -118,8 +118,8 @@ def built_in(normalised: Path) -> Path:
 
 
 def downstream() -> list[Model]:
-    """What is made of mart.incidents, in order."""
-    reached = {"mart.incidents"}
+    """What is made of core.incidents, in order."""
+    reached = {"core.incidents"}
     found = []
     for model in default_catalog():
         if model.schema != "raw" and reached.intersection(model.depends):
@@ -129,7 +129,7 @@ def downstream() -> list[Model]:
 
 
 def generate(data: Path, rows: int, services: int, teams: int) -> dict[str, Any]:
-    """Everything that mart.incidents comes from stays empty."""
+    """Everything that core.incidents comes from stays empty."""
     warehouse = opened(data)
     try:
         later = {model.table for model in downstream()}

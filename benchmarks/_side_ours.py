@@ -10,12 +10,11 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from mttr_pipeline.config.sections import FileSettings
-from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.landing.store import Landing, new_run_id
 from mttr_pipeline.sources.pagerduty import PagerDutyAccess, PagerDutyOptions
 from mttr_pipeline.sources.pagerduty.pull import PagerDuty
 from mttr_pipeline.sources.pulling import pull
+from mttr_pipeline.sources.registry import load_settings
 from mttr_pipeline.warehouse.database import Warehouse
 
 
@@ -33,9 +32,8 @@ def main() -> None:
     options = parser.parse_args()
     pagerduty = PagerDutyOptions(connections=options.connections, requests_per_minute=options.per_minute or None)
     access = PagerDutyAccess(token=SecretStr("benchmark"), url=options.address)
-    settings = Settings(
-        data_dir=options.data, file=FileSettings(sources=Sources(pagerduty=pagerduty)), pagerduty=access
-    )
+    environment = {"PAGERDUTY_TOKEN": "benchmark", "PAGERDUTY_API_URL": options.address}
+    settings = load_settings(environment, data_dir=options.data)
     as_of = datetime.fromisoformat(options.as_of).astimezone(UTC)
     since = datetime.fromisoformat(options.since).astimezone(UTC) if options.since else None
     landing, run_id = Landing(options.data / "landing"), new_run_id()

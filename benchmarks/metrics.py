@@ -1,4 +1,4 @@
-"""Every metric of a large history, as a night makes them: the tables downstream of mart.incidents, one by one, their checks and
+"""Every metric of a large history, as a night makes them: the tables downstream of core.incidents, one by one, their checks and
 the generation of files; and the same plain statistics in plain Python.
 
 The reference is the one that the tests hold the SQL against (tests/reference.py); its part are the calculation and the phases

@@ -14,6 +14,7 @@ import pytest
 from mart_cases import AS_OF, NOTHING_USEFUL, alone, built, many, rows
 from reference_targets import Incident, quality
 from rich.console import Console
+from support import settings_for
 
 from mttr_pipeline.cli.terminal import quality_line
 from mttr_pipeline.intake.importer import import_files

@@ -49,7 +49,8 @@ def server() -> Iterator[VendorServer]:
 
 def build(tool: str, settings: Settings, name: str, **more: Any) -> HttpSource[Any]:
     kind = tool.partition("-")[0]
-    return SOURCES[tool](name, getattr(settings, kind), getattr(settings.file.sources, kind), **more)
+    account = settings.account(kind)
+    return SOURCES[tool](name, account.access, account.options, **more)
 
 
 @pytest.mark.parametrize("tool", SOURCES)

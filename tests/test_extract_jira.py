@@ -13,8 +13,8 @@ import pytest
 import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
+from support import settings_for
 
-from mttr_pipeline.config.sections import FileSettings
 from mttr_pipeline.demo import VendorServer, World
 from mttr_pipeline.demo.jira import Flavour, JiraSimulator
 from mttr_pipeline.demo.jira.changelogs import changelog_page
@@ -26,7 +26,6 @@ from mttr_pipeline.landing.store import Landing, new_run_id
 from mttr_pipeline.sources.jira.issues import IssuePull
 from mttr_pipeline.sources.jira.jql import combined, without_order
 from mttr_pipeline.sources.pulling import build_source, pull
-from mttr_pipeline.sources.registry import load_settings
 
 NOW = datetime(2026, 10, 1, 6, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -41,10 +40,8 @@ class Site:
         self.name = next(iter(server.simulators))
         self.landing = Landing(folder / "landing")
         env = {**server.env(self.name), **({"JIRA_JQL": jql} if jql else {})}
-        chosen = JiraOptions(**{"max_wait_minutes": 1, **options})
-        self.settings = load_settings(env, data_dir=folder).model_copy(
-            update={"file": FileSettings(sources=Sources(jira=chosen))}
-        )
+        configured = {"sources": {"jira": {"max_wait_minutes": 1, **options}}}
+        self.settings = settings_for(folder, configured, env)
 
     def pull(self, as_of: datetime = NOW, **asked: Any) -> Manifest:
         self.server.clear_log()

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,8 @@ from typing import Any
 import msgspec
 import pytest
 import zstandard
+from support import settings_for
 
-from mttr_pipeline.config.sections import FileSettings
 from mttr_pipeline.demo import VendorServer, World
 from mttr_pipeline.demo.jsm import JsmSimulator
 from mttr_pipeline.demo.kit.wire import Request, Response, answer
@@ -40,10 +41,8 @@ class Site:
     def __init__(self, server: VendorServer, folder: Path, **options: Any) -> None:
         self.server = server
         self.landing = Landing(folder / "landing")
-        chosen = JsmOptions(**{"max_wait_minutes": 1, **options})
-        self.settings = load_settings(server.env("jsm"), data_dir=folder).model_copy(
-            update={"file": FileSettings(sources=Sources(jsm=chosen))}
-        )
+        configured = {"sources": {"jsm": {"max_wait_minutes": 1, **options}}}
+        self.settings = settings_for(folder, configured, server.env("jsm"))
 
     def pull(self, as_of: datetime = NOW, **asked: Any) -> Manifest:
         self.server.clear_log()
@@ -134,7 +133,7 @@ def test_the_first_pull_has_everything(world: World, tmp_path: Path) -> None:
 def test_links_are_not_followed_and_the_secret_is_not_landed(world: World, tmp_path: Path) -> None:
     with site(JsmSimulator.from_world(world), tmp_path) as here:
         here.pull()
-        token = here.settings.jsm.token.get_secret_value().encode()
+        token = here.settings.account("jsm").access.token.get_secret_value().encode()
         assert all(token not in path.read_bytes() for path in here.landing.root.rglob("*.json*"))
         assert all("limit=" not in line.query for line in here.server.log), "only size means anything"
 
@@ -493,16 +492,17 @@ def test_wrong_credentials_say_what_to_check(tmp_path: Path) -> None:
         simulator.token = "another"
         with pytest.raises(PermanentError, match="JSM_EMAIL and JSM_API_TOKEN") as refusal:
             here.check()
-        assert here.settings.jsm.token.get_secret_value() not in str(refusal.value)
+        assert here.settings.account("jsm").access.token.get_secret_value() not in str(refusal.value)
 
 
 def test_another_site_is_read_from_its_beginning(tmp_path: Path) -> None:
     simulator = JsmSimulator.from_records([alert(1, NOW - 90 * DAY)])
     with site(simulator, tmp_path) as here:
         first = here.pull()
-        assert first.plan["scope"]["cloud_id"] == here.settings.jsm.cloud_id
-        other = here.settings.jsm.model_copy(update={"cloud_id": "other"})
-        here.settings = here.settings.model_copy(update={"jsm": other})
+        assert first.plan["scope"]["cloud_id"] == here.settings.account("jsm").access.cloud_id
+        other = here.settings.account("jsm").access.model_copy(update={"cloud_id": "other"})
+        elsewhere = replace(here.settings.account("jsm"), access=other)
+        here.settings = replace(here.settings, accounts=(elsewhere,))
         with pytest.raises(PermanentError, match="JSM_CLOUD_ID"):
             here.pull(NOW + DAY)
         assert here.landing.manifests("jsm")[-1].plan["mode"] == "backfill"
@@ -544,10 +544,10 @@ WHOLE = {"JSM_CLOUD_ID": "6ac9f1f4-2c59", "JSM_EMAIL": "bot@example.com", "JSM_A
 
 
 def test_the_source_is_on_when_its_variables_are_set() -> None:
-    assert load_settings({}).jsm is None and load_settings({"JSM_EMAIL": "bot@example.com"}).jsm is None
+    assert not load_settings({}).enabled and not load_settings({"JSM_EMAIL": "bot@example.com"}).enabled
     settings = load_settings({**WHOLE, "OPSGENIE_API_KEY": "x"})
-    assert settings.enabled_sources == ("opsgenie", "jsm")
-    assert settings.jsm and settings.jsm.url == "https://api.atlassian.com"
+    assert [account.name for account in settings.enabled] == ["jsm", "opsgenie"]
+    assert settings.account("jsm").access.url == "https://api.atlassian.com"
     assert "t0ken" not in repr(settings)
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from support import settings_for
 
-from mttr_pipeline.config.sections import FileSettings
 from mttr_pipeline.demo import VendorServer, World
 from mttr_pipeline.demo.kit.wire import Request, Response
 from mttr_pipeline.demo.opsgenie import OpsgenieSimulator
@@ -24,7 +24,6 @@ from mttr_pipeline.landing.store import Landing, new_run_id
 from mttr_pipeline.sources.kit.alert_pull import AlertPull
 from mttr_pipeline.sources.opsgenie.search import Search
 from mttr_pipeline.sources.pulling import build_source, pull
-from mttr_pipeline.sources.registry import load_settings
 
 NOW = datetime(2026, 10, 1, 6, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -37,10 +36,8 @@ class Account:
     def __init__(self, server: VendorServer, folder: Path, **options: Any) -> None:
         self.server = server
         self.landing = Landing(folder / "landing")
-        chosen = OpsgenieOptions(**{"max_wait_minutes": 1, **options})
-        self.settings = load_settings(server.env("opsgenie"), data_dir=folder).model_copy(
-            update={"file": FileSettings(sources=Sources(opsgenie=chosen))}
-        )
+        configured = {"sources": {"opsgenie": {"max_wait_minutes": 1, **options}}}
+        self.settings = settings_for(folder, configured, server.env("opsgenie"))
 
     def pull(self, as_of: datetime = NOW, **asked: Any) -> Manifest:
         self.server.clear_log()
@@ -123,7 +120,7 @@ def test_the_first_pull_has_everything(world: World, tmp_path: Path) -> None:
 def test_no_key_that_paging_links_echo_is_landed(world: World, tmp_path: Path) -> None:
     with account(OpsgenieSimulator.from_world(world), tmp_path) as site:
         site.pull()
-        key = site.settings.opsgenie.key.get_secret_value().encode()
+        key = site.settings.account("opsgenie").access.key.get_secret_value().encode()
         assert site.server.requests("opsgenie") and all("apiKey" not in line.query for line in site.server.log)
         assert all(key not in path.read_bytes() for path in site.landing.root.rglob("*.json*"))
 

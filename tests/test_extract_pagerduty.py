@@ -10,9 +10,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from support import settings_for
 
-from mttr_pipeline.config.sections import FileSettings
-from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.demo import VendorServer, World
 from mttr_pipeline.demo.kit.wire import Request, Response
 from mttr_pipeline.demo.pagerduty import PagerDutySimulator
@@ -21,7 +20,6 @@ from mttr_pipeline.errors import PermanentError, TransientError
 from mttr_pipeline.landing.manifest import Manifest
 from mttr_pipeline.landing.store import Landing, new_run_id
 from mttr_pipeline.sources.pulling import build_source, pull
-from mttr_pipeline.sources.registry import load_settings
 
 NOW = datetime(2026, 10, 1, 6, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -39,9 +37,8 @@ class Puller:
     def __init__(self, server: VendorServer, folder: Path, **options: Any) -> None:
         self.server = server
         self.landing = Landing(folder / "landing")
-        base = load_settings(server.env("pagerduty"), data_dir=folder)
-        chosen = PagerDutyOptions(**{"requests_per_minute": None, "max_wait_minutes": 1, **options})
-        self.settings: Settings = base.model_copy(update={"file": FileSettings(sources=Sources(pagerduty=chosen))})
+        configured = {"sources": {"pagerduty": {"requests_per_minute": None, "max_wait_minutes": 1, **options}}}
+        self.settings = settings_for(folder, configured, server.env("pagerduty"))
 
     def __call__(self, as_of: datetime = NOW, **asked: Any) -> Manifest:
         self.server.clear_log()

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import settings_for
 
 from mttr_pipeline.config.options import SourceOptions
-from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.errors import ConfigError, ContractError, MttrError, PermanentError
 from mttr_pipeline.landing.manifest import Manifest
 from mttr_pipeline.landing.store import Extract, Landing
@@ -62,7 +62,7 @@ def run(landing: Landing, tmp_path: Path) -> Callable[..., Manifest]:
     numbers = iter(range(100))
 
     def once(source: Canned, as_of: datetime = NOW, **asked: Any) -> Manifest:
-        return pull(source, Settings(data_dir=tmp_path), landing, f"run-{next(numbers):03d}", as_of=as_of, **asked)
+        return pull(source, settings_for(tmp_path), landing, f"run-{next(numbers):03d}", as_of=as_of, **asked)
 
     return once
 
@@ -251,4 +251,4 @@ def test_an_interrupt_is_not_swallowed(run: Run, landing: Landing) -> None:
 @pytest.mark.parametrize(("name", "says"), [("jira", "no credentials"), ("acme", "no source 'acme'")])
 def test_a_source_that_is_not_there(tmp_path: Path, name: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
-        build_source(name, Settings(data_dir=tmp_path))
+        build_source(name, settings_for(tmp_path))

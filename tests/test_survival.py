@@ -306,7 +306,7 @@ def test_threads_make_no_difference(tmp_path: Path) -> None:
             warehouse.build(model)
         results.append(
             {
-                model.table: warehouse.con.execute(f"SELECT * FROM {model.table} ORDER BY ALL").fetchall()
+                model.table: warehouse.con.execute(f"SELECT * FROM {model.place} ORDER BY ALL").fetchall()
                 for model in made
             }
         )

@@ -75,9 +75,9 @@ def test_facts_are_made_again_by_whoever_needs_them(built: Path, tmp_path: Path)
             continue
         warehouse = open_warehouse(tmp_path, run_id="by hand")
         try:
-            before = warehouse.con.execute(f"FROM {model.table} ORDER BY ALL").fetchall()
+            before = warehouse.con.execute(f"FROM {model.place} ORDER BY ALL").fetchall()
             warehouse.build(model)
-            assert warehouse.con.execute(f"FROM {model.table} ORDER BY ALL").fetchall() == before, model.table
+            assert warehouse.con.execute(f"FROM {model.place} ORDER BY ALL").fetchall() == before, model.table
         finally:
             warehouse.close()
 

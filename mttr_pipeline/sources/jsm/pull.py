@@ -244,7 +244,8 @@ class _Pull(AlertPull):
 
             return Task("alerts", work)
 
-        taken = sum(key.startswith("known ") for key in self._extract.windows("alerts"))  # by an earlier attempt
+        # windows of this kind are named `known <number>` in every landing zone; an earlier attempt may have landed some
+        taken = sum(key.startswith("known ") for key in self._extract.windows("alerts"))
         for number, start in enumerate(range(0, len(alert_ids), PARENTS_PER_FILE), start=taken):
             yield task(f"known {number}", alert_ids[start : start + PARENTS_PER_FILE])
 

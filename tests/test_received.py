@@ -21,8 +21,7 @@ from typing import Any
 
 import pytest
 from hypothesis import strategies as st
-from pydantic import SecretStr
-from support import AS_OF, build_all, drawn, open_warehouse, rows
+from support import AS_OF, build_all, drawn, open_warehouse, rows, settings_for
 from support_e2e import REPOSITORY, content, every_byte, latest, mttr, query
 
 from mttr_pipeline.intake import inbox
@@ -48,8 +47,9 @@ def drop(data_dir: Path, name: str, body: Any, headers: dict[str, str] | None = 
 
 
 def take(data_dir: Path, run_id: str = "", **secrets: str) -> inbox.Taken:
-    hidden = {sender: SecretStr(secret) for sender, secret in secrets.items()}
-    return inbox.take(data_dir / "inbox", Landing(data_dir / "landing"), run_id or new_run_id(), hidden)
+    env = {f"{account.upper()}_WEBHOOK_SECRET": secret for account, secret in secrets.items()}
+    accounts = settings_for(data_dir, env=env).accounts
+    return inbox.take(data_dir / "inbox", Landing(data_dir / "landing"), run_id or new_run_id(), accounts)
 
 
 @contextmanager
@@ -325,7 +325,7 @@ def test_no_secret_shows_anywhere(tmp_path: Path) -> None:
     ]
     assert query(data_dir, "SELECT source FROM incidents") == [("pagerduty",)]
     assert query(data_dir, "SELECT count(*) FROM quarantine WHERE reason LIKE '%X-Hub-Signature%'") == [(1,)]
-    assert "0 files waiting" in texts[2] and "signatures of PagerDuty and Jira are checked" in texts[2]
+    assert "0 files waiting" in texts[2] and "signatures of Jira and PagerDuty are checked" in texts[2]
     assert not any(SECRET in text for text in texts)
     assert [path for path, data in every_byte(data_dir) if SECRET.encode() in data] == []
 
@@ -340,7 +340,7 @@ def test_what_is_still_being_written_is_left_alone(tmp_path: Path) -> None:
         (tmp_path / "inbox" / name).write_bytes(b'{"event": {"id"')
     (tmp_path / "inbox" / "folder").mkdir()
     said = mttr("--data-dir", tmp_path, "doctor").ended(0).out
-    assert f"1 file waiting in {tmp_path / 'inbox'}; set PAGERDUTY_WEBHOOK_SECRET and JIRA_WEBHOOK_SECRET" in said
+    assert f"1 file waiting in {tmp_path / 'inbox'}; set JIRA_WEBHOOK_SECRET and PAGERDUTY_WEBHOOK_SECRET" in said
     assert take(tmp_path).files == 1
     left = {"half.json.part", "half.json.tmp", ".hidden.json", "early.json.headers", "folder", "taken"}
     assert {path.name for path in (tmp_path / "inbox").iterdir()} == left
@@ -362,7 +362,8 @@ def test_a_crash_between_landing_and_moving_counts_once(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "inbox")
     before.rename(tmp_path / "inbox")
     (tmp_path / "else.json").write_bytes(SIGNED["pagerduty"][2])
-    import_files([tmp_path / "else.json"], Landing(tmp_path / "landing"), "run-1b")
+    accounts = settings_for(tmp_path).accounts
+    import_files([tmp_path / "else.json"], Landing(tmp_path / "landing"), "run-1b", accounts=accounts)
     assert take(tmp_path, "run-2").files == 0
     moved = {path.name for path in (tmp_path / "inbox" / "taken" / "run-1").iterdir()}
     assert moved == {path.name for path in BODIES} | {f"{path.name}.headers" for path in BODIES} | {"rubbish.jsonl"}

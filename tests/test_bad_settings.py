@@ -18,8 +18,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 from support import settings_for
 
-from mttr_pipeline.config.terms import LIFECYCLE_ONLY, Phase
-from mttr_pipeline.config.vocabulary import PHASES
+from mttr_pipeline.config.terms import LIFECYCLE_ONLY, PHASES, Phase
 from mttr_pipeline.errors import ConfigError
 from mttr_pipeline.sources.registry import load_settings
 

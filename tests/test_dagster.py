@@ -161,7 +161,7 @@ def executed(data_dir: Path, job: str = "rebuild", **config: Any) -> dg.ExecuteI
     resource = RunResource(data_dir=str(data_dir), as_of=UNTIL.isoformat(), **config)
     with patch.dict(os.environ, clean_env(), clear=True), dg.DagsterInstance.ephemeral() as instance:
         return (
-            build_defs({"run": resource})
+            build_defs(resource_overrides={"run": resource})
             .resolve_job_def(job)
             .execute_in_process(
                 instance=instance,
@@ -275,7 +275,9 @@ def test_a_summary_that_cannot_be_drawn_takes_nothing_back(tmp_path: Path) -> No
 def test_a_summary_of_nothing_says_what_to_run(tmp_path: Path) -> None:
     """Somebody materialises the asset by hand before the first night."""
     with patch.dict(os.environ, clean_env(), clear=True), dg.DagsterInstance.ephemeral() as instance:
-        job = build_defs({"run": RunResource(data_dir=str(tmp_path))}).resolve_implicit_global_asset_job_def()
+        job = build_defs(
+            resource_overrides={"run": RunResource(data_dir=str(tmp_path))}
+        ).resolve_implicit_global_asset_job_def()
         result = job.execute_in_process(
             instance=instance, raise_on_error=False, asset_selection=[dg.AssetKey(["report", "summary"])]
         )

@@ -140,9 +140,9 @@ def test_links_are_not_followed_and_the_secret_is_not_landed(world: World, tmp_p
 
 def shrunk(monkeypatch: pytest.MonkeyPatch, by: int) -> None:
     """The ceiling of 20,000 and the page of 100, `by` times smaller on both sides."""
-    monkeypatch.setattr("mttr_pipeline.demo.jsm.CEILING", 20_000 // by)
+    monkeypatch.setattr("mttr_pipeline.demo.jsm.simulator.CEILING", 20_000 // by)
     monkeypatch.setattr(Search, "ceiling", 20_000 // by - 1)
-    monkeypatch.setattr("mttr_pipeline.demo.jsm.MAX_SIZE", 10)
+    monkeypatch.setattr("mttr_pipeline.demo.jsm.simulator.MAX_SIZE", 10)
     monkeypatch.setattr(Search, "page_size", 10)
     monkeypatch.setattr(AlertPull, "rows_per_window", 10_000 // by)
 

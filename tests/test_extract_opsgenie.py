@@ -127,8 +127,8 @@ def test_no_key_that_paging_links_echo_is_landed(world: World, tmp_path: Path) -
 
 def test_windows_are_split_before_the_ceiling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """25,000 alerts in two days, at a hundredth of the size: ceiling 200, 250 alerts."""
-    monkeypatch.setattr("mttr_pipeline.demo.opsgenie.CEILING", 200)
-    monkeypatch.setattr("mttr_pipeline.demo.opsgenie.MAX_LIMIT", 10)
+    monkeypatch.setattr("mttr_pipeline.demo.opsgenie.simulator.CEILING", 200)
+    monkeypatch.setattr("mttr_pipeline.demo.opsgenie.simulator.MAX_LIMIT", 10)
     monkeypatch.setattr(Search, "ceiling", 200)
     monkeypatch.setattr(Search, "page_size", 10)
     monkeypatch.setattr(AlertPull, "rows_per_window", 100)

@@ -97,7 +97,7 @@ class Nights:
         found = []
         with self.warehouse(now) as warehouse:
             warehouse.load(self.landing)
-            for name in self.settings.enabled_sources:
+            for name in [account.name for account in self.settings.enabled]:
                 source = build_source(name, self.settings)
                 known = WarehouseKnown(warehouse, name)
                 try:

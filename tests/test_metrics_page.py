@@ -26,7 +26,7 @@ def warehouse() -> Warehouse:
         alone(None, 10, severity="SEV2", number=1),
         alone(200, 190, 150, None, 100, 60, 20, severity="SEV2", number=2),
     ]
-    tables = [model.place for model in default_catalog().published]
+    tables = [model.table for model in default_catalog().published]
     file = {
         "phase_model": "coarse",
         "targets": {"phases": {"acknowledgment": 30}, "services": {"Checkout": {"SEV2": 20}}},

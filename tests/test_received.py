@@ -146,7 +146,7 @@ def test_import_takes_the_same_files(tmp_path: Path) -> None:
     custom.write_text('{\n "external_id": "C-1",\n "detected_at": "2026-10-30T10:00:00Z"\n}\n')
     told = mttr("--data-dir", data_dir, "import", *BODIES, custom).ended(0).out
     counted = (
-        "1 custom record, 8 PagerDuty events, 7 Opsgenie events, 3 Alertmanager alerts, 7 Jira events from 6 files"
+        "1 custom record, 3 Alertmanager alerts, 7 Jira events, 7 Opsgenie events, 8 PagerDuty events from 6 files"
     )
     assert f"Landed {counted}" in told
     mttr("--data-dir", data_dir, "run", *CLOCK).ended(0)

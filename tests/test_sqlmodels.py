@@ -115,7 +115,6 @@ def test_macros_are_there(name: str) -> None:
             "cannot be a view",
         ),
         ('/*\ndescription = "d"\ngathered = true\n[columns]\na = "x"\n*/', "needs the type of each"),
-        ('/*\ndescription = "d"\n[columns]\na = "x"\n*/ SELECT 1 AS a', "write published = true"),
         ('/*\ndescription = "d"\n*/ SELECT 1', "description and \\[columns\\] are required"),
         ('/*\ndescription = " "\n[columns]\n*/ SELECT 1', "description and \\[columns\\] are required"),
         ('/*\ndescription = " \\t"\n[columns]\na = "x"\n*/ SELECT 1', "description and \\[columns\\] are required"),
@@ -124,8 +123,14 @@ def test_macros_are_there(name: str) -> None:
     ],
 )
 def test_a_bad_header_is_an_error_that_names_the_file(text: str, message: str) -> None:
-    with pytest.raises(ContractError, match=f"sql/mart/thing.sql.*{message}"):
-        parse_model(text, "mart", "thing")
+    with pytest.raises(ContractError, match=f"sql/core/thing.sql.*{message}"):
+        parse_model(text, "core", "thing")
+
+
+def test_the_mart_is_published() -> None:
+    """A table in the folder of the answers that no reader gets would be a mistake."""
+    with pytest.raises(ContractError, match=r"sql/mart/thing\.sql.*write published = true"):
+        parse_model(HEADER + "SELECT 1 AS a", "mart", "thing")
 
 
 def folder_of(root: Path, **files: str) -> Path:

@@ -84,8 +84,5 @@ everything AS (
 SELECT
     '${source}_incident' AS source, external_id, event_id, event_type, vendor_type, happened_at, actor, actor_kind, notes,
     provenance,
-    CASE WHEN event_type = 'other' THEN regexp_full_match(vendor_type,
-        '(Incident(Opened|Created|Responder|Stakeholder|Priority|Tag|Note|Message|Description|Owner|Service)|Responder|StatusPage|Custom)\w*',
-        'i') END AS is_routine,
-    landed_in
+    CASE WHEN event_type = 'other' THEN opsgenie_incident_is_routine(vendor_type) END AS is_routine, landed_in
 FROM everything

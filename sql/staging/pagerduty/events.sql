@@ -142,9 +142,5 @@ everything AS (
 SELECT
     '${source}' AS source, external_id, event_id, event_type, vendor_type, happened_at, actor, actor_kind, notes, provenance,
     severity_from, severity_to,
-    CASE WHEN event_type = 'other' THEN vendor_type IN (
-        'assign', 'custom_field_value_change', 'delegate', 'escalate', 'event_rule_action', 'exhaust_escalation_path',
-        'field_value_change', 'link', 'notify', 'reach_ack_limit', 'reach_trigger_limit', 'reassign',
-        'repeat_escalation_path', 'responder_request', 'service_change', 'trigger', 'unlink') END AS is_routine,
-    landed_in
+    CASE WHEN event_type = 'other' THEN pagerduty_is_routine(vendor_type) END AS is_routine, landed_in
 FROM everything

@@ -1,0 +1,6 @@
+-- What the SQL of Opsgenie shares.
+
+-- Whether a timeline entry of an incident is of a type that is known to say nothing about its life.
+CREATE OR REPLACE MACRO opsgenie_incident_is_routine(vendor_type) AS regexp_full_match(vendor_type,
+    '(Incident(Opened|Created|Responder|Stakeholder|Priority|Tag|Note|Message|Description|Owner|Service)|Responder|StatusPage|Custom)\w*',
+    'i');

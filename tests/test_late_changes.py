@@ -292,7 +292,7 @@ def test_deleted_records_are_counted_and_never_silently_gone(tmp_path: Path, too
         for case in company().of(tool)
         if case.created <= UNTIL and any(fact.kind in kinds and UNTIL < fact.at <= now for fact in case.facts)
     }
-    found = nights.ask(now, "SELECT * FROM staging.deleted_records")
+    found = nights.ask(now, "SELECT * FROM core.deleted_records")
     assert gone and {row["external_id"] for row in found} == gone
     assert {row["seen_missing_at"] for row in found} == {now.replace(tzinfo=None)}
     held = nights.ask(now, f"SELECT count(*) AS n FROM raw.{source}_{'issues' if source == 'jira' else 'tombstones'}")
@@ -363,7 +363,7 @@ def test_deleted_between_list_and_detail(tmp_path: Path) -> None:
         nights.pull(UNTIL)
         nights.pull(now)
     found = nights.incidents(now)
-    dead = {row["external_id"] for row in nights.ask(now, "SELECT external_id FROM staging.deleted_records")}
+    dead = {row["external_id"] for row in nights.ask(now, "SELECT external_id FROM core.deleted_records")}
     assert len(dead) > 2
     assert wrong(found, [row for row in of(now, ("opsgenie",)) if row.external_id not in dead]) == []
     (noticed,) = nights.ask(now, "SELECT sum(n) AS n FROM ops.facts WHERE fact = 'deleted_between_list_and_detail'")
@@ -396,7 +396,7 @@ def test_a_small_budget_is_kept_and_the_next_nights_go_on(tmp_path: Path, monkey
                 break
     assert sum(found) == len(gone) and len(found) > 3
     nights.incidents(UNTIL + 40 * DAY)
-    assert {row["external_id"] for row in nights.ask(UNTIL, "SELECT external_id FROM staging.deleted_records")} == gone
+    assert {row["external_id"] for row in nights.ask(UNTIL, "SELECT external_id FROM core.deleted_records")} == gone
 
 
 # -- what it costs -----------------------------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ from mttr_pipeline.sources.pulling import build_source, pull
 from mttr_pipeline.sources.registry import load_settings
 from mttr_pipeline.warehouse.catalog import default_catalog
 from mttr_pipeline.warehouse.database import Warehouse
-from mttr_pipeline.warehouse.known import WarehouseKnown
+from mttr_pipeline.warehouse.known import WarehouseRecords
 from mttr_pipeline.warehouse.models import Model
 
 DAY = timedelta(days=1)
@@ -99,11 +99,17 @@ class Nights:
             warehouse.load(self.landing)
             for name in [account.name for account in self.settings.enabled]:
                 source = build_source(name, self.settings)
-                known = WarehouseKnown(warehouse, name)
+                loaded = WarehouseRecords(warehouse, name)
                 try:
                     found.append(
                         pull(
-                            source, self.settings, self.landing, f"run-{self.runs:03d}", as_of=now, known=known, **asked
+                            source,
+                            self.settings,
+                            self.landing,
+                            f"run-{self.runs:03d}",
+                            as_of=now,
+                            loaded=loaded,
+                            **asked,
                         )
                     )
                 finally:

@@ -43,7 +43,7 @@ class Globals:
         return load_settings(env, data_dir=self.data_dir, config=self.config)
 
 
-def _told(command: Callable[..., int]) -> Callable[..., None]:
+def _exits(command: Callable[..., int]) -> Callable[..., None]:
     """Turn what a command returns or raises into an exit code and, for an error, one sentence on stderr."""
 
     @wraps(command)
@@ -55,15 +55,15 @@ def _told(command: Callable[..., int]) -> Callable[..., None]:
             refuse_empty(context)
             context.exit(command(context.obj, *args, **options))
         except MttrError as error:
-            _complain(str(error), context.obj.debug)
+            _print_error(str(error), context.obj.debug)
             context.exit(error.exit_code)
         except KeyboardInterrupt:
-            _complain("Interrupted; what was landed is kept and the next run goes on from there.", False)
+            _print_error("Interrupted; what was landed is kept and the next run goes on from there.", False)
             context.exit(130)
         except (click.exceptions.Exit, click.ClickException):
             raise
         except Exception as error:
-            _complain(
+            _print_error(
                 f"Unforeseen failure ({type(error).__name__}); run again with --debug to see where.", context.obj.debug
             )
             context.exit(FAILED)
@@ -114,7 +114,7 @@ def main(context: click.Context, data_dir: str | None, config: str | None, debug
 @click.option("--until", metavar="ISO", help="First instant not to pull. Default: the clock of the run.")
 @click.option("--full-refresh", is_flag=True, help="Pull the whole history again.")
 @click.option("--as-of", metavar="ISO", help="Clock of the run: open incidents last until then. Default: now.")
-@_told
+@_exits
 def run(
     given: Globals,
     sources: tuple[str, ...],
@@ -153,9 +153,9 @@ def run(
 
 @main.command()
 @click.option("--as-of", metavar="ISO", help="Clock of the run: open incidents last until then. Default: now.")
-@_told
+@_exits
 def rebuild(given: Globals, as_of: str | None) -> int:
-    """Make everything anew from the landing zone alone, without any request."""
+    """Build every table again from the landing zone, without any request."""
     settings = given.settings()
     if as_of is not None:
         parse_clock(as_of, "--as-of")
@@ -176,7 +176,7 @@ def rebuild(given: Globals, as_of: str | None) -> int:
     help=f"How badly the vendors behave: {', '.join([*PROFILES][:3])}, or one thing at a time: "
     f"{', '.join([*PROFILES][3:])}.",
 )
-@_told
+@_exits
 def demo(given: Globals, seed: int, faults: str) -> int:
     """Run the nightly job against simulated vendors: no credentials, no network, invented incidents."""
     from mttr_pipeline.defs.resources import held, prepared
@@ -208,7 +208,7 @@ def demo(given: Globals, seed: int, faults: str) -> int:
     f"{listed(_RECEIVED)} into the landing zone.\n\n`mttr rebuild` or the next `mttr run` publishes them.",
 )
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@_told
+@_exits
 def import_(given: Globals, files: tuple[str, ...]) -> int:
     from mttr_pipeline.defs.resources import held, prepared
     from mttr_pipeline.intake.importer import import_files
@@ -265,7 +265,7 @@ def import_(given: Globals, files: tuple[str, ...]) -> int:
     show_default=True,
     help="How to print it.",
 )
-@_told
+@_exits
 def stats(given: Globals, form: str, **asked: Any) -> int:
     """Calculate on the published database: counts, exclusions, mean, median, percentiles, in minutes."""
     from mttr_pipeline.cli.answer import as_csv, as_json, as_table, in_words
@@ -287,7 +287,7 @@ def stats(given: Globals, form: str, **asked: Any) -> int:
 
 
 @main.command()
-@_told
+@_exits
 def doctor(given: Globals) -> int:
     """Check configuration, credentials (one cheap request per source), disk and versions."""
     from mttr_pipeline.cli.doctor import examine
@@ -344,7 +344,7 @@ def _execute(given: Globals, settings: Settings, job: str, options: dict[str, An
             job, {**options, "data_dir": str(settings.data_dir), "config_file": given.config}, bars, debug=given.debug
         )
     for sentence in outcome.errors:
-        _complain(sentence, False)
+        _print_error(sentence, False)
     if outcome.generation is None:
         return outcome.exit_code or FAILED
     print_summary(outcome.generation, wide_console())
@@ -352,7 +352,7 @@ def _execute(given: Globals, settings: Settings, job: str, options: dict[str, An
     return PARTLY if outcome.failed_sources or outcome.exit_code else DONE
 
 
-def _complain(sentence: str, debug: bool) -> None:
+def _print_error(sentence: str, debug: bool) -> None:
     if debug:
         traceback.print_exc()
     click.echo(f"mttr: {sentence}", err=True)

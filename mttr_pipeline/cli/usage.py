@@ -1,4 +1,4 @@
-"""Wrong usage of the command line in one sentence, exit code 2, as every other error is told."""
+"""Wrong usage of the command line in one sentence, exit code 2, like every other error."""
 
 from __future__ import annotations
 
@@ -54,4 +54,4 @@ def _one_sentence(path: str) -> Iterator[None]:
         said = " ".join(error.format_message().split()).rstrip(".")
         said += " " if said.endswith("?") else "; "
         path = error.ctx.command_path if error.ctx else path
-        raise _Sentence(f"{said}`{path} --help` shows what is known.") from error
+        raise _Sentence(f"{said}`{path} --help` lists what is valid.") from error

@@ -45,7 +45,7 @@ def _written(part: object) -> str:
 
 
 def _found(value: Any) -> str:
-    """A value as it stands in the file; nothing for a table or a list, which would bury the sentence."""
+    """A value as it stands in the file; nothing for a table or a list, which would be longer than the sentence."""
     if isinstance(value, dict | list | tuple | BaseModel):
         return ""
     if isinstance(value, bool):

@@ -23,15 +23,15 @@ def number(
 ) -> BeforeValidator:
     """A number within these limits, by default ten years in this unit. `true`, `"5"`, `nan` and `inf` are none."""
     limit = TEN_YEARS[unit] if most is None else most
-    told = f"must be {'0 or ' * or_zero}a {'whole ' * whole}number of {unit} from {least} to {limit}"
-    told += " (ten years)" * (most is None)
+    rule = f"must be {'0 or ' * or_zero}a {'whole ' * whole}number of {unit} from {least} to {limit}"
+    rule += " (ten years)" * (most is None)
 
     def check(value: Any) -> Any:
         # Python takes true for 1, and so does pydantic: a target of one minute.
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError(told)
+            raise ValueError(rule)
         if not (least <= value <= limit or (or_zero and value == 0)) or (whole and value % 1):
-            raise ValueError(told)
+            raise ValueError(rule)
         return value
 
     return BeforeValidator(check)
@@ -68,10 +68,10 @@ def _zone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (KeyError, ValueError, OSError):
-        known = False
+        valid = False
     else:
-        known = value in _zones_of_duckdb()
-    if not known:
+        valid = value in _zones_of_duckdb()
+    if not valid:
         raise ValueError("must be an IANA time zone that DuckDB knows, like 'Europe/Berlin'")
     return value
 

@@ -1,4 +1,4 @@
-"""Assets that fill the landing zone. A source that fails is told by its check and in its manifest; the others go on."""
+"""Assets that fill the landing zone. A source that fails fails its check and says why in its manifest; the others go on."""
 
 import dagster as dg
 
@@ -9,7 +9,7 @@ from mttr_pipeline.errors import ConfigError, MttrError
 from mttr_pipeline.intake import inbox
 from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.sources.pulling import build_source, pull
-from mttr_pipeline.warehouse.known import WarehouseKnown
+from mttr_pipeline.warehouse.known import WarehouseRecords
 
 INBOX = dg.AssetKey(["landing", "inbox"])
 OWNERS = ["team:incident-metrics"]
@@ -49,7 +49,7 @@ def landing_asset(account: Account) -> dg.AssetsDefinition:
                     until=run.instant("until"),
                     full_refresh=run.full_refresh,
                     progress=progress.current(),
-                    known=_known(run, name, context),
+                    loaded=_loaded_records(run, name, context),
                 )
             finally:
                 source.close()
@@ -77,7 +77,7 @@ def landing_asset(account: Account) -> dg.AssetsDefinition:
     return extract
 
 
-def _known(run: RunResource, name: str, context: dg.AssetExecutionContext) -> WarehouseKnown | None:
+def _loaded_records(run: RunResource, name: str, context: dg.AssetExecutionContext) -> WarehouseRecords | None:
     """What we hold of a source so far, to find out what it has deleted; nothing before its first complete pull."""
     if not any(manifest.status == "complete" for manifest in run.landing.manifests(name)):
         return None
@@ -86,7 +86,7 @@ def _known(run: RunResource, name: str, context: dg.AssetExecutionContext) -> Wa
     except MttrError as error:
         context.log.warning(f"records deleted at the vendor are not looked for: {error}")
         return None
-    return WarehouseKnown(run.warehouse, name)
+    return WarehouseRecords(run.warehouse, name)
 
 
 @dg.asset(

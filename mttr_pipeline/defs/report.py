@@ -93,7 +93,7 @@ def targets(run: RunResource) -> Iterator[dg.AssetCheckResult]:
             check_name=f"target_{severity}",
             passed=row is None or row["status"] not in ("warning", "critical"),
             severity=dg.AssetCheckSeverity.WARN,
-            description=_target_said(row) if row else "no data",
+            description=_target_text(row) if row else "no data",
             metadata={**figures, "services_below_the_goal": dg.MetadataValue.md(services or "none")},
         )
 
@@ -110,18 +110,18 @@ def phase_targets(run: RunResource) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=not late,
         severity=dg.AssetCheckSeverity.WARN,
-        description="; ".join(f"{row['phase']} {_target_said(row)}" for row in late or rows) or "no phase has a target",
+        description="; ".join(f"{row['phase']} {_target_text(row)}" for row in late or rows) or "no phase has a target",
         metadata={f"compliance_pct_{row['phase']}": row["compliance_pct"] for row in rows if row["incidents_count"]},
     )
 
 
-def _target_said(row: reports.Document) -> str:
+def _target_text(row: reports.Document) -> str:
     if row["compliance_pct"] is None:
         return row["status"].replace("_", " ")
     return (
         f"{row['status']}: {row['within_target']} of {row['incidents_count']} within target ({row['compliance_pct']:.1f} %, "
         f"95 % limits {row['compliance_low_pct']:.1f} to {row['compliance_high_pct']:.1f} %), "
-        f"{row['open_breached']} open and late, {row['pending']} open in time"
+        f"{row['open_breached']} open and past target, {row['pending']} open within target"
     )
 
 

@@ -40,15 +40,15 @@ def pull(
     until: datetime | None = None,
     full_refresh: bool = False,
     progress: Progress | None = None,
-    known: LoadedRecords | None = None,
+    loaded: LoadedRecords | None = None,
 ) -> Manifest:
-    """Pull one source once and give the manifest of its newest extract.
+    """Pull one source once; returns the manifest of its newest extract.
 
     The first pull reaches back to `since`, else the configured date, else 730 days before `as_of`; later ones start at
     the last high-water mark. An extract that an earlier run left unfinished is completed first, fetching only the
     windows that are missing; when its end is older than tonight's, a second extract brings the source up to date.
 
-    With `known`, what we hold so far, an incremental pull also looks for records that the vendor has deleted.
+    With `loaded`, the records that we hold so far, an incremental pull also looks for records that the vendor has deleted.
 
     A failure is written into the manifest and raised: MttrError, whatever the cause was. An interrupt leaves the
     extract unfinished, to be taken up by the next pull.
@@ -69,12 +69,12 @@ def pull(
         extract = landing.begin(source.name, run_id, plan.as_json())
         begun = Plan.from_json(extract.plan)
         up_to_date = begun.until >= plan.until
-        manifest = _attempt(source, begun, extract, complete, progress, known if up_to_date else None)
+        manifest = _attempt(source, begun, extract, complete, progress, loaded if up_to_date else None)
         if not up_to_date:
             complete = [m for m in landing.manifests(source.name) if m.status == "complete"]
             plan = make_plan(source.options, complete, as_of=as_of, until=until, scope=source.scope)
             extract = landing.begin(source.name, run_id, plan.as_json())
-            manifest = _attempt(source, plan, extract, complete, progress, known)
+            manifest = _attempt(source, plan, extract, complete, progress, loaded)
         return manifest
     finally:
         progress.finish(source.name)
@@ -86,7 +86,7 @@ def _attempt(
     extract: Extract,
     complete: list[Manifest],
     progress: Progress,
-    known: LoadedRecords | None,
+    loaded: LoadedRecords | None,
 ) -> Manifest:
     """Run one extract to its end, or write down why it failed."""
     before = source.requests
@@ -94,8 +94,8 @@ def _attempt(
         extract.facts.setdefault("site", complete[-1].facts["site"])  # what was probed once is kept
     try:
         source.extract(plan, extract, progress)
-        if known is not None:
-            _audit(source, plan, extract, complete, progress, known)
+        if loaded is not None:
+            _audit(source, plan, extract, complete, progress, loaded)
         extract.requests = source.requests - before
         return extract.finish(next_high_water(plan, source.options))
     except MttrError as error:
@@ -121,7 +121,7 @@ def _attempt(
 
 
 def _audit(
-    source: Source, plan: Plan, extract: Extract, complete: list[Manifest], progress: Progress, known: LoadedRecords
+    source: Source, plan: Plan, extract: Extract, complete: list[Manifest], progress: Progress, loaded: LoadedRecords
 ) -> None:
     """Look for deleted records among those that the earlier pulls must have seen."""
     budget = source.options.audit_requests
@@ -130,7 +130,7 @@ def _audit(
     until = min(plan.until, plan.high_water + timedelta(minutes=source.options.lag_minutes))
     covered = covered_windows((m.plan for m in complete), plan.scope, until)
     left = complete[-1].facts.get("audit", {}).get("postponed", {}) if complete else {}
-    source.audit(Audit(known, covered, budget, left), plan, extract, progress)
+    source.audit(Audit(loaded, covered, budget, left), plan, extract, progress)
 
 
 def _try_to_fail(extract: Extract, message: str) -> None:

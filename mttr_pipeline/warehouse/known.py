@@ -12,7 +12,7 @@ from mttr_pipeline.sources.kit.windows import Window
 from mttr_pipeline.warehouse.database import Warehouse
 
 
-class WarehouseKnown:
+class WarehouseRecords:
     """The raw tables of one source, deleted records left out. The warehouse must have loaded every complete extract."""
 
     def __init__(self, warehouse: Warehouse, source: str) -> None:

@@ -198,15 +198,15 @@ def _record_attempts(con: duckdb.DuckDBPyConnection, manifests: list[Manifest]) 
     for manifest in manifests:
         for attempt in manifest.attempts:
             final = attempt is manifest.attempts[-1] and manifest.status == "complete"
-            # A pull without a mark (a gap was filled, the same clock again) makes nothing known up to a later instant.
-            known = manifest.high_water or (attempt.finished_at if manifest.source in NOT_PULLED else None)
+            # A pull without a high-water mark (it filled a gap, or had the same clock again) does not extend what is known.
+            data_as_of = manifest.high_water or (attempt.finished_at if manifest.source in NOT_PULLED else None)
             rows.append(
                 [
                     *(manifest.source, manifest.extract_id, attempt.run_id),
                     *(_utc(attempt.started_at), _utc(attempt.finished_at), attempt.status, attempt.requests),
                     manifest.records if final else 0,
                     *(manifest.plan.get("since"), manifest.plan.get("until"), attempt.error),
-                    _utc(known) if final and known else None,
+                    _utc(data_as_of) if final and data_as_of else None,
                 ]
             )
     if rows:

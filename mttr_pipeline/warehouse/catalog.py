@@ -177,7 +177,7 @@ def account_models(member: Member, house: Sequence[Model]) -> list[Model]:
 
 
 def with_texts(models: Iterable[Model], others: Iterable[Model] = ()) -> list[Model]:
-    """The models with the texts of the columns that they take over from the tables in `like`, which may be some of the `others`.
+    """The models with what they take over from the tables in `like`, which may be some of the `others`.
 
     Raises ContractError for a table or column that is not there, and for tables that take over from each other in a circle.
     """
@@ -199,14 +199,16 @@ def _with_texts(model: Model, known: Mapping[str, Model]) -> Model:
     pattern = known.get(model.like or "")
     if pattern is None:
         raise ContractError(f"{model.where} is like {model.like}, which no file makes.")
-    columns = model.columns or dict.fromkeys(pattern.columns, SAME)
-    if missing := [name for name, text in columns.items() if text == SAME and name not in pattern.columns]:
+    if not model.columns:
+        asserts, not_null = pattern.asserts | model.asserts, model.not_null or pattern.not_null
+        return replace(model, columns=pattern.columns, asserts=asserts, not_null=not_null)
+    missing = [name for name, text in model.columns.items() if text == SAME and name not in pattern.columns]
+    if missing:
         raise ContractError(
             f"{model.where} takes over columns that {pattern.table} does not have: {', '.join(missing)}."
         )
-    return replace(
-        model, columns={name: pattern.columns[name] if text == SAME else text for name, text in columns.items()}
-    )
+    texts = {name: pattern.columns[name] if text == SAME else text for name, text in model.columns.items()}
+    return replace(model, columns=texts)
 
 
 def ordered(models: Sequence[Model]) -> list[Model]:

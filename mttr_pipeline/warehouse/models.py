@@ -16,8 +16,9 @@ A file's folder is its layer and the schema of its table. A table depends on its
 one; what it depends on is read from the schema-qualified names in its SELECT, so it cannot be misstated. A `published` table is
 stored in the file that readers get, whatever its layer is.
 
-A table that hands on columns of another one, or has the same shape, does not repeat what they mean: with `like = "core.incidents"`
-a column written `title = "="` has the text of that column there, and a header without [columns] has all columns of that table.
+A table that passes on columns of another one does not repeat what they mean: with `like = "core.incidents"` a column written
+`title = "="` takes the text of that column. A header with `like` and without [columns] describes a table of the same columns, and
+takes over not_null and [assert] too.
 
 Where SQL says it badly, the header names a function, `python = "mttr_pipeline.metrics.survival:published"`, and the SELECT reads
 what it returns under the name `computed`. What the function reads is listed in `depends`.

@@ -1,7 +1,7 @@
 /*
 description = """The union of the outages of a service, and of all, as pieces that do not overlap: of every outage only what no earlier
 one covers. Overlapping incidents count once."""
-python = "mttr_pipeline.metrics.downtime:spans"
+python = "mttr_pipeline.metrics.downtime:compute"
 depends = ["facts.outages"]
 not_null = ["member_id", "start_us", "end_us"]
 unique = [["member_id", "start_us"]]

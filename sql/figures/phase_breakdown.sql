@@ -35,16 +35,10 @@ incidents_with_full_data = "those with every boundary of the model from occurred
 low_n = "fewer than 5 incidents with a valid duration of the phase"
 as_of = "clock of the run. UTC"
 */
-WITH outliers AS (
-    SELECT incident_no, list(calculation_type ORDER BY calculation_type) AS left_out_of
-    FROM facts.population
-    WHERE population = 'outlier'
-    GROUP BY incident_no
-),
-timed AS (
-    SELECT d.* EXCLUDE (incident_no), o.left_out_of, w.name AS period
+WITH timed AS (
+    SELECT d.* EXCLUDE (incident_no), o.outlier_of, w.name AS period
     FROM figures.phases AS d
-    LEFT JOIN outliers AS o ON o.incident_no = d.incident_no
+    LEFT JOIN figures.outliers AS o ON o.incident_no = d.incident_no
     LEFT JOIN core.windows AS w -- the periods do not overlap
         ON d.started_us >= epoch_us(w.window_start) AND d.started_us < epoch_us(w.window_end)
 ),
@@ -52,7 +46,7 @@ timed AS (
 -- FILTER takes half as long again.
 fine AS (
     SELECT
-        d.severity_id, d.service_id, d.team_id, d.period, d.left_out_of,
+        d.severity_id, d.service_id, d.team_id, d.period, d.outlier_of,
         duration_sums(d.detection_us) AS detection,
         duration_sums(d.acknowledgment_us) AS acknowledgment,
         duration_sums(d.to_cause_us) AS to_cause,
@@ -74,22 +68,16 @@ fine AS (
         sum(CASE WHEN d.complete_coarse THEN d.to_mitigated_us END) AS coarse_investigation,
         sum(CASE WHEN d.complete_coarse THEN d.mitigated_to_resolved_us END) AS coarse_mitigation
     FROM timed AS d
-    GROUP BY d.severity_id, d.service_id, d.team_id, d.period, d.left_out_of
+    GROUP BY d.severity_id, d.service_id, d.team_id, d.period, d.outlier_of
 ),
 reports AS (
     SELECT v.calculation_type, w.name AS window_name, f.*
     FROM fine AS f
-    JOIN config.variants AS v ON NOT coalesce(list_contains(f.left_out_of, v.calculation_type), false)
+    JOIN config.variants AS v ON NOT coalesce(list_contains(f.outlier_of, v.calculation_type), false)
     JOIN core.windows AS w ON w.window_start IS NULL OR w.name = f.period
 ),
 scoped AS (
-    SELECT *, 0 AS member_id FROM reports
-    UNION ALL
-    SELECT *, severity_id FROM reports
-    UNION ALL
-    SELECT *, service_id FROM reports
-    UNION ALL
-    SELECT *, team_id FROM reports
+    SELECT *, unnest([0, severity_id, service_id, team_id]) AS member_id FROM reports
 ),
 summed AS (
     SELECT
@@ -126,7 +114,7 @@ measured AS (
     CROSS JOIN config.variants AS v
     LEFT JOIN summed AS s ON s.calculation_type = v.calculation_type AND s.member_id = member.member_id AND s.window_name = w.name
     LEFT JOIN figures.phase_medians AS m
-        ON m.calculation_type = v.calculation_type AND m.member_id = member.member_id AND m.window_name = w.name
+        ON m.calculation_type = v.calculation_type AND m.member_id = member.member_id AND m.window_id = w.window_id
 ),
 -- Written out, because a sum over rows adds doubles in any order, and then the last digit differs from run to run.
 added AS (

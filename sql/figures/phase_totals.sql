@@ -26,27 +26,14 @@ n_at_warning = "incidents at or above the warning level"
 n_at_critical = "incidents at or above the critical level"
 avoidable_us = "time spent above the warning level; NULL for phases without one"
 */
-WITH outliers AS (
-    -- The variants differ only in a handful of outliers, so everything is added up once and those are taken out by group.
-    SELECT incident_no, list(calculation_type ORDER BY calculation_type) AS left_out_of
-    FROM facts.population
-    WHERE population = 'outlier'
-    GROUP BY incident_no
-),
-timed AS (
+WITH timed AS (
     SELECT
-        d.severity_id, d.service_id, d.team_id, o.left_out_of,
+        d.severity_id, d.service_id, d.team_id, o.outlier_of,
         d.started_us >= epoch_us(w.window_start) AND d.started_us < epoch_us(w.window_end) AS is_current,
-        d.detection_us,
-        d.acknowledgment_us,
-        CASE WHEN m.phase_model = 'lifecycle' THEN d.to_cause_us ELSE d.to_mitigated_us END AS investigation_us,
-        CASE WHEN m.phase_model = 'lifecycle' THEN d.cause_to_mitigated_us ELSE d.mitigated_to_resolved_us END AS mitigation_us,
-        CASE WHEN m.phase_model = 'lifecycle' THEN d.mitigated_to_resolved_us END AS resolution_us,
-        d.closure_us
+        d.detection_us, d.acknowledgment_us, d.investigation_us, d.mitigation_us, d.resolution_us, d.closure_us
     FROM figures.phases AS d
-    CROSS JOIN core.phase_model AS m
     JOIN core.windows AS w ON w.name = 'current'
-    LEFT JOIN outliers AS o ON o.incident_no = d.incident_no
+    LEFT JOIN figures.outliers AS o ON o.incident_no = d.incident_no
 ),
 levels AS (
     SELECT
@@ -71,7 +58,7 @@ levels AS (
 -- Everything adds up, so one pass over the incidents makes small groups, and the scopes are sums of those.
 fine AS (
     SELECT
-        t.severity_id, t.service_id, t.team_id, t.is_current, t.left_out_of,
+        t.severity_id, t.service_id, t.team_id, t.is_current, t.outlier_of,
         threshold_measures(t.detection_us, l.detection_warning, l.detection_critical) AS detection,
         threshold_measures(t.acknowledgment_us, l.acknowledgment_warning, l.acknowledgment_critical) AS acknowledgment,
         threshold_measures(t.investigation_us, l.investigation_warning, l.investigation_critical) AS investigation,
@@ -80,12 +67,12 @@ fine AS (
         threshold_measures(t.closure_us, NULL::BIGINT, NULL::BIGINT) AS closure
     FROM timed AS t
     JOIN levels AS l ON l.scope = 'all'
-    GROUP BY t.severity_id, t.service_id, t.team_id, t.is_current, t.left_out_of
+    GROUP BY t.severity_id, t.service_id, t.team_id, t.is_current, t.outlier_of
 ),
 -- Only the members with levels of their own are counted once more.
 own AS (
     SELECT
-        l.member_id, t.is_current, t.left_out_of,
+        l.member_id, t.is_current, t.outlier_of,
         threshold_measures(t.detection_us, l.detection_warning, l.detection_critical) AS detection,
         threshold_measures(t.acknowledgment_us, l.acknowledgment_warning, l.acknowledgment_critical) AS acknowledgment,
         threshold_measures(t.investigation_us, l.investigation_warning, l.investigation_critical) AS investigation,
@@ -94,7 +81,7 @@ own AS (
         threshold_measures(t.closure_us, NULL::BIGINT, NULL::BIGINT) AS closure
     FROM (SELECT severity_id AS member_id, * FROM timed UNION ALL SELECT service_id, * FROM timed) AS t
     JOIN levels AS l ON l.member_id = t.member_id AND l.scope <> 'all'
-    GROUP BY l.member_id, t.is_current, t.left_out_of
+    GROUP BY l.member_id, t.is_current, t.outlier_of
 ),
 measured AS (
     SELECT 0 AS member_id, * EXCLUDE (severity_id, service_id, team_id) FROM fine
@@ -111,7 +98,7 @@ measured AS (
 ),
 long AS (
     SELECT
-        member_id, is_current, left_out_of,
+        member_id, is_current, outlier_of,
         unnest([
             {phase: 'detection', m: detection},
             {phase: 'acknowledgment', m: acknowledgment},
@@ -131,7 +118,7 @@ added AS (
         sum(l.p.m.n_at_critical)::BIGINT AS n_at_critical,
         sum(l.p.m.avoidable_us)::HUGEINT AS avoidable_us
     FROM long AS l
-    JOIN config.variants AS v ON NOT coalesce(list_contains(l.left_out_of, v.calculation_type), false)
+    JOIN config.variants AS v ON NOT coalesce(list_contains(l.outlier_of, v.calculation_type), false)
     JOIN (VALUES ('whole'), ('current')) AS w (window_name) ON w.window_name = 'whole' OR l.is_current
     GROUP BY v.calculation_type, l.member_id, w.window_name, l.p.phase
 )

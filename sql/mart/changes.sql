@@ -3,7 +3,7 @@ description = """Did recovery change? The last 30 days against the 30 before, pe
 said only when q < 0.05; durations that are not known to have changed are `no detectable change`, which is not the same as equal:
 smallest_detectable_ratio says how large a change would have to be to show."""
 published = true
-python = "mttr_pipeline.metrics.changes:published"
+python = "mttr_pipeline.metrics.changes:compute"
 depends = ["figures.observations"]
 not_null = ["calculation_type", "phase_model", "scope", "scope_value", "n", "n_events", "n_open", "previous_n", "previous_n_events", "previous_n_open", "verdict", "is_mixed", "low_n"]
 unique = [["calculation_type", "scope", "scope_value"]]

@@ -4,7 +4,7 @@ last 90 days. Direction: Theil-Sen slope through the logarithms of the weekly Ka
 incidents only, from 8 such weeks on. Shift: Pettitt's test on the durations of the recovered in the order of detection, from 20
 on. Both are only told when q < 0.05."""
 published = true
-python = "mttr_pipeline.metrics.directions:published"
+python = "mttr_pipeline.metrics.directions:compute"
 depends = ["figures.observations", "figures.weeks"]
 not_null = ["calculation_type", "phase_model", "scope", "scope_value", "n", "n_events", "n_open", "weeks", "weeks_used", "direction", "shift", "low_n"]
 unique = [["calculation_type", "scope", "scope_value", "window_start"]]

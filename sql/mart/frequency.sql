@@ -2,7 +2,7 @@
 description = """How often? Incidents per scope member, the last 30 days against the 30 before, and the mean time between incidents.
 Every incident counts, open ones too, by the instant it started; duplicates and non-incidents do not."""
 published = true
-python = "mttr_pipeline.metrics.frequency:published"
+python = "mttr_pipeline.metrics.frequency:compute"
 depends = ["figures.incident_counts", "core.scope_members"]
 not_null = ["scope", "scope_value", "n", "n_current", "n_previous", "verdict", "low_n"]
 unique = [["scope", "scope_value"]]

@@ -120,9 +120,39 @@ CREATE OR REPLACE MACRO wilson_high(k, n) AS
         (k + 3.8414588206941254::DOUBLE / 2 + 1.959963984540054::DOUBLE * sqrt(k::DOUBLE * (n - k) / n + 3.8414588206941254::DOUBLE / 4))
         / (n + 3.8414588206941254::DOUBLE) END;
 
--- What k of n incidents within their target mean, compared in whole numbers.
+-- The status of k of n incidents within their target, compared in whole numbers.
 CREATE OR REPLACE MACRO compliance_status(k, n) AS
     CASE WHEN n = 0 THEN 'no_data' WHEN k * 100 >= 95 * n THEN 'healthy' WHEN k * 100 >= 80 * n THEN 'warning' ELSE 'critical' END;
+
+-- The result columns of compliance, aggregated from the outcome and the duration (NULL while unfinished) of each incident. k are
+-- the incidents within their target, n those that count.
+CREATE OR REPLACE MACRO compliance_columns(k, n, outcome, us) AS {
+    actual_mean: sum(us)::DOUBLE / (nullif(count(us), 0) * 6e7),
+    actual_median: quantile_cont(us, 0.5) / 6e7,
+    finished_count: count(us),
+    incidents_count: n,
+    within_target: k,
+    at_risk: count(*) FILTER (WHERE outcome = 'at_risk'),
+    breached: n - k,
+    open_breached: count(*) FILTER (WHERE outcome = 'open_breached'),
+    pending: count(*) FILTER (WHERE outcome = 'pending'),
+    invalid: count(*) FILTER (WHERE outcome = 'invalid'),
+    not_measured: count(*) FILTER (WHERE outcome = 'not_measured'),
+    compliance_pct: 100.0 * k / nullif(n, 0),
+    compliance_low_pct: 100 * wilson_low(k, n),
+    compliance_high_pct: 100 * wilson_high(k, n),
+    status: compliance_status(k, n),
+    low_n: n < 5
+};
+CREATE OR REPLACE MACRO compliance_of(outcome, us) AS compliance_columns(
+    count(*) FILTER (WHERE outcome IN ('within', 'at_risk')),
+    count(*) FILTER (WHERE outcome IN ('within', 'at_risk', 'late', 'open_breached')), outcome, us);
+
+-- A target in whole microseconds, and the share of it (in percent, rounded down) above which a duration is at risk. The percentage
+-- counts in millionths, so that all numbers are integers and a duration of exactly that share is not at risk.
+CREATE OR REPLACE MACRO whole_us(minutes) AS round(minutes * 6e7)::BIGINT;
+CREATE OR REPLACE MACRO share_us(minutes, pct) AS
+    (whole_us(minutes)::HUGEINT * round(pct * 1e6)::BIGINT // 100000000)::BIGINT;
 
 -- What adds up of durations, and those of several groups as one; negative ones are only counted.
 CREATE OR REPLACE MACRO duration_sums(us) AS {

@@ -75,7 +75,11 @@ CREATE OR REPLACE MACRO mttr_measures(population, duration_us) AS measures_of(
     CASE WHEN population = 'analysed' THEN duration_us END,
     CASE WHEN population = 'outlier' THEN duration_us END);
 
--- The eight stamps in the order of an incident's life, in microseconds since 1970.
+-- The names of the eight stamps in the order of an incident's life.
+CREATE OR REPLACE MACRO stamp_names() AS ['occurred_at', 'detected_at', 'acknowledged_at', 'investigating_at',
+    'root_cause_found_at', 'mitigated_at', 'resolved_at', 'closed_at'];
+
+-- The eight stamps in that order, in microseconds since 1970.
 CREATE OR REPLACE MACRO stamps_us(occurred_at, detected_at, acknowledged_at, investigating_at, root_cause_found_at, mitigated_at,
     resolved_at, closed_at) AS
     [epoch_us(occurred_at), epoch_us(detected_at), epoch_us(acknowledged_at), epoch_us(investigating_at),
@@ -104,8 +108,7 @@ CREATE OR REPLACE MACRO mttr_population(
         SELECT
             coalesce(start_stamp, CASE calculation_type ${variant_starts} END) AS from_stamp,
             coalesce(end_stamp, CASE calculation_type ${variant_ends} END) AS to_stamp,
-            ['occurred_at', 'detected_at', 'acknowledged_at', 'investigating_at', 'root_cause_found_at', 'mitigated_at',
-                'resolved_at', 'closed_at'] AS known,
+            stamp_names() AS known,
             -- Two stamps need no variant: then it is NULL or custom. Any other name is a misspelt one.
             coalesce(calculation_type = 'custom' OR CASE calculation_type ${variant_starts} END IS NOT NULL, true) AS is_known,
             [name for name in (coalesce(severities, [])::VARCHAR[])

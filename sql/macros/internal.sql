@@ -98,6 +98,12 @@ CREATE OR REPLACE MACRO packed_at(stamp) AS make_timestamp(stamp // 64);
 CREATE OR REPLACE MACRO packed_provenance(stamp) AS ['field', 'api', 'changelog', 'derived'][(stamp // 8) % 8];
 CREATE OR REPLACE MACRO packed_actor_kind(stamp) AS ['human', 'integration', 'timeout'][stamp % 8];
 
+-- The first stamp of a kind of event among many events, and the last one that no reopen undid, packed. A field takes precedence.
+CREATE OR REPLACE MACRO first_stamp(kind, event_type, stamp, is_field) AS coalesce(
+    min(stamp) FILTER (WHERE event_type = kind AND is_field), min(stamp) FILTER (WHERE event_type = kind));
+CREATE OR REPLACE MACRO last_stamp(kind, event_type, stamp, is_field, is_undone) AS coalesce(
+    max(stamp) FILTER (WHERE event_type = kind AND is_field), max(stamp) FILTER (WHERE event_type = kind AND NOT is_undone));
+
 -- What thresholds and opportunities are judged by: n and sum of the valid durations of a phase, how many reach the warning and
 -- the critical level, and the time spent above the warning level. All are exact integers, so that groups can be added up. (Over
 -- so many columns CASE takes DuckDB two thirds of the time of FILTER.)

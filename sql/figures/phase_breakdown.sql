@@ -1,8 +1,9 @@
 /*
-description = """Where the time goes: every phase of both phase models per variant, scope and window. Counted are the matched
-incidents without the outliers of the variant; open ones give the phases they have finished. A negative duration is invalid
-and leaves the other phases alone."""
+description = """Where the time goes: every phase of both phase models per variant, scope and window. The figures count the matched
+incidents without the outliers of the variant. Open incidents count in the phases that they have finished. A negative duration is
+invalid; the other phases of that incident still count."""
 published = true
+like = "mart.mttr_stats"
 not_null = ["calculation_type", "phase_model", "scope", "scope_value", "phase", "n", "invalid", "low_n", "as_of"]
 unique = [["calculation_type", "phase_model", "scope", "scope_value", "window_start", "phase"]]
 
@@ -13,27 +14,27 @@ pct_only_where_defined = "phase IN ('detection', 'acknowledgment', 'investigatio
 
 [columns]
 calculation_type = "variant whose outliers are left out"
-phase_model = "lifecycle or coarse; the one in force is in mttr_stats"
-scope = "all, severity, service or team"
-scope_value = "the member"
-window_start = "NULL = whole history. UTC"
-window_end = "NULL = whole history. UTC"
+phase_model = "lifecycle or coarse; mttr_stats has the one in force"
+scope = "="
+scope_value = "="
+window_start = "="
+window_end = "="
 phase = "detection, acknowledgment, investigation, mitigation, resolution (lifecycle only) or closure"
-phase_from = "stamp the phase begins with"
-phase_to = "stamp it ends with"
+phase_from = "stamp that starts the phase"
+phase_to = "stamp that ends the phase"
 n = "incidents with a valid duration of the phase"
 mean_minutes = "exact sum / n"
 median_minutes = "50th percentile"
 total_minutes = "sum"
 invalid = "incidents in which the phase ends before it begins"
-pct_of_means = "phase mean / sum of the means of the four phases detection to mitigation, in percent; NULL for the others"
-share_pct = "share of the pooled minutes of complete cases, closure left out, in percent; adds up to 100"
+pct_of_means = "100 * mean of the phase / sum of the means of the four phases detection to mitigation; NULL for the other phases"
+share_pct = "share of the phase in the minutes of all complete cases, closure left out, in percent; adds up to 100"
 share_n = "complete cases behind share_pct"
 total_incidents = "incidents of the scope and window: matched, without the outliers of the variant"
 incidents_with_recovery = "those that are resolved"
-incidents_with_full_data = "those with every boundary of the model from occurred to resolved, in order"
+incidents_with_full_data = "those with every stamp of the model from occurred to resolved, in order: the complete cases"
 low_n = "fewer than 5 incidents with a valid duration of the phase"
-as_of = "clock of the run. UTC"
+as_of = "="
 */
 WITH timed AS (
     SELECT d.*, o.outlier_of, w.name AS period

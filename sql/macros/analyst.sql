@@ -20,8 +20,8 @@ CREATE OR REPLACE MACRO instant_us(value) AS
         ELSE error('''' || value::VARCHAR || ''' is no instant; write it like 2026-01-31 or 2026-01-31T12:00:00Z')
     END;
 
--- Sample standard deviation of integers, from n, their sum and the sum of their squares; NULL for n = 1. It is exact. Only beyond
--- 128 bits (millions of durations of years) does it use floating point.
+-- Sample standard deviation of integers, from n, their sum and the sum of their squares; NULL for n = 1. Up to 128 bits
+-- its sums are exact integers; beyond that (millions of durations of years) it uses floating point.
 CREATE OR REPLACE MACRO std_dev_of(n, total, squares) AS
     CASE
         WHEN n < 2 THEN NULL

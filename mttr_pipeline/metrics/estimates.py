@@ -43,16 +43,21 @@ def compute(con: duckdb.DuckDBPyConnection) -> Columns:
 def _tasks(con: duckdb.DuckDBPyConnection) -> Iterator[Callable[[], Columns]]:
     """One task per variant, set of windows and scope."""
     members = {scope: range(first, end) for scope, first, end in con.execute(_MEMBERS).fetchall()}
-    asked = [
-        *((windows, SCOPES) for windows in periods(con)),
-        *((windows, (None, "severity_id")) for windows in _trend_windows(con)),
-    ]
+    whole, recent = periods(con)
+    trend = _trend_windows(con)
+    earliest_us = min(int(windows.starts_us[0]) for windows in (recent, *trend))
     for variant in variants(con):
         everything = observations(con, variant)
-        for windows, scopes in asked:
-            number = windows.number_of(everything["started_us"])
-            inside = number >= 0
-            rows, number = (everything, number) if inside.all() else (picked(everything, inside), number[inside])
+        latest = picked(everything, np.flatnonzero(everything["started_us"] >= earliest_us))
+        for rows, windows, scopes in (
+            (everything, whole, SCOPES),
+            (latest, recent, SCOPES),
+            *((latest, windows, (None, "severity_id")) for windows in trend),
+        ):
+            number = windows.number_of(rows["started_us"])
+            inside = np.flatnonzero(number >= 0)
+            if len(inside) < len(number):
+                rows, number = picked(rows, inside), number[inside]
             for column in scopes:
                 scope = column.removesuffix("_id") if column else "all"
                 yield partial(_estimates, variant, windows, rows, number, column, members.get(scope, range(0)))

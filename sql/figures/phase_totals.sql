@@ -55,7 +55,7 @@ timed AS (
 ),
 -- Every incident once with the levels of the scope all, and again for its severity or service where that has levels of its own.
 compared AS (
-    SELECT 0 AS level_id, * FROM timed
+    SELECT 0::UINTEGER AS level_id, * FROM timed
     UNION ALL
     SELECT severity_id, * FROM timed WHERE severity_id IN (SELECT member_id FROM levels)
     UNION ALL

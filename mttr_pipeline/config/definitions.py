@@ -12,27 +12,28 @@ DEFINITIONS = {
     "basic": "detected_at to resolved_at",
     "service_restore": "detected_at to mitigated_at",
     "full_recovery": "detected_at to closed_at",
-    "population": "every incident is the first of these that applies: missing_start, open (no stamp at or after the end), "
-    "missing_end, invalid (end before start), outlier, analysed; duplicates and non-incidents are dropped first",
+    "population": "the first of these that applies to an incident: missing_start, open (no stamp at or after the end of the "
+    "variant), missing_end, invalid (end before start), outlier, analysed; duplicates and non-incidents are left out before",
     "mean": "exact sum of integer microseconds divided by n",
     "percentile": "linear interpolation at (n - 1) p",
-    "window": "half-open on detected_at, else the first stamp",
-    "phases.lifecycle": "detection occurred to detected, acknowledgment to acknowledged, investigation to root_cause_found, "
-    "mitigation to mitigated, resolution to resolved, closure to closed",
-    "phases.coarse": "detection occurred to detected, acknowledgment to acknowledged, investigation to mitigated, "
-    "mitigation mitigated to resolved, closure to closed",
-    "survival": "Kaplan-Meier from the variant's start; open incidents are censored at as_of, resolves by a timeout at the timeout; "
-    "outliers stay in; limits are log-log, 95 percent",
+    "window": "half-open on detected_at, else on the first stamp: the start belongs to the window, the end does not",
+    "phases.lifecycle": "each phase starts where the one before ends: detection from occurred to detected, acknowledgment to "
+    "acknowledged, investigation to root_cause_found, mitigation to mitigated, resolution to resolved, closure to closed",
+    "phases.coarse": "each phase starts where the one before ends: detection from occurred to detected, acknowledgment to "
+    "acknowledged, investigation to mitigated, mitigation to resolved, closure to closed",
+    "survival": "Kaplan-Meier from the start of the variant; open incidents are censored at as_of, resolves by a timeout at the "
+    "timeout; outliers are included; limits are log-log, 95 percent",
     "rmst": "area under the Kaplan-Meier curve to 168 hours",
-    "change": "last 30 days against the 30 before: Hodges-Lehmann ratio of durations, ratio of restricted means where any is "
-    "censored; log-rank p, Benjamini-Hochberg q over the members of a scope; a verdict needs 6 incidents a side and q < 0.05",
-    "direction": "Theil-Sen slope of ln(weekly Kaplan-Meier median), Mann-Kendall p, from 8 full weeks with 6 incidents",
-    "shift": "Pettitt test on the durations of recovered incidents in order of detection, from 20",
-    "frequency": "incidents started per window; exact binomial comparison, Garwood limits",
-    "downtime": "union of [occurred, else started_at; mitigated, else resolved, else closed, else as_of)",
+    "change": "last 30 days against the 30 days before: Hodges-Lehmann ratio of durations, or ratio of restricted means where an "
+    "incident is censored; log-rank p, Benjamini-Hochberg q over the members of a scope; a verdict needs 6 incidents in each "
+    "period and q < 0.05",
+    "direction": "Theil-Sen slope of ln(weekly Kaplan-Meier median), Mann-Kendall p; needs 8 full weeks with 6 incidents each",
+    "shift": "Pettitt test on the durations of recovered incidents in the order in which they started; needs 20 of them",
+    "frequency": "incidents that started in a window; exact binomial comparison, Garwood limits",
+    "downtime": "union of the outages, each from occurred, else started_at, to mitigated, else resolved, else closed, else as_of",
     "no_data": "NULL, never 0 and never 100 percent",
 }
-#: Settings of a source that cannot change a number.
+#: Settings of a source that cannot change a figure.
 _TECHNICAL = ("kind", "requests_per_minute", "connections", "timeout_seconds", "max_wait_minutes", "web_url")
 
 
@@ -42,7 +43,7 @@ def variants_in_force(file: FileSettings) -> dict[str, tuple[Stamp, Stamp]]:
 
 
 def definitions_in_force(file: FileSettings) -> dict[str, Any]:
-    """Every setting that can change a number, as plain JSON; credentials and addresses are no part of it."""
+    """Every setting that can change a figure, as plain JSON, without credentials and addresses."""
     content = file.model_dump(mode="json", exclude={"publish"})
     for source in content["sources"].values():
         for key in _TECHNICAL:

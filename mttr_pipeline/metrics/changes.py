@@ -1,4 +1,4 @@
-"""The current window against the previous one: how much recovery times changed, and whether that is more than chance."""
+"""The current period against the previous one: how much recovery times changed, and whether that is more than chance."""
 
 from __future__ import annotations
 
@@ -16,67 +16,72 @@ from mttr_pipeline.metrics.observed import (
     edges_of,
     joined,
     observations,
+    periods,
     picked,
     variants,
 )
 from mttr_pipeline.metrics.survival import HORIZON_US, Curves, Z, curves
 
-ENOUGH = 6  # observations a side, before anything is said
+ENOUGH = 6  # observations that a verdict needs in each of the two periods
 
 
-def published(con: duckdb.DuckDBPyConnection) -> Columns:
-    """One row per variant and scope member with an observation in either window; the whole is always there."""
-    windows = con.execute(
-        """SELECT epoch_us(p.window_start), epoch_us(c.window_start), epoch_us(c.window_end)
-        FROM core.windows AS c, core.windows AS p WHERE c.name = 'current' AND p.name = 'previous'"""
-    ).fetchone()
-    assert windows is not None
-    begins, turns, ends = windows
+def compute(con: duckdb.DuckDBPyConnection) -> Columns:
+    """One row per variant and scope member with an observation in either period, and always one for the scope all.
+
+    Durations are minutes. NaN stands for a value that does not exist.
+    """
+    _, recent = periods(con)
+    start_us, change_us = (int(instant) for instant in recent.starts_us)
+    end_us = int(recent.ends_us[-1])
     parts: list[Columns] = []
     for variant in variants(con):
-        rows = observations(con, variant, begins)
-        rows = picked(rows, rows["started_us"] < ends)
+        rows = observations(con, variant, start_us)
+        rows = picked(rows, rows["started_us"] < end_us)
         for groups in by_scope(rows):
             time_us, is_event, started_us = (
                 rows[name][groups.order] for name in ("observed_us", "is_event", "started_us")
             )
-            found = compare(groups.bounds, time_us, is_event, started_us >= turns)
             parts.append(
                 {
                     "calculation_type": np.full(len(groups.member), variant, dtype=object),
                     "member_id": groups.member,
-                    **found,
+                    **compare(groups.bounds, time_us, is_event, started_us >= change_us),
                 }
             )
     return joined(parts)
 
 
 def compare(bounds: Integers, time_us: Integers, is_event: Flags, is_current: Flags) -> Columns:
-    """Every group's current rows against its others. The groups are one family of tests."""
-    now, before = (_side(bounds, time_us, is_event, side) for side in (is_current, ~is_current))
+    """The current rows of each group against its previous ones. The groups are one family of tests.
+
+    Groups are consecutive and ordered by time; `bounds` has one place more than there are groups. The result has one row per
+    group. The ratio of durations, current / previous, is the Hodges-Lehmann estimate on logarithms where no row is censored, else
+    the ratio of restricted means up to a horizon that both curves reach.
+    """
+    now, before = (_curves(bounds, time_us, is_event, period) for period in (is_current, ~is_current))
     p, excess = log_rank(bounds, time_us, is_event, is_current)
-    enough = (now.n >= ENOUGH) & (before.n >= ENOUGH)
-    censored = (now.events < now.n) | (before.events < before.n)
-    both = (now.n > 0) & (before.n > 0) & (now.events + before.events > 0)
-    # Beyond the last observation of a side whose curve has not come down, a mean would rest on a guess: both stop there.
-    horizon = np.minimum(np.minimum(_reach(now), _reach(before)), HORIZON_US)
+    is_enough = (now.n >= ENOUGH) & (before.n >= ENOUGH)
+    is_censored = (now.events < now.n) | (before.events < before.n)
+    is_comparable = (now.n > 0) & (before.n > 0) & (now.events + before.events > 0)
+    # A curve that ends with a censored row is unknown after it. Both restricted means stop there.
+    horizon_us = np.minimum(np.minimum(_end_of_curve(now), _end_of_curve(before)), HORIZON_US)
     ratio, low, high = _mean_ratio(
-        *(_side(bounds, time_us, is_event, side, horizon) for side in (is_current, ~is_current))
+        *(_curves(bounds, time_us, is_event, period, horizon_us) for period in (is_current, ~is_current))
     )
-    logs = np.log(np.maximum(time_us, TICK_US))
     for values in (ratio, low, high):
-        values[~both] = np.nan
-    for place in np.flatnonzero(both & ~censored):
-        rows = slice(bounds[place], bounds[place + 1])
-        side = is_current[rows]
-        ratio[place], low[place], high[place] = np.exp(hodges_lehmann(logs[rows][side], logs[rows][~side]))
+        values[~is_comparable] = np.nan
+    logs = np.log(np.maximum(time_us, TICK_US))
+    for group in np.flatnonzero(is_comparable & ~is_censored):
+        rows = slice(bounds[group], bounds[group + 1])
+        current = is_current[rows]
+        ratio[group], low[group], high[group] = np.exp(hodges_lehmann(logs[rows][current], logs[rows][~current]))
     return {
         "n": now.n,
         "n_events": now.events,
         "previous_n": before.n,
         "previous_n_events": before.events,
-        "is_censored": censored,
-        "horizon_minutes": np.where(both & censored, horizon, np.nan) / 6e7,
+        "is_censored": is_censored,
+        "horizon_minutes": np.where(is_comparable & is_censored, horizon_us, np.nan) / 6e7,
         "km_median": now.quantile_us[0.5] / 6e7,
         "previous_km_median": before.quantile_us[0.5] / 6e7,
         "ratio": ratio,
@@ -84,27 +89,31 @@ def compare(bounds: Integers, time_us: Integers, is_event: Flags, is_current: Fl
         "ratio_high": high,
         "log_rank_p": p,
         "excess": excess,
-        "q": benjamini_hochberg(np.where(enough, p, np.nan)),
+        "q": benjamini_hochberg(np.where(is_enough, p, np.nan)),
         "smallest_detectable_ratio": smallest_detectable_ratio(
             now.events.astype(np.float64), before.events.astype(np.float64)
         ),
-        "is_enough": enough & ~np.isnan(p),
+        "is_enough": is_enough & ~np.isnan(p),
     }
 
 
-def _side(
-    bounds: Integers, time_us: Integers, is_event: Flags, side: Flags, horizon_us: Floats | float = float(HORIZON_US)
+def _curves(
+    bounds: Integers, time_us: Integers, is_event: Flags, chosen: Flags, horizon_us: Floats | float = float(HORIZON_US)
 ) -> Curves:
-    return curves(edges_of(side.astype(np.int64))[bounds], time_us[side], is_event[side], horizon_us)
+    """The curves of the chosen rows of each group."""
+    return curves(edges_of(chosen.astype(np.int64))[bounds], time_us[chosen], is_event[chosen], horizon_us)
 
 
-def _reach(side: Curves) -> Floats:
-    """How far a side's curve is known."""
-    return np.where(side.carried_on, side.longest_us, np.inf)
+def _end_of_curve(found: Curves) -> Floats:
+    """The time up to which each curve is known, in microseconds: infinity unless its last row is censored."""
+    return np.where(found.is_mean_bound, found.longest_us, np.inf)
 
 
 def _mean_ratio(now: Curves, before: Curves) -> tuple[Floats, Floats, Floats]:
-    """Ratio of the restricted means, with limits by the delta method on its logarithm."""
+    """The ratio of the restricted means and its 95 % limits, by the delta method on its logarithm.
+
+    Royston and Parmar, Restricted mean survival time, BMC Medical Research Methodology 13 (2013). NaN where a mean is 0.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = now.mean_us / before.mean_us
         width = Z * np.sqrt(now.mean_variance / now.mean_us**2 + before.mean_variance / before.mean_us**2)

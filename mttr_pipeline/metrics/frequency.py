@@ -1,4 +1,4 @@
-"""How often incidents happen: limits of rates, and whether one changed."""
+"""How often incidents happen: the time between incidents with its limits, and whether the rate changed."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import numpy as np
 from mttr_pipeline.metrics.inference import benjamini_hochberg, compare_rates, garwood
 from mttr_pipeline.metrics.observed import Columns, Floats, read
 
-ENOUGH = 6  # incidents in both windows together: with fewer no outcome has p below 0.05
+ENOUGH = 6  # incidents in both periods together: with fewer, no outcome has p below 0.05
 
 
-def published(con: duckdb.DuckDBPyConnection) -> Columns:
-    """Rates of every row of `figures.incident_counts`."""
+def compute(con: duckdb.DuckDBPyConnection) -> Columns:
+    """One row per row of `figures.incident_counts`. The times between incidents are minutes. NaN: the value does not exist."""
     rows = read(
         con,
         """SELECT m.scope, c.member_id, c.n, c.n_current, c.n_previous, coalesce(c.observed_us, 0) AS observed_us,
@@ -20,13 +20,13 @@ def published(con: duckdb.DuckDBPyConnection) -> Columns:
         FROM figures.incident_counts AS c JOIN core.scope_members AS m ON m.member_id = c.member_id ORDER BY c.member_id""",
     )
     n, current, previous = (rows[name].astype(np.float64) for name in ("n", "n_current", "n_previous"))
-    covered = rows["current_us"] + rows["previous_us"]
-    p, ratio, low, high = compare_rates(current, previous, rows["current_us"] / np.maximum(covered, 1))
-    told = np.where(current + previous >= ENOUGH, p, np.nan)
+    covered_us = rows["current_us"] + rows["previous_us"]
+    p, ratio, low, high = compare_rates(current, previous, rows["current_us"] / np.maximum(covered_us, 1))
+    tested = np.where(current + previous >= ENOUGH, p, np.nan)
     q = np.full(len(p), np.nan)
     for scope in np.unique(rows["scope"].astype(str)):
         family = rows["scope"] == scope
-        q[family] = benjamini_hochberg(told[family])
+        q[family] = benjamini_hochberg(tested[family])
     whole = time_between(n, rows["observed_us"] / 6e7)
     recent = time_between(current, rows["current_us"] / 6e7)
     return {
@@ -42,8 +42,11 @@ def published(con: duckdb.DuckDBPyConnection) -> Columns:
 
 
 def time_between(count: Floats, minutes: Floats) -> tuple[Floats, Floats, Floats]:
-    """Mean time between incidents over a time, with Garwood's limits. None happened: only the lower limit is known."""
-    least, most = garwood(count)
+    """Mean time between incidents in minutes, and its 95 % limits (Garwood), from counts and the minutes they were counted over.
+
+    Without an incident only the lower limit exists. NaN stands for a value that does not exist.
+    """
+    fewest, most = garwood(count)
     with np.errstate(divide="ignore", invalid="ignore"):
-        mean, low, high = (np.where(minutes > 0, minutes / by, np.nan) for by in (count, most, least))
+        mean, low, high = (np.where(minutes > 0, minutes / by, np.nan) for by in (count, most, fewest))
     return tuple(np.where(np.isfinite(values), values, np.nan) for values in (mean, low, high))  # type: ignore[return-value]

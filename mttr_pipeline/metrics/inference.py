@@ -1,7 +1,10 @@
-"""Tests and estimates that compare: log-rank, Hodges-Lehmann, Benjamini-Hochberg, Theil-Sen, Mann-Kendall, Pettitt, rates.
+"""Tests and estimates that compare samples, as formulas over plain arrays.
 
-What belongs here: the formulas, on plain arrays. Which incidents they are fed is decided in `changes`, `directions` and
-`frequency`.
+What belongs here: log-rank, Hodges-Lehmann, Benjamini-Hochberg, Theil-Sen, Mann-Kendall, Pettitt, limits of rates. What does not:
+which incidents they compare; that is in `changes`, `directions` and `frequency`.
+
+Groups are consecutive rows. `bounds` has the place where each group begins and the place where the last one ends, one value more
+than there are groups. NaN stands for a value that does not exist.
 """
 
 from __future__ import annotations
@@ -17,17 +20,19 @@ from scipy import special
 from mttr_pipeline.metrics.observed import Flags, Floats, Integers
 from mttr_pipeline.metrics.survival import Z
 
-_EXACT = 33  # longest series for which the exact distribution is used
-MAX_PAIRS = 4_000_000  # Hodges-Lehmann looks at every pair up to here, beyond at a sample of so many
-_POWER = 0.8416212335729143  # 80th percentile of the normal distribution
+MAX_PAIRS = 4_000_000  # up to here Hodges-Lehmann uses every pair, beyond it a sample of this size
+_MAX_EXACT = 33  # longest series whose Mann-Kendall test uses the exact distribution
+_POWER_Z = 0.8416212335729143  # 80th percentile of the normal distribution
 
 
 def log_rank(bounds: Integers, time_us: Integers, is_event: Flags, is_current: Flags) -> tuple[Floats, Floats]:
-    """Per group: p of the log-rank test of its current against its other rows, and how many more of the current recovered
-    than expected (positive: faster). Where they cannot have differed, as when all took equally long, p is 1; NaN where
-    nothing recovered, or where there are no current or no other rows.
+    """p of the log-rank test of the current rows against the others, and the excess of current recoveries, per group.
 
-    Groups lie one after another, each ordered by time.
+    The excess is the number of current events minus the expected number; above 0, current incidents recovered faster. p is 1 where
+    the samples cannot differ, as when all times are equal. Both are NaN without an event, without current rows and without others.
+    Rows are sorted by time within a group.
+
+    Mantel, Cancer Chemotherapy Reports 50 (1966), with the hypergeometric variance.
     """
     groups = len(bounds) - 1
     p, excess = np.full(groups, np.nan), np.full(groups, np.nan)
@@ -35,35 +40,39 @@ def log_rank(bounds: Integers, time_us: Integers, is_event: Flags, is_current: F
     if len(filled) == 0:
         return p, excess
     starts, ends = bounds[filled], bounds[filled + 1]
-    place = np.repeat(np.arange(len(filled)), ends - starts)
+    group = np.repeat(np.arange(len(filled)), ends - starts)
     # Equal times of a group are one step.
-    opens = np.ones(len(time_us), dtype=np.bool_)
-    opens[1:] = time_us[1:] != time_us[:-1]
-    opens[starts] = True
-    steps = np.flatnonzero(opens)
-    in_group = place[steps]
+    is_step = np.ones(len(time_us), dtype=np.bool_)
+    is_step[1:] = time_us[1:] != time_us[:-1]
+    is_step[starts] = True
+    steps = np.flatnonzero(is_step)
+    group_of_step = group[steps]
     events = np.add.reduceat(is_event.astype(np.int64), steps).astype(np.float64)
     current_events = np.add.reduceat((is_event & is_current).astype(np.int64), steps).astype(np.float64)
-    at_risk = (ends[in_group] - steps).astype(np.float64)
+    at_risk = (ends[group_of_step] - steps).astype(np.float64)
     current_before = np.concatenate(([0], np.cumsum(is_current)))
-    share = (current_before[ends[in_group]] - current_before[steps]) / at_risk
-    several = np.maximum(at_risk - 1, 1.0)
-    spread = events * share * (1 - share) * (at_risk - events) / several
-    first_steps = np.searchsorted(in_group, np.arange(len(filled)))
-    more = np.add.reduceat(current_events - events * share, first_steps)
-    variance = np.add.reduceat(spread, first_steps)
-    known = variance > 0
+    share = (current_before[ends[group_of_step]] - current_before[steps]) / at_risk
+    variance_of_step = events * share * (1 - share) * (at_risk - events) / np.maximum(at_risk - 1, 1.0)
+    first_steps = np.searchsorted(group_of_step, np.arange(len(filled)))
+    observed_less_expected = np.add.reduceat(current_events - events * share, first_steps)
+    variance = np.add.reduceat(variance_of_step, first_steps)
     current = current_before[ends] - current_before[starts]
-    compared = (np.add.reduceat(events, first_steps) > 0) & (current > 0) & (current < ends - starts)
-    excess[filled[compared]], p[filled[compared]] = 0, 1
-    excess[filled[known]] = more[known]
-    p[filled[known]] = special.erfc(np.abs(more[known]) / np.sqrt(2 * variance[known]))
+    is_comparable = (np.add.reduceat(events, first_steps) > 0) & (current > 0) & (current < ends - starts)
+    excess[filled[is_comparable]], p[filled[is_comparable]] = 0, 1
+    varies = variance > 0
+    excess[filled[varies]] = observed_less_expected[varies]
+    p[filled[varies]] = special.erfc(np.abs(observed_less_expected[varies]) / np.sqrt(2 * variance[varies]))
     return p, excess
 
 
 def hodges_lehmann(current: Floats, previous: Floats) -> tuple[float, float, float]:
-    """Median of all differences current - previous, and its 95 % limits: the k-th smallest and the k-th largest difference,
-    k = floor(m n / 2 - 1.96 sqrt(m n (m + n + 1) / 12)). NaN where there is none.
+    """The median of all differences current - previous, and its 95 % limits. NaN where there is none.
+
+    The limits are the k-th smallest and the k-th largest difference, k = floor(m n / 2 - 1.96 sqrt(m n (m + n + 1) / 12)). Beyond
+    MAX_PAIRS differences a seeded sample of them is used, so the result is the same on every run.
+
+    Hodges and Lehmann, Annals of Mathematical Statistics 34 (1963); limits: Hollander, Wolfe and Chicken, Nonparametric statistical
+    methods, section 4.3 (2014), large samples.
     """
     pairs = len(current) * len(previous)
     if pairs == 0:
@@ -87,27 +96,36 @@ def hodges_lehmann(current: Floats, previous: Floats) -> tuple[float, float, flo
 
 
 def benjamini_hochberg(p: Floats) -> Floats:
-    """q of each p within its family; NaN is no member of it."""
+    """q of each p: p adjusted for the false discovery rate within the family of all p that are not NaN.
+
+    Benjamini and Hochberg, Journal of the Royal Statistical Society B 57 (1995).
+    """
     q = np.full(len(p), np.nan)
     members = np.flatnonzero(~np.isnan(p))
     order = members[np.argsort(p[members], kind="stable")]
     count = len(order)
     scaled = p[order] * count / np.arange(1, count + 1)
-    q[order] = np.maximum(np.minimum.accumulate(scaled[::-1])[::-1], p[order])  # the quotient may round to just below p
+    q[order] = np.maximum(
+        np.minimum.accumulate(scaled[::-1])[::-1], p[order]
+    )  # rounding may put the quotient just below p
     return q
 
 
 def smallest_detectable_ratio(events: Floats, previous_events: Floats) -> Floats:
-    """The factor between two rates of recovery that a log-rank test at 5 % finds with 80 % power:
-    exp((z_0.975 + z_0.8) sqrt(1 / d1 + 1 / d2)).
+    """The factor between two rates of recovery that a log-rank test at 5 % detects with 80 % power; NaN without events.
+
+    exp((z_0.975 + z_0.8) sqrt(1 / d1 + 1 / d2)), from Schoenfeld, Biometrika 68 (1981).
     """
     with np.errstate(divide="ignore"):
-        found: Floats = np.exp((Z + _POWER) * np.sqrt(1 / events + 1 / previous_events))
+        found: Floats = np.exp((Z + _POWER_Z) * np.sqrt(1 / events + 1 / previous_events))
     return np.where(np.isfinite(found), found, np.nan)
 
 
 def theil_sen(x: Floats, y: Floats) -> tuple[float, float, float]:
-    """Median slope over all pairs of points, and its 95 % limits from the variance of Kendall's S."""
+    """The median slope over all pairs of points, and its 95 % limits from the variance of Kendall's S. Limits may be NaN.
+
+    Theil, Indagationes Mathematicae 12 (1950); Sen, Journal of the American Statistical Association 63 (1968). `x` has no ties.
+    """
     left, right = _pairs(len(x))
     slopes = (y[right] - y[left]) / (x[right] - x[left])
     n, count = len(x), len(slopes)
@@ -122,14 +140,17 @@ def theil_sen(x: Floats, y: Floats) -> tuple[float, float, float]:
 
 
 def mann_kendall(y: Floats) -> float:
-    """p of the Mann-Kendall test for a trend, two-sided: exact in series of at most 33 without ties, else normal with ties
-    counted. Values that are all equal have no trend: 1.
+    """Two-sided p of the Mann-Kendall test for a trend in a series; 1 where all values are equal.
+
+    The distribution is exact for at most 33 values without ties, else normal with a variance that accounts for ties.
+
+    Mann, Econometrica 13 (1945); Kendall, Rank correlation methods (1975).
     """
     n = len(y)
     left, right = _pairs(n)
     score = int(np.sum(np.sign(y[right] - y[left])))
     _, ties = np.unique(y, return_counts=True)
-    if len(ties) == n and n <= _EXACT:
+    if len(ties) == n and n <= _MAX_EXACT:
         falling = (n * (n - 1) // 2 - abs(score)) // 2
         return float(min(2 * sum(_inversions(n)[: falling + 1]) / math.factorial(n), 1.0))
     variance = _score_variance(n, ties)
@@ -138,13 +159,13 @@ def mann_kendall(y: Floats) -> float:
 
 @lru_cache(maxsize=256)
 def _pairs(n: int) -> tuple[Integers, Integers]:
-    """Every pair of n things: which comes first, which second."""
+    """The first and the second member of every pair of n things."""
     left, right = np.triu_indices(n, 1)
     return left, right
 
 
 def _score_variance(n: int, ties: npt.NDArray[Any]) -> float:
-    """Variance of Kendall's S without a trend; `ties` is how often each value occurs."""
+    """The variance of Kendall's S without a trend. `ties` is how often each value occurs."""
     return float(n * (n - 1) * (2 * n + 5) - np.sum(ties * (ties - 1) * (2 * ties + 5))) / 18
 
 
@@ -158,66 +179,72 @@ def _inversions(n: int) -> list[int]:
 
 
 def pettitt(bounds: Integers, ranks_doubled: Integers) -> tuple[Integers, Floats]:
-    """Per group: after how many of its values the strongest shift is, and its p = 2 exp(-6 K^2 / (n^3 + n^2)).
+    """Per group: how many values are before the strongest shift, and p = 2 exp(-6 K^2 / (n^3 + n^2)).
 
-    The values come as twice their midrank within the group, so that everything is counted in integers. Values that are all
-    equal do not shift: -1 and 1. NaN for an empty group.
+    The values are twice their midrank within the group, so that all sums are sums of integers. Where all values are equal the number
+    is -1 and p is 1. In an empty group p is NaN.
+
+    Pettitt, Journal of the Royal Statistical Society C 28 (1979).
     """
     groups = len(bounds) - 1
-    where, p = np.full(groups, -1, dtype=np.int64), np.full(groups, np.nan)
+    n_before, p = np.full(groups, -1, dtype=np.int64), np.full(groups, np.nan)
     filled = np.flatnonzero(np.diff(bounds))
     if len(filled) == 0:
-        return where, p
+        return n_before, p
     starts, n = bounds[filled], np.diff(bounds)[filled]
-    place = np.repeat(np.arange(len(filled)), n)
-    step = np.arange(len(ranks_doubled)) - starts[place] + 1
+    group = np.repeat(np.arange(len(filled)), n)
+    step = np.arange(len(ranks_doubled)) - starts[group] + 1
     total = np.concatenate(([0], np.cumsum(ranks_doubled)))
-    strength = np.abs(total[1:] - total[starts][place] - step * (n[place] + 1))
+    strength = np.abs(total[1:] - total[starts][group] - step * (n[group] + 1))
     strongest = np.maximum.reduceat(strength, starts)
-    rows = np.flatnonzero(strength == strongest[place])
-    first = rows[np.searchsorted(place[rows], np.arange(len(filled)))]
-    found = strongest > 0
-    where[filled[found]] = step[first[found]]
+    rows = np.flatnonzero(strength == strongest[group])
+    first = rows[np.searchsorted(group[rows], np.arange(len(filled)))]
+    has_shift = strongest > 0
+    n_before[filled[has_shift]] = step[first[has_shift]]
     size = n.astype(np.float64)
     p[filled] = np.minimum(2 * np.exp(-6 * strongest.astype(np.float64) ** 2 / (size**3 + size**2)), 1)
-    return where, p
+    return n_before, p
 
 
 def midranks_doubled(bounds: Integers, values: Integers) -> Integers:
-    """Twice the midrank of each value within its group; groups lie one after another, each in ascending order."""
+    """Twice the midrank of each value within its group. Values are in ascending order within a group."""
     starts = np.repeat(bounds[:-1], np.diff(bounds))
-    opens = np.ones(len(values), dtype=np.bool_)
-    opens[1:] = values[1:] != values[:-1]
-    opens[bounds[:-1][np.diff(bounds) > 0]] = True
-    first = np.flatnonzero(opens)
+    is_first = np.ones(len(values), dtype=np.bool_)
+    is_first[1:] = values[1:] != values[:-1]
+    is_first[bounds[:-1][np.diff(bounds) > 0]] = True
+    first = np.flatnonzero(is_first)
     length = np.diff(np.append(first, len(values)))
     return np.repeat(2 * first + length + 1, length) - 2 * starts
 
 
 def garwood(count: Floats) -> tuple[Floats, Floats]:
-    """Exact 95 % limits of a Poisson mean from the count."""
+    """Exact 95 % limits of a Poisson mean, from a count. Garwood, Biometrika 28 (1936)."""
     low = np.where(count > 0, special.gammaincinv(np.maximum(count, 1), 0.025), 0.0)
     return low, special.gammaincinv(count + 1, 0.975)
 
 
 def compare_rates(current: Floats, previous: Floats, share: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-    """Two Poisson counts given their sum, where `share` of the time they were counted over is the current one's: two-sided
-    exact p (twice the smaller binomial tail, at most 1), the ratio of the rates, current / previous, and its 95 % limits from
-    those of the share of counts (Clopper-Pearson). NaN where there is none.
+    """p of equal rates, the ratio of the rates current / previous, and the lower and upper 95 % limit of the ratio.
+
+    `current` and `previous` are counts; `share` is the current part of the time that both were counted over, 0 to 1. The test is
+    exact and conditional on the sum of the counts: p is twice the smaller binomial tail, at most 1. Everything is NaN where there is
+    nothing to compare, and the ratio and its upper limit also where the previous count is 0.
+
+    Przyborowski and Wilenski, Biometrika 31 (1940); limits: Clopper and Pearson, Biometrika 26 (1934).
     """
-    known = (current + previous > 0) & (share > 0) & (share < 1)
+    is_comparable = (current + previous > 0) & (share > 0) & (share < 1)
     at_most = np.where(previous > 0, special.betainc(np.maximum(previous, 1), current + 1, 1 - share), 1.0)
     at_least = np.where(current > 0, special.betainc(np.maximum(current, 1), previous + 1, share), 1.0)
     p = np.minimum(2 * np.minimum(at_most, at_least), 1)
     low = np.where(current > 0, special.betaincinv(np.maximum(current, 1), previous + 1, 0.025), 0.0)
     high = np.where(previous > 0, special.betaincinv(current + 1, np.maximum(previous, 1), 0.975), 1.0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        times = (1 - share) / share
-        ratio = np.where(previous > 0, current / previous, np.nan) * times
-        low, high = low / (1 - low) * times, np.where(high < 1, high / (1 - high), np.nan) * times
+        odds = (1 - share) / share
+        ratio = np.where(previous > 0, current / previous, np.nan) * odds
+        low, high = low / (1 - low) * odds, np.where(high < 1, high / (1 - high), np.nan) * odds
     return (
-        np.where(known, p, np.nan),
-        np.where(known, ratio, np.nan),
-        np.where(known, low, np.nan),
-        np.where(known, high, np.nan),
+        np.where(is_comparable, p, np.nan),
+        np.where(is_comparable, ratio, np.nan),
+        np.where(is_comparable, low, np.nan),
+        np.where(is_comparable, high, np.nan),
     )

@@ -1,4 +1,4 @@
-"""Medians of the phases: each phase is sorted once, for all scopes, windows and variants."""
+"""Medians of the phases. Each phase is sorted once for all scopes, windows and variants."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from mttr_pipeline.metrics.observed import (
     group_order,
     in_parallel,
     joined,
+    periods,
     read,
     variants,
-    windows,
 )
 
 PHASES = (
@@ -32,30 +32,39 @@ PHASES = (
 )
 
 
-def published(con: duckdb.DuckDBPyConnection) -> Columns:
-    """One row per variant, window and scope member. Microseconds; NaN without a valid duration."""
+def compute(con: duckdb.DuckDBPyConnection) -> Columns:
+    """One row per variant, window of `core.windows` and scope member: the median of each phase in microseconds, NaN without data.
+
+    The outliers of the variant and negative durations are left out. The median of an even number of durations is the mean of the
+    middle two.
+    """
     durations = ", ".join(f"coalesce(greatest({phase}, -1), -1) AS {phase}" for phase in PHASES)
     rows = read(
         con, f"SELECT incident_no, severity_id, service_id, team_id, started_us, {durations} FROM figures.phases"
     )
-    left_out = {variant: _outliers(con, variant, rows["incident_no"]) for variant in variants(con)}
-    within = dict(windows(con, rows["started_us"]))
+    outliers = {variant: _outliers(con, variant, rows["incident_no"]) for variant in variants(con)}
+    inside: dict[int, Flags | None] = {}
+    for windows in periods(con):
+        number = windows.number_of(rows["started_us"])
+        for place, window_id in enumerate(windows.ids):
+            chosen = number == place
+            inside[int(window_id)] = None if chosen.all() else chosen
     members = int(read(con, "SELECT max(member_id) + 1 AS n FROM core.scope_members")["n"][0])
-    found = in_parallel(partial(_of_phase, rows, within, left_out, members, phase) for phase in PHASES)
+    medians = in_parallel(partial(_of_phase, rows, inside, outliers, members, phase) for phase in PHASES)
     keys = [
         {
             "calculation_type": np.full(members, variant, dtype=object),
-            "window_name": np.full(members, window, dtype=object),
+            "window_id": np.full(members, window_id),
             "member_id": np.arange(members),
         }
-        for window in within
-        for variant in left_out
+        for window_id in inside
+        for variant in outliers
     ]
-    return {**joined(keys), **dict(zip(PHASES, found, strict=True))}
+    return {**joined(keys), **dict(zip(PHASES, medians, strict=True))}
 
 
 def _outliers(con: duckdb.DuckDBPyConnection, variant: str, incident_no: Integers) -> Flags:
-    """Which rows the variant leaves out."""
+    """Which rows are outliers of the variant."""
     found = read(
         con,
         "SELECT incident_no FROM facts.population WHERE population = 'outlier' AND calculation_type = ?",
@@ -65,30 +74,31 @@ def _outliers(con: duckdb.DuckDBPyConnection, variant: str, incident_no: Integer
 
 
 def _of_phase(
-    rows: Columns, within: dict[str, Flags | None], left_out: dict[str, Flags], members: int, phase: str
+    rows: Columns, inside: dict[int, Flags | None], outliers: dict[str, Flags], members: int, phase: str
 ) -> Floats:
-    """Medians of one phase by window, variant and member, one after another."""
+    """The medians of one phase, by window, variant and member. `inside` says which rows lie in each window; None: all of them."""
     valid = np.flatnonzero(rows[phase] >= 0)
     by_duration = valid[np.argsort(rows[phase][valid])]
-    found = np.full((len(within), len(left_out), members), np.nan)
-    for window, inside in enumerate(within.values()):
-        ordered = by_duration if inside is None else by_duration[inside[by_duration]]
+    found = np.full((len(inside), len(outliers), members), np.nan)
+    for window, chosen in enumerate(inside.values()):
+        ordered = by_duration if chosen is None else by_duration[chosen[by_duration]]
         for scope in SCOPES:
             member = rows[scope][ordered] if scope else np.zeros(len(ordered), dtype=np.uint16)
             grouped = ordered[group_order(member)]
             n = np.bincount(member, minlength=members)
-            for variant, outlier in enumerate(left_out.values()):
-                gone = np.flatnonzero(outlier[grouped])
-                kept = n - np.bincount(rows[scope][grouped[gone]] if scope else member[gone], minlength=members)
-                has = np.flatnonzero(kept)
-                first = (np.cumsum(kept) - kept)[has]
+            for variant, is_outlier in enumerate(outliers.values()):
+                excluded = np.flatnonzero(is_outlier[grouped])
+                kept = n - np.bincount(rows[scope][grouped[excluded]] if scope else member[excluded], minlength=members)
+                has_data = np.flatnonzero(kept)
+                first = (np.cumsum(kept) - kept)[has_data]
                 low, high = (
-                    rows[phase][grouped[_place(first + half, gone)]] for half in ((kept[has] - 1) // 2, kept[has] // 2)
+                    rows[phase][grouped[_with_excluded(first + half, excluded)]]
+                    for half in ((kept[has_data] - 1) // 2, kept[has_data] // 2)
                 )
-                found[window, variant, has] = (low + high) / 2
+                found[window, variant, has_data] = (low + high) / 2
     return found.ravel()
 
 
-def _place(kept: Integers, gone: Integers) -> Integers:
-    """Where the rows with these numbers stand, counted without those that are gone (in ascending order)."""
-    return kept + np.searchsorted(gone - np.arange(len(gone)), kept, side="right")
+def _with_excluded(kept: Integers, excluded: Integers) -> Integers:
+    """The place among all rows of each place among the kept rows. `excluded` are the places of the others, in ascending order."""
+    return kept + np.searchsorted(excluded - np.arange(len(excluded)), kept, side="right")

@@ -5,8 +5,8 @@ What belongs here: finding the files, the rules that hold between them, the orde
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -16,7 +16,7 @@ from mttr_pipeline.errors import ContractError
 from mttr_pipeline.sources.kit.declare import Source
 from mttr_pipeline.sources.registry import registry
 from mttr_pipeline.warehouse.gathering import check_parts, gather, with_promises
-from mttr_pipeline.warehouse.models import REFERENCE, SCHEMAS, Model, load_macros, parse_model, sql_folder
+from mttr_pipeline.warehouse.models import REFERENCE, SAME, SCHEMAS, Model, load_macros, parse_model, sql_folder
 
 #: The layers in which a source has tables of its own.
 OF_SOURCES = ("raw", "staging")
@@ -109,13 +109,12 @@ def _catalog(members: tuple[Member, ...]) -> Catalog:
 
 def _build(members: tuple[Member, ...]) -> Catalog:
     house = house_models()
-    contracts = [model for model in house if model.gathered]
     kept: list[Member] = []
     models: list[Model] = []
     problems: dict[str, str] = {}
     for member in members:
         try:
-            found = account_models(member, contracts)
+            found = account_models(member, house)
             if twice := {model.table for model in found} & {model.table for model in [*house, *models]}:
                 raise ContractError(f"The source {member.name} makes the table {min(twice)}, which is there already.")
         except ContractError as error:
@@ -141,11 +140,12 @@ def house_models(folder: Path | None = None) -> tuple[Model, ...]:
         for schema in SCHEMAS
         for path in sorted((folder / schema).glob("*.sql"))
     ]
-    return tuple(found)
+    return tuple(with_texts(found))
 
 
-def account_models(member: Member, contracts: Sequence[Model]) -> list[Model]:
-    """The tables of one account: of its source's folders, and of the files that are shared by its traits.
+def account_models(member: Member, house: Sequence[Model]) -> list[Model]:
+    """The tables of one account: of its source's folders, and of the files that are shared by its traits. `house` are the tables
+    that no source owns.
 
     Raises ContractError when a file is wrong, and when what the tables yield is not what the source declares.
     """
@@ -165,6 +165,8 @@ def account_models(member: Member, contracts: Sequence[Model]) -> list[Model]:
     ]
     if not found:
         raise ContractError(f"there is no SQL in raw/{member.source.name} and staging/{member.source.name}")
+    found = with_texts(found, house)
+    contracts = [model for model in house if model.gathered]
     check_parts(contracts, found)
     yielded = {model.yields for model in found if model.yields}
     if lacking := sorted(set(member.source.yields) - yielded):
@@ -172,6 +174,41 @@ def account_models(member: Member, contracts: Sequence[Model]) -> list[Model]:
     if more := sorted(yielded - set(member.source.yields)):
         raise ContractError(f"The source {member.name} yields {', '.join(more)}, which its declaration does not say.")
     return [with_promises(contracts, model) for model in found]
+
+
+def with_texts(models: Iterable[Model], others: Iterable[Model] = ()) -> list[Model]:
+    """The models with what they take over from the tables in `like`, which may be some of the `others`.
+
+    Raises ContractError for a table or column that is not there, and for tables that take over from each other in a circle.
+    """
+    found = {model.table: model for model in models}
+    known = {model.table: model for model in others} | found
+    order = TopologicalSorter({name: [model.like] if model.like else [] for name, model in found.items()})
+    try:
+        for name in order.static_order():
+            if name in found and found[name].like:
+                known[name] = _with_texts(found[name], known)
+    except CycleError as error:
+        raise ContractError(
+            f"`like` of these SQL files names each other in a circle: {' -> '.join(error.args[1])}."
+        ) from error
+    return [known[name] for name in found]
+
+
+def _with_texts(model: Model, known: Mapping[str, Model]) -> Model:
+    pattern = known.get(model.like or "")
+    if pattern is None:
+        raise ContractError(f"{model.where} is like {model.like}, which no file makes.")
+    if not model.columns:
+        asserts, not_null = pattern.asserts | model.asserts, model.not_null or pattern.not_null
+        return replace(model, columns=pattern.columns, asserts=asserts, not_null=not_null)
+    missing = [name for name, text in model.columns.items() if text == SAME and name not in pattern.columns]
+    if missing:
+        raise ContractError(
+            f"{model.where} takes over columns that {pattern.table} does not have: {', '.join(missing)}."
+        )
+    texts = {name: pattern.columns[name] if text == SAME else text for name, text in model.columns.items()}
+    return replace(model, columns=texts)
 
 
 def ordered(models: Sequence[Model]) -> list[Model]:

@@ -16,6 +16,10 @@ A file's folder is its layer and the schema of its table. A table depends on its
 one; what it depends on is read from the schema-qualified names in its SELECT, so it cannot be misstated. A `published` table is
 stored in the file that readers get, whatever its layer is.
 
+A table that passes on columns of another one does not repeat what they mean: with `like = "core.incidents"` a column written
+`title = "="` takes the text of that column. A header with `like` and without [columns] describes a table of the same columns, and
+takes over not_null and [assert] too.
+
 Where SQL says it badly, the header names a function, `python = "mttr_pipeline.metrics.survival:published"`, and the SELECT reads
 what it returns under the name `computed`. What the function reads is listed in `depends`.
 
@@ -50,8 +54,10 @@ MART = "mart"
 _HEADER = re.compile(r"\A\s*/\*(?P<toml>.*?)\*/(?P<sql>.*)\Z", re.DOTALL)
 REFERENCE = re.compile(rf"\b(?P<schema>{'|'.join(SCHEMAS)})\.(?P<table>[a-z_0-9]+)\b")
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+#: The text of a column that means what it means in the table that `like` names.
+SAME = "="
 _KEYS = {
-    *("description", "columns", "types", "optional", "published", "gathered", "yields", "inbox", "depends"),
+    *("description", "columns", "like", "types", "optional", "published", "gathered", "yields", "inbox", "depends"),
     *("not_null", "unique", "assert", "key", "version", "python", "view"),
 }
 
@@ -63,8 +69,8 @@ class Model:
     `account` is the account whose payloads it is made of, None for tables of all sources. `source`, `stream`, `key` and
     `version` are set for raw tables only: which landed stream is read, what identifies a record in it and which column tells the
     newer of two. `hidden` are tables it reads through a macro or through `python`, the function that makes `computed`. A `view`
-    is stored nowhere. `yields` names the gathered table that it is a part of; `gathered` marks that table itself, whose `types`
-    and columns every part owes, but for the `optional` ones.
+    is stored nowhere. `like` is the table whose column texts this one takes over. `yields` names the gathered table that it is a
+    part of; `gathered` marks that table itself, whose `types` and columns every part owes, but for the `optional` ones.
     """
 
     schema: str
@@ -83,6 +89,7 @@ class Model:
     version: str | None = None
     hidden: tuple[str, ...] = ()
     python: str | None = None
+    like: str | None = None
     view: bool = False
     published: bool = False
     yields: str | None = None
@@ -156,7 +163,7 @@ def parse_model(text: str, schema: str, name: str, *, where: str | None = None, 
         name=f"{account}_{name}" if account else name,
         sql=match["sql"].strip().rstrip(";"),
         description=" ".join(header["description"].split()),
-        columns={column: " ".join(text.split()) for column, text in header["columns"].items()},
+        columns={column: " ".join(text.split()) for column, text in header.get("columns", {}).items()},
         where=where,
         not_null=tuple(header.get("not_null", ())),
         unique=tuple(tuple(columns) for columns in header.get("unique", ())),
@@ -168,6 +175,7 @@ def parse_model(text: str, schema: str, name: str, *, where: str | None = None, 
         version=header.get("version"),
         hidden=tuple(header.get("depends", ())),
         python=header.get("python"),
+        like=header.get("like"),
         view=header.get("view", False) or header.get("gathered", False),
         published=header.get("published", False),
         yields=header.get("yields"),
@@ -178,16 +186,21 @@ def parse_model(text: str, schema: str, name: str, *, where: str | None = None, 
 
 
 def _check_header(header: Mapping[str, Any], schema: str, where: str) -> None:
-    unknown = set(header) - _KEYS
-    if unknown or not str(header.get("description", "")).strip() or not header.get("columns"):
+    unknown, columns = set(header) - _KEYS, header.get("columns", {})
+    if unknown or not str(header.get("description", "")).strip() or not (columns or header.get("like")):
         missing = "unknown keys " + ", ".join(sorted(unknown)) if unknown else "description and [columns] are required"
         raise ContractError(f"{where}: {missing}.")
     if header.get("published") and header.get("view"):
         raise ContractError(f"{where}: a published table is stored, so it cannot be a view.")
     if schema == MART and not header.get("published"):
         raise ContractError(f"{where}: the mart is what readers get; write published = true.")
-    if header.get("gathered") and set(header.get("types", ())) != set(header["columns"]):
+    if header.get("gathered") and set(header.get("types", ())) != set(columns):
         raise ContractError(f"{where}: a gathered table needs the type of each of its columns in [types].")
-    blank = [column for column, text in header["columns"].items() if not str(text).strip()]
+    blank = [column for column, text in columns.items() if not str(text).strip()]
     if blank:
         raise ContractError(f"{where}: the header does not say what these columns mean: {', '.join(blank)}.")
+    same = [column for column, text in columns.items() if text == SAME]
+    if same and not header.get("like"):
+        raise ContractError(
+            f"{where}: these columns mean the same as in another table, but `like` names none: {', '.join(same)}."
+        )

@@ -1,24 +1,25 @@
 /*
-description = """The fold: one row per record and episode with its stamps. occurred, detected, acknowledged, investigating,
-root_cause_found and mitigated are the first ones; resolved and closed the last that no reopen took back. A stamp given as a
-field wins over the timeline. Closed without resolved: resolved is imputed from it. Nothing else is ever imputed."""
+description = """One row per record and episode with its stamps, folded from the timeline. occurred, detected, acknowledged, investigating,
+root_cause_found and mitigated are the first stamps of their kind. resolved and closed are the last that no reopen undid. A stamp
+given as a field takes precedence over the timeline. Where a record was closed without a resolve, resolved is imputed from the close.
+Nothing else is imputed."""
 not_null = ["source", "record_id", "episode", "status", "reopen_count", "flap_count", "ack_count"]
 unique = [["source", "record_id", "episode"]]
 
 [columns]
 source = "source"
-record_id = "vendor record"
+record_id = "record that the incident is counted under"
 episode = "1, or higher after a late reopen"
 status = "detected, acknowledged, investigating, mitigated, resolved or closed"
 occurred_at = "impact began"
-detected_at = "first detection; for a later episode the reopen that began it"
+detected_at = "first detection; in a later episode, the reopen that began it"
 acknowledged_at = "first acknowledgement"
 investigating_at = "work on the cause began"
-root_cause_found_at = "the cause is known"
-mitigated_at = "users have service again"
-resolved_at = "the last resolve; NULL while open"
+root_cause_found_at = "the cause was found"
+mitigated_at = "users had service again"
+resolved_at = "last resolve; NULL while open"
 closed_at = "record closed"
-occurred_provenance = "where the stamp comes from: api, changelog, field, derived or imputed"
+occurred_provenance = "where occurred_at comes from: api, changelog, field, derived or imputed"
 detected_provenance = "the same for detected_at"
 acknowledged_provenance = "the same for acknowledged_at"
 investigating_provenance = "the same for investigating_at"
@@ -26,13 +27,13 @@ root_cause_found_provenance = "the same for root_cause_found_at"
 mitigated_provenance = "the same for mitigated_at"
 resolved_provenance = "the same for resolved_at"
 closed_provenance = "the same for closed_at"
-first_resolved_at = "the first resolve, also one that was taken back"
-reopened_at = "the last reopen within the episode, flaps too; NULL when there was none"
-reopen_count = "reopens within the episode, flaps not counted"
-flap_count = "times the same dedup key came back within the flap time"
+first_resolved_at = "first resolve, even if a reopen undid it"
+reopened_at = "last reopen within the episode, flaps included; NULL without one"
+reopen_count = "reopens within the episode, flaps not included"
+flap_count = "times that the same dedup key came back within the flap time"
 ack_count = "acknowledgements"
-active_us = "microseconds in which it was not resolved; an open one counts until as_of"
-resolution_kind = "human, integration or timeout, of the resolve that counts"
+active_us = "microseconds in which the incident was not resolved; an open one counts until as_of"
+resolution_kind = "human, integration or timeout: who or what made the resolve that counts"
 severity_first = "severity before the first change; NULL when it never changed"
 severity_worst = "worst severity of any change; NULL when it never changed"
 */
@@ -45,23 +46,16 @@ folded AS (
         source,
         record_id,
         episode,
-        min(stamp) FILTER (WHERE event_type = 'occurred' AND is_field) AS occurred_field,
-        min(stamp) FILTER (WHERE event_type = 'occurred') AS occurred_first,
+        first_stamp('occurred', event_type, stamp, is_field) AS occurred,
         min(stamp) FILTER (WHERE event_type = 'detected' AND is_field) AS detected_field,
         min(stamp) FILTER (WHERE event_type = 'detected') AS detected_first,
-        min(stamp) FILTER (WHERE event_type = 'acknowledged' AND is_field) AS acknowledged_field,
-        min(stamp) FILTER (WHERE event_type = 'acknowledged') AS acknowledged_first,
-        min(stamp) FILTER (WHERE event_type = 'investigating' AND is_field) AS investigating_field,
-        min(stamp) FILTER (WHERE event_type = 'investigating') AS investigating_first,
-        min(stamp) FILTER (WHERE event_type = 'root_cause_found' AND is_field) AS root_cause_found_field,
-        min(stamp) FILTER (WHERE event_type = 'root_cause_found') AS root_cause_found_first,
-        min(stamp) FILTER (WHERE event_type = 'mitigated' AND is_field) AS mitigated_field,
-        min(stamp) FILTER (WHERE event_type = 'mitigated') AS mitigated_first,
-        max(stamp) FILTER (WHERE event_type = 'resolved' AND is_field) AS resolved_field,
-        max(stamp) FILTER (WHERE event_type = 'resolved' AND NOT is_undone) AS resolved_last,
-        max(stamp) FILTER (WHERE event_type = 'closed' AND is_field) AS closed_field,
-        max(stamp) FILTER (WHERE event_type = 'closed' AND NOT is_undone) AS closed_last,
-        max(stamp) FILTER (WHERE event_type = 'resolved' AND NOT is_undone AND NOT is_field) AS resolved_told,
+        first_stamp('acknowledged', event_type, stamp, is_field) AS acknowledged,
+        first_stamp('investigating', event_type, stamp, is_field) AS investigating,
+        first_stamp('root_cause_found', event_type, stamp, is_field) AS root_cause_found,
+        first_stamp('mitigated', event_type, stamp, is_field) AS mitigated,
+        last_stamp('resolved', event_type, stamp, is_field, is_undone) AS resolved,
+        last_stamp('closed', event_type, stamp, is_field, is_undone) AS closed,
+        max(stamp) FILTER (WHERE event_type = 'resolved' AND NOT is_undone AND NOT is_field) AS resolved_event,
         min(stamp) FILTER (WHERE event_type = 'resolved') AS resolved_first,
         min(stamp) FILTER (WHERE event_type = 'reopened') AS reopened_first,
         max(happened_at) FILTER (WHERE is_reopen) AS reopened_last,
@@ -70,7 +64,8 @@ folded AS (
         max(happened_at) FILTER (WHERE event_type = 'mitigated') AS mitigated_latest,
         count(*) FILTER (WHERE is_reopen AND NOT is_flap) AS reopen_count,
         count(*) FILTER (WHERE is_flap) AS flap_count,
-        count(*) FILTER (WHERE event_type = 'acknowledged' AND NOT is_field) AS ack_count,
+        count(*) FILTER (WHERE event_type = 'acknowledged' AND NOT is_field) AS ack_events,
+        count(*) FILTER (WHERE event_type = 'acknowledged' AND is_field) AS ack_fields,
         sum(epoch_us(happened_at)) FILTER (WHERE ends_stretch) AS stretch_ends_us,
         sum(epoch_us(happened_at)) FILTER (WHERE is_reopen) AS stretch_starts_us,
         count(*) FILTER (WHERE ends_stretch) AS stretches_ended,
@@ -80,22 +75,10 @@ folded AS (
     FROM stamps
     GROUP BY source, record_id, episode
 ),
-chosen AS (
-    SELECT
-        *,
-        coalesce(occurred_field, occurred_first) AS occurred,
-        coalesce(detected_field, CASE WHEN episode = 1 THEN detected_first END) AS detected,
-        coalesce(acknowledged_field, acknowledged_first) AS acknowledged,
-        coalesce(investigating_field, investigating_first) AS investigating,
-        coalesce(root_cause_found_field, root_cause_found_first) AS root_cause_found,
-        coalesce(mitigated_field, mitigated_first) AS mitigated,
-        coalesce(resolved_field, resolved_last) AS resolved,
-        coalesce(closed_field, closed_last) AS closed
-    FROM folded
-),
 stamped AS (
     SELECT
         *,
+        coalesce(detected_field, CASE WHEN episode = 1 THEN detected_first END) AS detected,
         packed_at(occurred) AS occurred_at,
         packed_at(coalesce(detected, CASE WHEN episode > 1 THEN reopened_first END)) AS detected_at,
         packed_at(acknowledged) AS acknowledged_at,
@@ -104,13 +87,13 @@ stamped AS (
         packed_at(mitigated) AS mitigated_at,
         packed_at(coalesce(resolved, closed)) AS resolved_at,
         packed_at(closed) AS closed_at
-    FROM chosen
+    FROM folded
 )
 SELECT
     s.source,
     s.record_id,
     s.episode,
-    -- After a reopen only what happened since then says how far the work is.
+    -- After a reopen, only events since then decide the status.
     CASE
         WHEN s.closed_at IS NOT NULL THEN 'closed'
         WHEN s.resolved_at IS NOT NULL THEN 'resolved'
@@ -143,7 +126,7 @@ SELECT
     s.reopened_last AS reopened_at,
     s.reopen_count::INTEGER AS reopen_count,
     s.flap_count::INTEGER AS flap_count,
-    greatest(s.ack_count, CASE WHEN s.acknowledged_field IS NOT NULL THEN 1 ELSE 0 END)::INTEGER AS ack_count,
+    greatest(s.ack_events, least(s.ack_fields, 1))::INTEGER AS ack_count,
     CASE
         WHEN s.reopened_last IS NULL
             THEN epoch_us(coalesce(s.resolved_at, run.as_of)) - epoch_us(s.detected_at)
@@ -151,11 +134,11 @@ SELECT
             + CASE WHEN s.stretches_ended <= s.reopen_count + s.flap_count THEN epoch_us(run.as_of) ELSE 0 END
             - s.stretch_starts_us - epoch_us(s.detected_at)
     END::BIGINT AS active_us,
-    packed_actor_kind(coalesce(s.resolved_told, s.resolved)) AS resolution_kind,
+    packed_actor_kind(coalesce(s.resolved_event, s.resolved)) AS resolution_kind,
     s.severity_first,
     s.severity_worst
 FROM stamped AS s
 CROSS JOIN config.run AS run
--- What has no stamp at all (only notes, or only events that were set aside) is no incident yet; data quality counts it.
+-- A record without any stamp (only notes, or only ignored events) is no incident yet; data_quality counts it.
 WHERE coalesce(s.occurred_at, s.detected_at, s.acknowledged_at, s.investigating_at, s.root_cause_found_at, s.mitigated_at,
     s.resolved_at, s.closed_at) IS NOT NULL

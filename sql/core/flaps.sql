@@ -1,13 +1,13 @@
 /*
-description = """Records that are the same incident coming back: the same dedup key on the same service, again within the flap
-time (default 10 minutes) of the resolve before it. Only records that belong to another one are listed."""
+description = """Records that continue an incident: the same dedup key on the same service triggers again within the flap time (default 10
+minutes) after the resolve before it. Only records that are counted under another record are listed."""
 not_null = ["source", "external_id", "root_id"]
 unique = [["source", "external_id"]]
 
 [columns]
 source = "source"
-external_id = "the record that came back"
-root_id = "external_id of the first record of its row, under which it is counted"
+external_id = "the record that continues the incident"
+root_id = "external_id of the first record of the incident, under which it is counted"
 */
 WITH spans AS (
     SELECT

@@ -1,14 +1,14 @@
 /*
-description = """One row per vendor record: the incident it is counted under, and why. Records without any usable stamp are no
-incident yet and are listed in data_quality instead."""
+description = """One row per vendor record: the incident that it is counted under, and why. Records without a usable stamp are no incidents
+yet; data_quality counts them."""
 published = true
 not_null = ["incident_id", "source", "external_id", "link_reason"]
 unique = [["source", "external_id"]]
 
 [columns]
-incident_id = "incident the record is counted under"
+incident_id = "incident that the record is counted under"
 source = "source of the record"
-external_id = "the vendor's immutable id"
+external_id = "the vendor's immutable id of the record"
 link_reason = "own (its own incident), merged (a duplicate of another record) or flap (the same dedup key came back)"
 */
 SELECT

@@ -1,8 +1,9 @@
 /*
-description = """One row per real incident, and per later episode of one. Duplicates and non-incidents are kept and marked by
-duplicate_of and kind; no figure counts them. A duplicate lends the one it is counted under the earliest detection and
-acknowledgement of the members. Every stamp has a provenance: api, changelog, field, derived or imputed."""
+description = """One row per real incident, and one per later episode of an incident. Duplicates and non-incidents are kept, marked by
+duplicate_of and kind; no figure counts them. An incident has the earliest detection and acknowledgement of itself and its duplicates.
+Every stamp has a provenance: api, changelog, field, derived or imputed."""
 published = true
+like = "core.episodes"
 not_null = ["incident_id", "source", "external_id", "kind", "severity", "severity_source", "status", "episode", "reopen_count", "auto_resolved", "started_at"]
 unique = [["incident_id"]]
 
@@ -15,30 +16,30 @@ never_its_own_duplicate = "duplicate_of <> incident_id"
 later_episodes_name_the_first = "(episode > 1) = (recurrence_of IS NOT NULL)"
 
 [columns]
-incident_id = "UUIDv5 of source, external_id and, from the second on, episode: the same on every run and machine"
-source = "pagerduty, opsgenie (alerts), opsgenie_incident, jsm, jira, alertmanager or custom"
+incident_id = "UUIDv5 of source, external_id and, from the second on, episode. It is the same on every run and machine"
+source = "source of the record: the name of its section in mttr.toml, with a suffix where a source has several kinds of records"
 external_id = "the vendor's immutable id"
-key = "the id shown to people: incident number, issue key, tiny id"
+key = "the id that people see: incident number, issue key, tiny id"
 title = "title"
 url = "page at the vendor"
 kind = "incident, false_alarm, maintenance or test"
-severity = "SEV1 (critical outage) to SEV4 (low impact); SEV3 when nothing says it"
-severity_first = "severity it began with"
-severity_max = "worst severity it ever had"
-severity_source = "what the severity was taken from: priority, field, urgency, major_incident, default"
+severity = "SEV1 (critical outage) to SEV4 (low impact); SEV3 when the record has no known severity"
+severity_first = "severity at the start"
+severity_max = "worst severity at any time"
+severity_source = "where the severity comes from: priority, field, urgency, major_incident, default"
 vendor_severity = "the vendor's word for the severity"
-status = "detected, acknowledged, investigating, mitigated, resolved or closed"
+status = "="
 vendor_status = "the vendor's word for the status"
-started_at = "detected_at, else the first stamp: decides the window the incident belongs to. UTC"
+started_at = "detected_at, else the first stamp. It decides the window that the incident belongs to. UTC"
 occurred_at = "impact began. UTC"
-detected_at = "first machine or human detection. UTC"
-acknowledged_at = "first acknowledgement by a responder. UTC; NULL when nobody acknowledged, never imputed"
+detected_at = "first detection, by a machine or a person. UTC"
+acknowledged_at = "first acknowledgement by a responder; NULL without one, never imputed. UTC"
 investigating_at = "work on the cause began. UTC"
-root_cause_found_at = "the cause is known. UTC"
-mitigated_at = "users have service again. UTC"
-resolved_at = "the last resolve that was not taken back. UTC; NULL while open"
-closed_at = "follow-up done, record closed. UTC"
-first_resolved_at = "the first resolve, also one that was taken back. UTC"
+root_cause_found_at = "the cause was found. UTC"
+mitigated_at = "users had service again. UTC"
+resolved_at = "last resolve that no reopen undid; NULL while open. UTC"
+closed_at = "follow-up finished, record closed. UTC"
+first_resolved_at = "first resolve, even if a reopen undid it. UTC"
 occurred_provenance = "where occurred_at comes from"
 detected_provenance = "where detected_at comes from"
 acknowledged_provenance = "where acknowledged_at comes from"
@@ -48,21 +49,21 @@ mitigated_provenance = "where mitigated_at comes from"
 resolved_provenance = "where resolved_at comes from"
 closed_provenance = "where closed_at comes from"
 episode = "1, or higher for a reopen later than the configured time (default 24 h) after the resolve"
-recurrence_of = "incident_id of the first episode"
-duplicate_of = "incident_id under which a merged or duplicate record is counted"
-reopen_count = "reopens within the episode"
-flap_count = "times the same dedup key came back within the flap time (default 10 minutes)"
-ack_count = "acknowledgements"
-active_minutes = "minutes in which it was not resolved; an open one counts until as_of. NULL where the resolve stands before the detection"
+recurrence_of = "incident_id of the first episode; NULL for the first"
+duplicate_of = "incident_id that a merged or duplicate record is counted under; NULL for others"
+reopen_count = "="
+flap_count = "times that the same dedup key came back within the flap time (default 10 minutes)"
+ack_count = "="
+active_minutes = "minutes in which the incident was not resolved; an open one counts until as_of. NULL where the resolve is before the detection"
 auto_resolved = "resolved by an integration or a timeout, not by a person"
-resolution_kind = "human, integration or timeout; NULL while open or when not said"
-service = "service; NULL when unknown"
+resolution_kind = "human, integration or timeout; NULL while open or when unknown"
+service = "affected service; NULL when unknown"
 team = "owning team; NULL when unknown"
 tags = "labels"
-root_cause_category = "category of the cause"
-affected_users = "users affected"
-revenue_impact = "money lost, in the company's currency"
-updated_at = "when the record changed last at the vendor. UTC"
+root_cause_category = "category of the root cause"
+affected_users = "users affected; NULL when unknown"
+revenue_impact = "revenue lost, in the company's currency"
+updated_at = "when the record last changed at the vendor. UTC"
 */
 WITH members AS (
     SELECT
@@ -89,7 +90,7 @@ gathered AS (
         CASE WHEN m.detected_at < e.detected_at OR e.detected_at IS NULL THEN m.detected_provenance END AS detected_via,
         CASE WHEN m.acknowledged_at < e.acknowledged_at OR e.acknowledged_at IS NULL THEN m.acknowledged_provenance END
             AS acknowledged_via,
-        -- Somebody who took a member took this; after a reopen only what happened since then counts.
+        -- An acknowledgement of a duplicate acknowledges this incident; after a reopen, only one since then counts.
         CASE WHEN e.status = 'detected' AND m.acknowledged_latest >= coalesce(e.reopened_at, m.acknowledged_latest)
             THEN 'acknowledged' ELSE e.status END AS status_any
     FROM core.episodes AS e

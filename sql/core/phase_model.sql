@@ -1,12 +1,12 @@
 /*
-description = """The phase model of this run: the configured one, else lifecycle when at least half of the incidents with an
-acknowledgement and a mitigation also carry root_cause_found, else coarse. Decided once over the whole history."""
+description = """The phase model of this run: the configured one; else lifecycle, when at least half of the incidents with an acknowledgement
+and a mitigation also have root_cause_found_at; else coarse. It is decided once, over the whole history."""
 not_null = ["phase_model"]
 
 [columns]
 phase_model = "lifecycle or coarse"
 complete = "incidents with acknowledged_at and mitigated_at"
-with_root_cause = "those that carry root_cause_found_at too"
+with_root_cause = "those that also have root_cause_found_at"
 */
 SELECT
     CASE

@@ -1,32 +1,33 @@
 /*
 description = """One row per vendor record of every source, in one vocabulary: aliases of services resolved, the team of the
 configuration filled in, a severity where the vendor gave none. Records that the vendor has deleted are left out."""
+like = "staging.records"
 not_null = ["source", "external_id", "kind", "severity", "severity_source"]
 unique = [["source", "external_id"]]
 
 [columns]
 source = "source of the record"
-external_id = "the vendor's immutable id"
-key = "the id shown to people"
-title = "title"
-url = "page at the vendor"
-kind = "incident, false_alarm, maintenance or test"
+external_id = "="
+key = "="
+title = "="
+url = "="
+kind = "="
 severity = "SEV1..SEV4; SEV3 when nothing says it"
 severity_source = "what the severity was taken from; default when nothing said it"
-vendor_severity = "the vendor's word for it"
-vendor_status = "status as sent"
+vendor_severity = "="
+vendor_status = "="
 service = "name of the service after aliases, NULL when unknown"
 team = "name of the owning team, NULL when unknown"
-tags = "labels"
-root_cause_category = "category of the cause"
-affected_users = "users affected"
-revenue_impact = "money lost, in the company's currency"
+tags = "="
+root_cause_category = "="
+affected_users = "="
+revenue_impact = "="
 duplicate_of_id = "external_id, in the same source, of the record it was merged into"
 is_duplicate = "whether the vendor says it is a duplicate"
-dedup_key = "the vendor's deduplication key"
-resolution_kind = "human, integration or timeout where the record itself says so"
+dedup_key = "="
+resolution_kind = "="
 updated_at = "when the record changed last"
-landed_in = "landing file"
+landed_in = "="
 */
 SELECT
     e.source,

@@ -1,10 +1,11 @@
 /*
-description = "Every member of every scope that figures are given for, numbered: statistics group by the number."
+description = """The members of every scope that figures are given for: all incidents, and each severity, service and team that has an
+incident. Statistics group by their numbers."""
 not_null = ["member_id", "scope", "scope_value"]
 unique = [["member_id"], ["scope", "scope_value"]]
 
 [columns]
-member_id = "0 is the whole; the others follow in the order of scope and scope_value"
+member_id = "0 for the scope all; the others follow in the order of scope and scope_value, without gaps"
 scope = "all, severity, service or team"
 scope_value = "the member; `unknown` where an incident has no service or team"
 */

@@ -1,12 +1,12 @@
 /*
-description = "The windows that compliance is given for: the whole history and the last 30 and 90 days before as_of. Half-open."
+description = "The windows that compliance and downtime are given for: the whole history, and the last 30 and 90 days before as_of. Half-open."
 not_null = ["name"]
 unique = [["name"]]
 
 [columns]
 name = "whole, last30 or last90"
-window_start = "first instant, NULL for the whole history"
-window_end = "first instant after it, NULL for the whole history"
+window_start = "first instant of the window; NULL = whole history"
+window_end = "first instant after the window; NULL = whole history"
 */
 SELECT w.name, w.window_start, w.window_end
 FROM config.run AS run,

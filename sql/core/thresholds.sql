@@ -1,6 +1,6 @@
 /*
-description = """The warning and critical level of each phase, as configured. The most specific row counts: a service's own for a
-service, a severity's own for a severity, else the row of scope all. Service names are resolved like those of records."""
+description = """The configured warning and critical level of each phase. A service with levels of its own uses those, and so does a
+severity; everything else uses the levels of the scope all. Service names are resolved as in core.records."""
 not_null = ["scope", "scope_value", "phase", "warning_us", "critical_us"]
 unique = [["scope", "scope_value", "phase"]]
 
@@ -9,12 +9,12 @@ ordered = "warning_us <= critical_us"
 
 [columns]
 scope = "all, severity or service"
-scope_value = "the member; all for scope all"
+scope_value = "the member; all for the scope all"
 phase = "detection, acknowledgment, investigation or mitigation"
-warning_minutes = "mean from which the phase is a bottleneck"
-critical_minutes = "mean from which it is an urgent one"
-warning_us = "the same, exact"
-critical_us = "the same, exact"
+warning_minutes = "mean minutes from which the phase is a bottleneck"
+critical_minutes = "mean minutes from which it is a critical bottleneck"
+warning_us = "warning_minutes in microseconds"
+critical_us = "critical_minutes in microseconds"
 */
 SELECT
     t.scope,

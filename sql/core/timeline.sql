@@ -1,30 +1,30 @@
 /*
-description = """The events that the fold sees, in fold order, each with the episode it belongs to. A reopen later than the
-configured time (default 24 hours) after the resolve starts a new episode; an earlier one takes the resolve back. Stamps
-given as fields are no part of that state machine."""
+description = """The events that incidents are folded from, in order, each with its episode. A reopen later than the configured time (default
+24 hours) after the resolve starts a new episode; an earlier reopen undoes the resolve. Stamps given as fields take no part in this."""
+like = "core.events"
 not_null = ["source", "record_id", "event_id", "rank", "episode"]
 unique = [["source", "record_id", "member_id", "event_id"]]
 
 [columns]
-source = "source"
-record_id = "record the incident is counted under"
-member_id = "record the event came from; another one when the incident flapped"
-event_id = "id of the event"
-event_type = "event of the incident model; the detection of a record that flapped is a reopen"
-vendor_type = "the vendor's word for it"
-happened_at = "UTC"
-rank = "order among events of one instant; fold order is (instant, rank, member, id)"
-actor = "who did it"
-actor_kind = "human, integration or timeout"
-notes = "text of a note"
-provenance = "api, changelog, field or derived"
-severity_from = "severity before a change"
-severity_to = "severity after a change"
+source = "="
+record_id = "record that the incident is counted under"
+member_id = "record that the event comes from; another one than record_id when the incident flapped"
+event_id = "="
+event_type = "event of the incident model; the detection of a flap is a reopen"
+vendor_type = "="
+happened_at = "="
+rank = "order of events at the same instant. Events are ordered by instant, rank, member_id and event_id"
+actor = "="
+actor_kind = "="
+notes = "="
+provenance = "="
+severity_from = "="
+severity_to = "="
 episode = "1 for the first, 2 and up after late reopens"
-is_reopen = "takes a resolve back within its episode"
+is_reopen = "undoes a resolve or close within its episode"
 is_flap = "is a reopen because the same dedup key came back"
-is_undone = "a resolve or close that a later reopen of the same episode took back"
-ends_stretch = "the resolve or close that ended a stretch of being open"
+is_undone = "a resolve or close that a later reopen of the same episode undid"
+ends_stretch = "the resolve or close that ended a period of being open"
 */
 WITH seen AS (
     SELECT
@@ -37,14 +37,14 @@ WITH seen AS (
     LEFT JOIN core.flaps AS f ON f.source = e.source AND f.external_id = e.external_id
     WHERE e.set_aside IS NULL
 ),
--- The state machine is needed only for the few records that were ever reopened; the others pass as they are.
+-- Only the few records that were ever reopened need the state machine; the others pass unchanged.
 reopened AS (
     SELECT DISTINCT source, record_id FROM seen WHERE event_type = 'reopened' AND provenance <> 'field'
 ),
 ordered AS (
-    -- What happens at the very instant of a reopen (Jira: Done -> In Progress, PagerDuty: a reopen by acknowledging) belongs to
-    -- the time after it: among equal instants the switches of the state machine come first, and a reopen that is only inferred
-    -- from what was done then (rank -1) before all.
+    -- An event at the same instant as a reopen (a move from a done status to one in progress, an acknowledgement that reopens)
+    -- happens after it. So among equal instants resolves, closes and reopens come first, and before them all a reopen that is only
+    -- inferred from another event (rank -1).
     SELECT s.*, row_number() OVER (
         PARTITION BY s.source, s.record_id
         ORDER BY s.happened_at, s.rank NOT IN (-1, 6, 7, 8), s.rank, s.member_id, s.event_id) AS seq

@@ -1,7 +1,7 @@
 /*
-description = """The windows of the trend: the 90 days before as_of, cut by day, week and month. Calendar windows begin at midnight
-of the reporting zone, on Mondays, on the first of the month; rolling ones end at as_of and go back by 24 hours, 7 days or a
-month of the calendar. Half-open; the first and the last are clipped to the 90 days."""
+description = """The windows of the trend: the 90 days before as_of, cut by day, week and month. Calendar windows start at midnight of the
+reporting time zone: every day, on Mondays, on the first of the month. Rolling windows go back from as_of in steps of 24 hours, 7 days
+or one calendar month. Windows are half-open; the first and the last are cut off by the 90 days."""
 not_null = ["window_id", "interval", "alignment", "start_us", "end_us", "is_partial"]
 unique = [["window_id"], ["interval", "alignment", "start_us"]]
 
@@ -9,12 +9,12 @@ unique = [["window_id"], ["interval", "alignment", "start_us"]]
 ordered = "start_us < end_us"
 
 [columns]
-window_id = "number of the window"
+window_id = "number of the window, from 1; core.windows has no window of the same number"
 interval = "day, week or month"
 alignment = "calendar or rolling"
-start_us = "first instant, microseconds since 1970"
-end_us = "first instant after it"
-is_partial = "clipped: shorter than its interval"
+start_us = "first instant of the window, in microseconds since 1970"
+end_us = "first instant after the window, in microseconds since 1970"
+is_partial = "cut off by the span of 90 days: shorter than its interval"
 */
 WITH run AS (
     SELECT
@@ -37,33 +37,33 @@ calendar AS (
     CROSS JOIN run
 ),
 rolling AS (
-    -- 90 days hold at most 90 days, 13 weeks and 4 months, begun ones included.
+    -- 90 days contain at most 90 days, 13 weeks and 4 months, partial ones included.
     SELECT s.name, run.zone, run.local_as_of, run.as_of_us, unnest(range(0, CASE s.name WHEN 'day' THEN 90 WHEN 'week' THEN 13
         ELSE 4 END)) AS back
     FROM steps AS s
     CROSS JOIN run
 ),
 local_bounds AS (
-    SELECT 'calendar' AS alignment, name, zone, local_start AS local_from, local_start + step AS local_to, NULL::BIGINT AS known_us
+    SELECT 'calendar' AS alignment, name, zone, local_start AS local_from, local_start + step AS local_to, NULL::BIGINT AS end_known_us
     FROM calendar
     UNION ALL
-    -- The newest month ends at as_of itself: its local time alone would not tell, where the clock shows it twice.
+    -- The newest month ends at as_of itself. Its local time alone is ambiguous when the clock shows it twice.
     SELECT 'rolling', name, zone, local_as_of - to_months((back + 1)::INTEGER), local_as_of - to_months(back::INTEGER),
         CASE WHEN back = 0 THEN as_of_us END
     FROM rolling WHERE name = 'month'
 ),
 instants AS (
-    SELECT alignment, name, zone, local_from, local_to, known_us,
+    SELECT alignment, name, zone, local_from, local_to, end_known_us,
         epoch_us(timezone(zone, local_from)) AS from_us,
         epoch_us(timezone(zone, local_to)) AS to_us
     FROM local_bounds
 ),
 bounds AS (
-    -- A local time that a clock shows twice is given as the second of the two; the window begins with the first.
+    -- DuckDB takes a local time that a clock shows twice as the second of the two. The window starts at the first.
     SELECT alignment, name,
         from_us - CASE WHEN timezone(zone, make_timestamptz(from_us - 3600000000)) >= local_from THEN 3600000000 ELSE 0 END
             AS from_us,
-        coalesce(known_us, to_us
+        coalesce(end_known_us, to_us
             - CASE WHEN timezone(zone, make_timestamptz(to_us - 3600000000)) >= local_to THEN 3600000000 ELSE 0 END) AS to_us
     FROM instants
     UNION ALL

@@ -1,14 +1,15 @@
 /*
 description = """Every word that occurs in a vendor's records, and what the vocabulary says it means. For statuses a mapping of the project goes
 before one for all, and a whole word before the beginning of one."""
+like = "staging.words"
 not_null = ["source", "kind", "word", "n"]
 
 [columns]
 source = "source of the records"
-kind = "severity, status, resolution, type or field"
+kind = "="
 scope = "project that it occurs in; NULL where that does not matter"
-word = "the word as sent"
-n = "records that carry it"
+word = "="
+n = "="
 meaning = "what it means; NULL when no mapping knows it"
 setting = "the line of mttr.toml that says so; NULL for a default"
 */

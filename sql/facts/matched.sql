@@ -1,25 +1,25 @@
 /*
-description = """Every incident that counts, in numbers only: duplicates and non-incidents are left out. All figures are made of
-this narrow table."""
+description = """Every incident that counts, as numbers: duplicates and non-incidents are left out. All statistics are made of this narrow
+table."""
 not_null = ["incident_no", "severity_id", "service_id", "team_id", "started_us", "by_timeout"]
 unique = [["incident_no"]]
 
 [columns]
-incident_no = "its rowid in core.incidents"
-severity_id = "member_id of its severity in scope_members"
+incident_no = "rowid of the incident in core.incidents"
+severity_id = "member_id of its severity in core.scope_members"
 service_id = "member_id of its service"
 team_id = "member_id of its team"
-started_us = "microseconds since 1970 of the instant that decides the window"
-occurred_us = "occurred_at in microseconds since 1970, as are the other stamps"
-detected_us = "detected_at"
-acknowledged_us = "acknowledged_at"
-investigating_us = "investigating_at"
-root_cause_found_us = "root_cause_found_at"
-mitigated_us = "mitigated_at"
-resolved_us = "resolved_at"
-closed_us = "closed_at"
+started_us = "instant that decides the window, in microseconds since 1970"
+occurred_us = "occurred_at in microseconds since 1970"
+detected_us = "detected_at in microseconds since 1970"
+acknowledged_us = "acknowledged_at in microseconds since 1970"
+investigating_us = "investigating_at in microseconds since 1970"
+root_cause_found_us = "root_cause_found_at in microseconds since 1970"
+mitigated_us = "mitigated_at in microseconds since 1970"
+resolved_us = "resolved_at in microseconds since 1970"
+closed_us = "closed_at in microseconds since 1970"
 by_timeout = "whether a timeout resolved it"
-affected_users = "users affected, NULL when unknown"
+affected_users = "users affected; NULL when unknown"
 */
 SELECT
     i.rowid AS incident_no,

@@ -1,15 +1,15 @@
 /*
-description = """How long users were down in each incident: from the instant it occurred, else started_at (detected, else its first
-stamp), to the instant it was mitigated, else resolved, else closed; up to as_of while there is none of them. An end before the
-start is invalid."""
+description = """How long users were down in each incident: from occurred_at, else started_at, to mitigated_at, else resolved_at, else
+closed_at. An incident without any of these is down until as_of. An end before the start is invalid."""
+like = "facts.matched"
 not_null = ["service_id", "start_us", "end_us", "is_open"]
 
 [columns]
-service_id = "member_id of its service"
-start_us = "microseconds since 1970 at which users went down"
-end_us = "microseconds since 1970 at which they had service again, or as_of"
-is_open = "no end is known: down until as_of"
-affected_users = "users affected, NULL when unknown"
+service_id = "="
+start_us = "start of the outage, in microseconds since 1970"
+end_us = "end of the outage, or as_of, in microseconds since 1970"
+is_open = "the outage has no end yet: down until as_of"
+affected_users = "="
 */
 WITH run AS (
     SELECT epoch_us(as_of) AS as_of_us FROM config.run

@@ -1,7 +1,8 @@
 /*
-description = """Every matched incident once per variant, with the population it falls in and what survival statistics see of
-it: the narrow table that all nightly statistics are made of. The macro mttr_population gives analysts the same."""
+description = """Every matched incident once per variant, with its population and its observation for survival statistics. All statistics of
+variants are made of this narrow table. The macro mttr_population gives analysts the same."""
 depends = ["core.incidents"]
+like = "facts.matched"
 not_null = ["calculation_type", "incident_no", "severity_id", "service_id", "team_id", "population", "started_us"]
 unique = [["calculation_type", "incident_no"]]
 
@@ -10,15 +11,15 @@ analysed_has_a_duration = "population NOT IN ('analysed', 'outlier') OR observed
 
 [columns]
 calculation_type = "basic, service_restore, full_recovery or a configured variant"
-incident_no = "incident, as in matched"
-severity_id = "member_id of its severity in scope_members"
-service_id = "member_id of its service"
-team_id = "member_id of its team"
-started_us = "microseconds since 1970 of the instant that decides the window"
+incident_no = "incident, as in facts.matched"
+severity_id = "="
+service_id = "="
+team_id = "="
+started_us = "="
 population = "missing_start, open, missing_end, invalid, outlier or analysed"
-observed_us = "microseconds it was observed: the duration from the variant's start to its end where it is analysed or an outlier, until as_of while open (0 where the start is a little later, by skewed clocks); NULL when it cannot be observed"
-timeout_us = "microseconds until the timeout, where that resolved it before the variant's end; else NULL"
-is_event = "whether the observation ended in a recovery; open ones and resolves by a timeout are censored. NULL with observed_us"
+observed_us = "length of the observation in microseconds: the duration from start to end of the variant for analysed incidents and outliers, the time until as_of for open ones (0 where clock skew puts the start after it); NULL when there is no observation"
+timeout_us = "microseconds until the timeout, where a timeout resolved the incident before the end of the variant; else NULL"
+is_event = "whether the observation ended in a recovery; open incidents and resolves by a timeout are censored. NULL without an observation"
 */
 WITH spans AS (
     SELECT
@@ -39,7 +40,7 @@ WITH spans AS (
             CASE WHEN v.end_place <= 3 THEN i.acknowledged_us END,
             CASE WHEN v.end_place <= 2 THEN i.detected_us END,
             CASE WHEN v.end_place <= 1 THEN i.occurred_us END
-        ) AS later_us -- one of the stamps at or after the end's place in life; which of them does not matter
+        ) AS later_us -- any stamp at or after the place of the end among the stamps
     FROM facts.matched AS i
     CROSS JOIN config.variants AS v
 ),
@@ -50,7 +51,7 @@ placed AS (
     CROSS JOIN config.run AS run
 )
 SELECT
-    -- This and the population are small numbers in storage: every statistic asks for them several times per row.
+    -- As enums, this and the population are small numbers in memory; every statistic reads them several times per row.
     calculation_type::config.variant AS calculation_type,
     incident_no,
     severity_id,

@@ -1,53 +1,59 @@
 /*
-description = """Phases whose mean reaches their warning or critical level, per scope and window (whole history, last 30 days), in
-the phase model in force. Counted over the matched incidents without the outliers of the basic variant. A phase without data or
-below its warning level has no row. Levels are compared as exact sums: total >= level * n."""
-not_null = ["window_name", "phase_model", "scope", "scope_value", "phase", "level", "current_value", "threshold"]
+description = """Phases whose mean reaches the warning or the critical level, per scope and window (whole history, last 30 days), in
+the phase model in force. They count the matched incidents without the outliers of the basic variant. A phase without data or below
+its warning level has no row. Levels are compared as exact sums: total >= level * n."""
+not_null = ["window_name", "phase_model", "scope", "scope_value", "phase", "place", "level", "current_value", "threshold", "total_us"]
 unique = [["window_name", "scope", "scope_value", "phase"]]
 
 [columns]
-window_name = "whole or current, as in core.windows"
-phase_model = "model in force: lifecycle or coarse"
-scope = "all, severity, service or team"
-scope_value = "the member; unknown where an incident has no service or team"
 phase = "detection, acknowledgment, investigation or mitigation"
-place = "order of the phases"
 level = "warning or critical, by the mean"
 current_value = "mean minutes of the phase"
-median_minutes = "median minutes of the phase"
-threshold = "minutes of the level reached"
-warning_minutes = "minutes of the warning level"
-recommendation_id = "id of the advice, such as R-ACK-C"
+threshold = "minutes of the level that the mean reaches. It is the own level of the service or severity where one is configured"
+recommendation_id = "R-DET-W, R-DET-C, R-ACK-W, R-ACK-C, R-INV-W, R-INV-C, R-MIT-W or R-MIT-C"
 recommendation = "what to do"
-n = "incidents behind mean and median"
+n = "incidents behind current_value and median_minutes"
 affected_incidents = "those in which the phase took at least the threshold"
 affected_pct = "100 * affected_incidents / n"
 level_by_median = "ok, warning or critical, by the median"
-tail_driven = "the median is below the warning level: a few long incidents make the mean, not the usual one"
-low_n = "fewer than 5 incidents: chance may be all there is to it"
-total_us = "sum of the durations"
-target_minutes = "target of the phase: the configured one, else its warning level"
-is_own_target = "whether the target is a configured one"
-gap_us = "n times what the mean is above the target, exact; 0 or less when it is met"
+tail_driven = "the median is below the warning level: a few long incidents raise the mean"
+low_n = "fewer than 5 incidents: the level may be due to chance"
+scope = "all, severity, service or team"
+scope_value = "the member; `unknown` where an incident has no service or team"
+phase_model = "phase model in force: lifecycle or coarse"
+median_minutes = "median minutes of the phase"
+window_start = "first instant of started_at that counts; NULL = whole history. UTC"
+window_end = "first instant after the window; NULL = whole history. UTC"
+as_of = "clock of the run. UTC"
+calculation_type = "basic: the variant whose outliers are left out"
+window_name = "whole or current, as in core.windows"
+place = "order of the phases"
+total_us = "sum of the durations of the phase in microseconds"
+warning_us = "warning level in microseconds"
 */
 WITH advice AS (
     SELECT *
     FROM (VALUES
-        ('detection', 'warning', 'R-DET-W', 'Problems run for a while before anything notices. Widen what is monitored to the paths users depend on, and tighten the alert thresholds that fired late.'),
-        ('detection', 'critical', 'R-DET-C', 'Users notice before the monitoring does. Set up synthetic checks of the main user journeys now, and review every alert rule that stayed silent in these incidents this week.'),
-        ('acknowledgment', 'warning', 'R-ACK-W', 'Alerts wait before somebody takes them. Review the on-call rota and the channels that pages go through: gaps at handover, muted channels, rules that send to nobody in particular.'),
-        ('acknowledgment', 'critical', 'R-ACK-C', 'Pages go unanswered. Switch on automatic escalation to a second responder after a few minutes without an acknowledgement, and test it with a drill page.'),
-        ('investigation', 'warning', 'R-INV-W', 'Finding the cause takes long. Write runbooks for the causes that come back, link them from the alerts, and fill the gaps in dashboards and traces that responders met.'),
-        ('investigation', 'critical', 'R-INV-C', 'Responders search in the dark. Invest in tools for debugging: logs in one searchable place, diagnostics that run by themselves when the page goes out, a view of what changed lately.'),
-        ('mitigation', 'warning', 'R-MIT-W', 'The repair takes long once it is clear what to do. Write the steps down, and practise them in drills until none needs to be looked up.'),
-        ('mitigation', 'critical', 'R-MIT-C', 'The repair is handwork. Make rollback automatic and put risky changes behind feature flags, so that undoing a change takes one step.')
+        ('detection', 'warning', 'R-DET-W', 'Problems run for some time before monitoring detects them. Monitor the paths that users depend on, and tighten the thresholds of alerts that fired late.'),
+        ('detection', 'critical', 'R-DET-C', 'Problems run so long undetected that users are likely to notice them first. Set up synthetic checks of the main user journeys now, and review this week every alert rule that did not fire in these incidents.'),
+        ('acknowledgment', 'warning', 'R-ACK-W', 'Alerts wait before somebody acknowledges them. Review the on-call schedule and the notification channels. Look for gaps at handovers, muted channels and rules that notify nobody in particular.'),
+        ('acknowledgment', 'critical', 'R-ACK-C', 'Pages wait long for an acknowledgement. Turn on automatic escalation to a second responder after a few minutes without an acknowledgement, and test it with a drill page.'),
+        ('investigation', 'warning', 'R-INV-W', 'Finding the cause takes long. Write runbooks for recurring causes, link them from the alerts, and add the dashboards and traces that responders missed.'),
+        ('investigation', 'critical', 'R-INV-C', 'Finding the cause takes very long. Invest in debugging tools: logs in one searchable place, diagnostics that run automatically when a page goes out, and a view of recent changes.'),
+        ('mitigation', 'warning', 'R-MIT-W', 'The repair takes long after it is clear what to do. Write the steps down, and practise them in drills until nobody has to look them up.'),
+        ('mitigation', 'critical', 'R-MIT-C', 'The repair takes very long after it is clear what to do. Automate rollbacks and put risky changes behind feature flags, so that one step undoes a change.')
     ) AS a (phase, level, recommendation_id, recommendation)
 ),
-judged AS (
+reached AS (
     SELECT
         t.*,
+        w.window_start,
+        w.window_end,
+        w.as_of,
         b.mean_minutes,
         b.median_minutes,
+        t.warning_us / 6e7 AS warning_minutes,
+        t.critical_us / 6e7 AS critical_minutes,
         CASE
             WHEN t.total_us >= t.critical_us::HUGEINT * t.n THEN 'critical'
             WHEN t.total_us >= t.warning_us::HUGEINT * t.n THEN 'warning'
@@ -61,35 +67,34 @@ judged AS (
     WHERE t.calculation_type = 'basic' AND t.n > 0 AND t.warning_us IS NOT NULL
 )
 SELECT
-    j.window_name,
-    j.phase_model,
-    j.scope,
-    j.scope_value,
-    j.phase,
-    j.place,
-    j.level,
-    j.mean_minutes AS current_value,
-    j.median_minutes,
-    CASE j.level WHEN 'critical' THEN j.critical_us ELSE j.warning_us END / 6e7 AS threshold,
-    j.warning_us / 6e7 AS warning_minutes,
+    r.phase,
+    r.level,
+    r.mean_minutes AS current_value,
+    CASE r.level WHEN 'critical' THEN r.critical_minutes ELSE r.warning_minutes END AS threshold,
     a.recommendation_id,
     a.recommendation,
-    j.n,
-    CASE j.level WHEN 'critical' THEN j.n_at_critical ELSE j.n_at_warning END AS affected_incidents,
-    100.0 * CASE j.level WHEN 'critical' THEN j.n_at_critical ELSE j.n_at_warning END / j.n AS affected_pct,
-    -- Both sides are the same division of whole microseconds, so this compares exactly, too.
+    r.n,
+    CASE r.level WHEN 'critical' THEN r.n_at_critical ELSE r.n_at_warning END AS affected_incidents,
+    100.0 * affected_incidents / r.n AS affected_pct,
+    -- Both sides are the same division of whole microseconds, so this comparison is exact too.
     CASE
-        WHEN j.median_minutes >= j.critical_us / 6e7 THEN 'critical'
-        WHEN j.median_minutes >= j.warning_us / 6e7 THEN 'warning'
+        WHEN r.median_minutes >= r.critical_minutes THEN 'critical'
+        WHEN r.median_minutes >= r.warning_minutes THEN 'warning'
         ELSE 'ok'
     END AS level_by_median,
-    j.median_minutes < j.warning_us / 6e7 AS tail_driven,
-    j.n < 5 AS low_n,
-    j.total_us,
-    coalesce(g.minutes, j.warning_us / 6e7) AS target_minutes,
-    g.minutes IS NOT NULL AS is_own_target,
-    j.total_us - coalesce(round(g.minutes * 6e7)::BIGINT, j.warning_us)::HUGEINT * j.n AS gap_us
-FROM judged AS j
-JOIN advice AS a ON a.phase = j.phase AND a.level = j.level
-LEFT JOIN config.phase_targets AS g ON g.phase = j.phase
-ORDER BY j.window_name, j.scope, j.scope_value, j.place
+    r.median_minutes < r.warning_minutes AS tail_driven,
+    r.n < 5 AS low_n,
+    r.scope,
+    r.scope_value,
+    r.phase_model,
+    r.median_minutes,
+    make_timestamptz(epoch_us(r.window_start)) AS window_start,
+    make_timestamptz(epoch_us(r.window_end)) AS window_end,
+    make_timestamptz(epoch_us(r.as_of)) AS as_of,
+    r.calculation_type,
+    r.window_name,
+    r.place,
+    r.total_us,
+    r.warning_us
+FROM reached AS r
+JOIN advice AS a ON a.phase = r.phase AND a.level = r.level

@@ -1,7 +1,7 @@
 /*
-description = """The union of the outages of a service, and of all, as pieces that do not overlap: of every outage only what no earlier
-one covers. Overlapping incidents count once."""
-python = "mttr_pipeline.metrics.downtime:spans"
+description = """The union of the outages of each service, and of all services, as spans that do not overlap: the part of every outage that
+no earlier outage covers."""
+python = "mttr_pipeline.metrics.downtime:compute"
 depends = ["facts.outages"]
 not_null = ["member_id", "start_us", "end_us"]
 unique = [["member_id", "start_us"]]
@@ -10,8 +10,8 @@ unique = [["member_id", "start_us"]]
 ordered = "start_us < end_us"
 
 [columns]
-member_id = "the whole or a service, numbered in scope_members"
-start_us = "microseconds since 1970"
-end_us = "first instant after it"
+member_id = "all or a service, as in core.scope_members"
+start_us = "first instant of the span, in microseconds since 1970"
+end_us = "first instant after the span, in microseconds since 1970"
 */
 SELECT member_id::UINTEGER AS member_id, start_us, end_us FROM computed

@@ -1,15 +1,14 @@
 /*
-description = """The durations between neighbouring stamps of every incident that counts, in microseconds; negative ones are
-kept here and counted as invalid later. `complete_*` marks incidents whose boundaries from occurred to resolved are all there
-and never decrease: only those enter the pooled shares."""
+description = """The durations between neighbouring stamps of every incident that counts, in microseconds. Negative durations are
+kept here; the tables that use them count them as invalid."""
 view = true
 
 [columns]
-incident_no = "incident, as in matched"
-severity_id = "member_id of its severity in scope_members"
+incident_no = "incident, as in facts.matched"
+severity_id = "member_id of its severity in core.scope_members"
 service_id = "member_id of its service"
 team_id = "member_id of its team"
-started_us = "microseconds since 1970 of the instant that decides the window"
+started_us = "instant that decides the window, in microseconds since 1970"
 detection_us = "occurred to detected"
 acknowledgment_us = "detected to acknowledged"
 to_cause_us = "acknowledged to root cause found"
@@ -17,26 +16,33 @@ cause_to_mitigated_us = "root cause found to mitigated"
 to_mitigated_us = "acknowledged to mitigated"
 mitigated_to_resolved_us = "mitigated to resolved"
 closure_us = "resolved to closed"
+investigation_us = "investigation in the phase model in force: acknowledged to root cause found (lifecycle) or to mitigated (coarse)"
+mitigation_us = "mitigation in the phase model in force: root cause found to mitigated (lifecycle) or mitigated to resolved (coarse)"
+resolution_us = "resolution in the phase model in force: mitigated to resolved (lifecycle); NULL in the coarse model, which has no such phase"
 is_recovered = "it is resolved"
-complete_lifecycle = "all boundaries of the lifecycle model in order"
-complete_coarse = "all boundaries of the coarse model in order"
+complete_lifecycle = "every stamp that bounds a phase of the lifecycle model from occurred to resolved is there, in order"
+complete_coarse = "the same for the coarse model"
 */
 SELECT
-    incident_no,
-    severity_id,
-    service_id,
-    team_id,
-    started_us,
-    detected_us - occurred_us AS detection_us,
-    acknowledged_us - detected_us AS acknowledgment_us,
-    root_cause_found_us - acknowledged_us AS to_cause_us,
-    mitigated_us - root_cause_found_us AS cause_to_mitigated_us,
-    mitigated_us - acknowledged_us AS to_mitigated_us,
-    resolved_us - mitigated_us AS mitigated_to_resolved_us,
-    closed_us - resolved_us AS closure_us,
-    resolved_us IS NOT NULL AS is_recovered,
-    coalesce(occurred_us <= detected_us AND detected_us <= acknowledged_us AND acknowledged_us <= root_cause_found_us
-        AND root_cause_found_us <= mitigated_us AND mitigated_us <= resolved_us, false) AS complete_lifecycle,
-    coalesce(occurred_us <= detected_us AND detected_us <= acknowledged_us AND acknowledged_us <= mitigated_us
-        AND mitigated_us <= resolved_us, false) AS complete_coarse
-FROM facts.matched
+    i.incident_no,
+    i.severity_id,
+    i.service_id,
+    i.team_id,
+    i.started_us,
+    i.detected_us - i.occurred_us AS detection_us,
+    i.acknowledged_us - i.detected_us AS acknowledgment_us,
+    i.root_cause_found_us - i.acknowledged_us AS to_cause_us,
+    i.mitigated_us - i.root_cause_found_us AS cause_to_mitigated_us,
+    i.mitigated_us - i.acknowledged_us AS to_mitigated_us,
+    i.resolved_us - i.mitigated_us AS mitigated_to_resolved_us,
+    i.closed_us - i.resolved_us AS closure_us,
+    CASE WHEN m.phase_model = 'lifecycle' THEN to_cause_us ELSE to_mitigated_us END AS investigation_us,
+    CASE WHEN m.phase_model = 'lifecycle' THEN cause_to_mitigated_us ELSE mitigated_to_resolved_us END AS mitigation_us,
+    CASE WHEN m.phase_model = 'lifecycle' THEN mitigated_to_resolved_us END AS resolution_us,
+    i.resolved_us IS NOT NULL AS is_recovered,
+    coalesce(i.occurred_us <= i.detected_us AND i.detected_us <= i.acknowledged_us AND i.acknowledged_us <= i.root_cause_found_us
+        AND i.root_cause_found_us <= i.mitigated_us AND i.mitigated_us <= i.resolved_us, false) AS complete_lifecycle,
+    coalesce(i.occurred_us <= i.detected_us AND i.detected_us <= i.acknowledged_us AND i.acknowledged_us <= i.mitigated_us
+        AND i.mitigated_us <= i.resolved_us, false) AS complete_coarse
+FROM facts.matched AS i
+CROSS JOIN core.phase_model AS m

@@ -1,24 +1,25 @@
 /*
-description = """Every matched incident against its own target: that of its service for its severity, else that of its severity.
-Judged on the time from detected to resolved, outliers included; an open incident older than its target has missed it. All
-comparisons are of whole microseconds."""
+description = """Every matched incident and its target: that of its service for its severity, else that of its severity. The outcome depends
+on the time from detected to resolved, outliers included. An open incident older than its target has missed it. All comparisons are of
+whole microseconds."""
 view = true
+like = "facts.matched"
 not_null = ["incident_no", "severity_id", "service_id", "team_id", "started_us", "outcome"]
 
 [assert]
 known_outcome = "outcome IN ('within', 'at_risk', 'late', 'open_breached', 'pending', 'no_target', 'not_measured')"
 
 [columns]
-incident_no = "incident, as in matched"
-severity_id = "member_id of its severity in scope_members"
-service_id = "member_id of its service"
-team_id = "member_id of its team"
-started_us = "microseconds since 1970 of the instant that decides the window"
-target_minutes = "target of the incident; NULL when it has none"
-target_us = "the same, exact"
+incident_no = "incident, as in facts.matched"
+severity_id = "="
+service_id = "="
+team_id = "="
+started_us = "="
+target_minutes = "target of the incident; NULL without one"
+target_us = "target_minutes in microseconds"
 duration_us = "detected to resolved; NULL while open or when it cannot be measured"
 actual_us = "the duration, or the age at as_of while open"
-outcome = "within (at most at_risk_pct of the target used), at_risk (more, but in time), late, open_breached (open and older than the target), pending (open, still in time), no_target or not_measured (a stamp is missing or resolved lies before detected)"
+outcome = "within (at most at_risk_pct of the target used), at_risk (more, but in time), late, open_breached (open and older than the target), pending (open and in time), no_target or not_measured (a stamp is missing, or the resolve is before the detection)"
 */
 WITH limits AS ( -- of every severity and service that are there
     SELECT

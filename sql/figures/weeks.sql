@@ -1,12 +1,12 @@
 /*
-description = """The full calendar weeks of the history, Monday to Monday in the reporting time zone, from the first incident on. A
-week that as_of or the first incident cuts is none."""
+description = """The full calendar weeks of the history, Monday to Monday in the reporting time zone. The weeks that the first incident and
+as_of cut short are left out."""
 not_null = ["starts_us", "ends_us"]
 unique = [["starts_us"]]
 
 [columns]
-starts_us = "first instant, microseconds since 1970"
-ends_us = "first instant after it"
+starts_us = "first instant of the week, in microseconds since 1970"
+ends_us = "first instant after the week, in microseconds since 1970"
 */
 WITH span AS (
     SELECT min(p.started_us) AS first_us, epoch_us(run.as_of) AS as_of_us, run.reporting_time_zone AS zone

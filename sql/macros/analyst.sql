@@ -1,14 +1,14 @@
--- Macros stored in the published file. Nightly tables are computed with these very macros, so both always agree.
--- ${outlier_hours} and ${outliers_excluded} are the configured outlier rule (168 hours, on), ${variant_names} the variants.
+-- Macros that are stored in the published file. The nightly tables are computed with the same macros, so both always agree.
+-- ${outlier_hours} and ${outliers_excluded} are the configured outlier rule (168 hours, on), ${variant_names} are the variants.
 
--- How far the clock of an ISO 8601 text is ahead of UTC; 0 without an offset.
+-- The offset of an ISO 8601 text from UTC, in minutes; 0 without an offset.
 CREATE OR REPLACE MACRO offset_minutes(text) AS
     60 * coalesce(try_cast(regexp_extract(text, '[T ].*([+-]\d\d):?(\d\d)?$', 1) AS INTEGER), 0)
     + coalesce(try_cast(regexp_replace(text, '^.*[T ].*([+-])\d\d:?(\d\d)$', '\1\2') AS INTEGER), 0);
 
--- An instant given as TIMESTAMPTZ, TIMESTAMP, DATE or text, in microseconds since 1970; without an offset it is UTC, whatever the
--- zone of the session. What is no instant is an error. Versions of DuckDB read more or less of what is almost ISO 8601, zone names
--- among it, so a text is taken apart here.
+-- An instant given as TIMESTAMPTZ, TIMESTAMP, DATE or text, in microseconds since 1970. Without an offset it is UTC, whatever the
+-- time zone of the session. Anything else is an error. This macro parses texts itself, because versions of DuckDB differ in which
+-- texts that are almost ISO 8601 they accept, zone names included.
 CREATE OR REPLACE MACRO instant_us(value) AS
     CASE
         WHEN value IS NULL THEN NULL
@@ -20,8 +20,8 @@ CREATE OR REPLACE MACRO instant_us(value) AS
         ELSE error('''' || value::VARCHAR || ''' is no instant; write it like 2026-01-31 or 2026-01-31T12:00:00Z')
     END;
 
--- Exact sample standard deviation of integers from n, their sum and the sum of their squares; NULL for n = 1. The integer
--- form is exact; only beyond 128 bits (millions of durations of years) does it fall back to floating point.
+-- Sample standard deviation of integers, from n, their sum and the sum of their squares; NULL for n = 1. Up to 128 bits
+-- its sums are exact integers; beyond that (millions of durations of years) it uses floating point.
 CREATE OR REPLACE MACRO std_dev_of(n, total, squares) AS
     CASE
         WHEN n < 2 THEN NULL
@@ -29,26 +29,27 @@ CREATE OR REPLACE MACRO std_dev_of(n, total, squares) AS
         ELSE sqrt(greatest(squares::DOUBLE - total::DOUBLE * total::DOUBLE / n, 0) / (n - 1))
     END;
 
--- Versions of DuckDB interpolate quantiles with different errors in the last digit. So the two values that a percentile lies
--- between are looked up, and all is exact until one division. Their ranks depend on n, but shares must be constants; and share q
--- gives the value of rank ceil(n q). Hence many: the percentile, a touch above, and steps below that halve, one of which falls on
--- the rank before, whatever n is (up to a hundred million). As decimals, which DuckDB multiplies exactly.
+-- The shares that the percentile macros ask quantile_disc for. Versions of DuckDB interpolate quantiles with different errors in the
+-- last digit. So these macros look up the two values around a percentile, and everything is exact until one division. The ranks of
+-- the two values depend on n, but quantile_disc takes constant shares only, and returns the value of rank ceil(n q) for share q.
+-- Hence a list of shares: the percentile, one just above it, and ever smaller steps below it, one of which gives the rank before it
+-- for any n up to a hundred million. They are decimals, which DuckDB multiplies exactly.
 CREATE OR REPLACE MACRO percentile_shares() AS list_sort([0.5, 0.5000000001] || flatten(
     [[p, p + 0.0000000001] || [p - (1::BIGINT << i) * 0.0000000001 for i in range(6, 31)] for p in [0.9, 0.95, 0.99]]
 ))::DECIMAL(11, 10)[];
 
--- The value of a rank next to the 50th, 90th, 95th or 99th percentile; 1 is the least. NULLs have no rank.
+-- The value of a rank next to the 50th, 90th, 95th or 99th percentile. Rank 1 is the smallest value. NULLs have no rank.
 CREATE OR REPLACE MACRO value_of_rank(value, rank) AS quantile_disc(value, percentile_shares())[
     len([share for share in percentile_shares() if count(value) * share <= rank])];
 
--- Minutes of the 50th, 90th, 95th or 99th percentile of whole microseconds, linear at (n - 1) p.
+-- The 50th, 90th, 95th or 99th percentile of whole microseconds, in minutes: linear interpolation at (n - 1) p.
 CREATE OR REPLACE MACRO percentile_minutes(us, percent) AS (
     value_of_rank(us, (count(us) - 1) * percent // 100 + 1) * (100 - (count(us) - 1) * percent % 100)
     + value_of_rank(us, (count(us) - 1) * percent // 100 + 2) * ((count(us) - 1) * percent % 100)
 ) / 6e9;
 
--- The result columns of the calculation, from the populations, the durations that are analysed and those that are outliers. A
--- mean is an exact integer sum divided by n; no data is NULL. Least and most are rounded like the percentiles between them.
+-- The result columns of the calculation, from the populations, the analysed durations and those of outliers. A mean is an exact
+-- integer sum divided by n. No data is NULL. Minimum and maximum are rounded like the percentiles between them.
 CREATE OR REPLACE MACRO measures_of(population, us, outlier_us) AS {
     incidents_matched: count(population),
     incidents_analyzed: count(us),
@@ -69,33 +70,37 @@ CREATE OR REPLACE MACRO measures_of(population, us, outlier_us) AS {
     outlier_minutes_share: coalesce(sum(outlier_us), 0)::DOUBLE / nullif(coalesce(sum(us), 0) + coalesce(sum(outlier_us), 0), 0)
 };
 
--- The same from each incident's population and duration in microseconds.
+-- The same, from the population of each incident and its duration in microseconds.
 CREATE OR REPLACE MACRO mttr_measures(population, duration_us) AS measures_of(
     population,
     CASE WHEN population = 'analysed' THEN duration_us END,
     CASE WHEN population = 'outlier' THEN duration_us END);
 
--- The eight stamps in the order of an incident's life, in microseconds since 1970.
+-- The names of the eight stamps in the order of an incident's life.
+CREATE OR REPLACE MACRO stamp_names() AS ['occurred_at', 'detected_at', 'acknowledged_at', 'investigating_at',
+    'root_cause_found_at', 'mitigated_at', 'resolved_at', 'closed_at'];
+
+-- The eight stamps in that order, in microseconds since 1970.
 CREATE OR REPLACE MACRO stamps_us(occurred_at, detected_at, acknowledged_at, investigating_at, root_cause_found_at, mitigated_at,
     resolved_at, closed_at) AS
     [epoch_us(occurred_at), epoch_us(detected_at), epoch_us(acknowledged_at), epoch_us(investigating_at),
         epoch_us(root_cause_found_at), epoch_us(mitigated_at), epoch_us(resolved_at), epoch_us(closed_at)];
 
--- The one population an incident falls in: the first that applies. `latest_us` is the latest stamp at or after the end's
--- place in life: where there is none, the incident is still open for this calculation.
+-- The population of an incident: the first that applies. `latest_us` is the latest stamp at or after the place of the end among the
+-- stamps. Without such a stamp the incident is still open for this calculation.
 CREATE OR REPLACE MACRO population_of(start_us, end_us, latest_us, exclude_outliers, outlier_threshold_hours) AS
     CASE
         WHEN start_us IS NULL THEN 'missing_start'
         WHEN end_us IS NULL AND latest_us IS NULL THEN 'open'
         WHEN end_us IS NULL THEN 'missing_end'
         WHEN end_us < start_us THEN 'invalid'
-        -- Whole microseconds: 0.7 hours are not exactly that in floating point.
+        -- Compared in whole microseconds: 0.7 hours are not exact in floating point.
         WHEN exclude_outliers AND end_us - start_us > round(outlier_threshold_hours::DOUBLE * 3600000000) THEN 'outlier'
         ELSE 'analysed'
     END;
 
--- Every incident that the calculation matches, with the one population it falls in: missing_start, open, missing_end,
--- invalid, outlier or analysed. Duplicates and non-incidents are left out. This lists what is behind any figure.
+-- Every incident that the calculation matches, with its population: missing_start, open, missing_end, invalid, outlier or analysed.
+-- Duplicates and non-incidents are left out. It lists the incidents behind a figure.
 CREATE OR REPLACE MACRO mttr_population(
     calculation_type := 'basic', severities := NULL, services := NULL, teams := NULL, start_date := NULL, end_date := NULL,
     exclude_outliers := ${outliers_excluded}, outlier_threshold_hours := ${outlier_hours}, start_stamp := NULL, end_stamp := NULL
@@ -104,14 +109,13 @@ CREATE OR REPLACE MACRO mttr_population(
         SELECT
             coalesce(start_stamp, CASE calculation_type ${variant_starts} END) AS from_stamp,
             coalesce(end_stamp, CASE calculation_type ${variant_ends} END) AS to_stamp,
-            ['occurred_at', 'detected_at', 'acknowledged_at', 'investigating_at', 'root_cause_found_at', 'mitigated_at',
-                'resolved_at', 'closed_at'] AS known,
-            -- Two stamps need no variant: then it is NULL or custom. Any other name is a misspelt one.
+            stamp_names() AS known,
+            -- With two stamps the variant may be NULL or custom. Any other unknown name is an error.
             coalesce(calculation_type = 'custom' OR CASE calculation_type ${variant_starts} END IS NOT NULL, true) AS is_known,
             [name for name in (coalesce(severities, [])::VARCHAR[])
                 if coalesce(name NOT IN ('SEV1', 'SEV2', 'SEV3', 'SEV4'), true)] AS strange
     ),
-    -- In a row of its own, which is made also where there are no incidents: what is wrong in a question must not wait for one.
+    -- This row exists without incidents too, so that wrong arguments are always an error.
     stamps AS (
         SELECT CASE
             WHEN from_stamp IS NULL OR to_stamp IS NULL OR NOT is_known
@@ -172,8 +176,8 @@ CREATE OR REPLACE MACRO mttr(
             outlier_threshold_hours := outlier_threshold_hours, start_stamp := start_stamp, end_stamp := end_stamp)
     );
 
--- The member that an incident belongs to: a severity, service or team, or the first day of its day, week or month (of the start,
--- in the reporting time zone).
+-- The member of a dimension that an incident belongs to: its severity, service or team, or the first day of the day, week or month
+-- in which it started, in the reporting time zone.
 CREATE OR REPLACE MACRO scope_value_of(dimension, severity, service, team, started_at) AS
     CASE dimension
         WHEN 'severity' THEN severity

@@ -1,7 +1,7 @@
--- Macros of the pipeline itself; they are not published. Instants are TIMESTAMP holding UTC (no zone arithmetic inside).
+-- Macros of the pipeline, which are not published. Instants are TIMESTAMPs that hold UTC, so no macro does zone arithmetic on them.
 
--- The instant that an ISO 8601 text with an offset names. Without an offset it is read in `zone` (IANA name); no zone: NULL.
--- Text that is no instant is NULL. The plain cast is taken for `Z`: it is many times faster than one through a zone.
+-- The instant of an ISO 8601 text. A text without an offset is read in `zone` (an IANA name), and is NULL without a zone. Any other
+-- text is NULL. Texts that end in Z use the plain cast, which is many times faster than one through a zone.
 CREATE OR REPLACE MACRO instant(text, zone := NULL) AS
     CASE
         WHEN regexp_full_match(text, '\d{4,6}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?[Zz]')
@@ -12,7 +12,7 @@ CREATE OR REPLACE MACRO instant(text, zone := NULL) AS
             THEN make_timestamp(epoch_us(timezone(zone, try_cast(text AS TIMESTAMP))))
     END;
 
--- Why `instant` gave nothing for a text that should be one; NULL when it is fine.
+-- Why `instant` could not read a text; NULL when it could.
 CREATE OR REPLACE MACRO instant_problem(name, text, parsed) AS
     CASE
         WHEN text IS NULL THEN name || ' is missing'
@@ -21,19 +21,19 @@ CREATE OR REPLACE MACRO instant_problem(name, text, parsed) AS
         WHEN parsed IS NULL THEN name || ' is no instant: ' || left(text, 40)
     END;
 
--- Why a line was not taken for a record by the one who landed it, with the start of its text.
+-- Why a landed line is not a record, with the start of its text.
 CREATE OR REPLACE MACRO unreadable_reason(reason, text) AS
     coalesce(reason, 'no JSON object') || coalesce(': ' || nullif(left(text, 80), ''), '');
 
--- An instant of an epoch number given in seconds or milliseconds, told apart by magnitude.
+-- The instant of an epoch number in seconds or milliseconds. The magnitude tells which of the two it is.
 CREATE OR REPLACE MACRO epoch_instant(number) AS
     make_timestamp(CASE WHEN abs(number::BIGINT) < 100000000000 THEN number::BIGINT * 1000000 ELSE number::BIGINT * 1000 END);
 
--- Whether two reports are close enough to be about the same event.
+-- Whether two reports are close enough in time to be about the same event.
 CREATE OR REPLACE MACRO within_a_minute(a, b) AS abs(epoch_us(a) - epoch_us(b)) <= 60000000;
 
--- RFC 9562 UUID version 5 of a record, the same on every machine. The name space is this project's own; the parts are
--- joined by the unit separator, which no vendor id contains.
+-- RFC 9562 UUID version 5 of a record. It is the same on every machine. The name space belongs to this project. The parts are joined
+-- by the unit separator, which no vendor id contains.
 CREATE OR REPLACE MACRO incident_uuid(source, external_id, episode) AS (
     SELECT h[1:8] || '-' || h[9:12] || '-5' || h[14:16] || '-'
         || substr('89ab', 1 + (('0x' || h[17:17])::INTEGER % 4), 1) || h[18:20] || '-' || h[21:32]
@@ -41,15 +41,15 @@ CREATE OR REPLACE MACRO incident_uuid(source, external_id, episode) AS (
         source || chr(31) || external_id || CASE WHEN episode > 1 THEN chr(31) || episode ELSE '' END)) AS h)
 );
 
--- An id for something that has none of its own, from what it says.
+-- An id made from the content of something that has no id of its own.
 CREATE OR REPLACE MACRO content_id(content) AS left(sha1(content), 16);
 
--- Whether a responder's note starts with one of the marks, such as 'Mitigated:' (case and leading white space ignored).
+-- Whether a responder's note starts with one of the marks, such as 'Mitigated:'. Case and leading white space do not matter.
 CREATE OR REPLACE MACRO starts_with_any(note, marks) AS
     len(list_filter(marks, lambda mark: starts_with(lower(ltrim(note)), lower(mark)))) > 0;
 
--- A vendor's word as the vocabulary compares it: no capitals, no blanks, no - and no _. Text that is not plain ASCII goes through
--- Python, because DuckDB has no Unicode NFKC; both follow the rule of mttr_pipeline.config.names.normalize.
+-- A vendor's word as the vocabulary compares it: in lower case, without blanks, - and _. Text that is not plain ASCII goes through
+-- Python, because DuckDB has no Unicode NFKC. Both follow the rule of mttr_pipeline.config.names.normalize.
 CREATE OR REPLACE MACRO normalized(word) AS
     CASE WHEN strlen(word) = length(word)
         THEN coalesce(nullif(regexp_replace(lower(word), '[\s\x0b\x1c-\x1f_-]+', '', 'g'), ''), lower(trim(word)))
@@ -58,7 +58,7 @@ CREATE OR REPLACE MACRO normalized(word) AS
 -- Trimmed text; empty is NULL.
 CREATE OR REPLACE MACRO text_or_null(value) AS nullif(trim(value), '');
 
--- The text that a JSON value stands for: the value itself, the label of an option or object, that of a list's first element.
+-- The text of a JSON value: the value itself, the label of an option or object, or that of the first element of a list.
 CREATE OR REPLACE MACRO json_label(value) AS
     text_or_null(CASE WHEN json_type(value) = 'OBJECT'
         THEN coalesce(value ->> '$.value', value ->> '$.name', value ->> '$.displayName', value ->> '$.label', value ->> '$.id')
@@ -66,21 +66,21 @@ CREATE OR REPLACE MACRO json_label(value) AS
 CREATE OR REPLACE MACRO json_text(value) AS
     CASE WHEN json_type(value) = 'ARRAY' THEN json_label(json_extract(value, '$[0]')) ELSE json_label(value) END;
 
--- The members of a JSON object; NULL for anything else. An object that has a name twice is NULL too: the cast would stop.
+-- The members of a JSON object; NULL for anything else. An object with a repeated name is NULL too, because its cast would fail.
 CREATE OR REPLACE MACRO json_map(value) AS
     CASE WHEN len(json_keys(value)) = len(list_distinct(json_keys(value))) THEN try_cast(value AS MAP(VARCHAR, JSON)) END;
 
--- An instant sent as ISO 8601 text or as an epoch number.
+-- The instant of an ISO 8601 text or an epoch number.
 CREATE OR REPLACE MACRO any_instant(text, zone := NULL) AS
     coalesce(TRY(epoch_instant(try_cast(text AS BIGINT))), instant(text, zone));
 
--- The same where the number may also count nanoseconds.
+-- The same, where the epoch number may also count nanoseconds.
 CREATE OR REPLACE MACRO any_fine_instant(text, zone := NULL) AS
     coalesce(make_timestamp(CASE WHEN try_cast(text AS BIGINT) > 100000000000000000 THEN try_cast(text AS BIGINT) // 1000 END),
         any_instant(text, zone));
 
--- The landed lines of the stream that is being loaded, one row a record. A field of the wrong type is NULL, a line that is
--- no object is a row of NULLs: both are judged by the model that reads them, neither stops the load.
+-- The landed lines of the stream that is being loaded, one row per record. A field of the wrong type is NULL, and a line that is not
+-- an object is a row of NULLs. The model that reads them rejects such records; they do not stop the load.
 CREATE OR REPLACE MACRO landed(fields) AS TABLE
     SELECT * EXCLUDE (filename), replace(filename, getvariable('landing_root'), '') AS landed_in
     FROM read_json(
@@ -88,8 +88,8 @@ CREATE OR REPLACE MACRO landed(fields) AS TABLE
         ignore_errors = true, maximum_object_size = 33554432
     );
 
--- A stamp in one integer that orders by instant: microseconds, provenance and kind of actor. The first or last stamp and
--- where it came from are then one min or max, the same on every run even when two events share an instant.
+-- A stamp packed into one integer that sorts by instant: microseconds, provenance and kind of actor. So one min or max finds the
+-- first or last stamp and where it comes from, with the same result on every run even when two events share an instant.
 CREATE OR REPLACE MACRO packed(happened_at, provenance, actor_kind) AS
     epoch_us(happened_at) * 64
     + coalesce(list_position(['field', 'api', 'changelog', 'derived'], provenance), 0) * 8
@@ -98,9 +98,15 @@ CREATE OR REPLACE MACRO packed_at(stamp) AS make_timestamp(stamp // 64);
 CREATE OR REPLACE MACRO packed_provenance(stamp) AS ['field', 'api', 'changelog', 'derived'][(stamp // 8) % 8];
 CREATE OR REPLACE MACRO packed_actor_kind(stamp) AS ['human', 'integration', 'timeout'][stamp % 8];
 
--- What thresholds and opportunities are judged by: n and sum of the valid durations of a phase, how many reach the warning and
--- the critical level, and the time spent above the warning level. All are exact integers, so that groups can be added up. (Over
--- so many columns CASE takes DuckDB two thirds of the time of FILTER.)
+-- The first stamp of a kind of event among many events, and the last one that no reopen undid, packed. A field takes precedence.
+CREATE OR REPLACE MACRO first_stamp(kind, event_type, stamp, is_field) AS coalesce(
+    min(stamp) FILTER (WHERE event_type = kind AND is_field), min(stamp) FILTER (WHERE event_type = kind));
+CREATE OR REPLACE MACRO last_stamp(kind, event_type, stamp, is_field, is_undone) AS coalesce(
+    max(stamp) FILTER (WHERE event_type = kind AND is_field), max(stamp) FILTER (WHERE event_type = kind AND NOT is_undone));
+
+-- Measures for thresholds and opportunities: number and sum of the valid durations of a phase, how many reach the warning and the
+-- critical level, and the time spent above the warning level. All are exact integers, so groups can be added up. CASE takes two
+-- thirds of the time of FILTER over so many columns.
 CREATE OR REPLACE MACRO threshold_measures(us, warning_us, critical_us) AS {
     n: count(CASE WHEN us >= 0 THEN us END),
     total_us: coalesce(sum(CASE WHEN us >= 0 THEN us END), 0),
@@ -109,8 +115,8 @@ CREATE OR REPLACE MACRO threshold_measures(us, warning_us, critical_us) AS {
     avoidable_us: coalesce(sum(CASE WHEN us > warning_us THEN us - warning_us END), 0)
 };
 
--- Limits of a share of k in n with 95 % confidence (Wilson), 0 to 1; NULL for n = 0. At none or all, the limit is exactly 0 or
--- 1; the formula would miss it by a rounding error.
+-- 95 % limits of the share k / n (Wilson, Journal of the American Statistical Association 22, 1927), 0 to 1; NULL for n = 0. For
+-- k = 0 the lower limit is exactly 0 and for k = n the upper limit is exactly 1, where the formula has a rounding error.
 CREATE OR REPLACE MACRO wilson_low(k, n) AS
     CASE WHEN n > 0 AND k = 0 THEN 0.0::DOUBLE WHEN n > 0 THEN
         (k + 3.8414588206941254::DOUBLE / 2 - 1.959963984540054::DOUBLE * sqrt(k::DOUBLE * (n - k) / n + 3.8414588206941254::DOUBLE / 4))
@@ -120,24 +126,60 @@ CREATE OR REPLACE MACRO wilson_high(k, n) AS
         (k + 3.8414588206941254::DOUBLE / 2 + 1.959963984540054::DOUBLE * sqrt(k::DOUBLE * (n - k) / n + 3.8414588206941254::DOUBLE / 4))
         / (n + 3.8414588206941254::DOUBLE) END;
 
--- What k of n incidents within their target mean, compared in whole numbers.
+-- The status of k of n incidents within their target, compared in whole numbers.
 CREATE OR REPLACE MACRO compliance_status(k, n) AS
     CASE WHEN n = 0 THEN 'no_data' WHEN k * 100 >= 95 * n THEN 'healthy' WHEN k * 100 >= 80 * n THEN 'warning' ELSE 'critical' END;
 
--- What adds up of durations, and those of several groups as one; negative ones are only counted.
-CREATE OR REPLACE MACRO duration_sums(us) AS {
+-- The result columns of compliance, aggregated from the outcome and the duration (NULL while unfinished) of each incident. k are
+-- the incidents within their target, n those that count.
+CREATE OR REPLACE MACRO compliance_columns(k, n, outcome, us) AS {
+    actual_mean: sum(us)::DOUBLE / (nullif(count(us), 0) * 6e7),
+    actual_median: quantile_cont(us, 0.5) / 6e7,
+    finished_count: count(us),
+    incidents_count: n,
+    within_target: k,
+    at_risk: count(*) FILTER (WHERE outcome = 'at_risk'),
+    breached: n - k,
+    open_breached: count(*) FILTER (WHERE outcome = 'open_breached'),
+    pending: count(*) FILTER (WHERE outcome = 'pending'),
+    invalid: count(*) FILTER (WHERE outcome = 'invalid'),
+    not_measured: count(*) FILTER (WHERE outcome = 'not_measured'),
+    compliance_pct: 100.0 * k / nullif(n, 0),
+    compliance_low_pct: 100 * wilson_low(k, n),
+    compliance_high_pct: 100 * wilson_high(k, n),
+    status: compliance_status(k, n),
+    low_n: n < 5
+};
+CREATE OR REPLACE MACRO compliance_of(outcome, us) AS compliance_columns(
+    count(*) FILTER (WHERE outcome IN ('within', 'at_risk')),
+    count(*) FILTER (WHERE outcome IN ('within', 'at_risk', 'late', 'open_breached')), outcome, us);
+
+-- A target in whole microseconds, and the share of it (in percent, rounded down) above which a duration is at risk. The percentage
+-- counts in millionths, so that all numbers are integers and a duration of exactly that share is not at risk.
+CREATE OR REPLACE MACRO whole_us(minutes) AS round(minutes * 6e7)::BIGINT;
+CREATE OR REPLACE MACRO share_us(minutes, pct) AS
+    (whole_us(minutes)::HUGEINT * round(pct * 1e6)::BIGINT // 100000000)::BIGINT;
+
+-- Sums over the durations of a phase; negative ones are only counted. lifecycle_us and coarse_us are the sums over the incidents
+-- with all stamps of that phase model in order. FILTER would take half as long again as CASE.
+CREATE OR REPLACE MACRO phase_sums(us, complete_lifecycle, complete_coarse) AS {
     n: count(CASE WHEN us >= 0 THEN us END),
     total_us: sum(CASE WHEN us >= 0 THEN us END),
-    invalid: count(CASE WHEN us < 0 THEN us END)
+    invalid: count(CASE WHEN us < 0 THEN us END),
+    lifecycle_us: sum(CASE WHEN complete_lifecycle THEN us END),
+    coarse_us: sum(CASE WHEN complete_coarse THEN us END)
 };
-CREATE OR REPLACE MACRO added_up(sums) AS {
+-- The sums of several groups as those of one group.
+CREATE OR REPLACE MACRO added_phase_sums(sums) AS {
     n: sum(struct_extract(sums, 'n'))::BIGINT,
     mean_us: sum(struct_extract(sums, 'total_us'))::DOUBLE / sum(struct_extract(sums, 'n')),
     total_us: sum(struct_extract(sums, 'total_us'))::HUGEINT,
-    invalid: sum(struct_extract(sums, 'invalid'))::BIGINT
+    invalid: sum(struct_extract(sums, 'invalid'))::BIGINT,
+    lifecycle_us: sum(struct_extract(sums, 'lifecycle_us'))::HUGEINT,
+    coarse_us: sum(struct_extract(sums, 'coarse_us'))::HUGEINT
 };
 
--- A Kaplan-Meier median in words; where the curve does not come down to it, that it is longer than anything observed.
+-- A Kaplan-Meier median as text. A median that is not reached is longer than the longest observation.
 CREATE OR REPLACE MACRO recovery_text(median_minutes, longest_minutes) AS
     CASE
         WHEN median_minutes >= 9.95 THEN printf('%.0f min', median_minutes)

@@ -1,10 +1,11 @@
 /*
-description = """Did recovery change? The last 30 days against the 30 before, per variant and scope member. `faster` and `slower` are
-said only when q < 0.05; durations that are not known to have changed are `no detectable change`, which is not the same as equal:
-smallest_detectable_ratio says how large a change would have to be to show."""
+description = """Did recovery times change? The last 30 days against the 30 days before, per variant and scope member. A verdict of faster or
+slower needs q < 0.05. `no detectable change` does not mean that nothing changed: smallest_detectable_ratio says how large a change
+must be to be detected."""
 published = true
-python = "mttr_pipeline.metrics.changes:published"
-depends = ["figures.observations"]
+python = "mttr_pipeline.metrics.changes:compute"
+depends = ["figures.observations", "core.windows"]
+like = "mart.mttr_stats"
 not_null = ["calculation_type", "phase_model", "scope", "scope_value", "n", "n_events", "n_open", "previous_n", "previous_n_events", "previous_n_open", "verdict", "is_mixed", "low_n"]
 unique = [["calculation_type", "scope", "scope_value"]]
 
@@ -16,32 +17,32 @@ limits_are_ordered = "ratio_low <= ratio AND ratio <= ratio_high"
 
 [columns]
 calculation_type = "variant"
-phase_model = "phase model in force: lifecycle or coarse"
-scope = "all, severity, service or team"
-scope_value = "the member; `unknown` where an incident has no service or team"
-window_start = "first instant of the current window. UTC"
-window_end = "first instant after it. UTC"
-previous_start = "first instant of the window before; it ends where the current one starts. UTC"
-as_of = "clock of the run. UTC"
-n = "incidents observed in the current window, outliers included: n_events + n_open"
-n_events = "those seen to recover"
-n_open = "those censored: open until as_of, or resolved by a timeout"
-previous_n = "incidents observed in the window before"
-previous_n_events = "those seen to recover"
-previous_n_open = "those censored"
-km_median = "Kaplan-Meier median of the current window in minutes; NULL when not reached"
-previous_km_median = "that of the window before"
-method = "how the ratio is estimated: hodges_lehmann where nothing is censored, else rmst_ratio; NULL without a ratio"
-horizon_minutes = "rmst_ratio: both means are taken up to here, 168 h or as far as both curves are known; NULL otherwise"
-ratio = "current / previous duration; below 1 is faster. hodges_lehmann: exp of the median of all differences of ln durations, of which those below one second count as one second; beyond 4 million pairs a seeded sample of them"
+phase_model = "="
+scope = "="
+scope_value = "="
+window_start = "first instant of the current period. UTC"
+window_end = "first instant after the current period. UTC"
+previous_start = "first instant of the previous period, which ends where the current one starts. UTC"
+as_of = "="
+n = "incidents observed in the current period, outliers included: n_events + n_open"
+n_events = "those that recovered"
+n_open = "those that are censored: open at as_of, or resolved by a timeout"
+previous_n = "incidents observed in the previous period"
+previous_n_events = "those that recovered"
+previous_n_open = "those that are censored"
+km_median = "Kaplan-Meier median of the current period in minutes; NULL when not reached"
+previous_km_median = "Kaplan-Meier median of the previous period in minutes; NULL when not reached"
+method = "how the ratio is estimated: hodges_lehmann where no incident is censored, else rmst_ratio; NULL without a ratio"
+horizon_minutes = "of rmst_ratio: both restricted means count durations up to here, which is 168 h or the time up to which both curves are known; NULL otherwise"
+ratio = "current / previous duration; below 1 is faster. hodges_lehmann: exp of the median of all differences of ln durations. Durations below one second count as one second. Beyond 4 million pairs it is the median of a seeded sample of them"
 ratio_low = "lower 95 % limit; NULL when it does not exist"
 ratio_high = "upper 95 % limit; NULL when it does not exist"
-log_rank_p = "p of the log-rank test over both windows; NULL when there is nothing to compare"
-q = "p after Benjamini-Hochberg over the members of the scope with at least 6 observations in both windows"
-smallest_detectable_ratio = "factor that a log-rank test at 5 % finds with 80 % power: exp((1.96 + 0.84) sqrt(1 / n_events + 1 / previous_n_events))"
-verdict = "faster, slower, no detectable change, or not enough data (fewer than 6 in a window, or none recovered in both); faster and slower need q < 0.05 and are the direction of the log-rank test: more, or fewer, of the current incidents recovered than expected"
-is_mixed = "faster or slower, but the ratio points the other way: most incidents and the longest ones moved in opposite directions"
-low_n = "fewer than 5 events in either window"
+log_rank_p = "p of the log-rank test over both periods; NULL when there is nothing to compare"
+q = "p after Benjamini-Hochberg over the members of the scope with at least 6 observations in both periods"
+smallest_detectable_ratio = "factor that a log-rank test at 5 % detects with 80 % power: exp((1.96 + 0.84) sqrt(1 / n_events + 1 / previous_n_events))"
+verdict = "faster, slower, no detectable change, or not enough data (fewer than 6 in a period, or no recovery in either). faster and slower need q < 0.05 and follow the direction of the log-rank test: more, or fewer, current incidents recovered than expected"
+is_mixed = "the verdict is faster or slower, but the ratio has the other direction: most incidents and the longest ones changed in opposite directions"
+low_n = "fewer than 5 events in either period"
 */
 SELECT
     c.calculation_type::VARCHAR AS calculation_type,

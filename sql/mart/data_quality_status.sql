@@ -1,7 +1,7 @@
 /*
-description = """The traffic light of the data, per source and in all: may a reader rely on the figures? Red: the newest pull of a
-source failed, or a finding that bends figures touches a tenth of what it could. Amber: some finding warns. The light of all is
-that of the worst source."""
+description = """Data quality as a traffic light, per source and for all sources together. Red: the newest pull of a source failed, or a
+finding that distorts figures affects at least a tenth of the rows it could affect. Amber: some finding warns. The light of all
+sources is that of the worst one."""
 published = true
 not_null = ["source", "light", "warnings", "findings", "incidents", "headline"]
 unique = [["source"]]
@@ -12,17 +12,17 @@ green_means_no_warning = "(light = 'green') <= (warnings = 0)"
 
 [columns]
 source = "source, configuration, or all"
-light = "green, amber, red, or no_data: not a single incident"
-warnings = "findings that warn"
-findings = "what warns, as `finding: n of total`, with the source in front in the row of all"
+light = "green, amber, red, or no_data: there is no incident at all"
+warnings = "number of findings that warn"
+findings = "the findings that warn, as `finding: n of total`; in the row of all sources the source comes first"
 incidents = "incidents of the source, without duplicates and non-incidents"
-headline = "the same in a sentence, with the worst finding in words"
+headline = "the light as a sentence, with the most important warning"
 as_of = "clock of the run. UTC"
 */
 WITH warned AS (
     SELECT
         *,
-        -- Findings about names, not about incidents, stay amber however many they are.
+        -- Findings that are not in this list concern names, not incidents, so they stay amber whatever their share is.
         dq_check = 'last_pull_failed' OR (n * 10 >= total AND dq_check IN ('severity_by_default', 'record_without_stamp',
             'negative_duration', 'quarantined', 'future_stamp', 'stamp_before_2000', 'vendor_count_difference')) AS is_red
     FROM mart.data_quality
@@ -70,10 +70,10 @@ SELECT
     l.incidents,
     CASE
         WHEN l.source = 'all' AND l.incidents = 0 AND l.light = 'green' THEN 'There are no incidents.'
-        WHEN l.light = 'green' THEN 'Nothing was found that bends a figure.'
-        WHEN l.light = 'amber' THEN 'Usable, with ' || l.warnings || CASE WHEN l.warnings = 1 THEN ' reservation' ELSE ' reservations' END
-            || ', first of all ' || l.worst || '.'
-        ELSE 'Not to be relied on, first of all because of ' || l.worst || '.'
+        WHEN l.light = 'green' THEN 'No data quality issues.'
+        ELSE CASE l.light WHEN 'amber' THEN 'Usable' ELSE 'Not reliable' END
+            || CASE l.warnings WHEN 1 THEN ', with 1 warning: ' ELSE ', with ' || l.warnings || ' warnings; the most important: ' END
+            || l.worst || '.'
     END AS headline,
     make_timestamptz(epoch_us(run.as_of)) AS as_of
 FROM lit AS l

@@ -1,11 +1,12 @@
 /*
-description = """Is recovery getting faster or slower, and since when? Per variant and scope member, over the whole history and over the
-last 90 days. Direction: Theil-Sen slope through the logarithms of the weekly Kaplan-Meier medians, full weeks with at least 6
-incidents only, from 8 such weeks on. Shift: Pettitt's test on the durations of the recovered in the order of detection, from 20
-on. Both are only told when q < 0.05."""
+description = """Is recovery getting faster or slower, and since when? Per variant and scope member, over the whole history and over the last
+90 days. Direction: Theil-Sen slope through the logarithms of the weekly Kaplan-Meier medians, over full weeks with at least 6
+incidents; it needs 8 such weeks. Shift: Pettitt's test on the durations of recovered incidents in the order in which they started; it
+needs 20 of them. Faster and slower need q < 0.05."""
 published = true
-python = "mttr_pipeline.metrics.directions:published"
+python = "mttr_pipeline.metrics.directions:compute"
 depends = ["figures.observations", "figures.weeks"]
+like = "mart.mttr_stats"
 not_null = ["calculation_type", "phase_model", "scope", "scope_value", "n", "n_events", "n_open", "weeks", "weeks_used", "direction", "shift", "low_n"]
 unique = [["calculation_type", "scope", "scope_value", "window_start"]]
 
@@ -18,33 +19,33 @@ a_reason_when_there_is_too_little = "(direction = 'not enough data') = (directio
 
 [columns]
 calculation_type = "variant"
-phase_model = "phase model in force: lifecycle or coarse"
-scope = "all, severity, service or team"
-scope_value = "the member; `unknown` where an incident has no service or team"
-window_start = "first instant of the span; NULL = whole history. UTC"
-window_end = "first instant after it; NULL = whole history. UTC"
-as_of = "clock of the run. UTC"
-n = "incidents observed in the span, outliers included: n_events + n_open"
-n_events = "those seen to recover; the n of the shift"
-n_open = "those censored: open until as_of, or resolved by a timeout"
-weeks = "full calendar weeks in the span, Monday to Monday in the reporting time zone"
-weeks_used = "those with at least 6 incidents and a median that is reached; the n of the direction"
-slope_per_week = "Theil-Sen slope of ln(weekly median) per week, medians below one second counted as one second; below 0 is faster"
+phase_model = "="
+scope = "="
+scope_value = "="
+window_start = "="
+window_end = "="
+as_of = "="
+n = "incidents observed in the window, outliers included: n_events + n_open"
+n_events = "those that recovered; the n of the shift"
+n_open = "those that are censored: open at as_of, or resolved by a timeout"
+weeks = "full calendar weeks in the window, Monday to Monday in the reporting time zone"
+weeks_used = "those with at least 6 incidents and a median; the n of the direction"
+slope_per_week = "Theil-Sen slope of ln(weekly median) per week; below 0 is faster. Medians below one second count as one second"
 slope_low = "lower 95 % limit; NULL when it does not exist"
 slope_high = "upper 95 % limit; NULL when it does not exist"
 change_pct_per_week = "the slope as a change of the median in percent per week"
 mann_kendall_p = "p of the Mann-Kendall test for a trend of the weekly medians; 1 when they are all equal"
 mann_kendall_q = "p after Benjamini-Hochberg over the members of the scope"
 direction = "faster, slower, no detectable direction, or not enough data"
-direction_reason = "what is missing; NULL when there is enough"
+direction_reason = "what is missing; NULL when there is enough data"
 shift_at = "start of the first incident after the strongest shift; NULL when all durations are equal. UTC"
-n_before = "recovered incidents before it"
+n_before = "recovered incidents before the shift"
 before_median_minutes = "median of their durations"
-after_median_minutes = "median of the durations from it on"
+after_median_minutes = "median of the durations from the shift on"
 pettitt_p = "p of Pettitt's test: 2 exp(-6 K^2 / (n^3 + n^2)), at most 1"
 pettitt_q = "p after Benjamini-Hochberg over the members of the scope"
 shift = "faster or slower since shift_at, no detectable shift, or not enough data"
-shift_reason = "what is missing; NULL when there is enough"
+shift_reason = "what is missing; NULL when there is enough data"
 low_n = "fewer than 5 events"
 */
 SELECT

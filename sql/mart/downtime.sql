@@ -1,7 +1,7 @@
 /*
-description = """What incidents cost: minutes in which a service had at least one open incident, overlapping ones counted once, over the
-whole history (from the first outage of all), the last 30 and the last 90 days. Users are down from occurred, else started_at, to
-mitigated, else resolved, else closed, else as_of. The row of all says when any service was down."""
+description = """What incidents cost: minutes in which a service had at least one open incident, over the whole history (from the first
+outage of all), the last 30 and the last 90 days. Overlapping incidents count once. Users are down from occurred, else started_at, to
+mitigated, else resolved, else closed, else as_of. The row of the scope all says when any service was down."""
 published = true
 not_null = ["scope", "scope_value", "as_of", "n", "n_open", "n_invalid", "downtime_minutes"]
 unique = [["scope", "scope_value", "window_start"]]
@@ -12,36 +12,36 @@ not_longer_than_the_window = "downtime_minutes <= window_minutes"
 
 [columns]
 scope = "all or service"
-scope_value = "the service; `unknown` where an incident has none"
+scope_value = "all, or the service; `unknown` where an incident has none"
 window_start = "first instant of the window; NULL = whole history. UTC"
-window_end = "first instant after it; NULL = whole history. UTC"
+window_end = "first instant after the window; NULL = whole history. UTC"
 as_of = "clock of the run. UTC"
-n = "outages that reach into the window, those of no length that begin in it included"
-n_open = "those not over at as_of"
-n_invalid = "incidents of the scope, in the whole history, whose end lies before their start: not counted"
-window_minutes = "length of the window as far as the history covers it: that begins with the first outage of all"
+n = "outages that overlap the window, including those of no length that start in it"
+n_open = "outages that are not over at as_of"
+n_invalid = "incidents of the scope, over the whole history, that end before they start: not counted"
+window_minutes = "length of the window from the start of the history on, which is the first outage of all"
 downtime_minutes = "union of the outages inside the window"
 availability_pct = "100 (1 - downtime / window)"
-availability_target_pct = "configured target of a service; NULL when there is none, and for all"
+availability_target_pct = "configured availability target of a service; NULL when there is none, and for the scope all"
 error_budget_minutes = "downtime that the target allows in the window"
-error_budget_used_pct = "downtime in percent of what the target allows; above 100 the target is missed"
-user_minutes = "sum over incidents of affected users times minutes down inside the window; NULL when users are never known"
+error_budget_used_pct = "100 * downtime / error budget; above 100 the target is missed"
+user_minutes = "sum over incidents of affected users times minutes down inside the window; NULL when no incident has affected users"
 n_users_known = "outages behind user_minutes"
 */
-WITH run AS (
-    SELECT epoch_us(as_of) AS as_of_us, availability_target_pct FROM config.run
-),
-history AS (
+WITH history AS (
     SELECT min(start_us) AS first_us FROM facts.outages WHERE end_us >= start_us
 ),
 windows AS (
-    -- Nobody watched before the history begins: a window reaches no further back.
-    SELECT w.name, w.asked_us, run.as_of_us AS end_us,
-        CASE WHEN history.first_us IS NOT NULL THEN greatest(w.asked_us, history.first_us) END AS start_us
-    FROM run
+    -- A window counts only from the start of the history on: nobody observed anything before it.
+    SELECT
+        w.name,
+        epoch_us(w.window_start) AS window_start_us,
+        epoch_us(w.window_end) AS window_end_us,
+        epoch_us(run.as_of) AS end_us,
+        CASE WHEN history.first_us IS NOT NULL THEN greatest(epoch_us(w.window_start), history.first_us) END AS start_us
+    FROM core.target_windows AS w
+    CROSS JOIN config.run AS run
     CROSS JOIN history
-    CROSS JOIN LATERAL (VALUES ('whole', NULL), ('month', run.as_of_us - 30 * 86400000000),
-        ('quarter', run.as_of_us - 90 * 86400000000)) AS w (name, asked_us)
 ),
 members AS (
     SELECT 0 AS member_id, count(*) FILTER (WHERE end_us < start_us) AS n_invalid FROM facts.outages
@@ -54,8 +54,9 @@ down AS (
     JOIN windows AS w ON s.start_us < w.end_us AND s.end_us > w.start_us
     GROUP BY s.member_id, w.name
 ),
-per_service AS (
-    SELECT o.service_id, w.name,
+by_service AS (
+    SELECT
+        o.service_id, w.name,
         count(*) AS n,
         count(*) FILTER (WHERE o.is_open) AS n_open,
         count(o.affected_users) AS n_users_known,
@@ -66,17 +67,15 @@ per_service AS (
     GROUP BY o.service_id, w.name
 ),
 counted AS (
-    SELECT service_id AS member_id, name, n, n_open, n_users_known, user_us FROM per_service
+    SELECT service_id AS member_id, name, n, n_open, n_users_known, user_us FROM by_service
     UNION ALL
     SELECT 0, name, sum(n)::BIGINT, sum(n_open)::BIGINT, sum(n_users_known)::BIGINT, sum(user_us)
-    FROM per_service GROUP BY name
+    FROM by_service GROUP BY name
 ),
 measured AS (
     SELECT
-        member.scope, member.scope_value, m.n_invalid, w.name,
-        w.asked_us AS start_us,
-        CASE WHEN w.asked_us IS NOT NULL THEN w.end_us END AS end_us,
-        run.as_of_us,
+        member.scope, member.scope_value, m.n_invalid, w.window_start_us, w.window_end_us,
+        run.as_of,
         coalesce(c.n, 0) AS n,
         coalesce(c.n_open, 0) AS n_open,
         coalesce(c.n_users_known, 0) AS n_users_known,
@@ -87,16 +86,16 @@ measured AS (
     FROM members AS m
     JOIN core.scope_members AS member ON member.member_id = m.member_id
     CROSS JOIN windows AS w
-    CROSS JOIN run
+    CROSS JOIN config.run AS run
     LEFT JOIN counted AS c ON c.member_id = m.member_id AND c.name = w.name
     LEFT JOIN down AS d ON d.member_id = m.member_id AND d.name = w.name
 )
 SELECT
     scope,
     scope_value,
-    make_timestamptz(start_us) AS window_start,
-    make_timestamptz(end_us) AS window_end,
-    make_timestamptz(as_of_us) AS as_of,
+    make_timestamptz(window_start_us) AS window_start,
+    make_timestamptz(window_end_us) AS window_end,
+    make_timestamptz(epoch_us(as_of)) AS as_of,
     n,
     n_open,
     n_invalid,
@@ -109,4 +108,4 @@ SELECT
     CASE WHEN n_users_known > 0 THEN user_us::DOUBLE / 6e7 END AS user_minutes,
     n_users_known
 FROM measured
-ORDER BY scope, scope_value, start_us NULLS FIRST
+ORDER BY scope, scope_value, window_start_us NULLS FIRST

@@ -1,9 +1,10 @@
 /*
-description = """How often? Incidents per scope member, the last 30 days against the 30 before, and the mean time between incidents.
-Every incident counts, open ones too, by the instant it started; duplicates and non-incidents do not."""
+description = """How often do incidents happen? Incidents per scope member in the last 30 days against the 30 days before, and the mean time
+between incidents. Every incident counts at the instant it started, open ones included; duplicates and non-incidents do not count."""
 published = true
-python = "mttr_pipeline.metrics.frequency:published"
+python = "mttr_pipeline.metrics.frequency:compute"
 depends = ["figures.incident_counts", "core.scope_members"]
+like = "mart.changes"
 not_null = ["scope", "scope_value", "n", "n_current", "n_previous", "verdict", "low_n"]
 unique = [["scope", "scope_value"]]
 
@@ -12,30 +13,30 @@ verdict_needs_q = "verdict NOT IN ('more often', 'less often') OR q < 0.05"
 limits_are_ordered = "mtbf_low_minutes <= mtbf_minutes AND mtbf_minutes <= mtbf_high_minutes AND rate_ratio_low <= rate_ratio AND rate_ratio <= rate_ratio_high"
 
 [columns]
-scope = "all, severity, service or team"
-scope_value = "the member; `unknown` where an incident has no service or team"
-window_start = "first instant of the current window. UTC"
-window_end = "first instant after it. UTC"
-previous_start = "first instant of the window before. UTC"
-as_of = "clock of the run. UTC"
+scope = "="
+scope_value = "="
+window_start = "="
+window_end = "="
+previous_start = "="
+as_of = "="
 n = "incidents of the whole history"
-n_current = "incidents of the current window"
-n_previous = "incidents of the window before"
-current_minutes = "minutes of the current window that the history covers; it begins with the first incident of all"
-previous_minutes = "minutes of the window before that the history covers; 0: there is nothing to compare with"
-rate_ratio = "incidents per covered minute, current / previous; NULL when there were none before"
+n_current = "incidents of the current period"
+n_previous = "incidents of the previous period"
+current_minutes = "minutes of the current period that the history covers; the history starts with the first incident of all"
+previous_minutes = "minutes of the previous period that the history covers; 0 when there is nothing to compare with"
+rate_ratio = "incidents per covered minute, current / previous; NULL without an incident in the previous period"
 rate_ratio_low = "lower 95 % limit (Clopper-Pearson, given n_current + n_previous)"
-rate_ratio_high = "upper 95 % limit; NULL when there were none before"
-p = "exact two-sided p of equal rates, given n_current + n_previous: twice the smaller binomial tail, with the share of the covered minutes (1/2 unless the history is younger than both windows); NULL when there is nothing to compare with"
-q = "p after Benjamini-Hochberg over the members of the scope with at least 6 incidents in both windows together"
-verdict = "more often, less often, no detectable change, or not enough data (fewer than 6 in both windows together, or a history that does not reach into the window before)"
+rate_ratio_high = "upper 95 % limit; NULL without an incident in the previous period"
+p = "exact two-sided p of equal rates, given n_current + n_previous: twice the smaller binomial tail. The expected share is that of the covered minutes, which is 1/2 unless the history is younger than both periods. NULL when there is nothing to compare with"
+q = "p after Benjamini-Hochberg over the members of the scope with at least 6 incidents in both periods together"
+verdict = "more often, less often, no detectable change, or not enough data (fewer than 6 in both periods together, or a history that does not reach into the previous period)"
 mtbf_minutes = "mean time between incidents over the whole history: minutes from the first incident of all to as_of / n"
 mtbf_low_minutes = "lower 95 % limit (Garwood)"
 mtbf_high_minutes = "upper 95 % limit (Garwood)"
-mtbf_current_minutes = "mean time between incidents in the current window: its minutes / n_current; NULL without one"
-mtbf_current_low_minutes = "lower 95 % limit (Garwood); known without any incident, too"
+mtbf_current_minutes = "mean time between incidents in the current period: its covered minutes / n_current; NULL without an incident"
+mtbf_current_low_minutes = "lower 95 % limit (Garwood); exists without an incident too"
 mtbf_current_high_minutes = "upper 95 % limit (Garwood); NULL without an incident"
-low_n = "fewer than 5 incidents in the current window"
+low_n = "fewer than 5 incidents in the current period"
 */
 SELECT
     m.scope,

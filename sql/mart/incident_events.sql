@@ -1,21 +1,22 @@
 /*
-description = "The history that the incidents are folded from, in fold order within each incident."
+description = "The history that the incidents are folded from, in order within each incident."
 published = true
+like = "core.timeline"
 not_null = ["incident_id", "source", "external_id", "event_id", "event_type", "at"]
 unique = [["source", "external_id", "event_id"]]
 
 [columns]
-incident_id = "incident, or episode of one, it belongs to"
-source = "source"
-external_id = "vendor record it was told of"
-event_id = "the vendor's id of the event, or one derived from the record"
-event_type = "occurred, detected, acknowledged, investigating, root_cause_found, mitigated, resolved, closed, reopened; the rest (unacknowledged, snoozed, merged, severity_changed, note, paused, still_done, other) sets no stamp"
-vendor_type = "the vendor's word for it"
+incident_id = "incident, or episode of an incident, that the event belongs to"
+source = "="
+external_id = "vendor record that the event comes from"
+event_id = "="
+event_type = "occurred, detected, acknowledged, investigating, root_cause_found, mitigated, resolved, closed, reopened; the others (unacknowledged, snoozed, merged, severity_changed, note, paused, still_done, other) set no stamp"
+vendor_type = "="
 at = "when it happened. UTC"
-actor = "who did it"
-actor_kind = "human, integration or timeout"
-notes = "text of a note"
-provenance = "api, changelog, field or derived"
+actor = "="
+actor_kind = "="
+notes = "="
+provenance = "="
 */
 SELECT
     incident_uuid(t.source, t.record_id, t.episode) AS incident_id,

@@ -1,15 +1,16 @@
 /*
-description = """Who was called to an incident, where the vendor keeps that on the record: users, teams, schedules and escalations."""
+description = "Who was called to an incident, where the vendor keeps that on the record: users, teams, schedules and escalations."
 published = true
+like = "core.incident_sources"
 not_null = ["incident_id", "source", "external_id", "responder"]
 unique = [["source", "external_id", "responder"]]
 
 [columns]
-incident_id = "incident that the record is counted under"
-source = "source of the record"
-external_id = "the vendor's immutable id of the record"
-responder = "name, else the vendor's id"
-kind = "user, team, schedule or escalation; NULL when nothing says it"
+incident_id = "="
+source = "="
+external_id = "="
+responder = "name of the responder, else the vendor's id"
+kind = "user, team, schedule or escalation; NULL when unknown"
 */
 SELECT l.incident_id, l.source, n.external_id, n.responder, min(n.kind) AS kind
 FROM staging.responders AS n

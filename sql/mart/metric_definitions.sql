@@ -1,13 +1,13 @@
 /*
-description = "The definitions and the configuration in force. Two files with the same definition_hash count the same way."
+description = "The definitions and settings in force. Figures with the same definition_hash are comparable."
 published = true
 not_null = ["name", "value", "definition_hash"]
 unique = [["name"]]
 
 [columns]
-name = "what is defined; settings carry their key in mttr.toml"
+name = "what is defined: definition.<name>, or setting.<key in mttr.toml>"
 value = "the definition in words, or the setting as JSON"
-definition_hash = "hash over the SQL and the settings in force"
+definition_hash = "hash of the SQL, the statistics, the vocabulary and the settings in force"
 */
 SELECT d.name, d.value, run.definition_hash
 FROM config.definitions AS d

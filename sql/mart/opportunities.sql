@@ -1,8 +1,9 @@
 /*
-description = """The biggest opportunity per variant, scope and window (whole history, last 30 days): the phase inside the variant
-in which most minutes were spent in all. Inside are the phases of the model in force whose two stamps lie between the variant's
-own. Counted are the matched incidents without the outliers of the variant. Without data the phase is NULL."""
+description = """The largest opportunity per variant, scope and window (whole history, last 30 days): the phase inside the variant that took
+the most minutes in total. A phase of the model in force is inside the variant when both of its stamps lie between those of the
+variant. The figures count the matched incidents without the outliers of the variant. Without data the phase is NULL."""
 published = true
+like = "mart.mttr_stats"
 not_null = ["calculation_type", "phase_model", "scope", "scope_value", "low_n"]
 unique = [["calculation_type", "scope", "scope_value", "window_start"]]
 
@@ -12,23 +13,23 @@ avoidable_is_a_part = "avoidable_minutes <= total_minutes"
 
 [columns]
 calculation_type = "variant"
-phase_model = "phase model in force: lifecycle or coarse"
-scope = "all, severity, service or team"
-scope_value = "the member; unknown where an incident has no service or team"
-window_start = "first instant of started_at that counts; NULL = whole history. UTC"
-window_end = "first instant after it; NULL = whole history. UTC"
-as_of = "clock of the run. UTC"
-phase = "the phase with the largest total; the earlier one of equal phases; NULL without data"
-n = "incidents with a valid duration of it"
-total_minutes = "minutes spent in it in all"
+phase_model = "="
+scope = "="
+scope_value = "="
+window_start = "="
+window_end = "="
+as_of = "="
+phase = "phase with the largest total; of equal phases, the earlier one; NULL without data"
+n = "incidents with a valid duration of the phase"
+total_minutes = "minutes spent in the phase in total"
 mean_minutes = "exact sum / n"
-share_pct = "its part of the minutes of all phases inside the variant, in percent; NULL when they are all 0"
-warning_minutes = "its warning level; NULL for resolution and closure, which have none"
-avoidable_minutes = "minutes above the warning level, over all incidents: what would be saved if none had taken longer"
+share_pct = "share of the phase in the minutes of all phases inside the variant, in percent; NULL when all phases take 0 minutes"
+warning_minutes = "warning level of the phase; NULL for resolution and closure, which have none"
+avoidable_minutes = "minutes above the warning level, over all incidents: the saving if no incident had exceeded it"
 avoidable_incidents = "incidents at or above the warning level"
-phase_by_mean = "the phase with the largest mean: the answer to another question, where phases differ in n"
-mean_minutes_by_mean = "its mean"
-n_by_mean = "incidents behind that mean"
+phase_by_mean = "phase with the largest mean. It can be another phase, because n differs between phases"
+mean_minutes_by_mean = "mean of phase_by_mean"
+n_by_mean = "incidents behind mean_minutes_by_mean"
 low_n = "fewer than 5 incidents behind the phase"
 */
 WITH members AS (
@@ -41,15 +42,14 @@ WITH members AS (
 inside AS (
     SELECT
         t.*,
-        row_number() OVER (PARTITION BY t.calculation_type, t.scope, t.scope_value, t.window_name
-            ORDER BY t.total_us DESC, t.place) AS place_by_total,
-        row_number() OVER (PARTITION BY t.calculation_type, t.scope, t.scope_value, t.window_name
-            ORDER BY t.total_us::DOUBLE / t.n DESC, t.place) AS place_by_mean,
-        sum(t.total_us) OVER (PARTITION BY t.calculation_type, t.scope, t.scope_value, t.window_name) AS all_us
+        row_number() OVER (one_report ORDER BY t.total_us DESC, t.place) AS place_by_total,
+        row_number() OVER (one_report ORDER BY t.total_us::DOUBLE / t.n DESC, t.place) AS place_by_mean,
+        sum(t.total_us) OVER one_report AS all_us
     FROM figures.phase_totals AS t
     JOIN config.variants AS v ON v.calculation_type = t.calculation_type
         AND t.start_place >= v.start_place AND t.end_place <= v.end_place
     WHERE t.n > 0
+    WINDOW one_report AS (PARTITION BY t.calculation_type, t.scope, t.scope_value, t.window_name)
 )
 SELECT
     m.calculation_type,

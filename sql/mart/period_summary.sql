@@ -1,7 +1,8 @@
 /*
-description = """The summary as rows: the last 30 days beside the 30 before, per variant. The members of a comparison by severity,
-service or team stand in mttr_stats and phase_breakdown, with the same two windows."""
+description = """The summary as rows: the last 30 days and the 30 days before, per variant. mttr_stats and phase_breakdown have the same two
+periods by severity, service and team."""
 published = true
+like = "mart.mttr_stats"
 not_null = ["calculation_type", "phase_model", "metric", "unit", "current_n", "previous_n", "current_open", "previous_open"]
 unique = [["calculation_type", "metric"]]
 
@@ -10,24 +11,24 @@ no_change_without_a_baseline = "(change_pct IS NULL) = (current_value IS NULL OR
 
 [columns]
 calculation_type = "variant"
-phase_model = "phase model in force: lifecycle or coarse"
-metric = "what the row says: mean, median, p90 and p95 minutes; km_median_minutes, km_p90_minutes and rmst_minutes (typical recovery, bad day, capped mean), with open incidents counted and outliers kept; counts of incidents; <phase>_mean_minutes and <phase>_median_minutes"
+phase_model = "="
+metric = "figure of the row: mean, median, p90 and p95 minutes; km_median_minutes, km_p90_minutes and rmst_minutes (typical recovery, bad day, capped mean), which count open incidents and include outliers; counts of incidents; <phase>_mean_minutes and <phase>_median_minutes"
 unit = "minutes or incidents"
-current_value = "in the last 30 days; NULL without data"
-previous_value = "in the 30 days before; NULL without data"
-change_pct = "100 * (current - previous) / previous; NULL without a baseline. A change says nothing until it is more than chance"
+current_value = "value of the last 30 days; NULL without data"
+previous_value = "value of the 30 days before; NULL without data"
+change_pct = "100 * (current - previous) / previous; NULL without a baseline. It may be due to chance: see q"
 current_n = "incidents behind current_value"
 previous_n = "incidents behind previous_value"
-current_open = "those among current_n that are censored: open until as_of, or resolved by a timeout; only the rows of typical recovery, bad day and capped mean have any"
-previous_open = "the same among previous_n"
-q = "of km_median_minutes that of changes, of incidents_matched that of frequency: p of no change after Benjamini-Hochberg; else NULL"
-verdict = "what q allows to say: of km_median_minutes the verdict of changes, of incidents_matched that of frequency; else NULL"
+current_open = "those of current_n that are censored: open at as_of, or resolved by a timeout; 0 except for typical recovery, bad day and capped mean"
+previous_open = "those of previous_n that are censored"
+q = "p of no change after Benjamini-Hochberg: for km_median_minutes from changes, for incidents_matched from frequency, else NULL"
+verdict = "verdict that q allows: for km_median_minutes from changes, for incidents_matched from frequency, else NULL"
 current_start = "first instant of the last 30 days. UTC"
 current_end = "as_of. UTC"
 previous_start = "first instant of the 30 days before. UTC"
 previous_end = "current_start. UTC"
 low_n = "fewer than 5 incidents behind either value"
-as_of = "clock of the run. UTC"
+as_of = "="
 */
 WITH periods AS (
     SELECT name, make_timestamptz(epoch_us(window_start)) AS window_start, make_timestamptz(epoch_us(window_end)) AS window_end
@@ -53,19 +54,13 @@ stats AS (
     JOIN periods AS w ON w.window_start = s.window_start AND w.window_end = s.window_end
     WHERE s.scope = 'all'
 ),
--- A period without incidents has no phases in phase_breakdown; their rows must be here all the same.
 phases AS (
-    SELECT
-        v.calculation_type, p.name, k.place, k.phase,
-        b.mean_minutes, b.median_minutes, coalesce(b.n, 0) AS n
-    FROM config.variants AS v
-    CROSS JOIN periods AS p
-    CROSS JOIN core.phase_model AS model
-    JOIN (VALUES ('detection', 1), ('acknowledgment', 2), ('investigation', 3), ('mitigation', 4), ('resolution', 5),
-        ('closure', 6)) AS k (phase, place) ON model.phase_model = 'lifecycle' OR k.phase <> 'resolution'
-    LEFT JOIN figures.phase_breakdown AS b
-        ON b.calculation_type = v.calculation_type AND b.phase_model = model.phase_model AND b.scope = 'all'
-        AND b.phase = k.phase AND b.window_start = p.window_start AND b.window_end = p.window_end
+    SELECT b.calculation_type, p.name, k.place, k.phase, b.mean_minutes, b.median_minutes, b.n
+    FROM figures.phase_breakdown AS b
+    JOIN core.phase_model AS model ON model.phase_model = b.phase_model
+    JOIN config.phases AS k ON k.phase_model = b.phase_model AND k.phase = b.phase
+    JOIN periods AS p ON p.window_start = b.window_start AND p.window_end = b.window_end
+    WHERE b.scope = 'all'
 ),
 rows AS (
     SELECT calculation_type, name, m.place AS place, m.metric AS metric, m.unit AS unit, m.v AS value, m.n AS n, m.n_open AS n_open

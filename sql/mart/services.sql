@@ -1,17 +1,17 @@
 /*
-description = "Every service that an incident, a vendor's service list or the configuration names."
+description = "Every service that an incident, a vendor's list of services or the configuration names."
 published = true
 not_null = ["service", "incidents"]
 unique = [["service"]]
 
 [columns]
-service = "name, after aliases"
-team = "owning team: the configured one, else the vendor's, else the one most of its incidents name"
-sources = "where it is known from: configuration and sources"
-aliases = "other names for it in the configuration"
+service = "name of the service, after aliases"
+team = "owning team: the configured one, else the vendor's, else the one that most of its incidents name"
+sources = "where the service is named: configuration and sources"
+aliases = "other names of the service in the configuration"
 incidents = "incidents of the whole history, without duplicates and non-incidents"
 */
-WITH known AS (
+WITH named AS (
     SELECT coalesce(c.service, n.name) AS service, coalesce(c.team, n.team) AS team, 1 AS weight, n.source AS origin
     FROM staging.services AS n
     LEFT JOIN config.services AS c ON c.name = lower(trim(n.name))
@@ -23,7 +23,7 @@ WITH known AS (
 ),
 owned AS (
     SELECT service, team, row_number() OVER (PARTITION BY service ORDER BY weight DESC, count(*) DESC, team) AS place
-    FROM known
+    FROM named
     WHERE team IS NOT NULL
     GROUP BY service, team, weight
 ),
@@ -40,13 +40,13 @@ aliased AS (
     GROUP BY service
 )
 SELECT
-    k.service,
+    n.service,
     o.team,
-    k.sources,
+    n.sources,
     a.aliases,
     coalesce(c.incidents, 0) AS incidents
-FROM (SELECT service, list(DISTINCT origin ORDER BY origin) AS sources FROM known GROUP BY service) AS k
-LEFT JOIN owned AS o ON o.service = k.service AND o.place = 1
-LEFT JOIN counted AS c ON c.service = k.service
-LEFT JOIN aliased AS a ON a.service = k.service
-ORDER BY k.service
+FROM (SELECT service, list(DISTINCT origin ORDER BY origin) AS sources FROM named GROUP BY service) AS n
+LEFT JOIN owned AS o ON o.service = n.service AND o.place = 1
+LEFT JOIN counted AS c ON c.service = n.service
+LEFT JOIN aliased AS a ON a.service = n.service
+ORDER BY n.service

@@ -1,6 +1,6 @@
 /*
-description = """Every pull, import and taking of the inbox: what was asked, how it ended, and where its records went. Records of a failed pull are
-not loaded: data_as_of then is that of the last good one."""
+description = """Every pull, import and reading of the inbox: what it asked for, how it ended, and what became of its records. The records of
+a failed pull are not loaded: its data_as_of is that of the last successful pull."""
 published = true
 not_null = ["source", "run_id", "status"]
 unique = [["source", "run_id"]]
@@ -9,27 +9,27 @@ unique = [["source", "run_id"]]
 nothing_is_lost = "records_fetched = records_normalised + duplicates_dropped + quarantined"
 
 [columns]
-source = "pagerduty, opsgenie, jsm, jira, custom (imported records) or inbox (received bodies)"
-run_id = "id of the run that pulled, imported or took"
-started_at = "UTC"
-finished_at = "UTC"
-status = "complete, failed, or interrupted: the run was killed, and a later one took its pull up"
+source = "source of the run; custom for imported records, inbox for received webhook bodies"
+run_id = "id of the run that pulled, imported or read the inbox"
+started_at = "start of the run. UTC"
+finished_at = "end of the run. UTC"
+status = "complete, failed, or interrupted: the run was killed, and a later run resumed its pull"
 requests = "HTTP requests, retries included"
-records_fetched = "records landed, of every stream, by a complete pull; 0 for a failed one"
+records_fetched = "records that a complete pull landed, of every stream; 0 for a failed pull"
 records_normalised = "records that became the newest payload of their id"
 duplicates_dropped = "repeats of a record within the pull"
 quarantined = "records that could not be read"
-since = "start of the asked window. UTC"
-until = "end of the asked window. UTC"
-error = "why it failed"
-data_as_of = "instant up to which the source is known after this pull. UTC; for a failed pull that of the last good one"
+since = "start of the requested window. UTC"
+until = "end of the requested window. UTC"
+error = "why the run failed"
+data_as_of = "the data of the source is as of this instant after the pull; for a failed pull, as of the last successful one. UTC"
 */
 WITH loaded AS (
     SELECT source, extract_id, sum(normalised) AS normalised, sum(duplicates) AS duplicates, sum(quarantined) AS quarantined
     FROM ops.loads
     GROUP BY source, extract_id
 ),
--- A run that first completes what an earlier one left unfinished pulls a source twice: both pulls are one row.
+-- A run that first completes an unfinished pull of an earlier run pulls the source twice. Both pulls are one row.
 runs AS (
     SELECT
         a.source,

@@ -1,9 +1,9 @@
 /*
-description = """Pairs of incidents that may be one incident recorded twice: the same service, detected within 10 minutes of each
-other, and titles that share at least half of their words. Only listed, for a person to decide; nothing is merged because of
-it. Most similar first. Any two records count, of one source or of two, but not two episodes of one record, nor what is
-merged already or no incident. Each incident is compared with the 20 of its service that were detected last before it, and of
-those that fit the best 5 are listed: an alert storm is a few rows, not millions."""
+description = """Pairs of incidents that may be one incident recorded twice: they have the same service, were detected within 10 minutes of
+each other, and their titles share at least half of their words. The list is for a person to decide; nothing is merged because of it.
+The most similar pairs come first. The two records can be of the same source or of different sources. Two episodes of one record,
+merged records and non-incidents are left out. Each incident is compared with the 20 incidents of its service that were detected last
+before it, and at most its 5 best matches are listed, so an alert storm adds a few rows and not millions."""
 published = true
 not_null = ["incident_id", "source", "external_id", "other_incident_id", "other_source", "other_external_id", "service", "detected_at", "minutes_apart", "similarity"]
 unique = [["incident_id", "other_incident_id"]]
@@ -14,24 +14,24 @@ at_most_ten_minutes_apart = "minutes_apart BETWEEN 0 AND 10"
 at_least_half_alike = "similarity BETWEEN 0.5 AND 1"
 
 [columns]
-incident_id = "the one detected first; of one instant, the lesser id"
+incident_id = "incident that was detected first; at the same instant, the one with the smaller id"
 source = "its source"
 external_id = "the vendor's immutable id of it"
-key = "the id of it that is shown to people"
+key = "the id of it that people see"
 title = "its title"
 url = "its page at the vendor"
-other_incident_id = "the one detected later"
+other_incident_id = "incident that was detected later"
 other_source = "its source"
 other_external_id = "the vendor's immutable id of it"
-other_key = "the id of it that is shown to people"
+other_key = "the id of it that people see"
 other_title = "its title"
 other_url = "its page at the vendor"
-service = "service of both"
-detected_at = "detection of the first. UTC"
-minutes_apart = "minutes from the first detection to the other"
-similarity = "Jaccard index of the titles, 0.5 to 1: words in both / words in either. Words are runs of letters and digits, in lower case, each once"
+service = "service of both incidents"
+detected_at = "detection of the first incident. UTC"
+minutes_apart = "minutes between the two detections"
+similarity = "Jaccard index of the titles, 0.5 to 1: words in both / words in either. A word is a run of letters and digits, in lower case, and counts once"
 */
--- Most incidents are alone in their ten minutes; all that costs more than one sort is done with the others only.
+-- Most incidents have no other within ten minutes. All work beyond one sort is done only for those that do.
 WITH timed AS (
     SELECT
         incident_no AS row_id,
@@ -42,8 +42,8 @@ WITH timed AS (
     WHERE detected_us IS NOT NULL
     WINDOW by_time AS (PARTITION BY service_id ORDER BY detected_us)
 ),
--- What is near in time is near in this order, whatever a service's volume. A title without a word never matches, so it takes
--- nobody's place.
+-- Incidents that are near in time are near in this order, whatever the volume of their service. Titles without a word never match,
+-- so they are left out of the order.
 near AS (
     SELECT
         t.row_id, t.detected_us, i.service, i.source, i.external_id,
@@ -60,7 +60,7 @@ pairs AS (
     WHERE other.detected_us - first.detected_us <= 600000000
         AND (first.source <> other.source OR first.external_id <> other.external_id)
 ),
-worded AS (
+titled AS (
     SELECT n.row_id, list_distinct(regexp_extract_all(lower(i.title), '[\p{L}\p{N}]+')) AS words
     FROM near AS n
     JOIN core.incidents AS i ON i.rowid = n.row_id
@@ -68,10 +68,10 @@ worded AS (
 compared AS (
     SELECT p.*, len(list_intersect(a.words, b.words)) AS shared, len(a.words) + len(b.words) AS words
     FROM pairs AS p
-    JOIN worded AS a ON a.row_id = p.first_row
-    JOIN worded AS b ON b.row_id = p.other_row
+    JOIN titled AS a ON a.row_id = p.first_row
+    JOIN titled AS b ON b.row_id = p.other_row
 ),
-fitting AS (
+matching AS (
     SELECT *, row_number() OVER (
         PARTITION BY other_row ORDER BY shared / (words - shared) DESC, apart_us, place DESC) AS rank
     FROM compared
@@ -94,7 +94,7 @@ SELECT
     first.detected_at,
     f.apart_us / 6e7 AS minutes_apart,
     (f.shared / (f.words - f.shared))::DOUBLE AS similarity
-FROM fitting AS f
+FROM matching AS f
 JOIN core.incidents AS first ON first.rowid = f.first_row
 JOIN core.incidents AS other ON other.rowid = f.other_row
 WHERE f.rank <= 5

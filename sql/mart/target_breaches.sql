@@ -1,7 +1,8 @@
 /*
-description = """Every incident that missed its target, worst first: resolved late, or still open and older than the target. The
-whole history; started_at tells which window a breach belongs to."""
+description = """Every incident that missed its target, the worst first: resolved late, or still open and older than the target. The list
+covers the whole history; started_at decides which window a breach belongs to."""
 published = true
+like = "core.incidents"
 not_null = ["incident_id", "severity", "service", "team", "target_minutes", "actual_minutes", "over_minutes", "is_open", "started_at"]
 unique = [["incident_id"]]
 
@@ -10,22 +11,22 @@ over_is_positive = "over_minutes > 0"
 
 [columns]
 incident_id = "incident"
-source = "source"
-external_id = "the vendor's immutable id"
-key = "the id shown to people"
-url = "page at the vendor"
-title = "title"
-severity = "SEV1..SEV4"
-service = "service, unknown when there is none"
-team = "team, unknown when there is none"
-status = "status of the incident"
-target_minutes = "its target: that of its service for its severity, else that of its severity"
-actual_minutes = "detected to resolved, or the age at as_of while open"
+source = "="
+external_id = "="
+key = "="
+url = "="
+title = "="
+severity = "SEV1 to SEV4"
+service = "service; `unknown` where the incident has none"
+team = "team; `unknown` where the incident has none"
+status = "="
+target_minutes = "target of the incident: that of its service for its severity, else that of its severity"
+actual_minutes = "minutes from detected to resolved, or the age at as_of while open"
 over_minutes = "actual - target; the list is sorted by it"
 times_target = "actual / target"
-is_open = "whether it is still open"
-started_at = "instant that decides the window. UTC"
-resolved_at = "UTC; NULL while open"
+is_open = "whether the incident is still open"
+started_at = "="
+resolved_at = "="
 */
 SELECT
     i.incident_id,

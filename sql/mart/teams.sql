@@ -1,16 +1,16 @@
 /*
-description = "Every team that an incident, a vendor's team list or the configuration names."
+description = "Every team that an incident, a vendor's list of teams or the configuration names."
 published = true
 not_null = ["team", "services", "incidents"]
 unique = [["team"]]
 
 [columns]
-team = "name"
-sources = "where it is known from: configuration and sources"
-services = "services it owns"
+team = "name of the team"
+sources = "where the team is named: configuration and sources"
+services = "services that the team owns"
 incidents = "incidents of the whole history, without duplicates and non-incidents"
 */
-WITH known AS (
+WITH named AS (
     SELECT source AS origin, name AS team FROM staging.teams
     UNION ALL
     SELECT 'configuration', team FROM config.services
@@ -27,13 +27,13 @@ owned AS (
     SELECT team, count(*) AS services FROM mart.services GROUP BY team
 )
 SELECT
-    k.team,
-    list(DISTINCT k.origin ORDER BY k.origin) AS sources,
+    n.team,
+    list(DISTINCT n.origin ORDER BY n.origin) AS sources,
     coalesce(max(o.services), 0) AS services,
     coalesce(max(c.incidents), 0) AS incidents
-FROM known AS k
-LEFT JOIN owned AS o ON o.team = k.team
-LEFT JOIN counted AS c ON c.team = k.team
-WHERE k.team IS NOT NULL
-GROUP BY k.team
-ORDER BY k.team
+FROM named AS n
+LEFT JOIN owned AS o ON o.team = n.team
+LEFT JOIN counted AS c ON c.team = n.team
+WHERE n.team IS NOT NULL
+GROUP BY n.team
+ORDER BY n.team

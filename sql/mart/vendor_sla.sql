@@ -1,23 +1,24 @@
 /*
-description = """SLA cycles as the vendor keeps them, beside our figures and never mixed into them: the vendor's clock
-counts the working time of the SLA's calendar and stops while it is paused, ours counts wall time."""
+description = """SLA cycles as the vendor measures them. They are kept apart from our figures: the vendor's clock counts the working time of the
+SLA's calendar and stops while it is paused, ours counts elapsed time."""
 published = true
+like = "core.incident_sources"
 not_null = ["incident_id", "source", "external_id", "field_id", "cycle", "is_ongoing"]
 unique = [["source", "external_id", "field_id", "cycle"]]
 
 [columns]
-incident_id = "incident that the record is counted under"
-source = "source of the record"
-external_id = "the vendor's immutable id of the record"
+incident_id = "="
+source = "="
+external_id = "="
 field_id = "the vendor's id of the SLA"
 name = "name of the SLA"
-cycle = "1 for the first; a reopened record has several"
-started_at = "when the cycle began. UTC"
-stopped_at = "when it was completed; NULL while it goes on. UTC"
+cycle = "1 for the first cycle; a reopened record has several"
+started_at = "start of the cycle. UTC"
+stopped_at = "completion of the cycle; NULL while it is ongoing. UTC"
 breached = "whether the vendor says that the goal was missed"
-goal_minutes = "the goal, in minutes of the SLA's calendar"
-elapsed_minutes = "minutes of the SLA's calendar used, when the record was read"
-is_ongoing = "whether the cycle goes on"
+goal_minutes = "goal, in minutes of the SLA's calendar"
+elapsed_minutes = "minutes of the SLA's calendar that had elapsed when the record was read"
+is_ongoing = "whether the cycle is ongoing"
 */
 SELECT
     l.incident_id,

@@ -1,15 +1,16 @@
 /*
 description = "Notes that responders wrote on Opsgenie incidents (Opsgenie Incident API, List incident notes)."
+like = "raw.${source}_alert_notes"
 key = ["incident_id", "entry_id"]
 
 [columns]
 incident_id = "incident it belongs to"
-entry_id = "made of what the note says, for it has no id of its own"
-note = "text"
-owner = "who wrote it"
-created_at = "when it was written"
-reject_reason = "why the record cannot be used"
-landed_in = "landing file"
+entry_id = "="
+note = "="
+owner = "="
+created_at = "="
+reject_reason = "="
+landed_in = "="
 */
 SELECT
     parent_id AS incident_id,

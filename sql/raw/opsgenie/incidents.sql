@@ -1,26 +1,27 @@
 /*
 description = """The newest payload of each Opsgenie incident, typed. There is no resolution instant in it: updatedAt moves
 with every later edit (Opsgenie Incident API, List incidents)."""
+like = "raw.${source}_alerts"
 key = ["external_id"]
 version = "updated_at"
 
 [columns]
-external_id = "id, immutable"
+external_id = "="
 tiny_id = "short number shown to people"
-title = "message"
+title = "="
 url = "page of the incident"
 status = "open, resolved or closed; others are kept as sent"
-priority = "P1..P5"
-tags = "tags"
+priority = "="
+tags = "="
 service_id = "first of the impacted services"
 owner_team = "team that owns it: an id; empty on incidents without one"
 responder_team_id = "first team among the responders"
 impact_start_at = "when the impact began"
 impact_end_at = "when the impact ended; NULL until somebody, or the resolve, sets it"
 created_at = "when it was opened"
-updated_at = "when it was changed last"
-reject_reason = "why the record cannot be used"
-landed_in = "landing file"
+updated_at = "="
+reject_reason = "="
+landed_in = "="
 */
 SELECT
     id AS external_id,

@@ -2,6 +2,7 @@
 description = """History of alerts in the common shape: what a source's alert_history says, its notes, and the stamps that notes carry. A change
 of priority names the severities where the entry names both priorities. An alert is never reopened: a new one with the same
 alias comes instead."""
+like = "staging.events"
 yields = "events"
 not_null = ["source", "external_id", "event_id", "event_type"]
 unique = [["source", "external_id", "event_id"]]
@@ -10,17 +11,17 @@ unique = [["source", "external_id", "event_id"]]
 source = "the account"
 external_id = "id of the alert"
 event_id = "id of the alert and the log entry, note or field"
-event_type = "event of the incident model; `other` sets no stamp"
+event_type = "="
 vendor_type = "text of the log entry, or the field"
-happened_at = "when it happened"
-actor = "who did it"
-actor_kind = "human, integration or timeout; NULL when nothing says it"
-notes = "text of a note"
+happened_at = "="
+actor = "="
+actor_kind = "="
+notes = "="
 provenance = "api or derived"
 severity_from = "severity before a change of priority, where the text names it"
-severity_to = "severity after it"
-is_routine = "whether an entry of type `other` is of a kind that says nothing about the life of an alert"
-landed_in = "landing file"
+severity_to = "="
+is_routine = "="
+landed_in = "="
 */
 WITH history AS (
     SELECT h.* EXCLUDE (priorities), old.severity AS severity_from, new.severity AS severity_to

@@ -1,6 +1,7 @@
 /*
 description = """History of custom records in the common shape: their stamps as fields, and their timelines. An entry that says
 the same as another one is the same event."""
+like = "staging.events"
 yields = "events"
 not_null = ["source", "external_id", "event_id", "event_type"]
 unique = [["source", "external_id", "event_id"]]
@@ -9,10 +10,10 @@ unique = [["source", "external_id", "event_id"]]
 source = "the account"
 external_id = "the record's own id"
 event_id = "the record's id and the field, or what the timeline entry says"
-event_type = "event of the incident model; `other` sets no stamp"
+event_type = "="
 vendor_type = "the word in the record"
-happened_at = "when it happened"
-actor = "who did it"
+happened_at = "="
+actor = "="
 notes = "text of a timeline entry"
 provenance = "field, api (timeline) or derived (a note)"
 landed_in = "landing file, then file and line of the import"

@@ -1,5 +1,6 @@
 /*
 description = "Custom records in the common shape."
+like = "staging.records"
 yields = "records"
 not_null = ["source", "external_id"]
 unique = [["source", "external_id"]]
@@ -7,22 +8,22 @@ unique = [["source", "external_id"]]
 [columns]
 source = "the account"
 external_id = "the record's own id"
-title = "title"
+title = "="
 url = "link as written"
-kind = "incident, false_alarm, maintenance or test"
-severity = "SEV1..SEV4, NULL when nothing says it"
+kind = "="
+severity = "="
 severity_source = "always field"
 vendor_severity = "severity as written"
-vendor_status = "status as sent"
-service = "name of the service"
-team = "name of the team"
-tags = "tags"
+vendor_status = "="
+service = "="
+team = "="
+tags = "="
 root_cause_category = "as written"
 affected_users = "as written"
 revenue_impact = "as written, in the currency of the reader"
 duplicate_of_id = "external_id of the record that it repeats"
 is_duplicate = "whether it repeats another one"
-updated_at = "as written"
+updated_at = "="
 landed_in = "landing file, then file and line of the import"
 resolution_kind = "human, integration or timeout, as written"
 */

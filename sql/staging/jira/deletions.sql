@@ -1,13 +1,14 @@
 /*
 description = "Jira issues that are gone. One that was received after it was missed is there again."
+like = "staging.deletions"
 yields = "deletions"
 not_null = ["source", "external_id"]
 
 [columns]
 source = "the account"
 external_id = "id of the issue"
-seen_missing_at = "clock of the run that missed it, or when it was deleted. UTC"
-landed_in = "landing file of the finding"
+seen_missing_at = "="
+landed_in = "="
 */
 SELECT '${source}' AS source, t.external_id, t.seen_missing_at, t.landed_in
 FROM raw.${source}_tombstones AS t

@@ -4,6 +4,7 @@ going from one done status to another is at most the close; leaving done is reop
 issue is acknowledged when it enters a status mapped so, is first worked on or first gets an assignee from a person, and
 again after a reopen that is late enough for a new episode. Where the history does not lead to the current status (a
 workflow was migrated), the issue's own instants fill in."""
+like = "staging.events"
 yields = "events"
 not_null = ["source", "external_id", "event_id", "event_type"]
 unique = [["source", "external_id", "event_id"]]
@@ -14,13 +15,13 @@ external_id = "numeric id of the issue"
 event_id = "id of the change and what it stands for, or the issue's id and the field"
 event_type = "event of the incident model; `still_done` (from one done status to another) and `other` (nothing says what the status means) set no stamp"
 vendor_type = "the status entered, or the field"
-happened_at = "when it happened"
-actor = "who did it"
+happened_at = "="
+actor = "="
 actor_kind = "human or integration"
 provenance = "api, changelog, field or derived"
 severity_from = "severity before a change of priority or severity"
-severity_to = "severity after it"
-landed_in = "landing file"
+severity_to = "="
+landed_in = "="
 */
 WITH steps AS (
     SELECT

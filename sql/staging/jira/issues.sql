@@ -1,31 +1,32 @@
 /*
 description = """Each Jira issue as it was seen last: as pulled, or as a received event after that shows it. An issue that was never pulled
 is taken when its type says incident; the configured query cannot be asked about it."""
+like = "raw.${source}_issues"
 not_null = ["external_id"]
 unique = [["external_id"]]
 view = true
 
 [columns]
-external_id = "numeric id, immutable; the key changes when an issue is moved"
-key = "issue key"
-site_url = "address of the site, from self"
-project_key = "key of the project"
-title = "summary"
-status_id = "id of the current status"
-status = "name of the current status"
-status_category = "category of the current status: new, indeterminate or done"
-resolution = "name of the resolution; NULL when none is set"
-priority = "name of the priority"
-labels = "labels"
-component = "name of the first component"
-links = "linked issues with the kind of link"
-created_at = "when it was created"
-updated_at = "when it was changed last"
-resolution_at = "resolutiondate as sent: set, kept and cleared by workflow functions"
-status_category_changed_at = "when the status category changed last; Cloud only"
-fields = "custom fields and short system fields that have a value: id and JSON"
+external_id = "="
+key = "="
+site_url = "="
+project_key = "="
+title = "="
+status_id = "="
+status = "="
+status_category = "="
+resolution = "="
+priority = "="
+labels = "="
+component = "="
+links = "="
+created_at = "="
+updated_at = "="
+resolution_at = "="
+status_category_changed_at = "="
+fields = "="
 histories = "embedded changelog, as pulled"
-landed_in = "landing file"
+landed_in = "="
 */
 WITH newest AS (
     SELECT *

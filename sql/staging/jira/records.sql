@@ -2,6 +2,7 @@
 description = """Jira issues in the common shape. Severity is the mapped field's, else the priority's; a major incident is at
 least SEV2. The vocabulary says which resolutions are false alarms and which are duplicates; the original of a duplicate is the issue it
 `duplicates`, else any issue linked by that type."""
+like = "staging.records"
 yields = "records"
 not_null = ["source", "external_id"]
 unique = [["source", "external_id"]]
@@ -10,23 +11,23 @@ unique = [["source", "external_id"]]
 source = "the account"
 external_id = "numeric id of the issue"
 key = "issue key"
-title = "title"
+title = "="
 url = "page of the issue; NULL where the issue was read through Atlassian's gateway and web_url does not say where the site is"
 kind = "incident, or false_alarm by its resolution"
-severity = "SEV1..SEV4, NULL when nothing says it"
+severity = "="
 severity_source = "field, priority or major_incident"
-vendor_severity = "the vendor's word for it"
-vendor_status = "status as sent"
+vendor_severity = "="
+vendor_status = "="
 service = "name of the first affected service, or its resource name where no issue says the name; else the component"
 team = "mapped field, else the first team among the responders whose name is known"
-tags = "labels"
+tags = "="
 root_cause_category = "mapped field"
 affected_users = "mapped field"
 revenue_impact = "mapped field"
 duplicate_of_id = "id of the issue that it repeats; NULL when no link says which"
 is_duplicate = "whether its resolution says that it is a duplicate"
-updated_at = "when it was changed last"
-landed_in = "landing file"
+updated_at = "="
+landed_in = "="
 */
 WITH fields AS (
     SELECT

@@ -3,6 +3,7 @@ description = """Cycles of the SLA fields of Jira Service Management as the vend
 name: completedCycles in their order, then ongoingCycle. Both may be null, empty or missing, and a Data Center site may give
 something simpler, which is no cycle. An instant is an object with epochMillis, or the number or text itself (Jira Service
 Management Cloud REST API, SLA information)."""
+like = "staging.sla_cycles"
 yields = "sla_cycles"
 not_null = ["external_id", "field_id", "cycle", "is_ongoing"]
 unique = [["external_id", "field_id", "cycle"]]
@@ -13,12 +14,12 @@ external_id = "numeric id of the issue"
 field_id = "id of the custom field"
 name = "name of the SLA, else of the field"
 cycle = "1 for the first; a reopened issue has several"
-started_at = "when the cycle began"
-stopped_at = "when it was completed; NULL while it goes on"
-breached = "whether the vendor says that the goal was missed"
-goal_minutes = "the goal, in minutes of the SLA's calendar"
-elapsed_minutes = "minutes of the SLA's calendar used"
-is_ongoing = "whether the cycle goes on"
+started_at = "="
+stopped_at = "="
+breached = "="
+goal_minutes = "="
+elapsed_minutes = "="
+is_ongoing = "="
 */
 WITH flat AS (
     SELECT external_id, unnest(map_entries(fields)) AS field FROM staging.${source}_issues

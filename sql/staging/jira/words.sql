@@ -1,14 +1,15 @@
 /*
 description = "Words of Jira issues: priorities and mapped severity fields, statuses by project, resolutions, types of received issues, names and ids of fields."
+like = "staging.words"
 yields = "words"
 not_null = ["source", "kind", "word", "n"]
 
 [columns]
-source = "the account"
-kind = "kind of word"
-scope = "project, for statuses; else NULL"
-word = "the word as sent"
-n = "records that carry it"
+source = "="
+kind = "="
+scope = "="
+word = "="
+n = "="
 */
 SELECT '${source}' AS source, kind, scope, word, count(*) AS n
 FROM (

@@ -2,6 +2,7 @@
 description = """JSM Operations alerts in the common shape. The service is what the extra properties name, else a tag `service:x`, else the
 entity, else the integration. The API names neither the site nor a page of an alert; it is at `/jira/ops/alerts/<id>` of the
 site (observed: no document of the vendor says so). The site is taken for that of the Jira issues."""
+like = "staging.records"
 yields = "records"
 not_null = ["source", "external_id"]
 unique = [["source", "external_id"]]
@@ -10,19 +11,19 @@ unique = [["source", "external_id"]]
 source = "the account"
 external_id = "id of the alert"
 key = "tiny id"
-title = "title"
+title = "="
 url = "page of the alert; NULL while neither web_url nor an issue of a Cloud site says where the pages are"
 kind = "always incident"
-severity = "SEV1..SEV4, NULL when nothing says it"
+severity = "="
 severity_source = "always priority"
 vendor_severity = "the vendor's priority"
-vendor_status = "status as sent"
-service = "name of the service"
+vendor_status = "="
+service = "="
 team = "name of the owner team, else of the first team among the responders"
-tags = "tags"
+tags = "="
 dedup_key = "alias"
-updated_at = "when it was changed last"
-landed_in = "landing file"
+updated_at = "="
+landed_in = "="
 */
 -- What was landed says where the pages are, not JIRA_URL, which a rebuild need not have. Only a site's own address will do: the
 -- gateway api.atlassian.com has no pages, and Data Center no such alerts.

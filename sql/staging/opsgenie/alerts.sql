@@ -1,28 +1,29 @@
 /*
 description = """Each Opsgenie alert as it was seen last: as pulled, or as received actions after that show it, each attribute by the
 newest one that carries it. What no action carries stays as pulled."""
+like = "raw.${source}_alerts"
 not_null = ["external_id"]
 unique = [["external_id"]]
 view = true
 
 [columns]
-external_id = "id, immutable"
-tiny_id = "short number shown to people; used again over time"
-alias = "dedup key; unique among open alerts only"
-title = "message"
-status = "open or closed; others are kept as sent"
-priority = "P1..P5"
-tags = "tags"
+external_id = "="
+tiny_id = "="
+alias = "="
+title = "="
+status = "="
+priority = "="
+tags = "="
 owner = "who owned it when it was pulled"
 integration_name = "integration that raised it, as pulled: an action names the one that told of it"
-team_id = "owner team, else the first of the teams"
+team_id = "="
 ack_ms = "milliseconds from createdAt to the acknowledgement, as pulled"
 close_ms = "milliseconds from createdAt to the close, as pulled"
 acknowledged_by = "who acknowledged it, as pulled"
 closed_by = "who closed it, as pulled"
-created_at = "when it was raised"
-updated_at = "when it was changed last"
-landed_in = "landing file"
+created_at = "="
+updated_at = "="
+landed_in = "="
 team_name = "name of the team where a received action says it"
 entity = "what the alert is about, where it was received"
 details = "free key-value pairs, where they were received"

@@ -3,6 +3,7 @@ description = """History of Opsgenie incidents in the common shape, from their t
 gave it: the resolve makes the API acknowledge the responder alerts that are left, and the system acts under a user called
 System. impactStartDate and impactEndDate are fields that people edit. updatedAt is no resolution instant; a resolved
 incident whose timeline says nothing of it is resolved at impactEndDate, which the resolve sets."""
+like = "staging.events"
 yields = "events"
 not_null = ["source", "external_id", "event_id", "event_type"]
 unique = [["source", "external_id", "event_id"]]
@@ -11,15 +12,15 @@ unique = [["source", "external_id", "event_id"]]
 source = "the account, with _incident"
 external_id = "Opsgenie id of the incident"
 event_id = "id of the incident and the timeline entry, note or field"
-event_type = "event of the incident model; `other` sets no stamp"
+event_type = "="
 vendor_type = "type of the timeline entry, or the field"
-happened_at = "when it happened"
-actor = "who did it"
+happened_at = "="
+actor = "="
 actor_kind = "human or integration"
 notes = "text of a note or timeline entry"
 provenance = "api, field or derived"
-is_routine = "whether an entry of type `other` is of a kind that says nothing about the life of an incident"
-landed_in = "landing file"
+is_routine = "="
+landed_in = "="
 */
 WITH entries AS (
     SELECT

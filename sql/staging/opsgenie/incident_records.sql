@@ -1,5 +1,6 @@
 /*
 description = "Opsgenie incidents in the common shape. Names of services and teams are today's."
+like = "staging.records"
 yields = "records"
 not_null = ["source", "external_id"]
 unique = [["source", "external_id"]]
@@ -8,18 +9,18 @@ unique = [["source", "external_id"]]
 source = "the account, with _incident"
 external_id = "Opsgenie id of the incident"
 key = "tiny id"
-title = "title"
+title = "="
 url = "page of the incident"
 kind = "always incident"
-severity = "SEV1..SEV4, NULL when nothing says it"
+severity = "="
 severity_source = "always priority"
 vendor_severity = "the vendor's priority"
-vendor_status = "status as sent"
-service = "name of the service"
+vendor_status = "="
+service = "="
 team = "owner team, else the first responding team, else the team of the service"
-tags = "tags"
-updated_at = "when it was changed last"
-landed_in = "landing file"
+tags = "="
+updated_at = "="
+landed_in = "="
 */
 SELECT
     '${source}_incident' AS source,

@@ -1,30 +1,31 @@
 /*
 description = """Received Opsgenie actions that count: those after the instant up to which the pulls know everything. The
 successor sends the same bodies: those of alerts that are pulled from there are left to that source."""
+like = "raw.${source}_inbox"
 not_null = ["delivery_id", "external_id", "event_type", "happened_at"]
 unique = [["delivery_id"]]
 
 [columns]
-delivery_id = "made of what the body says"
+delivery_id = "="
 external_id = "Opsgenie id of the alert"
 action = "the vendor's word, in lower case"
 event_type = "event of the incident model; `other` sets no stamp"
 happened_at = "when it happened"
 is_snapshot = "whether the alert is shown as it was after the action; a stamp in the future shows nothing"
-tiny_id = "short number shown to people"
-alias = "dedup key"
-title = "message"
-priority = "P1..P5"
-old_priority = "priority before an UpdatePriority"
-tags = "tags"
-entity = "what the alert is about"
-details = "free key-value pairs, the values as JSON"
-team_id = "first team among the teams or responders"
-team_name = "name of that team, where the body says it"
+tiny_id = "="
+alias = "="
+title = "="
+priority = "="
+old_priority = "="
+tags = "="
+entity = "="
+details = "="
+team_id = "="
+team_name = "="
 actor = "who did it"
-note = "text of a note"
-created_at = "when the alert was raised"
-landed_in = "landing file, then file and line of the inbox"
+note = "="
+created_at = "="
+landed_in = "="
 */
 SELECT
     r.delivery_id, r.external_id, r.action, alert_log_event(r.action, NULL) AS event_type, r.happened_at,

@@ -2,6 +2,7 @@
 description = """Opsgenie alerts in the common shape. The service is what the details name, else a tag `service:x`, else the
 entity, else the integration. The API and the webhook name no page of an alert; it is at `/alert/detail/<id>/details` of the
 account's address (observed: no document of the vendor says so)."""
+like = "staging.records"
 yields = "records"
 not_null = ["source", "external_id"]
 unique = [["source", "external_id"]]
@@ -10,19 +11,19 @@ unique = [["source", "external_id"]]
 source = "the account"
 external_id = "Opsgenie id of the alert"
 key = "tiny id"
-title = "title"
+title = "="
 url = "page of the alert; NULL while neither web_url nor a team says where the account's pages are"
 kind = "always incident"
-severity = "SEV1..SEV4, NULL when nothing says it"
+severity = "="
 severity_source = "always priority"
 vendor_severity = "the vendor's priority"
-vendor_status = "status as sent"
-service = "name of the service"
+vendor_status = "="
+service = "="
 team = "name of the owner team, else of the first team"
-tags = "tags"
+tags = "="
 dedup_key = "alias"
-updated_at = "when it was changed last"
-landed_in = "landing file"
+updated_at = "="
+landed_in = "="
 */
 -- What was landed says where the pages are, not the environment, which a rebuild need not have. Of two names that the account
 -- bore, the one that was read last.

@@ -1,14 +1,15 @@
 /*
 description = "Opsgenie services in the common shape."
+like = "staging.services"
 yields = "services"
 not_null = ["source", "external_id"]
 unique = [["source", "external_id"]]
 
 [columns]
-source = "the account"
+source = "="
 external_id = "Opsgenie id"
-name = "name"
-team = "name of the team that owns it"
+name = "="
+team = "="
 */
 SELECT '${source}' AS source, s.external_id, s.name, t.name AS team
 FROM raw.${source}_services AS s

@@ -1,14 +1,15 @@
 /*
 description = "Words of Opsgenie alerts and incidents: priorities."
+like = "staging.words"
 yields = "words"
 not_null = ["source", "kind", "word", "n"]
 
 [columns]
 source = "the account; for incidents with _incident"
-kind = "kind of word"
-scope = "project, for statuses; else NULL"
-word = "the word as sent"
-n = "records that carry it"
+kind = "="
+scope = "="
+word = "="
+n = "="
 */
 SELECT source, 'severity' AS kind, NULL::VARCHAR AS scope, word, count(*) AS n
 FROM (

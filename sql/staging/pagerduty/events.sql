@@ -4,6 +4,7 @@ does not move it. acknowledged and resolved are log entries; resolved_at stands 
 reopen is taken from an entry that says so, else from activity after a resolve (PUT on a resolved incident reopens it since
 2025-09; its log-entry type is not documented), else from an open status after the last resolve. A received event counts as a
 log entry, unless a pulled entry says the same within a minute."""
+like = "staging.events"
 yields = "events"
 not_null = ["source", "external_id", "event_id", "event_type"]
 
@@ -11,17 +12,17 @@ not_null = ["source", "external_id", "event_id", "event_type"]
 source = "the account"
 external_id = "PagerDuty id of the incident"
 event_id = "id of the log entry, or the incident's id and the field it was derived from"
-event_type = "event of the incident model; `other` sets no stamp"
+event_type = "="
 vendor_type = "the vendor's word for it"
-happened_at = "when it happened"
-actor = "who did it"
-actor_kind = "human, integration or timeout"
-notes = "text of a note"
+happened_at = "="
+actor = "="
+actor_kind = "="
+notes = "="
 provenance = "api, field or derived"
 severity_from = "severity before a change of priority"
-severity_to = "severity after it"
-is_routine = "whether an entry of type `other` is of a kind that says nothing about the life of an incident"
-landed_in = "landing file"
+severity_to = "="
+is_routine = "="
+landed_in = "="
 */
 WITH history AS (
     SELECT external_id, incident_id, entry_type, created_at, agent_type, agent_name, channel_type, note, old_priority,

@@ -1,31 +1,32 @@
 /*
 description = """Each PagerDuty incident as it was seen last: as pulled, or as a received event after that shows it. What no event carries
 stays as pulled."""
+like = "raw.${source}_incidents"
 not_null = ["external_id"]
 unique = [["external_id"]]
 view = true
 
 [columns]
-external_id = "id, immutable"
-incident_number = "number shown to people"
-title = "title, else summary"
-html_url = "page of the incident"
-status = "triggered, acknowledged or resolved; others are kept as sent"
-urgency = "high or low"
-priority_id = "id of the priority; NULL where none is set"
-priority_name = "name of the priority where the payload carries it"
-service_id = "id of the service it belongs to now"
-service_name = "that service's name when the incident was read"
-team_id = "first of the teams"
-team_name = "that team's name when the incident was read"
-incident_key = "dedup key; NULL for incidents with child alerts"
-created_at = "when it was triggered"
+external_id = "="
+incident_number = "="
+title = "="
+html_url = "="
+status = "="
+urgency = "="
+priority_id = "="
+priority_name = "="
+service_id = "="
+service_name = "="
+team_id = "="
+team_name = "="
+incident_key = "="
+created_at = "="
 resolved_at = "as pulled; no event carries it"
 last_status_change_at = "as pulled, unless the status is another one since"
-last_status_change_by_type = "kind of reference that changed the status last"
-merged_into = "incident it was merged into"
+last_status_change_by_type = "="
+merged_into = "="
 updated_at = "as pulled, else when the event happened"
-landed_in = "landing file"
+landed_in = "="
 */
 WITH newest AS (
     SELECT *

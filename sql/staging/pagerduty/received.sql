@@ -1,6 +1,7 @@
 /*
 description = """Received PagerDuty events that count: those after the instant up to which the pulls know everything. Up to there the
 pulls are right, whatever was received; where nothing was ever pulled, every event counts."""
+like = "raw.${source}_inbox"
 not_null = ["event_id", "external_id", "entry_type", "happened_at"]
 unique = [["event_id"]]
 
@@ -10,24 +11,24 @@ external_id = "PagerDuty id of the incident"
 entry_type = "what a log entry about it is called, such as acknowledge; other types as the event names them"
 happened_at = "when it happened"
 agent_type = "kind of agent: user, service, ..."
-agent_name = "name of the agent"
+agent_name = "="
 is_snapshot = "whether the body shows the incident as it was after the event; a stamp in the future shows nothing"
-incident_number = "number shown to people"
-title = "title"
-html_url = "page of the incident"
+incident_number = "="
+title = "="
+html_url = "="
 status = "status after the event"
-urgency = "high or low"
-priority_id = "id of the priority"
-priority_name = "name of the priority"
-service_id = "id of the service"
-service_name = "name of the service"
-team_id = "first of the teams"
-team_name = "name of that team"
-incident_key = "dedup key"
-created_at = "when it was triggered"
-merged_into = "incident it was merged into"
-note = "text of a note or status update"
-landed_in = "landing file, then file and line of the inbox"
+urgency = "="
+priority_id = "="
+priority_name = "="
+service_id = "="
+service_name = "="
+team_id = "="
+team_name = "="
+incident_key = "="
+created_at = "="
+merged_into = "="
+note = "="
+landed_in = "="
 */
 SELECT
     r.event_id,

@@ -1,6 +1,7 @@
 /*
 description = """PagerDuty incidents in the common shape. Severity is the priority's, else a mapped custom field's, else the
 urgency's (high SEV1, low SEV3). Names of services and teams are today's, else those the incident carried."""
+like = "staging.records"
 yields = "records"
 not_null = ["source", "external_id"]
 unique = [["source", "external_id"]]
@@ -9,15 +10,15 @@ unique = [["source", "external_id"]]
 source = "the account"
 external_id = "PagerDuty id"
 key = "incident number"
-title = "title"
+title = "="
 url = "page of the incident"
 kind = "always incident"
-severity = "SEV1..SEV4, NULL when nothing says it"
+severity = "="
 severity_source = "priority, field or urgency"
-vendor_severity = "the vendor's word for it"
-vendor_status = "status as sent"
-service = "name of the service"
-team = "name of the team"
+vendor_severity = "="
+vendor_status = "="
+service = "="
+team = "="
 root_cause_category = "mapped custom field"
 affected_users = "mapped custom field"
 revenue_impact = "mapped custom field"
@@ -25,7 +26,7 @@ duplicate_of_id = "incident it was merged into"
 is_duplicate = "whether it was merged"
 dedup_key = "incident_key"
 updated_at = "updated_at"
-landed_in = "landing file"
+landed_in = "="
 */
 WITH fields AS (
     SELECT

@@ -1,13 +1,14 @@
 /*
 description = "PagerDuty services in the common shape."
+like = "staging.services"
 yields = "services"
 not_null = ["source", "external_id"]
 unique = [["external_id"]]
 
 [columns]
-source = "the account"
+source = "="
 external_id = "PagerDuty id"
-name = "name"
+name = "="
 team = "first of its teams"
 */
 SELECT '${source}' AS source, s.external_id, s.name, t.name AS team

@@ -1,14 +1,15 @@
 /*
 description = "Words of PagerDuty incidents: names of priorities, values of mapped severity fields, names of custom fields."
+like = "staging.words"
 yields = "words"
 not_null = ["source", "kind", "word", "n"]
 
 [columns]
-source = "the account"
-kind = "kind of word"
-scope = "project, for statuses; else NULL"
-word = "the word as sent"
-n = "records that carry it"
+source = "="
+kind = "="
+scope = "="
+word = "="
+n = "="
 */
 WITH fields AS (
     SELECT unnest(fields) AS field FROM raw.${source}_incident_fields

@@ -1,0 +1,58 @@
+/*
+description = "Data quality findings about pulls and loads: what they failed to read, dropped, or reported."
+view = true
+like = "figures.findings_words"
+*/
+WITH loads AS (
+    SELECT source, sum(fetched)::BIGINT AS fetched, sum(duplicates)::BIGINT AS duplicates, max(extract_id) AS last_extract
+    FROM ops.loads
+    GROUP BY source
+),
+newest AS (
+    SELECT *, row_number() OVER (PARTITION BY source ORDER BY started_at DESC, run_id DESC) AS place FROM ops.attempts
+),
+-- What the pulls reported. Of what a plan lacks and of what was postponed, only the last pull counts.
+reported AS (
+    SELECT f.fact, f.source, f.n, l.fetched,
+        CASE WHEN f.fact = 'audit_answers_not_believed' THEN 'warn' ELSE coalesce(d.level, 'info') END AS level,
+        CASE
+            WHEN d.meaning IS NOT NULL THEN d.meaning
+            WHEN f.fact = 'deleted_between_list_and_detail'
+                THEN 'records that were in a list and were deleted before their details were read'
+            WHEN f.fact = 'audit_answers_not_believed'
+                THEN 'windows for which the vendor returned none of the known records; nothing was marked as deleted, '
+                    || 'check the permissions of the API key'
+            WHEN f.fact = 'audit_windows_postponed'
+                THEN 'windows that the audit had no requests left for; the next run compares them first (audit_requests)'
+            WHEN f.fact LIKE '%_missed_before' THEN 'records that only the audit found; they are included now'
+            WHEN f.fact LIKE '%_not_in_plan' THEN 'not part of the vendor''s plan, so there is no such data'
+            ELSE 'reported by the pulls'
+        END AS meaning
+    FROM ops.facts AS f
+    JOIN loads AS l ON l.source = f.source
+    LEFT JOIN config.findings AS d ON d.fact = f.fact
+    WHERE f.fact NOT LIKE '%_repeats' AND f.fact NOT LIKE '%_deleted_at_source'
+        AND (f.extract_id = l.last_extract OR (f.fact NOT LIKE '%_not_in_plan' AND f.fact <> 'audit_windows_postponed'))
+)
+SELECT
+    'duplicates_dropped' AS dq_check, source, duplicates AS n, fetched AS total, 'info' AS level,
+    'records that one pull delivered more than once; the newest is kept' AS meaning, NULL::VARCHAR[] AS examples
+FROM loads
+UNION ALL
+SELECT 'vendor_count_difference', l.source, coalesce(d.n, 0), l.fetched, 'warn',
+    'records that the vendor counts but did not deliver, even when asked again; pull with --full-refresh', NULL
+FROM loads AS l
+LEFT JOIN (SELECT source, sum(expected - received)::BIGINT AS n FROM ops.differences GROUP BY source) AS d
+    ON d.source = l.source
+UNION ALL
+SELECT 'quarantined', l.source, coalesce(q.n, 0), l.fetched, 'warn', 'records that could not be read; see the table quarantine', NULL
+FROM loads AS l
+LEFT JOIN (SELECT source, count(*) AS n FROM ops.quarantine GROUP BY source) AS q ON q.source = l.source
+UNION ALL
+SELECT 'last_pull_failed', source, CASE WHEN status = 'failed' THEN 1 ELSE 0 END, 1, 'warn',
+    'the newest pull of this source failed; its figures, if any, come from an earlier pull, see source_runs', NULL
+FROM newest WHERE place = 1
+UNION ALL
+SELECT fact, source, sum(n)::BIGINT, max(fetched), level, meaning, NULL
+FROM reported
+GROUP BY fact, source, level, meaning

@@ -87,7 +87,7 @@ def test_a_phase_target_that_the_model_in_force_has_no_phase_for() -> None:
 
 
 def test_what_no_figure_counts_needs_no_severity() -> None:
-    """A false alarm without a severity bends nothing: without any incident there is no data, and no red light."""
+    """A false alarm without a severity makes no figure wrong: without any incident there is no data, and no red light."""
     with built(TABLES, [alone(None, 10, 9)]) as warehouse:
         warehouse.con.execute("UPDATE mart.incidents SET kind = 'false_alarm', severity_source = 'default'")
         for model in default_catalog():
@@ -97,16 +97,15 @@ def test_what_no_figure_counts_needs_no_severity() -> None:
         assert _lights(warehouse)["all"] == "no_data"
 
 
-_INVALID = "incidents with a stamp before the one it should follow; the pair is excluded, never clamped."
+_INVALID = "incidents with a stamp before one that it should follow; the duration between the two is not used."
 SAID = {
     "none": " data quality  no data: There are no incidents.",
-    "only open": " data quality  \N{BLACK CIRCLE} green: Nothing was found that bends a figure.",
-    "only invalid": " data quality  \N{BLACK DIAMOND} red: "
-    f"Not to be relied on, first of all because of custom, 1 of 1: {_INVALID}",
-    "misspelt": " data quality  \N{BLACK UP-POINTING TRIANGLE} amber: Usable, with 1 reservation, first of all "
+    "only open": " data quality  \N{BLACK CIRCLE} green: No data quality issues.",
+    "only invalid": f" data quality  \N{BLACK DIAMOND} red: Not reliable, with 1 warning: custom, 1 of 1: {_INVALID}",
+    "misspelt": " data quality  \N{BLACK UP-POINTING TRIANGLE} amber: Usable, with 1 warning: "
     "configuration, 1 of 2: services that have targets or thresholds but that no incident names, perhaps misspelt.",
     "both": " data quality  \N{BLACK DIAMOND} red: "
-    f"Not to be relied on, first of all because of custom, 1 of 1: {_INVALID}",
+    f"Not reliable, with 2 warnings; the most important: custom, 1 of 1: {_INVALID}",
 }
 
 

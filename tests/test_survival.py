@@ -46,7 +46,7 @@ def textbook(observed: Sequence[Observation], horizon: int = HORIZON_US) -> dict
                 (t for t, s, v, _, _ in steps if v is not None and _band(s, v, sign) <= float(1 - q)), None
             )
     if not observed:
-        return found | {"mean": None, "variance": None, "carried_on": False}
+        return found | {"mean": None, "variance": None, "is_mean_bound": False}
 
     def area(start: int) -> Fraction:
         """Under the curve from `start` to the horizon."""
@@ -61,7 +61,7 @@ def textbook(observed: Sequence[Observation], horizon: int = HORIZON_US) -> dict
     return found | {
         "mean": area(0),
         "variance": variance or None,
-        "carried_on": not longest[1] and longest[0] < horizon,
+        "is_mean_bound": not longest[1] and longest[0] < horizon,
     }
 
 
@@ -119,7 +119,7 @@ def test_every_group_is_what_the_textbook_says(groups: list[list[Observation]]) 
         expected = textbook(group)
         assert found.n[place] == expected["n"]
         assert found.events[place] == expected["events"]
-        assert found.carried_on[place] == expected["carried_on"]
+        assert found.is_mean_bound[place] == expected["is_mean_bound"]
         for q in (0.5, 0.9):
             for name, values in (("q", found.quantile_us), ("low", found.low_us), ("high", found.high_us)):
                 assert agrees(values[q][place], expected[f"{name}{q}"]), (name, q, group)
@@ -250,7 +250,7 @@ def test_from_records_to_mttr_stats(tmp_path: Path) -> None:
             "rmst_minutes": expected["mean"],
         }.items():
             assert agrees(math.nan if row[name] is None else row[name] * MINUTE, value), (key, name)
-        assert row["is_rmst_bound"] == expected["carried_on"]
+        assert row["is_rmst_bound"] == expected["is_mean_bound"]
         assert row["low_n"]
     assert found["service", "search", True]["km_median_text"] == "> 812 min"
     assert found["service", "login", True]["km_median_text"] == "60 min"

@@ -71,4 +71,4 @@ def test_every_window_is_the_textbook_of_its_incidents(table: str, tmp_path: Pat
             )
         longest = max((time for time, _ in observed), default=None)
         assert window["longest_minutes"] == (None if longest is None else longest / MINUTE)
-        assert window["is_rmst_bound"] == (expected["carried_on"] if observed else None)
+        assert window["is_rmst_bound"] == (expected["is_mean_bound"] if observed else None)

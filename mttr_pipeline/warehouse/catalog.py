@@ -5,18 +5,19 @@ What belongs here: finding the files, the rules that hold between them, the orde
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from mttr_pipeline.config.settings import Account
-from mttr_pipeline.errors import ContractError
-from mttr_pipeline.sources.kit.declare import Source
+from mttr_pipeline.errors import ContractError, first_line
+from mttr_pipeline.sources.kit.declare import Source, unusable
 from mttr_pipeline.sources.registry import registry
 from mttr_pipeline.warehouse.gathering import check_parts, gather, with_promises
 from mttr_pipeline.warehouse.models import REFERENCE, SCHEMAS, Model, load_macros, parse_model, sql_folder
+from mttr_pipeline.warehouse.trial import try_out
 
 #: The layers in which a source has tables of its own.
 OF_SOURCES = ("raw", "staging")
@@ -81,10 +82,7 @@ class Catalog:
     @property
     def macros(self) -> str:
         """The macros of the pipeline, those of traits and those that sources bring."""
-        traits = sorted({trait for member in self.members for trait in member.traits})
-        own = {member.source.name: member.source.sql for member in self.members}
-        texts = [load_macros("internal"), *map(load_macros, traits)]
-        return "\n".join([*texts, *(load_macros(name, folder) for name, folder in sorted(own.items()))])
+        return macros_of(self.members)
 
 
 def catalog(accounts: Sequence[Account]) -> Catalog:
@@ -113,23 +111,49 @@ def _build(members: tuple[Member, ...]) -> Catalog:
     kept: list[Member] = []
     models: list[Model] = []
     problems: dict[str, str] = {}
-    for member in members:
+    for member in sorted(members, key=lambda member: member.source.third_party):  # our own go first
+        source = member.source
+        if source.name in problems:  # all accounts of a source have the same SQL
+            problems[member.name] = problems[source.name]
+            continue
         try:
             found = account_models(member, contracts)
             if twice := {model.table for model in found} & {model.table for model in [*house, *models]}:
-                raise ContractError(f"The source {member.name} makes the table {min(twice)}, which is there already.")
-        except ContractError as error:
-            if not member.source.third_party:
+                raise ContractError(f"{member.name} makes the table {min(twice)}, which is there already.")
+            if source.third_party:
+                order = ordered([*models, *found, *gathered(house, [*models, *found])])
+                if member.name == source.name:
+                    own = [model for model in order if model.account == member.name]
+                    try_out(source, own, contracts, _macros_before(member, kept))
+        except Exception as error:  # whatever is wrong with a stranger's files, the other sources work
+            if not source.third_party:
                 raise
-            problems[member.name] = f"The source {member.name} of {member.source.package} is left out: {error}"
+            problems[member.name] = unusable(source.name, source.package or "", first_line(error))
             continue
         kept.append(member)
         models += found
-    whole = [
+    return Catalog(ordered([*models, *gathered(house, models)]), problems, kept)
+
+
+def gathered(house: Sequence[Model], models: Sequence[Model]) -> list[Model]:
+    """The tables that no source owns, where the gathered ones read these tables of sources."""
+    return [
         gather(model, [part for part in models if part.yields == model.name]) if model.gathered else model
         for model in house
     ]
-    return Catalog(ordered([*models, *whole]), problems, kept)
+
+
+def macros_of(members: Iterable[Member]) -> str:
+    """The macros of the pipeline, those of traits and those that sources bring."""
+    members = list(members)
+    traits = sorted({trait for member in members for trait in member.traits})
+    own = {member.source.name: member.source.sql for member in members}
+    texts = [load_macros("internal"), *map(load_macros, traits)]
+    return "\n".join([*texts, *(load_macros(name, folder) for name, folder in sorted(own.items()))])
+
+
+def _macros_before(member: Member, others: Iterable[Member]) -> str:
+    return "\n".join([macros_of(others), *map(load_macros, sorted(member.traits))])
 
 
 @cache
@@ -164,13 +188,13 @@ def account_models(member: Member, contracts: Sequence[Model]) -> list[Model]:
         for path in sorted((folder / schema / name).glob("*.sql"))
     ]
     if not found:
-        raise ContractError(f"there is no SQL in raw/{member.source.name} and staging/{member.source.name}")
+        raise ContractError(f"there is no SQL in raw/{member.source.name} and staging/{member.source.name}.")
     check_parts(contracts, found)
     yielded = {model.yields for model in found if model.yields}
     if lacking := sorted(set(member.source.yields) - yielded):
-        raise ContractError(f"The source {member.name} declares that it yields {', '.join(lacking)}, but no SQL does.")
+        raise ContractError(f"The declaration of {member.name} yields {', '.join(lacking)}, but no SQL does.")
     if more := sorted(yielded - set(member.source.yields)):
-        raise ContractError(f"The source {member.name} yields {', '.join(more)}, which its declaration does not say.")
+        raise ContractError(f"The SQL of {member.name} yields {', '.join(more)}, which its declaration does not say.")
     return [with_promises(contracts, model) for model in found]
 
 

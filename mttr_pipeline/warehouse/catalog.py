@@ -95,6 +95,15 @@ def default_catalog() -> Catalog:
     return _catalog(tuple(Member(name, source) for name, source in registry().sources.items()))
 
 
+def unusable_sources(accounts: Sequence[Account]) -> dict[str, str]:
+    """Why sources of other packages are left out: name -> sentence. Accounts of one source share a sentence, which stands there
+    once."""
+    names: dict[str, str] = {}
+    for name, sentence in {**registry().problems, **catalog(accounts).problems}.items():
+        names.setdefault(sentence, name)
+    return {name: sentence for sentence, name in names.items()}
+
+
 _made: dict[tuple[str, ...], Catalog] = {}
 
 

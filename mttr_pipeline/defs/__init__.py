@@ -34,10 +34,11 @@ def build_defs(
 
     `resource_overrides` replaces resources by name, for tests and the command line.
     """
-    accounts = configured_accounts() if accounts is None else accounts
+    if accounts is None:
+        accounts = configured_accounts()
+        for sentence in unusable_sources(accounts).values():  # the command line says so itself
+            logging.getLogger(__name__).warning(sentence)
     models = catalog(accounts)
-    for sentence in unusable_sources(accounts).values():
-        logging.getLogger(__name__).warning(sentence)
     return dg.Definitions(
         assets=[
             received_bodies,

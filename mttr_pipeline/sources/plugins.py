@@ -81,7 +81,7 @@ def _check_types(source: Source) -> None:
     except ValidationError as error:
         found = error.errors()[0]
         where = ".".join(map(str, found["loc"]))
-        raise ValueError(f"{where} of its declaration {found['msg'].replace('Input should', 'must')}") from error
+        raise ValueError(f"{where} in its declaration: {found['msg'].replace('Input should', 'must')}") from error
 
 
 def _check_names(source: Source, others: list[Source]) -> None:

@@ -185,13 +185,7 @@ def account_models(member: Member, contracts: Sequence[Model]) -> list[Model]:
     own = member.source.sql or sql_folder()
     folders = [(own, member.source.name), *((sql_folder(), trait) for trait in sorted(member.traits))]
     found = [
-        parse_model(
-            path.read_text(encoding="utf-8"),
-            schema,
-            path.stem,
-            where=f"sql/{schema}/{name}/{path.name}",
-            account=member.name,
-        )
+        _parse(path, schema, f"sql/{schema}/{name}/{path.name}", member.name)
         for schema in OF_SOURCES
         for folder, name in folders
         for path in sorted((folder / schema / name).glob("*.sql"))
@@ -205,6 +199,13 @@ def account_models(member: Member, contracts: Sequence[Model]) -> list[Model]:
     if more := sorted(yielded - set(member.source.yields)):
         raise ContractError(f"The SQL of {member.name} yields {', '.join(more)}, which its declaration does not say.")
     return [with_promises(contracts, model) for model in found]
+
+
+def _parse(path: Path, schema: str, where: str, account: str) -> Model:
+    try:
+        return parse_model(path.read_text(encoding="utf-8"), schema, path.stem, where=where, account=account)
+    except (AttributeError, TypeError, ValueError) as error:  # a header of other types, a file that is no text
+        raise ContractError(f"{where} cannot be read: {first_line(error)}.") from error
 
 
 def ordered(models: Sequence[Model]) -> list[Model]:

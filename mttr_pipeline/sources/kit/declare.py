@@ -170,7 +170,7 @@ class Source:
 
 def unusable(name: str, package: str, reason: str) -> str:
     """The sentence about a source of another package that is left out."""
-    return f"The source {name} of the package {package} cannot be used: {reason.rstrip('. ')}."
+    return f"The source {name} of the package {package} cannot be used: {reason.rstrip('.! ')}."
 
 
 def connection(account: Account) -> Any:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
+import shlex
 import subprocess
 import sys
 import threading
@@ -23,10 +25,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from support_e2e import REPOSITORY, Result, clean_env, mttr
+from support_e2e import REPOSITORY, Result, clean_env, mttr, process
 
 TOY = REPOSITORY / "tests" / "toy_source"
-INSTALL = "pip install --no-index --no-build-isolation --no-deps --target"
+PAGE = (REPOSITORY / "docs" / "adding-a-source.md").read_text(encoding="utf-8")
 LARGEST_PAGE, LAST_ROW = 25, 100
 
 
@@ -112,11 +114,17 @@ def stamp(at: datetime) -> str:
 # -- packages ----------------------------------------------------------------------------------------------------------
 
 
+def page_commands(program: str) -> list[list[str]]:
+    """The lines of `docs/adding-a-source.md` that call a program, as words without its name."""
+    lines = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.S) for line in block.splitlines()]
+    return [words[1:] for words in map(shlex.split, lines) if words[0] == program]
+
+
 def install(folder: Path) -> None:
-    """The toy, as `docs/adding-a-source.md` says it."""
-    command = [sys.executable, "-m", *INSTALL.split(), str(folder), str(TOY)]
-    done = subprocess.run(command, env=clean_env(), capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
+    """The toy, as the page says it."""
+    (words,) = page_commands("pip")
+    words[words.index("--target") + 1] = str(folder)
+    process([sys.executable, "-m", "pip", *words], cwd=REPOSITORY).ended(0)
 
 
 def toy_files(name: str) -> dict[str, str]:

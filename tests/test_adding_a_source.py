@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import textwrap
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,20 @@ from typing import Any
 import msgspec
 import pytest
 from support import build_all, open_warehouse
-from support_e2e import every_byte, latest, query
-from support_plugins import TOY, Seen, ToyApi, in_a_process, install, serving, stamp, toy_files, write_package
+from support_e2e import REPOSITORY, every_byte, latest, query
+from support_plugins import (
+    PAGE,
+    TOY,
+    Seen,
+    ToyApi,
+    in_a_process,
+    install,
+    page_commands,
+    serving,
+    stamp,
+    toy_files,
+    write_package,
+)
 
 from mttr_pipeline.config.settings import settings_of
 from mttr_pipeline.intake.received import possible_senders
@@ -27,6 +40,7 @@ from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.sources.kit.declare import Fields, Source, Webhook
 from mttr_pipeline.sources.registry import registry
 from mttr_pipeline.warehouse.catalog import default_catalog, house_models, macros_of
+from mttr_pipeline.warehouse.reference import GENERATED, gathered_tables
 from mttr_pipeline.warehouse.trial import try_out
 
 FIRST = datetime(2025, 10, 1, 6, tzinfo=UTC)
@@ -105,28 +119,36 @@ def nights(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Nights:
             "TOY_API_URL": api.address,
             "TOY_EU_TOKEN": eu.token,
             "TOY_EU_API_URL": eu.address,
-            "MTTR_CONFIG": str(TOY / "mttr.toml"),
+            "MTTR_DATA_DIR": str(home / "data"),
+            "MTTR_CONFIG": str(TOY / "mttr.toml"),  # for Dagster
         }
         helps = {"help": ["--help"], "run help": ["run", "--help"]}
-        first = in_a_process([installed], {**helps, **night(FIRST)}, variables, home)
+        first = in_a_process([installed], {**helps, **night(FIRST)}, variables, REPOSITORY)
         first_questions = api.take_questions()
         shutil.copytree(home / "data" / "published", home / "first" / "published", symlinks=True)
         taken_out = built_without_the_toy(home / "data")
         change(api)
         (home / "second.toml").write_text((TOY / "mttr.toml").read_text() + SECTIONS, encoding="utf-8")
         (home / "misspelt.toml").write_text("[sources.pagerduty]\ncolour = 1\n", encoding="utf-8")
-        variables |= {**OTHER_CREDENTIALS, "MTTR_CONFIG": str(home / "second.toml")}
+        variables |= {**OTHER_CREDENTIALS, "NOISY_TOKEN": eu.token, "NOISY_API_URL": eu.address}
+        variables |= {"MTTR_CONFIG": str(home / "second.toml")}
         more = {
             "misspelt": ["--config", str(home / "misspelt.toml"), "doctor"],
             "unusable": ["run", "--source", "imports"],
             "without tables": ["--data-dir", str(home / "other"), "run", "--source", "binds"],
         }
-        second = in_a_process([installed, bad], {**night(SECOND), **more}, variables, home)
+        lines = {**night(SECOND, home / "second.toml"), **more}
+        second = in_a_process([installed, bad], lines, variables, home)
     return Nights(api, home / "data", first, first_questions, home / "first", taken_out, second, api.take_questions())
 
 
-def night(at: datetime) -> dict[str, list[str]]:
-    return {"doctor": ["doctor"], "run": ["run", "--as-of", at.isoformat()], "stats": ["stats", "--format", "json"]}
+def night(at: datetime, config: Path | None = None) -> dict[str, list[str]]:
+    """The commands of the page, at this clock, with its configuration file or another one."""
+    doctor, run = page_commands("mttr")
+    for words in (doctor, run):
+        words[words.index("--config") + 1] = str(config or words[words.index("--config") + 1])
+    assert (doctor[-1], run[-1]) == ("doctor", "run")
+    return {"doctor": doctor, "run": [*run, "--as-of", at.isoformat()], "stats": ["stats", "--format", "json"]}
 
 
 def change(api: ToyApi) -> None:
@@ -515,8 +537,25 @@ OTHER_CREDENTIALS = {
 }
 
 
+#: Records with the columns that are needed, and no other.
+NEEDED = """/*
+description = "Tickets."
+yields = "records"
+[columns]
+source = "the account"
+external_id = "id"
+title = "title"
+kind = "always incident"
+severity = "SEV1..SEV4"
+landed_in = "landing file"
+*/
+SELECT '${source}' AS source, external_id, title, 'incident' AS kind, 'SEV2' AS severity, landed_in FROM raw.${source}_tickets
+"""
+
+
 def write_bad_packages(folder: Path) -> None:
-    """Every fault; a package that takes the toy's name; one that works and prints; one that raises when it is to be pulled."""
+    """Every fault; a package that takes the toy's name; one that prints, and works with the columns that are needed; one that
+    raises when it is to be pulled."""
     for fault in FAULTS.values():
         files: dict[str, str | bytes] = dict(toy_files(fault.name))
         edited = fault.file.format(fault.name)
@@ -526,7 +565,8 @@ def write_bad_packages(folder: Path) -> None:
         write_package(folder, f"mttr-{fault.name}", fault.name, files)
     write_package(folder, "mttr-twin", "toy", toy_files("toy"))
     noisy = toy_files("noisy")
-    write_package(folder, "mttr-noisy", "noisy", {**noisy, INIT: f"{noisy[INIT]}\nprint('rubbish')\n"})
+    noisy |= {INIT: f"{noisy[INIT]}\nprint('rubbish')\n", RECORDS.format("noisy"): NEEDED}
+    write_package(folder, "mttr-noisy", "noisy", noisy)
     raising = toy_files("unforeseen")
     raising["pull.py"] = swap("        token = ", "        raise RuntimeError('no luck')\n        token = ")(
         raising["pull.py"]
@@ -557,6 +597,7 @@ def test_the_others_are_published(nights: Nights) -> None:
     run.ended(3)
     assert "Toy Tickets reachable at" in doctor.out and "noisy" in doctor.out
     assert query(nights.data_dir, "SELECT DISTINCT source FROM incidents ORDER BY 1") == [
+        ("noisy",),
         ("toy",),
         ("toy_eu",),
     ]
@@ -567,6 +608,12 @@ def test_the_others_are_published(nights: Nights) -> None:
 def test_of_two_packages_with_one_name_one_works(nights: Nights) -> None:
     sentence = "The source toy of the package mttr-twin cannot be used: the name toy is taken."
     assert says(nights.second.results["doctor"].out, sentence) == says(nights.second.results["run"].err, sentence) == 1
+
+
+def test_the_needed_columns_are_enough(nights: Nights) -> None:
+    """What a source leaves out is filled in, and no check of a later table objects."""
+    found = query(nights.data_dir, "SELECT severity, severity_source, service FROM incidents WHERE source = 'noisy'")
+    assert found == [("SEV2", "field", None)] * 3
 
 
 def test_what_a_package_prints_is_not_in_our_output(nights: Nights) -> None:
@@ -642,3 +689,51 @@ def test_our_own_sources_pass_the_trial(name: str) -> None:
     contracts = [model for model in house_models() if model.gathered]
     assert models
     try_out(source, models, contracts, macros_of(member for member in catalog.members if member.name != name))
+
+
+# -- docs/adding-a-source.md -------------------------------------------------------------------------------------------
+
+BLOCKS = [
+    match for match in re.finditer(r"^```(\w+)\n(.*?)^```", PAGE, re.M | re.S) if match[1] in ("python", "sql", "toml")
+]
+
+
+def named_file(block: re.Match[str]) -> Path:
+    """The file of the toy that the page names last before a block, of the kind of the block."""
+    suffix = {"python": "py"}.get(block[1], block[1])
+    names = re.findall(rf"`((?:mttr_toy/[\w/]+|pyproject|mttr)\.{suffix})`", PAGE[: block.start()])
+    return TOY / str(names[-1])
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: f"line {PAGE[: block.start()].count(chr(10)) + 1}")
+def test_a_block_of_the_page_stands_in_the_file_that_it_names(block: re.Match[str]) -> None:
+    """An example that was copied once and never run again is worse than none. Methods stand on the page without their indent."""
+    content = named_file(block).read_text(encoding="utf-8")
+    assert any(textwrap.indent(block[2], indent) in content for indent in ("", "    "))
+
+
+def test_the_page_shows_every_file_of_the_toy() -> None:
+    """A new file of the toy needs a place on the page."""
+    shown = {named_file(block).relative_to(TOY).as_posix() for block in BLOCKS}
+    files = {path.relative_to(TOY).as_posix() for path in TOY.rglob("*") if path.suffix in (".py", ".sql", ".toml")}
+    assert shown == files
+
+
+def test_the_page_explains_every_part_of_a_declaration() -> None:
+    """`package` is not declared: it is where the source was found."""
+    explained = re.findall(r"^\| `(\w+)` \| ", PAGE.split("## The declaration")[1].split("###")[0], re.M)
+    assert {*explained} == {part.name for part in fields(Source)} - {"package"}
+    webhook = re.findall(r"^- `(\w+)` ", PAGE.split("## Webhooks")[1].split("\n## ")[0], re.M)
+    assert {*webhook} <= {part.name for part in fields(Webhook)} and webhook
+
+
+def test_the_tables_on_the_page_are_the_present_ones() -> None:
+    """To update them: `python -m mttr_pipeline.warehouse.reference docs/adding-a-source.md`."""
+    assert PAGE.partition(GENERATED)[2] == gathered_tables()
+
+
+def test_what_the_page_names_exists() -> None:
+    """Paths of this repository, and the sentence about a fault, which is that of a package above."""
+    paths = re.findall(r"`((?:mttr_pipeline|sql|tests|docs)/[\w/.-]+)`", PAGE)
+    assert paths and [path for path in paths if not (REPOSITORY / path).exists()] == []
+    assert FAULTS["columns that are owed"].sentence.replace("owes", "toy") in PAGE

@@ -26,3 +26,9 @@ class PermanentError(MttrError):
 
 class ContractError(MttrError):
     """The pipeline's own data is wrong: a corrupt landing file, records that do not add up, a failed blocking check."""
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, without the excerpt or the stack that may follow; its type where it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

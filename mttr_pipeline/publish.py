@@ -23,8 +23,9 @@ import duckdb
 
 from mttr_pipeline import __version__, reports
 from mttr_pipeline.errors import ContractError
-from mttr_pipeline.warehouse.database import STORAGE_VERSION, Warehouse, quoted
+from mttr_pipeline.warehouse.database import STORAGE_VERSION, Warehouse
 from mttr_pipeline.warehouse.models import Model
+from mttr_pipeline.warehouse.preparation import quoted
 
 # Level 1 takes two thirds of the time of DuckDB's own 3, for a tenth more space. Columns of ids and links have no use for a
 # dictionary, and DuckDB tries for longer when it may be larger.

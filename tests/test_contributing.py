@@ -30,6 +30,7 @@ LONG = {
     ".venv/bin/pytest -n auto -m slow",
     ".venv/bin/pytest tests/test_sqlmodels.py tests/test_dagster.py",
     ".venv/bin/pytest tests/test_reports.py tests/test_report_page.py",
+    ".venv/bin/pytest tests/test_adding_a_source.py",
     ".venv/bin/mypy",
     ".ci/run",
 }
@@ -100,7 +101,8 @@ def test_what_a_command_names_exists(line: str) -> None:
 )
 def test_a_command_works(line: str, checkout: Path) -> None:
     """As it stands on the page. What writes generated files finds them up to date."""
-    before = {path: path.read_bytes() for path in map(checkout.joinpath, re.findall(r"> (\S+)", line))}
+    written = re.findall(r"(?:>|\.reference) (\S+\.\w+)$", line)
+    before = {path: path.read_bytes() for path in map(checkout.joinpath, written)}
     run(checkout, line)
     assert {path: path.read_bytes() for path in before} == before
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -13,8 +14,8 @@ from mttr_pipeline.errors import MttrError
 from mttr_pipeline.intake import inbox
 from mttr_pipeline.intake.received import webhook_of
 from mttr_pipeline.sources.kit.declare import connection
-from mttr_pipeline.sources.registry import registry
-from mttr_pipeline.warehouse.catalog import catalog
+from mttr_pipeline.sources.pulling import foreseen
+from mttr_pipeline.warehouse.catalog import catalog, unusable_sources
 
 LITTLE_DISK = 1_000_000_000  # bytes
 
@@ -47,9 +48,10 @@ def examine(load: Callable[[], Settings]) -> list[Finding]:
         return [*found, Finding("configuration", False, str(error), is_configuration=True)]
     found.append(Finding("configuration", True, str(settings.config_file or "defaults, no mttr.toml")))
     found += [_disk(settings), _inbox(settings)]
-    unusable = {**registry().problems, **catalog(settings.accounts).problems}
-    found += [Finding(name, False, sentence) for name, sentence in unusable.items()]
-    return [*found, *(_source(account) for account in settings.accounts if account.source.pulled)]
+    found += [Finding(name, False, sentence) for name, sentence in unusable_sources(settings.accounts).items()]
+    left_out = catalog(settings.accounts).problems
+    pulled = (account for account in settings.accounts if account.source.pulled and account.name not in left_out)
+    return [*found, *map(_source, pulled)]
 
 
 def _disk(settings: Settings) -> Finding:
@@ -86,10 +88,7 @@ def _source(account: Account) -> Finding:
     if not account.enabled:
         return Finding(name, True, f"off; set {account.source.credentials_of(name)} to switch it on")
     try:
-        source = connection(account)
-        try:
+        with foreseen(name), closing(connection(account)) as source:
             return Finding(name, True, source.check().removeprefix("ok: "))
-        finally:
-            source.close()
     except MttrError as error:
         return Finding(name, False, str(error))

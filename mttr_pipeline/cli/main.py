@@ -131,13 +131,15 @@ def run(
     for name in sources:
         pulled = [account.name for account in settings.accounts if account.source.pulled]
         if name not in pulled:
-            raise ConfigError(f"--source: there is no source {name!r}; use {', '.join(pulled)}.")
+            left_out = registry().problems.get(name, f"there is no source {name!r}; use {', '.join(pulled)}.")
+            raise ConfigError(f"--source: {left_out}")
         if not settings.account(name).enabled:
             raise ConfigError(f"--source {name}: its credentials are not set; see `mttr doctor`.")
     if not settings.enabled and not _given_something(settings):
         raise ConfigError(
             f"No source is configured: set its credentials ({_CREDENTIALS}), "
             f"put files into {settings.data_dir / 'inbox'}, `mttr import` records, or try `mttr demo`."
+            + "".join(f" {sentence}" for sentence in registry().problems.values())
         )
     if _demo_mark(settings.data_dir).exists():
         raise ConfigError(

@@ -22,7 +22,7 @@ from mttr_pipeline.defs.resources import RunResource
 from mttr_pipeline.defs.tables import model_asset, raw_asset
 from mttr_pipeline.errors import ConfigError
 from mttr_pipeline.sources.registry import load_settings, registry
-from mttr_pipeline.warehouse.catalog import catalog
+from mttr_pipeline.warehouse.catalog import catalog, unusable_sources
 
 __all__ = ["build_defs"]
 
@@ -34,14 +34,19 @@ def build_defs(
 
     `resource_overrides` replaces resources by name, for tests and the command line.
     """
-    accounts = configured_accounts() if accounts is None else accounts
+    if accounts is None:
+        accounts = configured_accounts()
+        for sentence in unusable_sources(accounts).values():  # the command line says so itself
+            logging.getLogger(__name__).warning(sentence)
     models = catalog(accounts)
-    for sentence in (*registry().problems.values(), *models.problems.values()):
-        logging.getLogger(__name__).warning(sentence)
     return dg.Definitions(
         assets=[
             received_bodies,
-            *(landing_asset(account) for account in accounts if account.source.pulled),
+            *(
+                landing_asset(account)
+                for account in accounts
+                if account.source.pulled and account.name not in models.problems
+            ),
             imported_records,
             raw_asset(models),
             *(model_asset(models, model) for model in models if model.schema != "raw"),

@@ -13,13 +13,13 @@ import dagster as dg
 
 from mttr_pipeline import progress as progress_module
 from mttr_pipeline.defs import build_defs
-from mttr_pipeline.defs.extract import failed_sources
+from mttr_pipeline.defs.extract import FRESH, failed_sources
 from mttr_pipeline.defs.publish import PUBLISHED
 from mttr_pipeline.errors import ConfigError, ContractError, PermanentError, TransientError
 from mttr_pipeline.landing.store import Landing, new_run_id
 from mttr_pipeline.progress import Progress
-from mttr_pipeline.sources.registry import load_settings, registry
-from mttr_pipeline.warehouse.catalog import catalog
+from mttr_pipeline.sources.registry import load_settings
+from mttr_pipeline.warehouse.catalog import unusable_sources
 
 
 @dataclass
@@ -55,15 +55,26 @@ def execute(job: str, options: dict[str, Any], progress: Progress, *, debug: boo
     data_dir = Path(given["data_dir"])
     published = any(event.is_step_materialization and event.asset_key == PUBLISHED for event in result.all_events)
     generation = (data_dir / "published" / "latest").resolve() if published else None
-    failed = failed_sources(Landing(data_dir / "landing"), given["run_id"])
+    failed = failed_sources(Landing(data_dir / "landing"), given["run_id"]) | _not_fresh(result)
     errors = [f"{name} is stale: {error}" for name, error in failed.items()]
-    unusable = {**registry().problems, **catalog(settings.accounts).problems}
-    errors += unusable.values()
+    unusable = unusable_sources(settings.accounts)
     failed |= unusable
     if result.success:
-        return Outcome(generation, failed, errors)
+        return Outcome(generation, failed, [*errors, *unusable.values()])
     reasons, code = _reasons(result, "the results are published" if published else "nothing was published", debug)
-    return Outcome(generation, failed, reasons or errors, code)
+    sentences = reasons or errors
+    sentences += [sentence for sentence in unusable.values() if sentence not in " ".join(sentences)]
+    return Outcome(generation, failed, sentences, code)
+
+
+def _not_fresh(result: dg.ExecuteInProcessResult) -> dict[str, str]:
+    """Source -> error, of those that failed in this run, also before anything of theirs was landed."""
+    evaluations = [event.event_specific_data for event in result.all_events]
+    return {
+        found.asset_key.path[-1]: found.description or "unknown"
+        for found in evaluations
+        if isinstance(found, dg.AssetCheckEvaluation) and found.check_name == FRESH and not found.passed
+    }
 
 
 def _reasons(result: dg.ExecuteInProcessResult, end: str, debug: bool) -> tuple[list[str], int]:

@@ -1,5 +1,7 @@
 """Assets that fill the landing zone. A source that fails fails its check and says why in its manifest; the others go on."""
 
+from contextlib import closing
+
 import dagster as dg
 
 from mttr_pipeline import progress
@@ -8,10 +10,12 @@ from mttr_pipeline.defs.resources import RunResource, explained
 from mttr_pipeline.errors import ConfigError, MttrError
 from mttr_pipeline.intake import inbox
 from mttr_pipeline.landing.store import Landing
-from mttr_pipeline.sources.pulling import build_source, pull
+from mttr_pipeline.sources.pulling import build_source, foreseen, pull
+from mttr_pipeline.warehouse.catalog import catalog
 from mttr_pipeline.warehouse.known import WarehouseRecords
 
 INBOX = dg.AssetKey(["landing", "inbox"])
+FRESH = "fresh"  # the check of a pull
 OWNERS = ["team:incident-metrics"]
 
 
@@ -28,17 +32,16 @@ def landing_asset(account: Account) -> dg.AssetsDefinition:
         description=f"Records of {account.title} as they came, pulled over HTTP. Off while its credentials are not set.",
         check_specs=[
             dg.AssetCheckSpec(
-                "fresh", asset=key, description="The pull of this run went through; otherwise its rows are old."
+                FRESH, asset=key, description="The pull of this run went through; otherwise its rows are old."
             )
         ],
     )
     def extract(context: dg.AssetExecutionContext, run: RunResource) -> dg.MaterializeResult:
         if not run.wants(name):
-            off = dg.AssetCheckResult(check_name="fresh", passed=True, description="not asked for in this run")
+            off = dg.AssetCheckResult(check_name=FRESH, passed=True, description="not asked for in this run")
             return dg.MaterializeResult(metadata={"status": "off"}, check_results=[off])
         try:
-            source = build_source(name, run.settings)
-            try:
+            with foreseen(name), closing(build_source(name, run.settings)) as source:
                 manifest = pull(
                     source,
                     run.settings,
@@ -51,14 +54,12 @@ def landing_asset(account: Account) -> dg.AssetsDefinition:
                     progress=progress.current(),
                     loaded=_loaded_records(run, name, context),
                 )
-            finally:
-                source.close()
         except ConfigError as error:
             raise explained(error) from error
         except MttrError as error:
             context.log.error(str(error))
             stale = dg.AssetCheckResult(
-                check_name="fresh", passed=False, severity=dg.AssetCheckSeverity.WARN, description=str(error)
+                check_name=FRESH, passed=False, severity=dg.AssetCheckSeverity.WARN, description=str(error)
             )
             return dg.MaterializeResult(metadata={"status": "failed", "error": str(error)}, check_results=[stale])
         attempt = manifest.attempts[-1]
@@ -71,7 +72,7 @@ def landing_asset(account: Account) -> dg.AssetsDefinition:
                 "high_water": manifest.high_water or "",
                 "extract": manifest.extract_id,
             },
-            check_results=[dg.AssetCheckResult(check_name="fresh", passed=True)],
+            check_results=[dg.AssetCheckResult(check_name=FRESH, passed=True)],
         )
 
     return extract
@@ -152,7 +153,7 @@ def failed_sources(landing: Landing, run_id: str) -> dict[str, str]:
 
 
 def none_left(run: RunResource) -> list[str]:
-    """The errors, when every source that this run asked failed; nothing otherwise."""
-    failed = failed_sources(run.landing, run.id)
+    """The errors, when every source that this run asked failed or cannot be used; nothing otherwise."""
+    failed = failed_sources(run.landing, run.id) | catalog(run.settings.accounts).problems
     wanted = [account.name for account in run.settings.enabled if run.wants(account.name)]
     return [failed[name] for name in wanted] if all(name in failed for name in wanted) else []

@@ -39,8 +39,21 @@ def possible_senders(fields: Fields, accounts: Iterable[Account]) -> list[Accoun
     such as a custom record."""
     if "external_id" in fields:
         return []
-    found = [account for account in accounts if (webhook := webhook_of(account)) and webhook.recognises(fields)]
+    ours_first = sorted(accounts, key=lambda account: bool(account.source.third_party))
+    found = [account for account in ours_first if _recognises(account, fields)]
     return [account for account in found if account.source.name == found[0].source.name]
+
+
+def _recognises(account: Account, fields: Fields) -> bool:
+    webhook = webhook_of(account)
+    try:
+        return webhook is not None and webhook.recognises(fields)
+    except (
+        Exception
+    ):  # every sender's bodies are shown to every source; one of another package must not stop the others
+        if account.source.third_party:
+            return False
+        raise
 
 
 def landed_parts(

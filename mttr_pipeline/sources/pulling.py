@@ -7,10 +7,11 @@ meaning of a record.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from mttr_pipeline.config.settings import Settings
-from mttr_pipeline.errors import ContractError, MttrError
+from mttr_pipeline.errors import ContractError, MttrError, first_line
 from mttr_pipeline.landing.manifest import Manifest
 from mttr_pipeline.landing.store import Extract, Landing
 from mttr_pipeline.progress import Progress, Silent
@@ -20,13 +21,29 @@ from mttr_pipeline.sources.kit.explain import redact
 from mttr_pipeline.sources.kit.plan import Plan, make_plan, next_high_water
 from mttr_pipeline.sources.kit.source import Source
 
-__all__ = ["LoadedRecords", "Plan", "Progress", "Silent", "Source", "build_source", "pull"]
+__all__ = ["LoadedRecords", "Plan", "Progress", "Silent", "Source", "build_source", "foreseen", "pull"]
 
 
 def build_source(name: str, settings: Settings) -> Source:
     """What pulls the account `name`. Raises ConfigError when its credentials are not set or there is no such account."""
     source: Source = connection(settings.account(name))
     return source
+
+
+@contextlib.contextmanager
+def foreseen(name: str) -> Iterator[None]:
+    """Raises ContractError, with a sentence that names the source, for whatever is raised inside and is no MttrError."""
+    try:
+        yield
+    except MttrError:
+        raise
+    except Exception as error:
+        raise ContractError(
+            redact(
+                f"{name}: the source failed in an unforeseen way ({type(error).__name__}: {first_line(error)}). "
+                "Start with --debug to see where."
+            )
+        ) from error
 
 
 def pull(

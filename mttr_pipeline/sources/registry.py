@@ -11,9 +11,8 @@ One that cannot be used is left out with a sentence in `problems`; the others wo
 from __future__ import annotations
 
 import pkgutil
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -21,17 +20,23 @@ from pathlib import Path
 
 import mttr_pipeline.sources as rooms
 from mttr_pipeline.config.settings import Settings, load
-from mttr_pipeline.sources.kit.declare import YIELDS, Source
+from mttr_pipeline.errors import first_line
+from mttr_pipeline.sources.kit.declare import Source, unusable
+from mttr_pipeline.sources.plugins import check_declaration, load_source
 
 GROUP = "mttr_pipeline.sources"
 
 
 @dataclass(frozen=True)
 class Registry:
-    """Every source by name, in alphabetical order, and why others are left out: name -> sentence."""
+    """Every source by name, in alphabetical order, and why others are left out: name -> sentence.
+
+    `left_out` are the names of those others: what `mttr.toml` says of them is not read.
+    """
 
     sources: Mapping[str, Source]
     problems: Mapping[str, str]
+    left_out: frozenset[str]
 
 
 @cache
@@ -39,18 +44,20 @@ def registry() -> Registry:
     """The sources of this installation."""
     found = {source.name: source for source in _own()}
     problems: dict[str, str] = {}
-    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
-        package = entry.dist.name if entry.dist else entry.value
+    left_out: set[str] = set()
+    for package, entry in _entries():
+        name = entry.name
         try:
-            source = _third_party(entry, package)
-            taken = {name for other in found.values() for name in other.record_sources(other.name)}
-            if twice := taken.intersection(source.record_sources(source.name)):
-                raise ValueError(f"the name {min(twice)} is taken")
-            found[source.name] = source
-        except Exception as error:  # whatever a stranger's module raises, the other sources work
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            problems[entry.name] = f"The source {entry.name} of the package {package} cannot be used: {reason}."
-    return Registry(dict(sorted(found.items())), problems)
+            source = load_source(entry, package)
+            name = source.name if isinstance(source.name, str) else name
+            check_declaration(source, found.values())
+        except Exception as error:  # whatever is wrong with a stranger's object, the other sources work
+            key = f"{name} of {package}" if name in found or name in problems else name
+            problems[key] = unusable(name, package, first_line(error))
+            left_out |= {entry.name, name}
+        else:
+            found[name] = source
+    return Registry(dict(sorted(found.items())), problems, frozenset(left_out - found.keys()))
 
 
 def load_settings(
@@ -58,7 +65,7 @@ def load_settings(
 ) -> Settings:
     """The settings of a run with the sources of this installation; see `config.settings.load`."""
     here = registry()
-    return load(here.sources, env, data_dir=data_dir, config=config, ignored=here.problems)
+    return load(here.sources, env, data_dir=data_dir, config=config, ignored=here.left_out)
 
 
 def _own() -> list[Source]:
@@ -66,15 +73,7 @@ def _own() -> list[Source]:
     return [import_module(f"{rooms.__name__}.{name}").SOURCE for name in names]
 
 
-def _third_party(entry: EntryPoint, package: str) -> Source:
-    """The source of an entry point. Raises ValueError, or whatever its module raises, when it cannot be one."""
-    source = entry.load()
-    if not isinstance(source, Source):
-        raise ValueError(f"{entry.value} is no mttr_pipeline source")
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", source.name):
-        raise ValueError(f"its name {source.name!r} is not lower case letters, digits and _")
-    if unknown := set(source.yields) - set(YIELDS):
-        raise ValueError(f"it yields {', '.join(sorted(unknown))}, which nothing gathers; known: {', '.join(YIELDS)}")
-    if source.sql is None or not any(source.sql.rglob("*.sql")):
-        raise ValueError("it ships no SQL")
-    return replace(source, package=package)
+def _entries() -> list[tuple[str, EntryPoint]]:
+    """Package and entry point of every source that another package ships, in an order that does not depend on the installation."""
+    found = [(entry.dist.name if entry.dist else entry.value, entry) for entry in entry_points(group=GROUP)]
+    return sorted(found, key=lambda pair: (pair[1].name, pair[0], pair[1].value))

@@ -12,11 +12,12 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from mttr_pipeline.config.settings import Account
-from mttr_pipeline.errors import ContractError
-from mttr_pipeline.sources.kit.declare import Source
+from mttr_pipeline.errors import ContractError, first_line
+from mttr_pipeline.sources.kit.declare import Source, unusable
 from mttr_pipeline.sources.registry import registry
 from mttr_pipeline.warehouse.gathering import check_parts, gather, with_promises
 from mttr_pipeline.warehouse.models import REFERENCE, SAME, SCHEMAS, Model, load_macros, parse_model, sql_folder
+from mttr_pipeline.warehouse.trial import try_out
 
 #: The layers in which a source has tables of its own.
 OF_SOURCES = ("raw", "staging")
@@ -81,10 +82,7 @@ class Catalog:
     @property
     def macros(self) -> str:
         """The macros of the pipeline, those of traits and those that sources bring."""
-        traits = sorted({trait for member in self.members for trait in member.traits})
-        own = {member.source.name: member.source.sql for member in self.members}
-        texts = [load_macros("internal"), *map(load_macros, traits)]
-        return "\n".join([*texts, *(load_macros(name, folder) for name, folder in sorted(own.items()))])
+        return macros_of(self.members)
 
 
 def catalog(accounts: Sequence[Account]) -> Catalog:
@@ -95,6 +93,15 @@ def catalog(accounts: Sequence[Account]) -> Catalog:
 def default_catalog() -> Catalog:
     """The tables of one account of every source."""
     return _catalog(tuple(Member(name, source) for name, source in registry().sources.items()))
+
+
+def unusable_sources(accounts: Sequence[Account]) -> dict[str, str]:
+    """Why sources of other packages are left out: name -> sentence. Accounts of one source share a sentence, which stands there
+    once."""
+    names: dict[str, str] = {}
+    for name, sentence in {**registry().problems, **catalog(accounts).problems}.items():
+        names.setdefault(sentence, name)
+    return {name: sentence for sentence, name in names.items()}
 
 
 _made: dict[tuple[str, ...], Catalog] = {}
@@ -112,23 +119,49 @@ def _build(members: tuple[Member, ...]) -> Catalog:
     kept: list[Member] = []
     models: list[Model] = []
     problems: dict[str, str] = {}
-    for member in members:
+    for member in sorted(members, key=lambda member: member.source.third_party):  # our own go first
+        source = member.source
+        if source.name in problems:  # all accounts of a source have the same SQL
+            problems[member.name] = problems[source.name]
+            continue
         try:
             found = account_models(member, house)
             if twice := {model.table for model in found} & {model.table for model in [*house, *models]}:
-                raise ContractError(f"The source {member.name} makes the table {min(twice)}, which is there already.")
-        except ContractError as error:
-            if not member.source.third_party:
+                raise ContractError(f"{member.name} makes the table {min(twice)}, which is there already.")
+            if source.third_party:
+                order = ordered([*models, *found, *gathered(house, [*models, *found])])
+                if member.name == source.name:
+                    own = [model for model in order if model.account == member.name]
+                    try_out(source, own, [model for model in house if model.gathered], _macros_before(member, kept))
+        except Exception as error:  # whatever is wrong with a stranger's files, the other sources work
+            if not source.third_party:
                 raise
-            problems[member.name] = f"The source {member.name} of {member.source.package} is left out: {error}"
+            problems[member.name] = unusable(source.name, source.package or "", first_line(error))
             continue
         kept.append(member)
         models += found
-    whole = [
+    return Catalog(ordered([*models, *gathered(house, models)]), problems, kept)
+
+
+def gathered(house: Sequence[Model], models: Sequence[Model]) -> list[Model]:
+    """The tables that no source owns, where the gathered ones read these tables of sources."""
+    return [
         gather(model, [part for part in models if part.yields == model.name]) if model.gathered else model
         for model in house
     ]
-    return Catalog(ordered([*models, *whole]), problems, kept)
+
+
+def macros_of(members: Iterable[Member]) -> str:
+    """The macros of the pipeline, those of traits and those that sources bring."""
+    members = list(members)
+    traits = sorted({trait for member in members for trait in member.traits})
+    own = {member.source.name: member.source.sql for member in members}
+    texts = [load_macros("internal"), *map(load_macros, traits)]
+    return "\n".join([*texts, *(load_macros(name, folder) for name, folder in sorted(own.items()))])
+
+
+def _macros_before(member: Member, others: Iterable[Member]) -> str:
+    return "\n".join([macros_of(others), *map(load_macros, sorted(member.traits))])
 
 
 @cache
@@ -152,30 +185,25 @@ def account_models(member: Member, house: Sequence[Model]) -> list[Model]:
     own = member.source.sql or sql_folder()
     folders = [(own, member.source.name), *((sql_folder(), trait) for trait in sorted(member.traits))]
     found = [
-        parse_model(
-            path.read_text(encoding="utf-8"),
-            schema,
-            path.stem,
-            where=f"sql/{schema}/{name}/{path.name}",
-            account=member.name,
-        )
+        _parse(path, schema, f"sql/{schema}/{name}/{path.name}", member.name)
         for schema in OF_SOURCES
         for folder, name in folders
         for path in sorted((folder / schema / name).glob("*.sql"))
     ]
     if not found:
-        raise ContractError(f"there is no SQL in raw/{member.source.name} and staging/{member.source.name}")
+        raise ContractError(f"there is no SQL in raw/{member.source.name} and staging/{member.source.name}.")
     found = with_texts(found, house)
     contracts = [model for model in house if model.gathered]
     check_parts(contracts, found)
     yielded = {model.yields for model in found if model.yields}
     if lacking := sorted(set(member.source.yields) - yielded):
-        raise ContractError(f"The source {member.name} declares that it yields {', '.join(lacking)}, but no SQL does.")
+        raise ContractError(f"The declaration of {member.name} yields {', '.join(lacking)}, but no SQL does.")
     if more := sorted(yielded - set(member.source.yields)):
-        raise ContractError(f"The source {member.name} yields {', '.join(more)}, which its declaration does not say.")
+        raise ContractError(f"The SQL of {member.name} yields {', '.join(more)}, which its declaration does not say.")
     return [with_promises(contracts, model) for model in found]
 
 
+<<<<<<< HEAD
 def with_texts(models: Iterable[Model], others: Iterable[Model] = ()) -> list[Model]:
     """The models with what they take over from the tables in `like`, which may be some of the `others`.
 
@@ -209,6 +237,13 @@ def _with_texts(model: Model, known: Mapping[str, Model]) -> Model:
         )
     texts = {name: pattern.columns[name] if text == SAME else text for name, text in model.columns.items()}
     return replace(model, columns=texts)
+=======
+def _parse(path: Path, schema: str, where: str, account: str) -> Model:
+    try:
+        return parse_model(path.read_text(encoding="utf-8"), schema, path.stem, where=where, account=account)
+    except (AttributeError, TypeError, ValueError) as error:  # a header of other types, a file that is no text
+        raise ContractError(f"{where} cannot be read: {first_line(error)}.") from error
+>>>>>>> h-toy
 
 
 def ordered(models: Sequence[Model]) -> list[Model]:

@@ -10,8 +10,7 @@ knows a vendor's field or a metric: those are in the SQL files. Readers never op
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from string import Template
@@ -19,15 +18,15 @@ from string import Template
 import duckdb
 
 from mttr_pipeline.config.definitions import variants_in_force
-from mttr_pipeline.config.names import normalize
 from mttr_pipeline.config.settings import Settings
-from mttr_pipeline.config.tables import VIEWS, config_tables
-from mttr_pipeline.errors import ContractError
+from mttr_pipeline.errors import ContractError, first_line
 from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.warehouse import loading
-from mttr_pipeline.warehouse.catalog import Catalog, catalog
+from mttr_pipeline.warehouse.catalog import catalog
+from mttr_pipeline.warehouse.checks import CheckResult, run_checks
 from mttr_pipeline.warehouse.fingerprint import definition_hash
 from mttr_pipeline.warehouse.models import MART, Model, load_macros
+from mttr_pipeline.warehouse.preparation import prepare, quoted
 
 STORAGE_VERSION = "v1.2.0"  # of the mart: every DuckDB from 1.2.2 on opens it, 2.0 included
 
@@ -35,15 +34,6 @@ INCIDENTS = "core.incidents"
 
 # Models name their schema; the analysts' macros name their tables without one.
 _SEARCH_PATH = "SET search_path = 'work.main,mart.main'"
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """The outcome of one check of one table; `detail` says what was found, for a person."""
-
-    name: str
-    passed: bool
-    detail: str
 
 
 class Warehouse:
@@ -69,9 +59,9 @@ class Warehouse:
         for schema in ("raw", "staging", "core", "figures"):
             self.con.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
         self._drop_leftovers()
-        prepare(self.con, settings, self.as_of, self.catalog)
+        prepare(self.con, settings, self.as_of, self.catalog.macros, definition_hash(self.catalog, settings))
         loading.start_over_if_outdated(self.con, self.catalog, settings)
-        loading.create_raw_tables(self.con, self.catalog)
+        loading.create_raw_tables(self.con, self.catalog.of_layer("raw"))
 
     def close(self) -> None:
         self.con.close()
@@ -94,7 +84,7 @@ class Warehouse:
             self.con.execute(f"ATTACH {quoted(path)} AS {name} {options}")
         except duckdb.Error as error:
             raise ContractError(
-                f"The working database {path} cannot be opened ({_first_line(error)}); "
+                f"The working database {path} cannot be opened ({first_line(error)}); "
                 "end the program that holds it, or delete it and run `mttr rebuild`."
             ) from error
 
@@ -156,12 +146,7 @@ class Warehouse:
             self.con.execute(_SEARCH_PATH)
         self.con.execute("DELETE FROM ops.builds WHERE table_name = ?", [model.place])
         self.con.execute("INSERT INTO ops.builds VALUES (?, ?)", [model.place, self.run_id])
-        produced = list(self.columns(model))
-        documented = [name for name in model.columns if name != "reject_reason" or model.schema != "raw"]
-        if produced != documented:
-            raise ContractError(
-                f"{model.table} has the columns {', '.join(produced)}, but its header documents {', '.join(documented)}."
-            )
+        model.compare_columns(self.columns(model))
         return self.count(model)
 
     def _make(self, model: Model) -> None:
@@ -226,60 +211,4 @@ class Warehouse:
 
     def check(self, model: Model) -> list[CheckResult]:
         """Run every promise of a header against the built table. A check that itself fails is a failed check."""
-        queries: dict[str, str] = {}
-        if model.not_null:  # one check for all columns: a check of its own for each doubles the time of a small run
-            counts = ", ".join(f'count(*) - count("{column}")' for column in model.not_null)
-            queries["not_null"] = f"SELECT {counts} FROM {model.place}"
-        for columns in model.unique:
-            named = ", ".join(f'"{column}"' for column in columns)
-            queries[f"unique_{'_'.join(columns)}"] = (
-                f"SELECT count(*) FROM (SELECT 1 FROM {model.place} GROUP BY {named} HAVING count(*) > 1)"
-            )
-        for name, predicate in model.asserts.items():
-            queries[name] = f"SELECT count(*) FROM {model.place} WHERE NOT coalesce({predicate}, true)"
-        results = []
-        for name, query in queries.items():
-            try:
-                counted = self.con.execute(query).fetchall()[0]
-                broken = [f"{n} rows break it" for n in counted if n]
-                if name == "not_null":
-                    broken = [
-                        f"{column} is NULL in {n} rows" for column, n in zip(model.not_null, counted, strict=True) if n
-                    ]
-                results.append(CheckResult(name, not broken, ", ".join(broken) or "holds"))
-            except duckdb.Error as error:
-                results.append(CheckResult(name, False, f"the check itself failed: {_first_line(error)}"))
-        return results
-
-
-def prepare(con: duckdb.DuckDBPyConnection, settings: Settings, as_of: datetime, models: Catalog) -> None:
-    """What every model may use: the settings in force as tables, a type for the names of variants, the macros.
-
-    The type makes variants small numbers in facts.
-    """
-    con.execute("BEGIN")
-    con.execute(
-        "DROP SCHEMA IF EXISTS config CASCADE; CREATE SCHEMA config"
-    )  # an earlier release had other tables there
-    for name, (ddl, rows) in config_tables(settings, as_of, definition_hash(models, settings)).items():
-        con.execute(f"CREATE TABLE config.{name} ({ddl})")
-        if rows:  # in one statement: executemany takes fifty times longer
-            marks = ", ".join(["(" + ", ".join("?" * len(rows[0])) + ")"] * len(rows))
-            con.execute(f"INSERT INTO config.{name} VALUES {marks}", [value for row in rows for value in row])
-    con.execute(VIEWS)
-    variants = ", ".join(quoted(name) for name in sorted(variants_in_force(settings.file)))
-    con.execute(f"CREATE TYPE config.variant AS ENUM ({variants})")
-    con.execute("COMMIT")
-    with suppress(duckdb.InvalidInputException):  # there already
-        con.remove_function("normalize_unicode")
-    con.create_function("normalize_unicode", normalize, ["VARCHAR"], "VARCHAR")
-    con.execute(models.macros)
-
-
-def quoted(text: str | Path) -> str:
-    """A text as an SQL literal."""
-    return "'" + str(text).replace("'", "''") + "'"
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
+        return run_checks(self.con, model)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mttr_pipeline.config.definitions import definitions_in_force
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.config.vocabulary import vocabulary
-from mttr_pipeline.warehouse.catalog import Catalog
 from mttr_pipeline.warehouse.models import load_macros
+
+if TYPE_CHECKING:
+    from mttr_pipeline.warehouse.catalog import Catalog
 
 
 def definition_hash(catalog: Catalog, settings: Settings) -> str:

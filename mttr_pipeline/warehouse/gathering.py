@@ -40,7 +40,7 @@ def check_parts(contracts: Iterable[Model], models: Iterable[Model]) -> None:
             raise ContractError(f"{model.where} yields {model.yields}, which nothing gathers.")
         if missing := missing_columns(known[model.yields], model):
             raise ContractError(
-                f"The source {model.account} yields {model.yields} without the columns {', '.join(missing)} ({model.where})."
+                f"{model.where} yields {model.yields} of {model.account} without the columns {', '.join(missing)}."
             )
 
 

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import zstandard
@@ -18,9 +18,11 @@ import zstandard
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.errors import ContractError
 from mttr_pipeline.landing.store import NOT_PULLED, TOMBSTONES, Landing, Manifest
-from mttr_pipeline.warehouse.catalog import Catalog
 from mttr_pipeline.warehouse.fingerprint import raw_fingerprint
 from mttr_pipeline.warehouse.models import Model
+
+if TYPE_CHECKING:  # the catalog tries out tables of other packages with what is here
+    from mttr_pipeline.warehouse.catalog import Catalog
 
 OPS = """
 CREATE SCHEMA IF NOT EXISTS ops;
@@ -169,12 +171,12 @@ def _load_stream(
     con.execute("DROP TABLE delta")
 
 
-def create_raw_tables(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
+def create_raw_tables(con: duckdb.DuckDBPyConnection, models: Iterable[Model]) -> None:
     """An empty table for every stream that was never loaded, so that models can select from it."""
     present = {
         row[0] for row in con.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'raw'").fetchall()
     }
-    missing = [model for model in catalog.of_layer("raw") if model.name not in present]
+    missing = [model for model in models if model.name not in present]
     if not missing:
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -254,7 +256,7 @@ def start_over(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
     """Forget everything that was loaded; the next `load` reads the whole landing zone."""
     con.execute("DROP SCHEMA raw CASCADE; CREATE SCHEMA raw")
     con.execute("DELETE FROM ops.loads; DELETE FROM ops.quarantine; DELETE FROM ops.fingerprint")
-    create_raw_tables(con, catalog)
+    create_raw_tables(con, catalog.of_layer("raw"))
 
 
 def _facts(manifest: Manifest) -> dict[str, int]:

@@ -35,7 +35,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
@@ -123,6 +123,16 @@ class Model:
         except (ImportError, AttributeError) as error:
             raise ContractError(f"{self.where}: python = {self.python!r} is not there: {error}.") from error
         return cast("Callable[[duckdb.DuckDBPyConnection], dict[str, Any]]", found)
+
+    def compare_columns(self, produced: Iterable[str]) -> None:
+        """Raises ContractError unless these columns of the built table are the documented ones. A raw table is stored without
+        `reject_reason`."""
+        found = list(produced)
+        documented = [name for name in self.columns if name != "reject_reason" or self.schema != "raw"]
+        if found != documented:
+            raise ContractError(
+                f"{self.table} has the columns {', '.join(found)}, but its header documents {', '.join(documented)}."
+            )
 
     def promises(self) -> dict[str, str]:
         """Check name -> what it promises: no NULLs, unique keys and the header's own assertions."""

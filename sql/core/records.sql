@@ -38,7 +38,7 @@ SELECT
     -- Marked a duplicate of nothing in particular, it is no incident of its own, and nothing else counts it.
     CASE WHEN e.is_duplicate AND e.duplicate_of_id IS NULL THEN 'false_alarm' ELSE e.kind END AS kind,
     coalesce(e.severity, 'SEV3') AS severity,
-    CASE WHEN e.severity IS NULL THEN 'default' ELSE e.severity_source END AS severity_source,
+    CASE WHEN e.severity IS NULL THEN 'default' ELSE coalesce(e.severity_source, 'field') END AS severity_source,
     e.vendor_severity,
     e.vendor_status,
     coalesce(s.service, text_or_null(e.service)) AS service,

@@ -1,7 +1,7 @@
 /*
 description = """Vendor records of all sources in one shape, one row a record. What a source cannot say it leaves out or leaves NULL."""
 gathered = true
-not_null = ["source", "external_id"]
+not_null = ["source", "external_id", "kind"]
 optional = ["key", "url", "severity_source", "vendor_severity", "vendor_status", "service", "team", "tags", "root_cause_category",
     "affected_users", "revenue_impact", "duplicate_of_id", "is_duplicate", "dedup_key", "resolution_kind", "updated_at"]
 
@@ -13,7 +13,7 @@ title = "title"
 url = "page at the vendor"
 kind = "incident, false_alarm, maintenance or test"
 severity = "SEV1..SEV4 by the vocabulary; NULL when nothing says it"
-severity_source = "what the severity was taken from, such as priority, field or urgency"
+severity_source = "what the severity was taken from, such as priority or urgency; field where nothing is said"
 vendor_severity = "the vendor's word for it"
 vendor_status = "status as sent"
 service = "name of the service"

@@ -168,6 +168,11 @@ class Source:
         return environment.secret(self.webhook.secret)
 
 
+def unusable(name: str, package: str, reason: str) -> str:
+    """The sentence about a source of another package that is left out."""
+    return f"The source {name} of the package {package} cannot be used: {reason.rstrip('.! ')}."
+
+
 def connection(account: Account) -> Any:
     """What pulls an account (`kit.plan.Source`). Raises ConfigError when its credentials are not set."""
     source: Source = account.source

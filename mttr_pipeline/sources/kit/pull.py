@@ -22,7 +22,8 @@ OVERLAP = timedelta(hours=1)  # how late a vendor's index may learn of a change
 
 
 class Pull:
-    """One extract under way. A subclass implements `run`, `_audit_streams` and `_is_deleted`.
+    """One extract under way. A subclass implements `run`. A vendor that can be asked for deleted records also needs
+    `_audit_streams`, and `_is_deleted` where records are read one by one.
 
     It has `_client`, `_plan` and `_extract` as they were given; `_runner`, which runs tasks and counts; and
     `_changed_since`, the instant since when an incremental pull reads changes: the high-water mark minus an overlap.
@@ -49,8 +50,8 @@ class Pull:
         self._write_tombstones()
 
     def _audit_streams(self) -> Iterable[AuditStream]:
-        """The streams that can be compared."""
-        raise NotImplementedError
+        """The streams that can be compared; none where a subclass does not name any."""
+        return ()
 
     def _is_deleted(self, stream: str, record_id: str) -> bool:
         """Whether the vendor does not know this record any more, asked for by its id."""

@@ -12,7 +12,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from mttr_pipeline.config.settings import Account
-from mttr_pipeline.errors import ContractError
+from mttr_pipeline.errors import ConfigError, ContractError
 from mttr_pipeline.sources.kit.declare import Source
 from mttr_pipeline.sources.registry import registry
 from mttr_pipeline.warehouse.gathering import check_parts, gather, with_promises
@@ -88,7 +88,10 @@ class Catalog:
 
 
 def catalog(accounts: Sequence[Account]) -> Catalog:
-    """The tables of these accounts. Raises ContractError for a fault in this project's own SQL; a third party's is a problem."""
+    """The tables of these accounts. Raises ContractError for a fault in this project's own SQL; a third party's is a problem.
+
+    Raises ConfigError when the name of an account makes a table that is there already.
+    """
     return _catalog(tuple(Member(account.name, account.source) for account in accounts))
 
 
@@ -117,6 +120,11 @@ def _build(members: tuple[Member, ...]) -> Catalog:
         try:
             found = account_models(member, contracts)
             if twice := {model.table for model in found} & {model.table for model in [*house, *models]}:
+                if member.name != member.source.name:
+                    raise ConfigError(
+                        f"The account {member.name} would make the table {min(twice)}, which is there already; give it another "
+                        "name in mttr.toml."
+                    )
                 raise ContractError(f"The source {member.name} makes the table {min(twice)}, which is there already.")
         except ContractError as error:
             if not member.source.third_party:

@@ -137,6 +137,11 @@ class Source:
         return self.connect is not None
 
     @property
+    def has_accounts(self) -> bool:
+        """Whether records can reach a second account of it: it is pulled, or sends webhook bodies."""
+        return self.pulled or self.webhook is not None
+
+    @property
     def third_party(self) -> bool:
         """Whether another package ships it."""
         return self.package is not None

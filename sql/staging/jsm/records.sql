@@ -1,7 +1,8 @@
 /*
 description = """JSM Operations alerts in the common shape. The service is what the extra properties name, else a tag `service:x`, else the
 entity, else the integration. The API names neither the site nor a page of an alert; it is at `/jira/ops/alerts/<id>` of the
-site (observed: no document of the vendor says so). The site is taken for that of the Jira issues."""
+site (observed: no document of the vendor says so). The site is taken for that of the Jira issues, when all accounts of Jira
+have one."""
 yields = "records"
 not_null = ["source", "external_id"]
 unique = [["source", "external_id"]]
@@ -11,7 +12,7 @@ source = "the account"
 external_id = "id of the alert"
 key = "tiny id"
 title = "title"
-url = "page of the alert; NULL while neither web_url nor an issue of a Cloud site says where the pages are"
+url = "page of the alert; NULL while neither web_url nor the issues of one Cloud site say where the pages are"
 kind = "always incident"
 severity = "SEV1..SEV4, NULL when nothing says it"
 severity_source = "always priority"
@@ -25,11 +26,17 @@ updated_at = "when it was changed last"
 landed_in = "landing file"
 */
 -- What was landed says where the pages are, not JIRA_URL, which a rebuild need not have. Only a site's own address will do: the
--- gateway api.atlassian.com has no pages, and Data Center no such alerts.
+-- gateway api.atlassian.com has no pages, and Data Center no such alerts. Two accounts of Jira with two sites: nothing says which
+-- of them an alert is on, and no link is better than a wrong one.
 WITH pages AS (
     SELECT coalesce(
         (SELECT web_url FROM config.sources WHERE source = '${source}'),
-        (SELECT max_by(site_url, landed_in) FROM staging.sites WHERE regexp_full_match(site_url, 'https://[^/]+\.atlassian\.net'))
+        (SELECT CASE WHEN count(DISTINCT site_url) = 1 THEN min(site_url) END FROM (
+            SELECT max_by(site_url, landed_in) AS site_url
+            FROM staging.sites
+            WHERE regexp_full_match(site_url, 'https://[^/]+\.atlassian\.net')
+            GROUP BY source
+        ))
     ) AS web_url
 )
 SELECT

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 
+from mttr_pipeline.cli.usage import listed
 from mttr_pipeline.config.settings import Account, Settings
 from mttr_pipeline.defs.resources import prepared
 from mttr_pipeline.errors import MttrError
@@ -76,8 +77,8 @@ def _inbox(settings: Settings) -> Finding:
     checked = [account.title for account, _ in signing if account.signing_key]
     off = [account.variable(webhook.secret) for account, webhook in signing if not account.signing_key]
     said = [f"{n:,} file{'s' * (n != 1)} waiting in {folder}"]
-    said += [f"signatures of {' and '.join(checked)} are checked"] if checked else []
-    said += [f"set {' and '.join(off)} to have signatures checked"] if off else []
+    said += [f"signatures of {listed(checked)} are checked"] if checked else []
+    said += [f"set {listed(off)} to have signatures checked"] if off else []
     return Finding("inbox", True, "; ".join(said))
 
 

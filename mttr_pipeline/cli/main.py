@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ from rich.console import Console
 
 from mttr_pipeline import __version__
 from mttr_pipeline.cli.terminal import Bars, doctor_lines, print_summary, wide_console
-from mttr_pipeline.cli.usage import Commands, refuse_empty
+from mttr_pipeline.cli.usage import Commands, listed, refuse_empty
 from mttr_pipeline.config.clock import parse_clock
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.demo.profiles import PROFILES
@@ -69,11 +69,6 @@ def _told(command: Callable[..., int]) -> Callable[..., None]:
             context.exit(FAILED)
 
     return run
-
-
-def listed(names: Sequence[str]) -> str:
-    """`a, b and c`."""
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 _PULLED = {name: source for name, source in registry().sources.items() if source.pulled}

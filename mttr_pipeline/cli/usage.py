@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, Any
 
@@ -21,6 +21,11 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         with _one_sentence(ctx.command_path):
             return super().invoke(ctx)
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def refuse_empty(context: click.Context) -> None:

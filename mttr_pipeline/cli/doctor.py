@@ -22,6 +22,8 @@ LITTLE_DISK = 1_000_000_000  # bytes
 
 @dataclass(frozen=True)
 class Finding:
+    """One line of the list: what was looked at, whether it is well, and the sentence for people."""
+
     name: str
     ok: bool
     text: str

@@ -35,11 +35,14 @@ WAIT_SECONDS = 600.0
 
 @dataclass(frozen=True)
 class Globals:
+    """The options that stand before the command."""
+
     data_dir: str | None
     config: str | None
     debug: bool
 
     def settings(self, env: Mapping[str, str] | None = None) -> Settings:
+        """The settings that these options and the environment (default: that of the process) give. Raises ConfigError."""
         return load_settings(env, data_dir=self.data_dir, config=self.config)
 
 
@@ -90,6 +93,7 @@ _CREDENTIALS = "; ".join(f"{source.title}: {source.credentials_of(name)}" for na
 @click.version_option(__version__, prog_name="mttr")
 @click.pass_context
 def main(context: click.Context, data_dir: str | None, config: str | None, debug: bool) -> None:
+    """Keep the options that every command needs."""
     context.obj = Globals(data_dir, config, debug)
 
 
@@ -205,6 +209,7 @@ def demo(given: Globals, seed: int, faults: str) -> int:
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @_told
 def import_(given: Globals, files: tuple[str, ...]) -> int:
+    """Land files; the next run publishes them."""
     from mttr_pipeline.defs.resources import held, prepared
     from mttr_pipeline.intake.importer import import_files
     from mttr_pipeline.landing.store import Landing, new_run_id

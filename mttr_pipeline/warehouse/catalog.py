@@ -33,6 +33,7 @@ class Member:
 
     @property
     def traits(self) -> frozenset[str]:
+        """Names of the folders of shared SQL that its tables are made of too."""
         return frozenset({*self.source.traits, *([PULLED] if self.source.pulled else [])})
 
 

@@ -74,6 +74,7 @@ class Warehouse:
         loading.create_raw_tables(self.con, self.catalog)
 
     def close(self) -> None:
+        """Close the connection; the files are free for other programs then."""
         self.con.close()
 
     def _set_options(self) -> None:
@@ -227,6 +228,7 @@ class Warehouse:
         return {row[0]: row[1] for row in self.con.execute(f"DESCRIBE {model.place}").fetchall()}
 
     def count(self, model: Model) -> int:
+        """How many rows a built table has."""
         row = self.con.execute(f"SELECT count(*) FROM {model.place}").fetchone()
         assert row is not None
         return int(row[0])

@@ -1,8 +1,7 @@
 /*
 description = """JSM Operations alerts in the common shape. The service is what the extra properties name, else a tag `service:x`, else the
 entity, else the integration. The API names neither the site nor a page of an alert; it is at `/jira/ops/alerts/<id>` of the
-site (observed: no document of the vendor says so). The site is taken for that of the Jira issues, when all accounts of Jira
-have one."""
+site (observed: no document of the vendor says so). The site is taken for that of the Jira issues."""
 yields = "records"
 not_null = ["source", "external_id"]
 unique = [["source", "external_id"]]
@@ -12,7 +11,7 @@ source = "the account"
 external_id = "id of the alert"
 key = "tiny id"
 title = "title"
-url = "page of the alert; NULL while neither web_url nor the issues of one Cloud site say where the pages are"
+url = "page of the alert; NULL while neither web_url nor an issue of a Cloud site says where the pages are"
 kind = "always incident"
 severity = "SEV1..SEV4, NULL when nothing says it"
 severity_source = "always priority"

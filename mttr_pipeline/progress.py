@@ -28,13 +28,13 @@ class Silent:
     """The default: reports nothing."""
 
     def start(self, source: str) -> None:
-        pass
+        """See Progress."""
 
     def update(self, source: str, stream: str, done_windows: int, total_windows: int, records: int) -> None:
-        pass
+        """See Progress."""
 
     def finish(self, source: str) -> None:
-        pass
+        """See Progress."""
 
 
 _CURRENT: ContextVar[Progress | None] = ContextVar("progress", default=None)

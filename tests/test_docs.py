@@ -24,7 +24,7 @@ from support_e2e import REPOSITORY, UNTIL, clean_env, finished_run, latest, proc
 from mttr_pipeline.cli.main import main
 from mttr_pipeline.config.sections import FileSettings
 from mttr_pipeline.config.tables import config_tables
-from mttr_pipeline.sources.registry import load_settings
+from mttr_pipeline.sources.registry import load_settings, registry
 from mttr_pipeline.warehouse.catalog import default_catalog
 from mttr_pipeline.warehouse.reference import markdown
 
@@ -187,15 +187,15 @@ def ask(address: str, server: subprocess.Popen[bytes]) -> list[dict[str, Any]]:
 
 
 def test_every_variable_is_documented_and_read() -> None:
-    """Those that others rely on, those in the pages and those in the program are the same."""
-    product = (path for path in (REPOSITORY / "mttr_pipeline").rglob("*.py") if "demo" not in path.parts)
-    source = "\n".join(path.read_text(encoding="utf-8") for path in product)
-    pattern = r"\b(?:PAGERDUTY|OPSGENIE|JSM|JIRA|MTTR)_[A-Z][A-Z_]*[A-Z]\b"
-    read = {name for text in re.findall(r'"([^"\n]*)"', source) for name in re.findall(pattern, text)}
-    named = set(re.findall(pattern, PAGES["docs/configuration.md"]))
-    everywhere = set(re.findall(pattern, TEXT))
+    """Those that others rely on, those in the pages and those of the sources are the same. A second account is called ..._EU."""
+    sources = registry().sources
+    read = {f"{name.upper()}_{suffix}" for name, source in sources.items() for suffix in source.suffixes()}
+    read |= {"MTTR_DATA_DIR", "MTTR_CONFIG"}
+    pattern = rf"\b(?:{'|'.join((*sources, 'mttr')).upper()})_[A-Z][A-Z_]*[A-Z]\b"
+    named = set(re.findall(pattern, PAGES["docs/configuration.md"].replace("_EU_", "_")))
+    everywhere = set(re.findall(pattern, TEXT.replace("_EU_", "_")))
     assert read >= VARIABLES, "documented for others, but not read"
-    assert named == read, "docs/configuration.md and the program differ"
+    assert named == read, "docs/configuration.md and the sources differ"
     assert everywhere <= read
 
 
@@ -230,7 +230,7 @@ def test_the_configuration_examples_are_valid(tmp_path: Path) -> None:
         path = tmp_path / "mttr.toml"
         path.write_text(block, encoding="utf-8")
         assert tomllib.loads(block)
-        assert config_tables(load_settings({}, config=path), as_of=UNTIL)
+        assert config_tables(load_settings({}, config=path), UNTIL, definition_hash="")
 
 
 # -- what is published -------------------------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""The `mttr` command: `main` reads options, the other modules answer and show."""

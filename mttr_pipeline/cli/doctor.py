@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
 
+from mttr_pipeline.cli.usage import listed
 from mttr_pipeline.config.settings import Account, Settings
 from mttr_pipeline.defs.resources import prepared
 from mttr_pipeline.errors import MttrError
@@ -22,6 +23,8 @@ LITTLE_DISK = 1_000_000_000  # bytes
 
 @dataclass(frozen=True)
 class Finding:
+    """One line of the list: what was looked at, whether it is well, and the sentence for people."""
+
     name: str
     ok: bool
     text: str
@@ -78,8 +81,8 @@ def _inbox(settings: Settings) -> Finding:
     checked = [account.title for account, _ in signing if account.signing_key]
     off = [account.variable(webhook.secret) for account, webhook in signing if not account.signing_key]
     said = [f"{n:,} file{'s' * (n != 1)} waiting in {folder}"]
-    said += [f"signatures of {' and '.join(checked)} are checked"] if checked else []
-    said += [f"set {' and '.join(off)} to have signatures checked"] if off else []
+    said += [f"signatures of {listed(checked)} are checked"] if checked else []
+    said += [f"set {listed(off)} to have signatures checked"] if off else []
     return Finding("inbox", True, "; ".join(said))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ from rich.console import Console
 
 from mttr_pipeline import __version__
 from mttr_pipeline.cli.terminal import Bars, doctor_lines, print_summary, wide_console
-from mttr_pipeline.cli.usage import Commands, refuse_empty
+from mttr_pipeline.cli.usage import Commands, listed, refuse_empty
 from mttr_pipeline.config.clock import parse_clock
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.demo.profiles import PROFILES
@@ -35,11 +35,14 @@ WAIT_SECONDS = 600.0
 
 @dataclass(frozen=True)
 class Globals:
+    """The options that stand before the command."""
+
     data_dir: str | None
     config: str | None
     debug: bool
 
     def settings(self, env: Mapping[str, str] | None = None) -> Settings:
+        """The settings that these options and the environment (default: that of the process) give. Raises ConfigError."""
         return load_settings(env, data_dir=self.data_dir, config=self.config)
 
 
@@ -71,11 +74,6 @@ def _exits(command: Callable[..., int]) -> Callable[..., None]:
     return run
 
 
-def listed(names: Sequence[str]) -> str:
-    """`a, b and c`."""
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
-
-
 _PULLED = {name: source for name, source in registry().sources.items() if source.pulled}
 _RECEIVED = [source.title for source in registry().sources.values() if source.webhook]
 _CREDENTIALS = "; ".join(f"{source.title}: {source.credentials_of(name)}" for name, source in _PULLED.items())
@@ -95,6 +93,7 @@ _CREDENTIALS = "; ".join(f"{source.title}: {source.credentials_of(name)}" for na
 @click.version_option(__version__, prog_name="mttr")
 @click.pass_context
 def main(context: click.Context, data_dir: str | None, config: str | None, debug: bool) -> None:
+    """Keep the options that every command needs."""
     context.obj = Globals(data_dir, config, debug)
 
 
@@ -212,6 +211,7 @@ def demo(given: Globals, seed: int, faults: str) -> int:
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @_exits
 def import_(given: Globals, files: tuple[str, ...]) -> int:
+    """Land files; the next run publishes them."""
     from mttr_pipeline.defs.resources import held, prepared
     from mttr_pipeline.intake.importer import import_files
     from mttr_pipeline.landing.store import Landing, new_run_id

@@ -41,15 +41,18 @@ class Bars:
         self._bars.stop()
 
     def start(self, source: str) -> None:
+        """See Progress."""
         self._tasks[(source, "")] = self._bars.add_task(source, total=None, records=0)
 
     def update(self, source: str, stream: str, done_windows: int, total_windows: int, records: int) -> None:
+        """See Progress."""
         key = (source, stream)
         if key not in self._tasks:
             self._tasks[key] = self._bars.add_task(f"{source} {stream}", total=total_windows, records=0)
         self._bars.update(self._tasks[key], completed=done_windows, total=total_windows, records=records)
 
     def finish(self, source: str) -> None:
+        """See Progress."""
         for (name, _), task in self._tasks.items():
             if name == source:
                 self._bars.stop_task(task)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, Any
 
@@ -15,12 +15,19 @@ class Commands(click.Group):
     """A group of commands whose usage errors, its own and theirs, are one sentence and say where help is."""
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """See click.BaseCommand; a usage error becomes a ConfigError."""
         with _one_sentence("mttr"):
             return super().make_context(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
+        """See click.BaseCommand; a usage error of a command becomes a ConfigError."""
         with _one_sentence(ctx.command_path):
             return super().invoke(ctx)
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def refuse_empty(context: click.Context) -> None:

@@ -1,4 +1,4 @@
-"""Reads the environment variables of one account: `<PREFIX>_<SUFFIX>`, such as PAGERDUTY_TOKEN or PAGERDUTY_EU_TOKEN.
+"""Reads the environment variables of one account: `<PREFIX>_<SUFFIX>`, such as ACME_TOKEN or ACME_EU_TOKEN.
 
 What belongs here: the checks that every secret and address has to pass. What does not: which variables a source has.
 """

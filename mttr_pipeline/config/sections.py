@@ -20,16 +20,22 @@ DEFAULT_TARGETS: dict[Severity, float] = {"SEV1": 30, "SEV2": 120, "SEV3": 480, 
 
 
 class Service(Section):
+    """`[services.<name>]`: the other names of a service, and the team that owns it."""
+
     aliases: tuple[Name, ...] = ()
     team: Name | None = None
 
 
 class Outliers(Section):
+    """`[outliers]`: durations above the limit are left out of mean and percentiles."""
+
     enabled: bool = True
     hours: Annotated[float, number("hours")] = 168
 
 
 class Lifecycle(Section):
+    """`[lifecycle]`: when a reopen or a repeat belongs to the same incident."""
+
     reopen_hours: Annotated[float, number("hours", or_zero=True)] = Field(
         24, description="a reopen later than this after the resolve starts a new episode"
     )
@@ -39,6 +45,8 @@ class Lifecycle(Section):
 
 
 class Variant(Section):
+    """`[variants.<name>]`: a calculation between two stamps."""
+
     start: Stamp
     end: Stamp
 
@@ -68,6 +76,8 @@ class Targets(Section):
 
 
 class Threshold(Section):
+    """Minutes from which a phase is at its warning and its critical level."""
+
     warning: Minutes
     critical: Minutes
 
@@ -100,6 +110,8 @@ class Thresholds(Section):
 
 
 class Publish(Section):
+    """`[publish]`: what stays on disk."""
+
     keep: Annotated[int, number("generations", 1, 1_000_000, whole=True)] = Field(
         30, description="generations that stay on disk; older ones are deleted after a publish"
     )

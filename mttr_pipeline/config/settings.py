@@ -8,54 +8,21 @@ never silently ignored.
 from __future__ import annotations
 
 import os
-import re
 import tomllib
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import SecretStr, ValidationError, create_model
 
+from mttr_pipeline.config.accounts import Declared, account_kinds
 from mttr_pipeline.config.environment import Environment
 from mttr_pipeline.config.explain import explain
 from mttr_pipeline.config.options import Section, SourceOptions
 from mttr_pipeline.config.sections import FileSettings
 from mttr_pipeline.errors import ConfigError
-
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
-
-
-class Declared(Protocol):
-    """What the settings ask of a source's declaration (`sources.kit.declare.Source`)."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def title(self) -> str: ...
-    @property
-    def options(self) -> type[SourceOptions]: ...
-    @property
-    def words(self) -> Mapping[str, Mapping[str, str]]: ...
-    @property
-    def third_party(self) -> bool: ...
-    def suffixes(self) -> Sequence[str]:
-        """Of the environment variables of one account."""
-        ...
-
-    def record_sources(self, account: str) -> Sequence[str]:
-        """The values of the published column `source` that records of this account carry."""
-        ...
-
-    def access(self, environment: Environment) -> Any | None:
-        """Credentials and addresses; None when they are not set. Raises ConfigError when they are incomplete."""
-        ...
-
-    def signing_key(self, environment: Environment) -> SecretStr | None:
-        """What the signatures of received bodies are checked with."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -160,42 +127,6 @@ def settings_of(
     return Settings(data_dir=data_dir, accounts=tuple(accounts), config_file=config_file, file=file)
 
 
-def account_kinds(content: Mapping[str, Any], sources: Mapping[str, Declared], where: str) -> dict[str, str]:
-    """Account -> source, of every account: the sources themselves, then those that `[sources.<name>] kind = ...` adds.
-
-    Raises ConfigError for a name that is taken or cannot be one, an unknown kind, and variables that two accounts share.
-    """
-    kinds = {name: name for name in sources}
-    tables = content.get("sources")
-    for name, table in tables.items() if isinstance(tables, dict) else ():
-        kind = table.get("kind") if isinstance(table, dict) else None
-        key = f"{where}: 'sources.{name}.kind'"
-        if kind is None or (name in sources and kind == name):
-            continue
-        if kind not in sources:
-            raise ConfigError(f"{key}: there is no source {kind!r}; known: {', '.join(sources)}.")
-        if name in sources:
-            raise ConfigError(f"{key}: {name} is a source itself; choose another name for an account of {kind}.")
-        if not _NAME.fullmatch(name):
-            raise ConfigError(f"{key}: the name of an account is lower case letters, digits and _; {name!r} is not.")
-        kinds[name] = kind
-    emitted = Counter(found for name, kind in kinds.items() for found in sources[kind].record_sources(name))
-    variables = Counter(
-        Environment({}, name).variable(suffix) for name, kind in kinds.items() for suffix in sources[kind].suffixes()
-    )
-    for name, kind in kinds.items():
-        if name == kind:
-            continue
-        if twice := [found for found in sources[kind].record_sources(name) if emitted[found] > 1]:
-            raise ConfigError(f"{where}: 'sources.{name}': {twice[0]} is a source already; choose another name.")
-        for suffix in sources[kind].suffixes():
-            if variables[variable := Environment({}, name).variable(suffix)] > 1:
-                raise ConfigError(
-                    f"{where}: 'sources.{name}': the variable {variable} is another account's; choose another name."
-                )
-    return kinds
-
-
 @cache
 def _file_model(options: tuple[tuple[str, type[SourceOptions]], ...]) -> type[FileSettings]:
     """FileSettings with one field of `[sources]` per account."""
@@ -211,7 +142,7 @@ def _without(content: dict[str, Any], ignored: Collection[str]) -> dict[str, Any
     kept = {
         name: table
         for name, table in tables.items()
-        if name not in ignored and not (isinstance(table, dict) and table.get("kind") in ignored)
+        if name not in ignored and not (isinstance(table, dict) and table.get("kind") in list(ignored))
     }
     return {**content, "sources": kept}
 

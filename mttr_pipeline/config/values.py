@@ -81,7 +81,7 @@ Zone = Annotated[str, AfterValidator(_zone)]
 
 def _web_address(value: str) -> str:
     if not re.fullmatch(r"https?://[^/?#@\s]+(/[^?#\s]*)?", value):
-        raise ValueError("scheme, host and path of a web address and nothing else, like https://acme.atlassian.net")
+        raise ValueError("scheme, host and path of a web address and nothing else, like https://acme.example.com")
     return value.rstrip("/")
 
 

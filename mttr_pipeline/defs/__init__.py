@@ -66,9 +66,11 @@ def build_defs(
 
 
 def configured_accounts() -> tuple[Account, ...]:
-    """The accounts of the configuration file; one of each source when it cannot be read, which the run itself then reports."""
+    """The accounts of the configuration file; one of each source when it cannot be used, which the run itself then reports."""
     try:
-        return load_settings(_where_the_file_is()).accounts
+        accounts = load_settings(_where_the_file_is()).accounts
+        catalog(accounts)  # the name of an account may be that of a table
+        return accounts
     except ConfigError as error:
         logging.getLogger(__name__).warning("%s Dagster shows one account of each source until then.", error)
         return settings_of({}, registry().sources, {}, data_dir=Path()).accounts

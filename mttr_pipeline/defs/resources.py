@@ -49,6 +49,7 @@ class RunResource(dg.ConfigurableResource):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[RunResource]:
+        """Read the settings, and hold the data directory while the run lasts. Raises dagster.Failure with the sentence."""
         try:
             self._settings = load_settings(os.environ, data_dir=self.data_dir, config=self.config_file)
             self._refuse_other_accounts()
@@ -76,6 +77,7 @@ class RunResource(dg.ConfigurableResource):
 
     @property
     def settings(self) -> Settings:
+        """The settings of the run."""
         return self._settings
 
     @property
@@ -85,22 +87,27 @@ class RunResource(dg.ConfigurableResource):
 
     @property
     def id(self) -> str:
+        """The id of the run, which also names its generation."""
         return self._run_id
 
     @property
     def landing(self) -> Landing:
+        """The landing zone."""
         return Landing(self._settings.data_dir / "landing")
 
     @property
     def inbox(self) -> Path:
+        """The folder that received bodies are taken from."""
         return self._settings.data_dir / FOLDER
 
     @property
     def published_root(self) -> Path:
+        """The folder of all generations."""
         return self._settings.data_dir / "published"
 
     @property
     def warehouse(self) -> Warehouse:
+        """The warehouse, opened at the first use."""
         if self._warehouse is None:
             self._warehouse = Warehouse(
                 self._settings.data_dir / "work.duckdb", self._settings, self._as_of, self._run_id

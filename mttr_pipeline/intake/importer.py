@@ -274,12 +274,15 @@ class _Beside:
         """The account that a body belongs to, and why it is not to be believed (None when it is, or when no secret is set).
 
         Of several accounts of one source: the one that the folder names, else the one whose secret signs the body, else one
-        without a secret.
+        without a secret. Where others have a secret, an account without any counts only if it is pulled: otherwise what nobody
+        signed would be believed for the account that nobody uses.
         """
         named = [account for account in possible if account.name == self._account] or list(possible)
         problems = {account.name: self._problem(account) for account in named}
-        signed = [account for account in named if account.signing_key and problems[account.name] is None]
-        chosen = next(iter([*signed, *(account for account in named if not account.signing_key), *named]))
+        with_secret = [account for account in named if account.signing_key]
+        signed = [account for account in with_secret if problems[account.name] is None]
+        unsigned = [account for account in named if not account.signing_key and (account.enabled or not with_secret)]
+        chosen = next(iter([*signed, *unsigned, *with_secret]))
         return chosen, problems[chosen.name]
 
     def _problem(self, account: Account) -> str | None:

@@ -83,6 +83,8 @@ class Frequency(JsonObject):
 
 
 class PhaseShare(JsonObject):
+    """The part that a phase has in the mean duration, in minutes and percent."""
+
     phase: Phase
     n: Count
     mean_minutes: float | None

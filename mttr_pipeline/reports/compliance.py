@@ -42,6 +42,8 @@ class _NotMeasured(JsonObject):
 
 
 class Share(JsonObject):
+    """Incidents within their target in percent, with the limits of its 95 percent confidence interval; null without data."""
+
     compliance_pct: float | None
     compliance_low_pct: float | None
     compliance_high_pct: float | None

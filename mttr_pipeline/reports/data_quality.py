@@ -25,6 +25,8 @@ class Light(JsonObject):
 
 
 class Finding(JsonObject):
+    """One finding of one source: n of total rows, and what it means."""
+
     dq_check: str
     source: str
     n: Count

@@ -30,12 +30,16 @@ class JsonObject(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Head(JsonObject):
+    """What every document begins with."""
+
     schema_version: Literal[1]
     as_of: Annotated[Instant, Meta(description="clock of the run")]
     definition_hash: Annotated[str, Meta(pattern="^[0-9a-f]{16}$")]
 
 
 class Survival(JsonObject):
+    """Kaplan-Meier estimates of the time to recovery, in minutes, with 95 percent limits."""
+
     n_events: Annotated[Count, Meta(description="incidents that recovered")]
     n_open: Annotated[Count, Meta(description="censored incidents: open, or resolved by a timeout")]
     low_n: bool

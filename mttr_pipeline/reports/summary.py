@@ -28,11 +28,15 @@ from mttr_pipeline.reports.trend import Direction, directions
 
 
 class Period(JsonObject):
+    """A window, half-open."""
+
     start: Instant
     end: Instant
 
 
 class Minutes(JsonObject):
+    """Durations of the analysed incidents, in minutes; null without any."""
+
     mean_minutes: float | None
     median_minutes: float | None
     p95_minutes: float | None
@@ -47,6 +51,8 @@ class MinutesChange(JsonObject):
 
 
 class Incidents(JsonObject):
+    """How many incidents there are, and how many of them are left out of the durations."""
+
     current_count: Count
     previous_count: Count
     change_pct: float | None
@@ -68,6 +74,8 @@ class WindowSurvival(Survival):
 
 
 class Recovery(JsonObject):
+    """Time to recovery in the last 30 days, the 30 days before, and the whole history."""
+
     current: WindowSurvival
     previous: WindowSurvival
     whole: WindowSurvival
@@ -86,6 +94,8 @@ class SeverityTarget(Share):
 
 
 class PhaseTotals(JsonObject):
+    """What one phase takes: per incident, in all, and as a part of the whole."""
+
     phase: Phase
     n: Count
     mean_minutes: float | None

@@ -12,7 +12,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from mttr_pipeline.config.settings import Account
-from mttr_pipeline.errors import ContractError, first_line
+from mttr_pipeline.errors import ConfigError, ContractError, first_line
 from mttr_pipeline.sources.kit.declare import Source, unusable
 from mttr_pipeline.sources.registry import registry
 from mttr_pipeline.warehouse.gathering import check_parts, gather, with_promises
@@ -34,6 +34,7 @@ class Member:
 
     @property
     def traits(self) -> frozenset[str]:
+        """Names of the folders of shared SQL that its tables are made of too."""
         return frozenset({*self.source.traits, *([PULLED] if self.source.pulled else [])})
 
 
@@ -86,7 +87,10 @@ class Catalog:
 
 
 def catalog(accounts: Sequence[Account]) -> Catalog:
-    """The tables of these accounts. Raises ContractError for a fault in this project's own SQL; a third party's is a problem."""
+    """The tables of these accounts. Raises ContractError for a fault in this project's own SQL; a third party's is a problem.
+
+    Raises ConfigError when the name of an account makes a table that is there already.
+    """
     return _catalog(tuple(Member(account.name, account.source) for account in accounts))
 
 
@@ -127,12 +131,19 @@ def _build(members: tuple[Member, ...]) -> Catalog:
         try:
             found = account_models(member, house)
             if twice := {model.table for model in found} & {model.table for model in [*house, *models]}:
+                if member.name != source.name:
+                    raise ConfigError(
+                        f"The account {member.name} would make the table {min(twice)}, which is there already; give it another "
+                        "name in mttr.toml."
+                    )
                 raise ContractError(f"{member.name} makes the table {min(twice)}, which is there already.")
             if source.third_party:
                 order = ordered([*models, *found, *gathered(house, [*models, *found])])
                 if member.name == source.name:
                     own = [model for model in order if model.account == member.name]
                     try_out(source, own, [model for model in house if model.gathered], _macros_before(member, kept))
+        except ConfigError:
+            raise
         except Exception as error:  # whatever is wrong with a stranger's files, the other sources work
             if not source.third_party:
                 raise
@@ -203,7 +214,6 @@ def account_models(member: Member, house: Sequence[Model]) -> list[Model]:
     return [with_promises(contracts, model) for model in found]
 
 
-<<<<<<< HEAD
 def with_texts(models: Iterable[Model], others: Iterable[Model] = ()) -> list[Model]:
     """The models with what they take over from the tables in `like`, which may be some of the `others`.
 
@@ -237,13 +247,13 @@ def _with_texts(model: Model, known: Mapping[str, Model]) -> Model:
         )
     texts = {name: pattern.columns[name] if text == SAME else text for name, text in model.columns.items()}
     return replace(model, columns=texts)
-=======
+
+
 def _parse(path: Path, schema: str, where: str, account: str) -> Model:
     try:
         return parse_model(path.read_text(encoding="utf-8"), schema, path.stem, where=where, account=account)
     except (AttributeError, TypeError, ValueError) as error:  # a header of other types, a file that is no text
         raise ContractError(f"{where} cannot be read: {first_line(error)}.") from error
->>>>>>> h-toy
 
 
 def ordered(models: Sequence[Model]) -> list[Model]:

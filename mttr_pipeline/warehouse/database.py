@@ -64,6 +64,7 @@ class Warehouse:
         loading.create_raw_tables(self.con, self.catalog.of_layer("raw"))
 
     def close(self) -> None:
+        """Close the connection; the files are free for other programs then."""
         self.con.close()
 
     def _set_options(self) -> None:
@@ -167,7 +168,8 @@ class Warehouse:
                 self._make(fact)
 
     def _drop_leftovers(self) -> None:
-        """Of an earlier release: the mart inside this file, tables that no model makes now, and what became a view or a table."""
+        """Of an earlier release or configuration: the mart inside this file, macros, tables that no model makes now, and what became
+        a view or a table."""
         self.con.execute("DROP SCHEMA IF EXISTS work.mart CASCADE")
         expected = {(model.place, "VIEW" if model.view else "TABLE") for model in self.catalog}
         found = self.con.execute(
@@ -177,6 +179,12 @@ class Warehouse:
         for schema, name, kind in found:
             if schema in ("staging", "core", "figures") and (f"{schema}.{name}", kind) not in expected:
                 self.con.execute(f'DROP {kind} work.{schema}."{name}"')
+        macros = self.con.execute(
+            """SELECT DISTINCT function_name, CASE function_type WHEN 'table_macro' THEN 'MACRO TABLE' ELSE 'MACRO' END
+            FROM duckdb_functions() WHERE database_name = 'work' AND NOT internal"""
+        ).fetchall()
+        for name, kind in macros:  # `prepare` makes those in force
+            self.con.execute(f'DROP {kind} work.main."{name}"')
 
     def analyst_macros(self) -> str:
         """The macros over `incidents`, with the configured outlier rule and reporting zone as their defaults."""
@@ -205,6 +213,7 @@ class Warehouse:
         return {row[0]: row[1] for row in self.con.execute(f"DESCRIBE {model.place}").fetchall()}
 
     def count(self, model: Model) -> int:
+        """How many rows a built table has."""
         row = self.con.execute(f"SELECT count(*) FROM {model.place}").fetchone()
         assert row is not None
         return int(row[0])

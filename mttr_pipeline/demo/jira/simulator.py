@@ -47,15 +47,18 @@ class JiraPaging(Paging):
     offset = "startAt"
 
     def token(self, request: Request) -> str | None:
+        """See Paging."""
         if b'"nextPageToken"' not in request.body:
             return None
         return str(request.json()["nextPageToken"])
 
     def with_token(self, request: Request, token: str) -> Request:
+        """See Paging."""
         body = {name: value for name, value in request.json().items() if name != "nextPageToken"}
         return replace(request, body=encode(body | ({"nextPageToken": token} if token else {})))
 
     def announce_next(self, body: Any, token: str) -> bool:
+        """See Paging."""
         if "isLast" in body:
             body |= {"isLast": False, "nextPageToken": token}
             return True

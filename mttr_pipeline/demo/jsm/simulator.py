@@ -57,6 +57,7 @@ class JsmPaging(Paging):
     """Lists link to the next page while there is one."""
 
     def announce_next(self, body: Any, token: str) -> bool:
+        """See Paging."""
         return bool((body.get("links") or {}).get("next"))
 
 

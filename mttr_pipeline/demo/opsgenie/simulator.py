@@ -48,6 +48,7 @@ class OpsgeniePaging(Paging):
     """Lists link to the next page while there is one."""
 
     def announce_next(self, body: Any, token: str) -> bool:
+        """See Paging."""
         return bool((body.get("paging") or {}).get("next"))
 
 

@@ -44,6 +44,7 @@ class PagerDutyPaging(Paging):
     """Each page says whether there are more."""
 
     def announce_next(self, body: Any, token: str) -> bool:
+        """See Paging."""
         if "more" not in body:
             return False
         body["more"] = True

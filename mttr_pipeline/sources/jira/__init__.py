@@ -15,10 +15,14 @@ from mttr_pipeline.sources.kit.declare import Fields, Signature, Source, Variabl
 
 
 class JiraProject(Section):
+    """`[sources.jira.projects.<key>]`: words of one project."""
+
     status: Words[EventType] = Field(default_factory=dict, description="status name -> event, for this project only")
 
 
 class JiraOptions(LinkedOptions):
+    """What `[sources.jira]` may say."""
+
     status: Words[EventType] = Field(default_factory=dict, description="status name -> event, before the defaults")
     resolution: Words[Resolution] = Field(
         default_factory=dict, description="resolution name -> incident, false_alarm or duplicate, before the defaults"
@@ -47,10 +51,12 @@ class JiraAccess(Section):
 
     @property
     def is_cloud(self) -> bool:
+        """Whether this is Jira Cloud; else it is Data Center."""
         return self.email is not None
 
 
 def read_access(environment: Environment) -> JiraAccess | None:
+    """Address and token of the account; None when no token is set. Raises ConfigError when they are incomplete."""
     cloud, personal = environment.secret("API_TOKEN"), environment.secret("PERSONAL_TOKEN")
     named = environment.variable
     if cloud and personal:

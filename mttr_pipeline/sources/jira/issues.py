@@ -42,6 +42,7 @@ class IssuePull(Pull):
         self._updated = [f"updated >= {epoch_ms(self._changed_since)}"] if plan.incremental else []
 
     def run(self) -> None:
+        """See Pull."""
         tasks = [*self._list("fields", "/field"), *self._list("statuses", "/status")]
         tasks += [self._resume(key) for key in self._extract.windows("issues")]
         kind = "changed" if self._plan.incremental else "created"

@@ -13,6 +13,8 @@ from mttr_pipeline.sources.kit.declare import Source, Variable
 
 
 class JsmOptions(LinkedOptions):
+    """What `[sources.jsm]` may say."""
+
     details: bool = Field(True, description="read each changed alert singly too: only that shows extra properties")
     relist_requests: RequestBudget = Field(
         200,
@@ -31,6 +33,7 @@ class JsmAccess(Section):
 
 
 def read_access(environment: Environment) -> JsmAccess | None:
+    """Site and token of the account; None when neither is set. Raises ConfigError when they are incomplete."""
     token = environment.secret("API_TOKEN")
     cloud_id, email = environment.text("CLOUD_ID"), environment.text("EMAIL")
     if token is None and not cloud_id:

@@ -1,13 +1,13 @@
 """What a source declares about itself, once, as `SOURCE` in `sources/<name>/__init__.py` (or in a third party's package).
 
     SOURCE = Source(
-        name="pagerduty",
-        title="PagerDuty",
+        name="acme",
+        title="Acme",
         yields=("records", "events", "services", "teams", "deletions", "words"),
         variables=(Variable("TOKEN", "REST API key", secret=True), Variable("API_URL", "address of the API")),
         credentials="{TOKEN}",
         read_access=read_access,
-        connect="mttr_pipeline.sources.pagerduty.pull:PagerDuty",
+        connect="mttr_pipeline.sources.acme.pull:Acme",
     )
 
 Everything that differs between sources is asked of this object: settings, `mttr doctor`, help texts, the tables of the docs, SQL,
@@ -135,6 +135,11 @@ class Source:
     def pulled(self) -> bool:
         """Whether it is pulled; else its records are only received or imported."""
         return self.connect is not None
+
+    @property
+    def has_accounts(self) -> bool:
+        """Whether records can reach a second account of it: it is pulled, or sends webhook bodies."""
+        return self.pulled or self.webhook is not None
 
     @property
     def third_party(self) -> bool:

@@ -11,15 +11,20 @@ from mttr_pipeline.sources.kit.declare import Fields, Source, Variable, Webhook
 
 
 class OpsgenieOptions(LinkedOptions):
+    """What `[sources.opsgenie]` may say."""
+
     details: bool = Field(True, description="read each changed alert singly too: only that shows entity and details")
 
 
 class OpsgenieAccess(Section):
+    """Key and address of one account."""
+
     key: SecretStr
     url: str
 
 
 def read_access(environment: Environment) -> OpsgenieAccess | None:
+    """Key and address of the account; None when no key is set. Raises ConfigError for a wrong address."""
     key = environment.secret("API_KEY")
     if key is None:
         return None

@@ -13,16 +13,21 @@ from mttr_pipeline.sources.kit.declare import Fields, Signature, Source, Variabl
 
 
 class PagerDutyOptions(SourceOptions):
+    """What `[sources.pagerduty]` may say."""
+
     fields: Words[FieldTarget] = Field(default_factory=dict, description="custom field name -> stamp or attribute")
     requests_per_minute: RequestsPerMinute | None = 960  # REST API rate limits: 960 a minute per account key
 
 
 class PagerDutyAccess(Section):
+    """Key and address of one account."""
+
     token: SecretStr
     url: str
 
 
 def read_access(environment: Environment) -> PagerDutyAccess | None:
+    """Key and address of the account; None when no key is set. Raises ConfigError for a wrong address."""
     token = environment.secret("TOKEN")
     if token is None:
         return None

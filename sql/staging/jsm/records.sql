@@ -26,11 +26,17 @@ updated_at = "="
 landed_in = "="
 */
 -- What was landed says where the pages are, not JIRA_URL, which a rebuild need not have. Only a site's own address will do: the
--- gateway api.atlassian.com has no pages, and Data Center no such alerts.
+-- gateway api.atlassian.com has no pages, and Data Center no such alerts. Two accounts of Jira with two sites: nothing says which
+-- of them an alert is on, and no link is better than a wrong one.
 WITH pages AS (
     SELECT coalesce(
         (SELECT web_url FROM config.sources WHERE source = '${source}'),
-        (SELECT max_by(site_url, landed_in) FROM staging.sites WHERE regexp_full_match(site_url, 'https://[^/]+\.atlassian\.net'))
+        (SELECT CASE WHEN count(DISTINCT site_url) = 1 THEN min(site_url) END FROM (
+            SELECT max_by(site_url, landed_in) AS site_url
+            FROM staging.sites
+            WHERE regexp_full_match(site_url, 'https://[^/]+\.atlassian\.net')
+            GROUP BY source
+        ))
     ) AS web_url
 )
 SELECT

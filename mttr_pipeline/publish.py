@@ -43,7 +43,7 @@ _FUNCTION_COMMENTS = {
     "percentile_minutes": "minutes of a percentile of microseconds, exact, the same in every version of DuckDB",
     "measures_of": "the result columns of the calculation, of populations, durations and outliers",
     "mttr_measures": "the result columns of the calculation, of populations and durations",
-    "stamp_names": "the names of the eight stamps of an incident, in the order of its life",
+    "stamp_names": "the names of the eight stamps, in the order of an incident's life",
     "stamps_us": "the eight stamps of an incident as a list, in microseconds",
     "population_of": "the one population an incident falls in",
     "scope_value_of": "the severity, service, team, day, week or month an incident belongs to",

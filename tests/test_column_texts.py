@@ -45,7 +45,7 @@ def test_texts_are_handed_on() -> None:
 @pytest.mark.parametrize(
     ("header", "message"),
     [
-        ('like = "core.nowhere"\n', r"sql/core/wrong\.sql: `like` names core\.nowhere, which no file makes"),
+        ('like = "core.nowhere"\n', r"sql/core/wrong\.sql is like core\.nowhere, which no file makes"),
         ('like = "core.sums"\n[columns]\nmean = "="\n', r"core\.sums does not have: mean"),
         ('like = "core.wrong"\n', r"in a circle: core\.wrong -> core\.wrong"),
     ],

@@ -198,7 +198,7 @@ def with_texts(models: Iterable[Model], others: Iterable[Model] = ()) -> list[Mo
 def _with_texts(model: Model, known: Mapping[str, Model]) -> Model:
     pattern = known.get(model.like or "")
     if pattern is None:
-        raise ContractError(f"{model.where}: `like` names {model.like}, which no file makes.")
+        raise ContractError(f"{model.where} is like {model.like}, which no file makes.")
     if not model.columns:
         asserts, not_null = pattern.asserts | model.asserts, model.not_null or pattern.not_null
         return replace(model, columns=pattern.columns, asserts=asserts, not_null=not_null)

@@ -20,7 +20,7 @@ A table that passes on columns of another one does not repeat what they mean: wi
 `title = "="` takes the text of that column. A header with `like` and without [columns] describes a table of the same columns, and
 takes over not_null and [assert] too.
 
-Where SQL says it badly, the header names a function, `python = "mttr_pipeline.metrics.survival:published"`, and the SELECT reads
+Where SQL says it badly, the header names a function, `python = "mttr_pipeline.metrics.estimates:compute"`, and the SELECT reads
 what it returns under the name `computed`. What the function reads is listed in `depends`.
 
 The tables of a source stand in `raw/<source>/` and `staging/<source>/`, are called `<account>_<file>` and are made once for every

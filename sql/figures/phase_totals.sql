@@ -27,7 +27,7 @@ n_at_critical = "incidents at or above the critical level"
 avoidable_us = "time spent above the warning level; NULL for phases without levels"
 */
 WITH levels AS (
-    -- Of the scope all, and of every severity and service with levels of its own.
+    -- One row for the scope all, and one for every severity and service with levels of its own.
     SELECT
         m.member_id,
         max(coalesce(own.warning_us, g.warning_us)) FILTER (WHERE g.phase = 'detection') AS detection_warning,

@@ -21,7 +21,7 @@ duration_us = "detected to resolved; NULL while open or when it cannot be measur
 actual_us = "the duration, or the age at as_of while open"
 outcome = "within (at most at_risk_pct of the target used), at_risk (more, but in time), late, open_breached (open and older than the target), pending (open and in time), no_target or not_measured (a stamp is missing, or the resolve is before the detection)"
 */
-WITH limits AS ( -- of every severity and service that are there
+WITH limits AS ( -- one row per severity and service that have an incident
     SELECT
         severity.member_id AS severity_id,
         service.member_id AS service_id,

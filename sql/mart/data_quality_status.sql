@@ -12,7 +12,7 @@ green_means_no_warning = "(light = 'green') <= (warnings = 0)"
 
 [columns]
 source = "source, configuration, or all"
-light = "green, amber, red, or no_data: there is no incident at all"
+light = "green, amber, red, or no_data: no source has an incident"
 warnings = "number of findings that warn"
 findings = "the findings that warn, as `finding: n of total`; in the row of all sources the source comes first"
 incidents = "incidents of the source, without duplicates and non-incidents"

@@ -32,7 +32,7 @@ WITH history AS (
     SELECT min(start_us) AS first_us FROM facts.outages WHERE end_us >= start_us
 ),
 windows AS (
-    -- A window counts only from the start of the history on: nobody observed anything before it.
+    -- A window counts only from the start of the history on, because nothing was observed before it.
     SELECT
         w.name,
         epoch_us(w.window_start) AS window_start_us,

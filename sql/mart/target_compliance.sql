@@ -62,7 +62,7 @@ named AS (
     JOIN core.scope_members AS severity ON severity.member_id = c.severity_id
     LEFT JOIN core.scope_members AS service ON service.member_id = c.service_id
 ),
--- Whatever has a target or an incident has a row in every window; without incidents in the window its status is no_data.
+-- A severity or service with a target or an incident has a row in every window. Its status is no_data in a window without incidents.
 expected AS (
     SELECT severity, service FROM core.targets
     UNION

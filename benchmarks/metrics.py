@@ -21,7 +21,7 @@ REFERENCE_PART = (
     "facts.population",
     "mart.mttr_stats",
     "figures.phase_medians",
-    "mart.phase_breakdown",
+    "figures.phase_breakdown",
 )
 
 

@@ -5,12 +5,12 @@ What does not belong here: any source's own setting, any use of a setting.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mttr_pipeline.config.names import Text, Words
+from mttr_pipeline.config.names import Text, Words, normalize
 from mttr_pipeline.config.terms import EventType, RecordType, Resolution, Severity
 from mttr_pipeline.config.values import Day, WebAddress, Zone, number
 
@@ -67,11 +67,30 @@ class SourceOptions(Section):
         200, description="most requests per run that looking for records deleted at the vendor may cost; 0: never"
     )
 
+    @classmethod
+    def word_tables(cls) -> dict[str, str]:
+        """The kinds of words that the source has: kind -> the table of this section that maps them."""
+        tables = {kind: TABLES.get(kind, kind) for kind in WORD_KINDS}
+        return {kind: table for kind, table in tables.items() if table in cls.model_fields}
+
     def configured_words(self) -> Iterator[tuple[str, str, str, str]]:
         """Every word that this section maps: kind, scope (empty: everywhere), word as written, meaning."""
-        for kind in WORD_KINDS:
-            for word, meaning in getattr(self, TABLES.get(kind, kind), {}).items():
+        for kind, table in self.word_tables().items():
+            for word, meaning in getattr(self, table).items():
                 yield kind, "", word, meaning
+
+    def with_vocabulary(self, vocabulary: Vocabulary) -> Self:
+        """This section with the words of `[vocabulary]` added to its tables. A word that it maps itself keeps that meaning."""
+        added = {}
+        for kind, table in self.word_tables().items():
+            own = getattr(self, table)
+            taken = {normalize(word) for word in own}
+            words = {
+                word: meaning for word, meaning in vocabulary.of_kind(kind).items() if normalize(word) not in taken
+            }
+            if words:
+                added[table] = words | own
+        return self.model_copy(update=added)
 
 
 class LinkedOptions(SourceOptions):
@@ -90,4 +109,9 @@ class Vocabulary(Section):
     resolution: Words[Resolution] = Field(
         default_factory=dict, description="resolution name -> incident, false_alarm or duplicate"
     )
-    type: Words[RecordType] = Field(default_factory=dict, description="record type -> incident or other")
+    type: Words[RecordType] = Field(default_factory=dict, description="issue type -> incident or other")
+
+    def of_kind(self, kind: str) -> Mapping[str, str]:
+        """Word -> meaning; nothing for a kind that each source maps by itself."""
+        words: Mapping[str, str] = getattr(self, kind, {})
+        return words

@@ -84,17 +84,22 @@ kept_checks AS (
     FROM core.incidents
     GROUP BY source
 ),
--- Words that no mapping knows. Severities are counted in records, statuses in names: a name occurs in many histories.
+-- Words that no mapping knows. Most are counted in records, statuses in names: a name occurs in many histories.
 word_checks AS (
     SELECT source, kind,
-        CASE WHEN kind = 'status' THEN count(DISTINCT normalized(word)) ELSE sum(n) END::BIGINT AS total,
-        coalesce(CASE WHEN kind = 'status' THEN count(DISTINCT CASE WHEN meaning IS NULL THEN normalized(word) END)
-            ELSE sum(CASE WHEN meaning IS NULL THEN n END) END, 0)::BIGINT AS n,
-        list(DISTINCT CASE WHEN meaning IS NULL THEN word END ORDER BY CASE WHEN meaning IS NULL THEN word END)
-            AS unmapped
+        CASE WHEN kind = 'status' THEN count(DISTINCT normal) ELSE sum(n) END::BIGINT AS total,
+        CASE WHEN kind = 'status' THEN count(DISTINCT CASE WHEN is_unmapped THEN normal END)
+            ELSE sum(n_unmapped) END::BIGINT AS n
     FROM core.words
     WHERE kind <> 'field'
     GROUP BY source, kind
+),
+-- One spelling of each, the most frequent words first.
+unmapped_words AS (
+    SELECT source, kind, max_by(word, (n, word)) AS word, sum(n) AS n
+    FROM core.words
+    WHERE is_unmapped AND kind <> 'field'
+    GROUP BY source, kind, normal
 ),
 -- Lines of mttr.toml that map a word, for accounts that hold any record at all.
 setting_checks AS (
@@ -108,7 +113,8 @@ setting_checks AS (
     GROUP BY setting
 ),
 examples AS (
-    SELECT 'unmapped_' || kind AS dq_check, source, list_slice(unmapped, 1, 5) AS examples FROM word_checks WHERE n > 0
+    SELECT 'unmapped_' || kind AS dq_check, source, list_slice(list(word ORDER BY n DESC, word), 1, 5) AS examples
+    FROM unmapped_words GROUP BY source, kind
     UNION ALL
     SELECT 'setting_matches_nothing', source, list_slice(list(setting ORDER BY setting) FILTER (WHERE NOT is_met), 1, 5)
     FROM setting_checks GROUP BY source
@@ -135,23 +141,24 @@ counted AS (
     SELECT c.dq_check, source, c.n, total, c.level, c.meaning FROM kept_checks
     UNION ALL
     SELECT 'unmapped_severity', r.source, coalesce(max(w.n), 0), count(*), 'warn',
-        'records whose severity is a word that no mapping knows; add it under [sources.<name>.severity]'
+        'records with a severity that no map contains: another field, the urgency or the default decides; map it in [sources.'
+            || any_value(a.account) || '.severity]'
     FROM core.records AS r
+    JOIN config.record_sources AS a ON a.source = r.source
     LEFT JOIN word_checks AS w ON w.source = r.source AND w.kind = 'severity'
     GROUP BY r.source
     UNION ALL
-    SELECT 'unmapped_' || kind, source, n, total, 'warn', CASE kind
-        WHEN 'status' THEN 'status names that no mapping knows and that were judged by their category; '
-            || 'add them under [sources.' || source || '.status]'
-        WHEN 'resolution' THEN 'records whose resolution is a word that no mapping knows, counted as incidents; '
-            || 'add it under [sources.' || source || '.resolution]'
-        ELSE 'received records of a type that no mapping knows: not taken unless they are pulled; '
-            || 'add it under [sources.' || source || '.type]'
-        END
-    FROM word_checks WHERE kind <> 'severity'
+    SELECT 'unmapped_' || w.kind, w.source, w.n, w.total, 'warn', CASE w.kind
+            WHEN 'status' THEN 'status names that no map contains: their category decides, if they have one'
+            WHEN 'resolution' THEN 'records with a resolution that no map contains: they count as incidents'
+            ELSE 'received records of a type that no map contains: they count only after a pull has read them'
+        END || '; map them in [sources.' || a.account || '.' || w.kind || ']'
+    FROM word_checks AS w
+    JOIN config.record_sources AS a ON a.source = w.source
+    WHERE w.kind <> 'severity'
     UNION ALL
     SELECT 'setting_matches_nothing', source, count(*) FILTER (WHERE NOT is_met), count(*), 'warn',
-        'lines of mttr.toml that map a word which no record carries, perhaps misspelt or renamed at the vendor'
+        'lines of mttr.toml that map a word which no record has: misspelt, renamed at the vendor, or covered by another line'
     FROM setting_checks GROUP BY source
     UNION ALL
     SELECT c.dq_check, source, c.n, total, c.level, c.meaning FROM event_checks
@@ -189,7 +196,7 @@ counted AS (
     HAVING count(*) > 0
     UNION ALL
     SELECT 'severity_by_urgency', source, count(*) FILTER (WHERE severity_source = 'urgency'), count(*), 'info',
-        'incidents whose severity is only the urgency: no priority was set'
+        'records whose severity is the urgency: no priority or severity field says more'
     FROM core.records GROUP BY source HAVING bool_or(severity_source = 'urgency')
     UNION ALL
     SELECT 'event_without_record', e.source, count(*) FILTER (WHERE set_aside = 'no record' AND d.external_id IS NULL),

@@ -9,10 +9,10 @@ delivery_id = "id of the delivery, from the header X-Atlassian-Webhook-Identifie
 event_type = "webhookEvent, such as jira:issue_updated; others are kept as sent"
 happened_at = "timestamp of the body"
 external_id = "numeric id of the issue; NULL for events about something else"
-issue_type = "name of the issue type"
 key = "issue key"
 site_url = "address of the site, from self"
 project_key = "key of the project"
+issue_type = "name of the issue type"
 title = "summary"
 status_id = "id of the current status"
 status = "name of the current status"
@@ -48,7 +48,6 @@ SELECT
     event_type,
     happened_at,
     text_or_null(issue ->> '$.id') AS external_id,
-    text_or_null(fields['issuetype'] ->> '$.name') AS issue_type,
     unnest(jira_issue(issue ->> '$.key', issue ->> '$.self', fields, zone)),
     telling_changes([struct_pack(
         id := body ->> '$.changelog.id',

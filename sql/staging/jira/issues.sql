@@ -10,6 +10,7 @@ external_id = "numeric id, immutable; the key changes when an issue is moved"
 key = "issue key"
 site_url = "address of the site, from self"
 project_key = "key of the project"
+issue_type = "name of the issue type"
 title = "summary"
 status_id = "id of the current status"
 status = "name of the current status"
@@ -45,4 +46,4 @@ news AS (
 )
 SELECT p.* FROM raw.${source}_issues AS p ANTI JOIN news ON news.external_id = p.external_id
 UNION ALL BY NAME
-SELECT * EXCLUDE (delivery_id, event_type, happened_at, issue_type, is_snapshot, is_incident, place) FROM news
+SELECT * EXCLUDE (delivery_id, event_type, happened_at, is_snapshot, is_incident, place) FROM news

@@ -20,9 +20,11 @@ import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from report_cases import Reader
 from support import AS_OF, build_all, copy_database, drawn, examples, land, open_warehouse, rows, settings_for
 from support_e2e import mttr
 
+from mttr_pipeline import reports
 from mttr_pipeline.config.names import normalize
 from mttr_pipeline.config.vocabulary import HOUSE, vocabulary
 from mttr_pipeline.demo import VendorServer
@@ -115,7 +117,7 @@ def empty(*tables: str) -> Path:
 @pytest.fixture(scope="module", autouse=True)
 def cleared() -> Iterator[None]:
     yield
-    for tables in (TABLES, STATUSES):
+    for tables in (TABLES, STATUSES, ()):
         shutil.rmtree(empty(*tables), ignore_errors=True)
 
 
@@ -602,6 +604,25 @@ def test_a_severity_that_is_mended_at_the_vendor(tmp_path: Path) -> None:
     mended = {"incidents": [page("A", "P1", updated_at="2026-10-02T10:00:00Z")]}
     with built(tmp_path, {"pagerduty": mended}, run_id="run-2") as warehouse:
         assert finding(warehouse, "unmapped_severity", "pagerduty") == (0, 1, "ok", None)
+
+
+# -- where findings are shown ------------------------------------------------------------------------------------------
+
+
+def test_examples_are_in_the_document_and_on_the_page(tmp_path: Path) -> None:
+    """A count alone does not say what to map. Words are a stranger's text: the page escapes them and cuts long ones."""
+    odd, long = "<script>alert(1)</script> & {{ 7 * 7 }}", "Checkout is down for customers of the region " * 3
+    incidents = [page("A", odd), page("B", long), page("C", odd)]
+    with built(tmp_path, {"pagerduty": {"incidents": incidents}}, tables=()) as warehouse:
+        documents = reports.documents(warehouse.con)
+    by_name = {row["dq_check"]: row for row in documents["data_quality"]["findings"] if row["source"] == "pagerduty"}
+    assert by_name["unmapped_severity"]["examples"] == [odd, long]
+    assert by_name["ack_rate"]["examples"] is None
+    html = reports.render(documents)
+    read = Reader(html)
+    cut = "Checkout is down for customers of the region Checkout is dow\N{HORIZONTAL ELLIPSIS}"
+    assert read.text.count(f"For example: {odd} , {cut}") == 2, "in the findings to act on, and in all checks"
+    assert "<script" not in html and long[:70] not in html
 
 
 # -- which issues Jira is asked for ------------------------------------------------------------------------------------

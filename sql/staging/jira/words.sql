@@ -40,7 +40,6 @@ GROUP BY ALL
 UNION ALL BY NAME
 SELECT '${source}' AS source, 'severity' AS kind, word, count(*) AS n, true AS is_optional
 FROM (SELECT unnest([from_name, to_name]) AS word FROM staging.${source}_severity_changes)
-WHERE word IS NOT NULL
 GROUP BY word
 UNION ALL BY NAME
 SELECT DISTINCT '${source}' AS source, 'status' AS kind, project_key AS scope, name AS word, 1 AS n, false AS is_optional

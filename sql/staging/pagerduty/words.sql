@@ -23,8 +23,11 @@ ANTI JOIN staging.${source}_deletions AS d ON d.external_id = i.external_id
 GROUP BY ALL
 UNION ALL BY NAME
 SELECT '${source}' AS source, 'severity' AS kind, word, count(*) AS n, true AS is_optional
-FROM (SELECT unnest([old_priority, new_priority]) AS word FROM raw.${source}_log_entries)
-WHERE word IS NOT NULL
+FROM (
+    SELECT unnest([old_priority, new_priority]) AS word
+    FROM raw.${source}_log_entries
+    WHERE coalesce(old_priority, new_priority) IS NOT NULL
+)
 GROUP BY word
 UNION ALL BY NAME
 SELECT DISTINCT '${source}' AS source, 'field' AS kind, unnest([field.name, field.display_name]) AS word, 1 AS n,

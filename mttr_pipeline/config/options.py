@@ -32,39 +32,42 @@ class SourceOptions(Section):
     """What every source can be told in `[sources.<name>]`."""
 
     kind: str | None = Field(
-        None, description="the source that this account belongs to; needed where the name is not a source's own"
+        None, description="source that this account belongs to; needed if the table is not named after a source"
     )
-    since: Day | None = Field(None, description="how far the first pull reaches back; default 730 days")
+    since: Day | None = Field(
+        None, description="date or instant, from 1970 on, at which the first pull starts; none: 730 days ago"
+    )
     time_zone: Zone | None = Field(
-        None, description="zone of instants that carry no offset; none: such records go to quarantine"
+        None,
+        description="IANA zone of timestamps without an offset; none: records with such timestamps go to quarantine",
     )
-    severity: Words[Severity] = Field(
-        default_factory=dict, description="vendor value -> SEV1..SEV4, added to the defaults"
-    )
+    severity: Words[Severity] = Field(default_factory=dict, description="the source's word -> severity")
     root_cause_patterns: tuple[Text, ...] = Field(
-        ("Root cause found:",), description="a note that starts so carries the root_cause_found stamp"
+        ("Root cause found:",),
+        description="a responder's note that starts with one of these sets `root_cause_found_at`; case is ignored",
     )
-    mitigated_patterns: tuple[Text, ...] = Field(
-        ("Mitigated:",), description="a note that starts so carries the mitigated stamp"
-    )
+    mitigated_patterns: tuple[Text, ...] = Field(("Mitigated:",), description="the same for `mitigated_at`")
     requests_per_minute: RequestsPerMinute | None = Field(
-        None, description="upper bound of requests a minute; default: what the vendor documents"
+        None, description="upper limit; a 429 response of the vendor is obeyed in any case"
     )
-    connections: Annotated[int, number("requests", 1, 64, whole=True)] = Field(8, description="parallel requests")
+    connections: Annotated[int, number("requests", 1, 64, whole=True)] = Field(
+        8, description="parallel requests, at most 64"
+    )
     lag_minutes: Annotated[int, number("minutes", 0, whole=True)] = Field(
-        30, description="the high-water mark stays this far behind the clock of the run"
+        30, description="the high-water mark stays this far behind the time of the run"
     )
     lookback_days: Annotated[int, number("days", 0, whole=True)] = Field(
-        14, description="records created this recently are read again on every run"
+        14, description="every run reads the records again that were created within this many days"
     )
     timeout_seconds: Annotated[float, number("seconds", most=86_400)] = Field(
-        60, description="how long one response may take, all of it"
+        60, description="time limit for one response, from its first byte to its last; at most one day"
     )
     max_wait_minutes: Annotated[float, number("minutes", most=1_440)] = Field(
-        15, description="how long one request may be retried in all"
+        15, description="total time for retries of one request; at most one day"
     )
     audit_requests: RequestBudget = Field(
-        200, description="most requests per run that looking for records deleted at the vendor may cost; 0: never"
+        200,
+        description="request budget per run for finding records that were deleted at the vendor; 0 turns this off",
     )
 
     @classmethod
@@ -97,7 +100,7 @@ class LinkedOptions(SourceOptions):
     """A source whose records may not name their pages: where those are is worked out from its answers."""
 
     web_url: WebAddress | None = Field(
-        None, description="address of the pages, where what the answers show is wrong or nothing"
+        None, description="base address of links to records; none: taken from the landed records"
     )
 
 

@@ -20,13 +20,14 @@ _IGNORED = re.compile(r"[\s_-]+")
 
 
 def normalize(word: str) -> str:
-    """A vendor's word as it is compared: Unicode NFKC, no capitals, no blanks, no `-`, no `_`.
+    """A vendor's word as it is compared: Unicode NFKC, no capitals, no white space, no `-`, no `_`.
 
-    `SEV-1`, `sev 1` and `Sev_1` are one word. A word that has nothing else keeps what it has. The SQL macro `normalized` calls
-    this function for text that is not plain ASCII.
+    `SEV-1`, `sev 1` and `Sev_1` are one word. A word that has nothing else keeps its `-` and `_`. The SQL macro `normalized`
+    calls this function for every text that it cannot compare itself.
     """
     plain = unicodedata.normalize("NFKC", word).casefold()
-    return _IGNORED.sub("", plain) or plain.strip()
+    compared = _IGNORED.sub("", plain) or plain.strip()
+    return unicodedata.normalize("NFKC", compared)  # casefold and the removal may leave letters decomposed
 
 
 def same_name(name: str) -> str:
@@ -59,6 +60,9 @@ def owners(aliases: Mapping[str, Iterable[str]]) -> dict[str, str]:
 
 
 def _words(given: dict[str, T]) -> dict[str, T]:
+    for word in given:
+        if normalize(word) == "*":
+            raise ValueError(f"{word!r} stands for every name; write how the names begin, like 'Waiting for *'")
     return distinct(given, normalize)
 
 

@@ -5,12 +5,12 @@ What does not belong here: any source's own setting, any use of a setting.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mttr_pipeline.config.names import Text, Words
+from mttr_pipeline.config.names import Text, Words, normalize
 from mttr_pipeline.config.terms import EventType, RecordType, Resolution, Severity
 from mttr_pipeline.config.values import Day, WebAddress, Zone, number
 
@@ -32,53 +32,75 @@ class SourceOptions(Section):
     """What every source can be told in `[sources.<name>]`."""
 
     kind: str | None = Field(
-        None, description="the source that this account belongs to; needed where the name is not a source's own"
+        None, description="source that this account belongs to; needed if the table is not named after a source"
     )
-    since: Day | None = Field(None, description="how far the first pull reaches back; default 730 days")
+    since: Day | None = Field(
+        None, description="date or instant, from 1970 on, at which the first pull starts; none: 730 days ago"
+    )
     time_zone: Zone | None = Field(
-        None, description="zone of instants that carry no offset; none: such records go to quarantine"
+        None,
+        description="IANA zone of timestamps without an offset; none: records with such timestamps go to quarantine",
     )
-    severity: Words[Severity] = Field(
-        default_factory=dict, description="vendor value -> SEV1..SEV4, added to the defaults"
-    )
+    severity: Words[Severity] = Field(default_factory=dict, description="the source's word -> severity")
     root_cause_patterns: tuple[Text, ...] = Field(
-        ("Root cause found:",), description="a note that starts so carries the root_cause_found stamp"
+        ("Root cause found:",),
+        description="a responder's note that starts with one of these sets `root_cause_found_at`; case is ignored",
     )
-    mitigated_patterns: tuple[Text, ...] = Field(
-        ("Mitigated:",), description="a note that starts so carries the mitigated stamp"
-    )
+    mitigated_patterns: tuple[Text, ...] = Field(("Mitigated:",), description="the same for `mitigated_at`")
     requests_per_minute: RequestsPerMinute | None = Field(
-        None, description="upper bound of requests a minute; default: what the vendor documents"
+        None, description="upper limit; a 429 response of the vendor is obeyed in any case"
     )
-    connections: Annotated[int, number("requests", 1, 64, whole=True)] = Field(8, description="parallel requests")
+    connections: Annotated[int, number("requests", 1, 64, whole=True)] = Field(
+        8, description="parallel requests, at most 64"
+    )
     lag_minutes: Annotated[int, number("minutes", 0, whole=True)] = Field(
-        30, description="the high-water mark stays this far behind the clock of the run"
+        30, description="the high-water mark stays this far behind the time of the run"
     )
     lookback_days: Annotated[int, number("days", 0, whole=True)] = Field(
-        14, description="records created this recently are read again on every run"
+        14, description="every run reads the records again that were created within this many days"
     )
     timeout_seconds: Annotated[float, number("seconds", most=86_400)] = Field(
-        60, description="how long one response may take, all of it"
+        60, description="time limit for one response, from its first byte to its last; at most one day"
     )
     max_wait_minutes: Annotated[float, number("minutes", most=1_440)] = Field(
-        15, description="how long one request may be retried in all"
+        15, description="total time for retries of one request; at most one day"
     )
     audit_requests: RequestBudget = Field(
-        200, description="most requests per run that looking for records deleted at the vendor may cost; 0: never"
+        200,
+        description="request budget per run for finding records that were deleted at the vendor; 0 turns this off",
     )
+
+    @classmethod
+    def word_tables(cls) -> dict[str, str]:
+        """The kinds of words that the source has: kind -> the table of this section that maps them."""
+        tables = {kind: TABLES.get(kind, kind) for kind in WORD_KINDS}
+        return {kind: table for kind, table in tables.items() if table in cls.model_fields}
 
     def configured_words(self) -> Iterator[tuple[str, str, str, str]]:
         """Every word that this section maps: kind, scope (empty: everywhere), word as written, meaning."""
-        for kind in WORD_KINDS:
-            for word, meaning in getattr(self, TABLES.get(kind, kind), {}).items():
+        for kind, table in self.word_tables().items():
+            for word, meaning in getattr(self, table).items():
                 yield kind, "", word, meaning
+
+    def with_vocabulary(self, vocabulary: Vocabulary) -> Self:
+        """This section with the words of `[vocabulary]` added to its tables. A word that it maps itself keeps that meaning."""
+        added = {}
+        for kind, table in self.word_tables().items():
+            own = getattr(self, table)
+            taken = {normalize(word) for word in own}
+            words = {
+                word: meaning for word, meaning in vocabulary.of_kind(kind).items() if normalize(word) not in taken
+            }
+            if words:
+                added[table] = words | own
+        return self.model_copy(update=added)
 
 
 class LinkedOptions(SourceOptions):
     """A source whose records may not name their pages: where those are is worked out from its answers."""
 
     web_url: WebAddress | None = Field(
-        None, description="address of the pages, where what the answers show is wrong or nothing"
+        None, description="base address of links to records; none: taken from the landed records"
     )
 
 
@@ -90,4 +112,9 @@ class Vocabulary(Section):
     resolution: Words[Resolution] = Field(
         default_factory=dict, description="resolution name -> incident, false_alarm or duplicate"
     )
-    type: Words[RecordType] = Field(default_factory=dict, description="record type -> incident or other")
+    type: Words[RecordType] = Field(default_factory=dict, description="issue type -> incident or other")
+
+    def of_kind(self, kind: str) -> Mapping[str, str]:
+        """Word -> meaning; nothing for a kind that each source maps by itself."""
+        words: Mapping[str, str] = getattr(self, kind, {})
+        return words

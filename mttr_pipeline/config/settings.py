@@ -27,7 +27,10 @@ from mttr_pipeline.errors import ConfigError
 
 @dataclass(frozen=True)
 class Account:
-    """One configured account of a source. A source without `[sources.<name>] kind = ...` has one account, of its own name."""
+    """One configured account of a source. A source without `[sources.<name>] kind = ...` has one account, of its own name.
+
+    `options` are those of `[sources.<name>]`, with the words of `[vocabulary]` in their tables.
+    """
 
     name: str
     source: Any = field(repr=False)  # a Declared; typed by those who know the registry
@@ -122,7 +125,7 @@ def settings_of(
     accounts = []
     for name, kind in kinds.items():
         source, environment = sources[kind], Environment(env, name)
-        options = getattr(file.sources, name)
+        options = getattr(file.sources, name).with_vocabulary(file.vocabulary)
         accounts.append(Account(name, source, options, source.access(environment), source.signing_key(environment)))
     return Settings(data_dir=data_dir, accounts=tuple(accounts), config_file=config_file, file=file)
 

@@ -1,8 +1,9 @@
 """The vocabulary: what the words of vendors mean here, as rows of `config.words`.
 
-One rule compares words (`names.normalize`), one table holds them. Where two lines map the same word, the first of these wins:
+One rule compares words (`names.normalize`), one table holds them. Where two lines map the same word, the first of these applies:
 `[sources.<name>]`, `[vocabulary]`, the defaults of the source's declaration, the defaults of the house. A status that ends in
-`*` stands for every status that begins so.
+`*` stands for every status that begins so. Which of several lines that fit a status applies is the SQL macro `line_rank`'s
+matter: a line for one project goes before one for all, a whole word before the beginning of one.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mttr_pipeline.config.names import normalize
-from mttr_pipeline.config.options import WORD_KINDS
+from mttr_pipeline.config.options import SourceOptions
 from mttr_pipeline.config.settings import Account, Settings
 
 #: Severity words that any source may use.
@@ -50,8 +51,9 @@ def vocabulary(settings: Settings) -> list[Word]:
 def _words(account: Account, settings: Settings) -> dict[tuple[str, str, str, bool], Word]:
     found: dict[tuple[str, str, str, bool], Word] = {}
     for kind, scope, written, meaning, setting in _lines(account, settings):
-        is_prefix = kind == "status" and written.endswith("*")
-        compared = normalize(written.rstrip("* ") if is_prefix else written)
+        compared = normalize(written)
+        is_prefix = kind == "status" and compared.endswith("*")
+        compared = compared.removesuffix("*") if is_prefix else compared
         word = Word(
             account.name, kind, normalize(scope), compared, is_prefix, written.strip().lower(), meaning, setting
         )
@@ -65,9 +67,11 @@ def _lines(account: Account, settings: Settings) -> Iterator[tuple[str, str, str
         for kind, words in defaults.items():
             for word, meaning in words.items():
                 yield kind, "", word, meaning, None
-    for kind in WORD_KINDS:
-        for word, meaning in getattr(settings.file.vocabulary, kind, {}).items():
-            yield kind, "", word, meaning, f"vocabulary.{kind}: {word}"
-    for kind, scope, word, meaning in account.options.configured_words():
-        where = f"sources.{account.name}"
-        yield kind, scope, word, meaning, f"{where}.{f'projects.{scope}.' if scope else ''}{kind}: {word}"
+    tables = account.options.word_tables()
+    for kind, table in tables.items():
+        for word, meaning in settings.file.vocabulary.of_kind(kind).items():
+            yield kind, "", word, meaning, f"vocabulary.{table}: {word}"
+    own: SourceOptions = getattr(settings.file.sources, account.name)
+    for kind, scope, word, meaning in own.configured_words():
+        where = f"sources.{account.name}.{f'projects.{scope}.' if scope else ''}{tables.get(kind, kind)}"
+        yield kind, scope, word, meaning, f"{where}: {word}"

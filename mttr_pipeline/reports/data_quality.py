@@ -34,6 +34,9 @@ class Finding(JsonObject):
     pct: float | None
     status: Literal["ok", "info", "warn"]
     meaning: str
+    examples: Annotated[
+        list[str] | None, Meta(description="up to five of the words or settings that it is about; null = it has none")
+    ]
 
 
 class Pull(JsonObject):

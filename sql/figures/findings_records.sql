@@ -48,7 +48,7 @@ SELECT 'duplicate_in_circle', source, in_circle, duplicates, 'warn',
 FROM record_checks WHERE duplicates > 0
 UNION ALL
 SELECT 'severity_by_urgency', source, by_urgency, total, 'info',
-    'records without a priority; their severity comes from the urgency', NULL
+    'records whose severity is the urgency: no priority or severity field says more', NULL
 FROM record_checks WHERE by_urgency > 0
 UNION ALL
 SELECT 'event_without_record', e.source, count(*) FILTER (WHERE set_aside = 'no record' AND d.external_id IS NULL), count(*),

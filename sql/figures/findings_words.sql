@@ -16,12 +16,22 @@ examples = "="
 -- Statuses are counted as names, because one name occurs in many histories. Other words are counted in records.
 WITH words AS (
     SELECT source, kind,
-        CASE WHEN kind = 'status' THEN count(DISTINCT normalized(word)) ELSE sum(n) END::BIGINT AS total,
-        coalesce(CASE WHEN kind = 'status' THEN count(DISTINCT CASE WHEN meaning IS NULL THEN normalized(word) END)
-            ELSE sum(CASE WHEN meaning IS NULL THEN n END) END, 0)::BIGINT AS n,
-        list(DISTINCT CASE WHEN meaning IS NULL THEN word END ORDER BY CASE WHEN meaning IS NULL THEN word END)[1:5] AS unmapped
+        CASE WHEN kind = 'status' THEN count(DISTINCT normal) ELSE sum(n) END::BIGINT AS total,
+        CASE WHEN kind = 'status' THEN count(DISTINCT CASE WHEN is_unmapped THEN normal END)
+            ELSE sum(n_unmapped) END::BIGINT AS n
     FROM core.words
     WHERE kind <> 'field'
+    GROUP BY source, kind
+),
+-- One spelling of each word, the most frequent words first.
+unmapped AS (
+    SELECT source, kind, list_slice(list(word ORDER BY n DESC, word), 1, 5) AS examples
+    FROM (
+        SELECT source, kind, max_by(word, (n, word)) AS word, sum(n) AS n
+        FROM core.words
+        WHERE is_unmapped AND kind <> 'field'
+        GROUP BY source, kind, normal
+    )
     GROUP BY source, kind
 ),
 -- Lines of mttr.toml that map a word, for accounts that have a record.
@@ -37,24 +47,27 @@ settings AS (
 )
 SELECT
     'unmapped_severity' AS dq_check, r.source, coalesce(max(w.n), 0) AS n, count(*) AS total, 'warn' AS level,
-    'records with a severity that no mapping knows; add it under [sources.<name>.severity]' AS meaning,
-    CASE WHEN max(w.n) > 0 THEN any_value(w.unmapped) END AS examples
+    'records with a severity that no map contains: another field, the urgency or the default decides; map it in [sources.'
+        || any_value(a.account) || '.severity]' AS meaning,
+    any_value(u.examples) AS examples
 FROM core.records AS r
+JOIN config.record_sources AS a ON a.source = r.source
 LEFT JOIN words AS w ON w.source = r.source AND w.kind = 'severity'
+LEFT JOIN unmapped AS u ON u.source = r.source AND u.kind = 'severity'
 GROUP BY r.source
 UNION ALL
-SELECT 'unmapped_' || kind, source, n, total, 'warn', CASE kind
-    WHEN 'status' THEN 'status names that no mapping knows, classified by their status category; '
-        || 'add them under [sources.' || source || '.status]'
-    WHEN 'resolution' THEN 'records with a resolution that no mapping knows, counted as incidents; '
-        || 'add it under [sources.' || source || '.resolution]'
-    ELSE 'received records of a type that no mapping knows, ignored unless they are also pulled; '
-        || 'add it under [sources.' || source || '.type]'
-    END,
-    CASE WHEN n > 0 THEN unmapped END
-FROM words WHERE kind <> 'severity'
+SELECT 'unmapped_' || w.kind, w.source, w.n, w.total, 'warn', CASE w.kind
+        WHEN 'status' THEN 'status names that no map contains: their category decides, if they have one'
+        WHEN 'resolution' THEN 'records with a resolution that no map contains: they count as incidents'
+        ELSE 'received records of a type that no map contains: they count only after a pull has read them'
+    END || '; map them in [sources.' || a.account || '.' || w.kind || ']',
+    u.examples
+FROM words AS w
+JOIN config.record_sources AS a ON a.source = w.source
+LEFT JOIN unmapped AS u ON u.source = w.source AND u.kind = w.kind
+WHERE w.kind <> 'severity'
 UNION ALL
 SELECT 'setting_matches_nothing', source, count(*) FILTER (WHERE NOT is_used), count(*), 'warn',
-    'lines of mttr.toml that map a word found in no record, perhaps misspelt or renamed at the vendor',
+    'lines of mttr.toml that map a word which no record has: misspelt, renamed at the vendor, or covered by another line',
     (list(setting ORDER BY setting) FILTER (WHERE NOT is_used))[1:5]
 FROM settings GROUP BY source

@@ -48,12 +48,21 @@ CREATE OR REPLACE MACRO content_id(content) AS left(sha1(content), 16);
 CREATE OR REPLACE MACRO starts_with_any(note, marks) AS
     len(list_filter(marks, lambda mark: starts_with(lower(ltrim(note)), lower(mark)))) > 0;
 
--- A vendor's word as the vocabulary compares it: in lower case, without blanks, - and _. Text that is not plain ASCII goes through
--- Python, because DuckDB has no Unicode NFKC. Both follow the rule of mttr_pipeline.config.names.normalize.
+-- A vendor's word as the vocabulary compares it: no capitals, no white space, no - and no _. This is the rule of
+-- mttr_pipeline.config.names.normalize. Plain ASCII is compared here; everything else, and a word that has nothing but - and _,
+-- goes through that function, because DuckDB has no Unicode NFKC.
 CREATE OR REPLACE MACRO normalized(word) AS
     CASE WHEN strlen(word) = length(word)
-        THEN coalesce(nullif(regexp_replace(lower(word), '[\s\x0b\x1c-\x1f_-]+', '', 'g'), ''), lower(trim(word)))
+        THEN coalesce(nullif(regexp_replace(lower(word), '[\s\x0b\x1c-\x1f_-]+', '', 'g'), ''), normalize_unicode(word))
         ELSE normalize_unicode(word) END;
+
+-- Whether a line of the vocabulary is about a word. Both stand as they are compared.
+CREATE OR REPLACE MACRO line_fits(line, is_prefix, word) AS
+    CASE WHEN is_prefix THEN starts_with(word, line) ELSE word = line END;
+
+-- Which of several lines that fit a word applies: the greatest. A line for one project goes before one for all, a whole word
+-- before the beginning of one, a longer beginning before a shorter one.
+CREATE OR REPLACE MACRO line_rank(scope, is_prefix, line) AS (scope <> '', NOT is_prefix, length(line));
 
 -- Trimmed text; empty is NULL.
 CREATE OR REPLACE MACRO text_or_null(value) AS nullif(trim(value), '');

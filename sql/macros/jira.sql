@@ -16,6 +16,7 @@ CREATE OR REPLACE MACRO jira_issue(issue_key, self, fields, zone) AS struct_pack
     "key" := issue_key,
     site_url := nullif(regexp_extract(self, '^(https?://.+?)/rest/api/', 1), ''),
     project_key := fields['project'] ->> '$.key',
+    issue_type := text_or_null(fields['issuetype'] ->> '$.name'),
     title := text_or_null(fields['summary'] ->> '$'),
     status_id := fields['status'] ->> '$.id',
     status := fields['status'] ->> '$.name',

@@ -22,6 +22,7 @@ __all__ = [
     "probability",
     "recovery",
     "share",
+    "shortened",
     "status",
     "times",
 ]
@@ -136,3 +137,9 @@ def listed(words: Iterable[str]) -> str:
 def status(value: str) -> str:
     """A status without underscores: `no data`."""
     return value.replace("_", " ")
+
+
+def shortened(text: str, longest: int = 60) -> str:
+    """Text on one line, cut after `longest` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= longest else f"{line[:longest].rstrip()}\N{HORIZONTAL ELLIPSIS}"

@@ -17,21 +17,21 @@ from mttr_pipeline.sources.kit.declare import Fields, Signature, Source, Variabl
 class JiraProject(Section):
     """`[sources.jira.projects.<key>]`: words of one project."""
 
-    status: Words[EventType] = Field(default_factory=dict, description="status name -> event, for this project only")
+    status: Words[EventType] = Field(default_factory=dict, description="status -> event, for this project only")
 
 
 class JiraOptions(LinkedOptions):
     """What `[sources.jira]` may say."""
 
-    status: Words[EventType] = Field(default_factory=dict, description="status name -> event, before the defaults")
-    resolution: Words[Resolution] = Field(
-        default_factory=dict, description="resolution name -> incident, false_alarm or duplicate, before the defaults"
+    status: Words[EventType] = Field(default_factory=dict, description="status -> event")
+    resolution: Words[Resolution] = Field(default_factory=dict, description="resolution -> what it makes of an issue")
+    type: Words[RecordType] = Field(default_factory=dict, description="issue type -> incident or other")
+    fields: Words[FieldTarget] = Field(
+        default_factory=dict, description="name or id of a field -> timestamp or attribute of the incident"
     )
-    type: Words[RecordType] = Field(
-        default_factory=dict, description="issue type -> incident or other, before the defaults"
+    projects: Words[JiraProject] = Field(
+        default_factory=dict, description="project key -> a table `status` for the issues of this project"
     )
-    fields: Words[FieldTarget] = Field(default_factory=dict, description="field name or id -> stamp or attribute")
-    projects: Words[JiraProject] = Field(default_factory=dict)
 
     def configured_words(self) -> Iterator[tuple[str, str, str, str]]:
         """Besides the tables for all projects, the statuses of one."""
@@ -134,11 +134,13 @@ SOURCE = Source(
         },
     },
     variables=(
-        Variable("URL", "address of the site"),
-        Variable("EMAIL", "Cloud: address of the account that the token belongs to"),
-        Variable("API_TOKEN", "Cloud: API token of that account", secret=True),
-        Variable("PERSONAL_TOKEN", "Data Center: personal access token", secret=True),
-        Variable("JQL", "which issues are incidents; default: the issue types that are named so"),
+        Variable("URL", "address of the site, such as `https://acme.atlassian.net`"),
+        Variable("EMAIL", "for Jira Cloud: address of the account that the token belongs to"),
+        Variable("API_TOKEN", "for Jira Cloud: API token of that account", secret=True),
+        Variable(
+            "PERSONAL_TOKEN", "for Jira Data Center: a personal access token, instead of the two above", secret=True
+        ),
+        Variable("JQL", "selects the issues that are incidents. Default: the issue types that are mapped to incident"),
     ),
     credentials="{URL} with {EMAIL} and {API_TOKEN} (Cloud) or {PERSONAL_TOKEN} (Data Center)",
     read_access=read_access,

@@ -22,7 +22,7 @@ from mttr_pipeline.sources.jira import JiraAccess, JiraOptions
 from mttr_pipeline.sources.jira.cloud import CloudPull
 from mttr_pipeline.sources.jira.data_center import DataCenterPull
 from mttr_pipeline.sources.jira.issues import IssuePull
-from mttr_pipeline.sources.jira.site import account_name, incident_jql
+from mttr_pipeline.sources.jira.site import account_name, incident_jql, incident_types
 from mttr_pipeline.sources.kit.failures import Refusal
 from mttr_pipeline.sources.kit.http import HttpClient
 from mttr_pipeline.sources.kit.plan import Plan
@@ -72,8 +72,12 @@ class Jira(HttpSource[JiraOptions]):
 
     @property
     def scope(self) -> dict[str, Any]:
-        """The query, and which product answers it."""
-        return {"jql": self._access.jql or "", "cloud": self._access.is_cloud}
+        """The query, and which product answers it; issue types where the settings say which of them are incidents."""
+        scope: dict[str, Any] = {"jql": self._access.jql or "", "cloud": self._access.is_cloud}
+        types = incident_types(self.options.type)
+        if not self._access.jql and types.keys() != incident_types({}).keys():
+            scope["types"] = sorted(types)
+        return scope
 
     def check(self) -> str:
         """Ask who we are: every site refuses that to an anonymous user."""
@@ -83,7 +87,12 @@ class Jira(HttpSource[JiraOptions]):
         if not self._jql:
             # some sites answer a search with wrong credentials as they would an anonymous user: without issues
             account_name(self._client, self._kind.api)
-            self._jql = self._access.jql or incident_jql(self._client, self._kind.api, self._jql_variable)
+            self._jql = self._access.jql or incident_jql(
+                self._client,
+                self._kind.api,
+                incident_types(self.options.type),
+                f"map one in [sources.{self.name}.type], or set {self._jql_variable} to a query for the incidents",
+            )
         return self._kind(self._client, self.options, self._jql, self._jql_variable, plan, extract, progress)
 
     @property

@@ -15,11 +15,12 @@ from mttr_pipeline.sources.kit.declare import Source, Variable
 class JsmOptions(LinkedOptions):
     """What `[sources.jsm]` may say."""
 
-    details: bool = Field(True, description="read each changed alert singly too: only that shows extra properties")
+    details: bool = Field(
+        True, description="reads every changed alert with a request of its own, which shows its extra properties"
+    )
     relist_requests: RequestBudget = Field(
         200,
-        description="about how many list requests per run look for changes of older closed alerts, where the account's "
-        "search knows no updatedAt; 0: only open and recent ones are looked at",
+        description="list requests per run that look for changes of older closed alerts; 0 turns this off",
     )
 
 
@@ -61,10 +62,23 @@ SOURCE = Source(
     options=JsmOptions,
     traits=("alerts",),
     variables=(
-        Variable("CLOUD_ID", "cloud id of the site"),
-        Variable("EMAIL", "address of the account that the token belongs to"),
-        Variable("API_TOKEN", "API token of that account", secret=True),
-        Variable("API_URL", "address of the API; default https://api.atlassian.com"),
+        Variable(
+            "CLOUD_ID",
+            "the site whose Jira Service Management Operations alerts are read. "
+            "`https://<site>.atlassian.net/_edge/tenant_info` shows it",
+        ),
+        Variable(
+            "EMAIL",
+            "address of an account with an operations role that sees every alert, ideally a global admin. Other accounts "
+            "miss alerts without an error",
+        ),
+        Variable(
+            "API_TOKEN",
+            "API token of that account. A token with scopes needs `read:ops-alert:jira-service-management`, and for team "
+            "names `read:ops-config:jira-service-management`",
+            secret=True,
+        ),
+        Variable("API_URL", "default `https://api.atlassian.com`"),
     ),
     credentials="{CLOUD_ID}, {EMAIL} and {API_TOKEN}",
     read_access=read_access,

@@ -13,7 +13,9 @@ from mttr_pipeline.sources.kit.declare import Fields, Source, Variable, Webhook
 class OpsgenieOptions(LinkedOptions):
     """What `[sources.opsgenie]` may say."""
 
-    details: bool = Field(True, description="read each changed alert singly too: only that shows entity and details")
+    details: bool = Field(
+        True, description="reads every changed alert with a request of its own, which shows its entity and details"
+    )
 
 
 class OpsgenieAccess(Section):
@@ -44,7 +46,7 @@ SOURCE = Source(
     traits=("alerts",),
     variables=(
         Variable("API_KEY", "key of an API integration with read access", secret=True),
-        Variable("API_URL", "address of the API; default https://api.opsgenie.com"),
+        Variable("API_URL", "default `https://api.opsgenie.com`; EU accounts use `https://api.eu.opsgenie.com`"),
     ),
     credentials="{API_KEY}",
     read_access=read_access,

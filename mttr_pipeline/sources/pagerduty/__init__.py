@@ -15,7 +15,10 @@ from mttr_pipeline.sources.kit.declare import Fields, Signature, Source, Variabl
 class PagerDutyOptions(SourceOptions):
     """What `[sources.pagerduty]` may say."""
 
-    fields: Words[FieldTarget] = Field(default_factory=dict, description="custom field name -> stamp or attribute")
+    fields: Words[FieldTarget] = Field(
+        default_factory=dict,
+        description="custom field -> timestamp or attribute of the incident; costs one request per incident",
+    )
     requests_per_minute: RequestsPerMinute | None = 960  # REST API rate limits: 960 a minute per account key
 
 
@@ -45,8 +48,8 @@ SOURCE = Source(
     yields=("records", "events", "services", "teams", "deletions", "words"),
     options=PagerDutyOptions,
     variables=(
-        Variable("TOKEN", "REST API key of the account, read only", secret=True),
-        Variable("API_URL", "address of the API; default https://api.pagerduty.com"),
+        Variable("TOKEN", "REST API key. A read-only account key sees everything", secret=True),
+        Variable("API_URL", "default `https://api.pagerduty.com`; EU accounts use `https://api.eu.pagerduty.com`"),
     ),
     credentials="{TOKEN}",
     read_access=read_access,

@@ -10,10 +10,10 @@ delivery_id = "id of the delivery, from the header X-Atlassian-Webhook-Identifie
 event_type = "webhookEvent, such as jira:issue_updated; others are kept as sent"
 happened_at = "timestamp of the body"
 external_id = "numeric id of the issue; NULL for events about something else"
-issue_type = "name of the issue type"
 key = "="
 site_url = "="
 project_key = "="
+issue_type = "="
 title = "="
 status_id = "="
 status = "="
@@ -49,7 +49,6 @@ SELECT
     event_type,
     happened_at,
     text_or_null(issue ->> '$.id') AS external_id,
-    text_or_null(fields['issuetype'] ->> '$.name') AS issue_type,
     unnest(jira_issue(issue ->> '$.key', issue ->> '$.self', fields, zone)),
     telling_changes([struct_pack(
         id := body ->> '$.changelog.id',

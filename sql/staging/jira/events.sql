@@ -103,14 +103,9 @@ changed AS (
         c.external_id, c.change_id || '/severity' AS event_id, 'severity_changed' AS event_type, c.field AS vendor_type,
         c.happened_at, c.actor, c.actor_kind, 'changelog' AS provenance, old.severity AS severity_from,
         new.severity AS severity_to, c.landed_in
-    FROM staging.${source}_changes AS c
+    FROM staging.${source}_severity_changes AS c
     LEFT JOIN config.severities AS old ON old.source = '${source}' AND old.word = normalized(c.from_name)
     LEFT JOIN config.severities AS new ON new.source = '${source}' AND new.word = normalized(c.to_name)
-    WHERE c.field = 'priority' OR c.field IN (
-        SELECT field_id FROM staging.${source}_field_map WHERE target = 'severity'
-        UNION ALL
-        SELECT written || ' (custom)' FROM config.fields WHERE source = '${source}' AND target = 'severity'
-    )
 ),
 stamped AS (
     SELECT

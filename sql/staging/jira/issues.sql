@@ -11,6 +11,7 @@ external_id = "="
 key = "="
 site_url = "="
 project_key = "="
+issue_type = "="
 title = "="
 status_id = "="
 status = "="
@@ -46,4 +47,4 @@ news AS (
 )
 SELECT p.* FROM raw.${source}_issues AS p ANTI JOIN news ON news.external_id = p.external_id
 UNION ALL BY NAME
-SELECT * EXCLUDE (delivery_id, event_type, happened_at, issue_type, is_snapshot, is_incident, place) FROM news
+SELECT * EXCLUDE (delivery_id, event_type, happened_at, is_snapshot, is_incident, place) FROM news

@@ -1,6 +1,6 @@
 /*
-description = """What each status that occurs in an issue or its history means: what is mapped for the project, else for all, else
-words that the name begins with, else the status category."""
+description = """What each status that occurs in an issue or its history means: what the vocabulary says (the macros line_fits and
+line_rank say which line applies), else the status category."""
 unique = [["project_key", "status_id", "name"]]
 
 [columns]
@@ -35,12 +35,13 @@ by_id AS (
 by_name AS (
     SELECT name, max(category) AS category FROM known GROUP BY name HAVING count(DISTINCT category) = 1
 ),
--- Words that stand for every name that begins so: the longest one, that of the project first.
-begins AS (
-    SELECT s.project_key, s.name, arg_max(w.event_type, (w.scope <> '', length(w.word))) AS event_type
-    FROM statuses AS s
-    JOIN config.statuses AS w ON w.source = '${source}' AND w.is_prefix AND starts_with(normalized(s.name), w.word)
-    WHERE w.scope IN ('', normalized(s.project_key))
+mapped AS (
+    SELECT s.project_key, s.name, arg_max(w.event_type, line_rank(w.scope, w.is_prefix, w.word)) AS event_type,
+        arg_max(CASE WHEN w.is_prefix THEN 'beginning' WHEN w.scope <> '' THEN 'project' ELSE 'site' END,
+            line_rank(w.scope, w.is_prefix, w.word)) AS mapped_by
+    FROM (SELECT DISTINCT project_key, name, normalized(project_key) AS scope, normalized(name) AS normal FROM statuses) AS s
+    JOIN config.statuses AS w
+        ON w.source = '${source}' AND w.scope IN ('', s.scope) AND line_fits(w.word, w.is_prefix, s.normal)
     GROUP BY s.project_key, s.name
 ),
 judged AS (
@@ -48,26 +49,19 @@ judged AS (
         s.*,
         coalesce(by_id.category, by_name.category) AS category,
         coalesce(
-            in_project.event_type, in_site.event_type, begins.event_type,
+            mapped.event_type,
             CASE coalesce(by_id.category, by_name.category)
                 WHEN 'new' THEN 'detected' WHEN 'indeterminate' THEN 'investigating' WHEN 'done' THEN 'resolved' END,
             'other'
         ) AS event_type,
-        CASE
-            WHEN in_project.event_type IS NOT NULL THEN 'project'
-            WHEN in_site.event_type IS NOT NULL THEN 'site'
-            WHEN begins.event_type IS NOT NULL THEN 'beginning'
-            WHEN coalesce(by_id.category, by_name.category) IN ('new', 'indeterminate', 'done') THEN 'category'
-        END AS mapped_by
+        coalesce(
+            mapped.mapped_by,
+            CASE WHEN coalesce(by_id.category, by_name.category) IN ('new', 'indeterminate', 'done') THEN 'category' END
+        ) AS mapped_by
     FROM statuses AS s
     LEFT JOIN by_id ON by_id.status_id = s.status_id
     LEFT JOIN by_name ON by_name.name = lower(trim(s.name))
-    LEFT JOIN config.statuses AS in_project
-        ON in_project.source = '${source}' AND in_project.scope <> '' AND NOT in_project.is_prefix
-        AND in_project.scope = normalized(s.project_key) AND in_project.word = normalized(s.name)
-    LEFT JOIN config.statuses AS in_site
-        ON in_site.source = '${source}' AND in_site.scope = '' AND NOT in_site.is_prefix AND in_site.word = normalized(s.name)
-    LEFT JOIN begins ON begins.project_key = s.project_key AND begins.name = s.name
+    LEFT JOIN mapped ON mapped.project_key = s.project_key AND mapped.name = s.name
 )
 SELECT
     project_key, status_id, name, category, event_type, mapped_by,

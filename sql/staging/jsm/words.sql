@@ -1,17 +1,14 @@
 /*
 description = "Words of JSM Operations alerts: priorities."
-like = "staging.words"
 yields = "words"
-not_null = ["source", "kind", "word", "n"]
 
 [columns]
-source = "="
-kind = "="
-scope = "="
-word = "="
-n = "="
+source = "the account"
+kind = "kind of word"
+word = "the word as sent"
+n = "records that carry it"
 */
-SELECT '${source}' AS source, 'severity' AS kind, NULL::VARCHAR AS scope, priority AS word, count(*) AS n
-FROM raw.${source}_alerts
-WHERE trim(priority) <> ''
+SELECT '${source}' AS source, 'severity' AS kind, priority AS word, count(*) AS n
+FROM raw.${source}_alerts AS a
+ANTI JOIN staging.${source}_deletions AS d ON d.external_id = a.external_id
 GROUP BY priority

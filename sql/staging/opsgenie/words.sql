@@ -1,21 +1,18 @@
 /*
 description = "Words of Opsgenie alerts and incidents: priorities."
-like = "staging.words"
 yields = "words"
-not_null = ["source", "kind", "word", "n"]
 
 [columns]
 source = "the account; for incidents with _incident"
-kind = "="
-scope = "="
-word = "="
-n = "="
+kind = "kind of word"
+word = "the word as sent"
+n = "records that carry it"
 */
-SELECT source, 'severity' AS kind, NULL::VARCHAR AS scope, word, count(*) AS n
+SELECT r.source, 'severity' AS kind, r.priority AS word, count(*) AS n
 FROM (
-    SELECT '${source}' AS source, priority AS word FROM staging.${source}_alerts
+    SELECT '${source}' AS source, external_id, priority FROM staging.${source}_alerts
     UNION ALL
-    SELECT '${source}_incident', priority FROM raw.${source}_incidents
-)
-WHERE trim(word) <> ''
-GROUP BY source, word
+    SELECT '${source}_incident', external_id, priority FROM raw.${source}_incidents
+) AS r
+ANTI JOIN staging.${source}_deletions AS d ON d.source = r.source AND d.external_id = r.external_id
+GROUP BY r.source, r.priority

@@ -136,6 +136,7 @@ def nights(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Nights:
             "misspelt": ["--config", str(home / "misspelt.toml"), "doctor"],
             "unusable": ["run", "--source", "imports"],
             "without tables": ["--data-dir", str(home / "other"), "run", "--source", "binds"],
+            "raising": ["--debug", "--data-dir", str(home / "other"), "run", "--source", "unforeseen"],
         }
         lines = {**night(SECOND, home / "second.toml"), **more, "nothing set": ["run"]}
         second = in_a_process([installed, bad], lines, variables, home, without_variables=["nothing set"])
@@ -631,6 +632,9 @@ def test_a_source_that_raises_when_it_is_pulled_is_stale(nights: Nights) -> None
     )
     assert says(doctor.out, sentence) == 1
     assert says(run.err, f"mttr: unforeseen is stale: {sentence}") == 1
+    alone = nights.second.results["raising"]
+    assert alone.code == 1 and says(alone.err, f"Every source failed, nothing was published. {sentence}") >= 1
+    assert "mttr_unforeseen/pull.py" in alone.err, "--debug shows where"
 
 
 def test_a_source_without_tables_is_not_pulled(nights: Nights) -> None:

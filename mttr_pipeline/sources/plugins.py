@@ -98,7 +98,7 @@ def _check_names(source: Source, others: list[Source]) -> None:
 
 
 def _check_settings(source: Source) -> None:
-    """That its settings have defaults, that its words have meanings, and that it is off without credentials."""
+    """That its settings have defaults, that its words have meanings, and that missing credentials are no error."""
     try:
         source.options()
     except ValidationError as error:

@@ -164,14 +164,23 @@ class Seen:
 
 
 def in_a_process(
-    folders: Sequence[Path], commands: Mapping[str, Sequence[str]], env: Mapping[str, str], cwd: Path
+    folders: Sequence[Path],
+    commands: Mapping[str, Sequence[str]],
+    env: Mapping[str, str],
+    cwd: Path,
+    *,
+    without_variables: Sequence[str] = (),
 ) -> Seen:
-    """Run the commands, in their order, in one process of its own that sees the packages in these folders."""
+    """Run the commands, in their order, in one process of its own that sees the packages in these folders.
+
+    `without_variables` names the commands for which those of `env` are blank.
+    """
+    blank = dict.fromkeys(env, "")
     path = os.pathsep.join(map(str, [REPOSITORY, REPOSITORY / "tests", *folders]))
-    asked = json.dumps({"commands": {name: list(words) for name, words in commands.items()}, "env": dict(env)})
+    asked = {name: [list(words), blank if name in without_variables else dict(env)] for name, words in commands.items()}
     done = subprocess.run(
         [sys.executable, __file__],
-        input=asked,
+        input=json.dumps(asked),
         env=clean_env({"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", **env}),
         cwd=cwd,
         capture_output=True,
@@ -198,7 +207,7 @@ def _definitions() -> tuple[list[str], list[str]]:
 
 
 if __name__ == "__main__":
-    asked = json.load(sys.stdin)
-    ended = {name: vars(mttr(*words, env=asked["env"], cwd=Path.cwd())) for name, words in asked["commands"].items()}
+    commands = json.load(sys.stdin).items()
+    ended = {name: vars(mttr(*words, env=variables, cwd=Path.cwd())) for name, (words, variables) in commands}
     assets, warnings = _definitions()
     print(json.dumps({"results": ended, "assets": assets, "warnings": warnings}))

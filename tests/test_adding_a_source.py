@@ -136,9 +136,10 @@ def nights(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Nights:
             "misspelt": ["--config", str(home / "misspelt.toml"), "doctor"],
             "unusable": ["run", "--source", "imports"],
             "without tables": ["--data-dir", str(home / "other"), "run", "--source", "binds"],
+            "raising": ["--debug", "--data-dir", str(home / "other"), "run", "--source", "unforeseen"],
         }
-        lines = {**night(SECOND, home / "second.toml"), **more}
-        second = in_a_process([installed, bad], lines, variables, home)
+        lines = {**night(SECOND, home / "second.toml"), **more, "nothing set": ["run"]}
+        second = in_a_process([installed, bad], lines, variables, home, without_variables=["nothing set"])
     return Nights(api, home / "data", first, first_questions, home / "first", taken_out, second, api.take_questions())
 
 
@@ -631,6 +632,9 @@ def test_a_source_that_raises_when_it_is_pulled_is_stale(nights: Nights) -> None
     )
     assert says(doctor.out, sentence) == 1
     assert says(run.err, f"mttr: unforeseen is stale: {sentence}") == 1
+    alone = nights.second.results["raising"]
+    assert alone.code == 1 and says(alone.err, f"Every source failed, nothing was published. {sentence}") >= 1
+    assert "mttr_unforeseen/pull.py" in alone.err, "--debug shows where"
 
 
 def test_a_source_without_tables_is_not_pulled(nights: Nights) -> None:
@@ -650,6 +654,13 @@ def test_a_source_that_cannot_be_used_cannot_be_chosen(nights: Nights) -> None:
     assert says(said, f"mttr: --source: {FAULTS['a missing import'].sentence}") == 1
 
 
+def test_a_run_without_any_source_says_which_cannot_be_used(nights: Nights) -> None:
+    """Otherwise whoever installed only that package is told to set credentials that are set."""
+    said = nights.second.results["nothing set"].ended(2).err
+    assert "No source is configured" in said
+    assert says(said, FAULTS["a missing import"].sentence) == 1
+
+
 def test_a_run_of_nothing_but_that_source_publishes_nothing(nights: Nights) -> None:
     """An empty result would replace a good one."""
     said = nights.second.results["without tables"].ended(1).err
@@ -667,11 +678,11 @@ def test_a_source_of_another_package_does_not_take_the_bodies_of_ours() -> None:
     def raises(fields: Fields) -> bool:
         raise KeyError("event")
 
-    strangers = {
+    others = {
         name: Source(name=name, title=name, yields=(), webhook=Webhook("body", recognises), package="p")
         for name, recognises in (("a_all", lambda fields: True), ("a_raises", raises))
     }
-    accounts = settings_of({}, {**strangers, **registry().sources}, {}, data_dir=Path()).accounts
+    accounts = settings_of({}, {**others, **registry().sources}, {}, data_dir=Path()).accounts
     alert = {"version": msgspec.Raw(b'"4"'), "alerts": msgspec.Raw(b"[]")}
     assert [account.name for account in possible_senders(alert, accounts)] == ["alertmanager"]
     assert [account.name for account in possible_senders({"mine": msgspec.Raw(b"1")}, accounts)] == ["a_all"]
@@ -682,7 +693,7 @@ def test_a_source_of_another_package_does_not_take_the_bodies_of_ours() -> None:
 
 @pytest.mark.parametrize("name", registry().sources)
 def test_our_own_sources_pass_the_trial(name: str) -> None:
-    """A rule that our own SQL breaks would be too strict for a stranger's."""
+    """A rule that our own SQL breaks would be too strict for that of others."""
     catalog = default_catalog()
     source = next(member.source for member in catalog.members if member.name == name)
     models = [model for model in catalog if model.account == name]

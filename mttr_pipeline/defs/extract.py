@@ -57,7 +57,8 @@ def landing_asset(account: Account) -> dg.AssetsDefinition:
         except ConfigError as error:
             raise explained(error) from error
         except MttrError as error:
-            context.log.error(str(error))
+            context.log.error(str(error), exc_info=error)  # `--debug` shows where
+            run.failed[name] = str(error)
             stale = dg.AssetCheckResult(
                 check_name=FRESH, passed=False, severity=dg.AssetCheckSeverity.WARN, description=str(error)
             )
@@ -154,6 +155,6 @@ def failed_sources(landing: Landing, run_id: str) -> dict[str, str]:
 
 def none_left(run: RunResource) -> list[str]:
     """The errors, when every source that this run asked failed or cannot be used; nothing otherwise."""
-    failed = failed_sources(run.landing, run.id) | catalog(run.settings.accounts).problems
+    failed = {**run.failed, **failed_sources(run.landing, run.id), **catalog(run.settings.accounts).problems}
     wanted = [account.name for account in run.settings.enabled if run.wants(account.name)]
     return [failed[name] for name in wanted] if all(name in failed for name in wanted) else []

@@ -46,6 +46,7 @@ class RunResource(dg.ConfigurableResource):
     _as_of: datetime = PrivateAttr()
     _run_id: str = PrivateAttr()
     _warehouse: Warehouse | None = PrivateAttr(default=None)
+    _failed: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[RunResource]:
@@ -89,6 +90,11 @@ class RunResource(dg.ConfigurableResource):
     def id(self) -> str:
         """The id of the run, which also names its generation."""
         return self._run_id
+
+    @property
+    def failed(self) -> dict[str, str]:
+        """Source -> error, of those whose pull failed in this run."""
+        return self._failed
 
     @property
     def landing(self) -> Landing:

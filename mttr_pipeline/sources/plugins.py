@@ -62,9 +62,9 @@ def check_declaration(source: Source, others: Iterable[Source]) -> None:
 
 
 def _silently(problem: str, call: Any, *arguments: Any) -> Any:
-    """What a stranger's code returns. What it prints is dropped: the output of `mttr` may be read by a program.
+    """Call code of another package. What it prints is dropped, because a program may read the output of `mttr`.
 
-    Raises ValueError with the problem and what was raised, SystemExit included.
+    Raises ValueError with the problem and what the code raised, SystemExit included.
     """
     try:
         with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
@@ -98,7 +98,7 @@ def _check_names(source: Source, others: list[Source]) -> None:
 
 
 def _check_settings(source: Source) -> None:
-    """That its settings have defaults, that its words have meanings, and that it is off without credentials."""
+    """That its settings have defaults, that its words have meanings, and that missing credentials are no error."""
     try:
         source.options()
     except ValidationError as error:

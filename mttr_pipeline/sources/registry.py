@@ -51,7 +51,7 @@ def registry() -> Registry:
             source = load_source(entry, package)
             name = source.name if isinstance(source.name, str) else name
             check_declaration(source, found.values())
-        except Exception as error:  # whatever is wrong with a stranger's object, the other sources work
+        except Exception as error:  # code of another package may raise anything; the other sources work
             key = f"{name} of {package}" if name in found or name in problems else name
             problems[key] = unusable(name, package, first_line(error))
             left_out |= {entry.name, name}

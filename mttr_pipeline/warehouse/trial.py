@@ -1,9 +1,9 @@
-"""Tries out the tables of a source that another package ships: once, on no data, in a database of its own.
+"""Builds the tables of a source from another package once, on no data, in a database in memory.
 
-A fault of this project's own SQL fails its tests. A fault of a stranger's SQL would fail the run, and with it every other source;
-here it is found before, so that the source is left out and the others work.
+A fault in the SQL of another package would stop the run, and with it every other source. The trial finds it before the run, so that
+this source is left out and the others are published. The tables of this project have tests instead.
 
-What belongs here: what can be seen without data. What does not: the rules between files (`catalog`).
+What belongs here: faults that show without data. What does not: the rules between files (`catalog`).
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from mttr_pipeline.warehouse.preparation import prepare
 #: Columns that loading needs in every raw table.
 _LOADED = ("reject_reason", "landed_in")
 _SMALL = {"TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT", "UINTEGER"}
-#: Types that a gathered column takes besides its own, because no value is lost or refused. VARCHAR takes all.
-_TAKEN = {
+#: Types that a gathered column accepts besides its own, because every value fits. VARCHAR accepts all types.
+_ACCEPTED = {
     "BIGINT": _SMALL,
     "DOUBLE": {*_SMALL, "BIGINT", "FLOAT"},
     "TIMESTAMP": {"DATE", "TIMESTAMP_S", "TIMESTAMP_MS"},
@@ -35,10 +35,10 @@ _TAKEN = {
 
 
 def try_out(source: Source, models: Sequence[Model], contracts: Sequence[Model], macros: str) -> None:
-    """Make every table of one account of the source, and compare what it yields with the gathered tables.
+    """Build every table of one account of the source, and compare the types of what it yields with the gathered tables.
 
-    `models` stand in an order in which each comes after those it reads. `macros` are those of the pipeline and of the sources
-    before this one. Raises ContractError for the first fault.
+    Each of `models` comes after those that it reads. `macros` are those of the pipeline and of the sources that are used already.
+    Raises ContractError for the first fault.
     """
     with duckdb.connect(config={"threads": 1, "autoinstall_known_extensions": False}) as con:
         con.execute("SET TimeZone = 'UTC'; CREATE SCHEMA raw; CREATE SCHEMA staging")
@@ -99,7 +99,7 @@ def _make(con: duckdb.DuckDBPyConnection, model: Model) -> None:
 def _compare_types(con: duckdb.DuckDBPyConnection, model: Model, contract: Model) -> None:
     for name, kind, *_ in con.execute(f"DESCRIBE {model.table}").fetchall():
         wanted = contract.types.get(name, kind)
-        if wanted not in (kind, "VARCHAR") and kind not in _TAKEN.get(wanted, ()):
+        if wanted not in (kind, "VARCHAR") and kind not in _ACCEPTED.get(wanted, ()):
             raise ContractError(
                 f"{model.where} yields the column {name} of {contract.name} as {kind}; its type is {wanted}"
             )

@@ -54,12 +54,7 @@ COMPANIES = {"atlassian": {"jira", "jsm", "opsgenie"}}
 #: Files that tell of vendors as such: the roster of the invented company says which tool watches which service.
 ROSTER = {"mttr_pipeline/demo/company.py"}
 #: Headers that still list the sources. Take a line out when the file is mended.
-LEFTOVERS = {
-    "sql/core/incidents.sql",
-    "sql/core/timeline.sql",
-    "sql/mart/quarantine.sql",
-    "sql/mart/source_runs.sql",
-}
+LEFTOVERS: set[str] = set()
 
 
 # -- imports -----------------------------------------------------------------------------------------------------------

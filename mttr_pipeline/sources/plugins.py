@@ -19,6 +19,7 @@ from typing import Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from mttr_pipeline.config.accounts import RESERVED
 from mttr_pipeline.config.environment import Environment
 from mttr_pipeline.config.explain import explain
 from mttr_pipeline.config.names import Words
@@ -29,7 +30,7 @@ from mttr_pipeline.sources.kit.declare import YIELDS, Source
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 #: What data quality calls findings about the configuration, besides the names of sources that are given instead of pulled.
-_RESERVED = {*NOT_PULLED, "configuration"}
+_RESERVED = {*NOT_PULLED, *RESERVED}
 _PULLED_BY = ("check", "extract", "close")
 
 

@@ -43,6 +43,8 @@ from mttr_pipeline.warehouse.catalog import default_catalog, house_models, macro
 from mttr_pipeline.warehouse.reference import GENERATED, gathered_tables
 from mttr_pipeline.warehouse.trial import try_out
 
+pytestmark = pytest.mark.slow  # whole runs with about 50 packages
+
 FIRST = datetime(2025, 10, 1, 6, tzinfo=UTC)
 SECOND = FIRST + timedelta(days=1)
 SEVERITIES = {"Critical": "SEV1", "high": "SEV2", "Normal": "SEV3", "LOW": "SEV4", "blocker": "SEV1", "Odd": "SEV3"}

@@ -42,6 +42,8 @@ from mttr_pipeline.demo.jsm import JsmSimulator
 from mttr_pipeline.demo.opsgenie import OpsgenieSimulator
 from mttr_pipeline.demo.pagerduty import PagerDutySimulator
 
+pytestmark = pytest.mark.slow  # whole runs that go wrong
+
 AS_OF = ("--as-of", UNTIL.isoformat())
 
 #: A source gives up after a second or two instead of after 15 minutes.

@@ -13,6 +13,8 @@ from support_e2e import UNTIL, differences, mttr, query, vendors, world
 from mttr_pipeline.demo import Truth, VendorServer
 from mttr_pipeline.demo.jira.fields import SLA_RESOLUTION, SLA_RESPONSE
 
+pytestmark = pytest.mark.slow  # whole runs
+
 DAY = timedelta(days=1)
 
 

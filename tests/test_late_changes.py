@@ -41,6 +41,8 @@ from mttr_pipeline.warehouse.database import Warehouse
 from mttr_pipeline.warehouse.known import WarehouseRecords
 from mttr_pipeline.warehouse.models import Model
 
+pytestmark = pytest.mark.slow  # two nights of every vendor each
+
 DAY = timedelta(days=1)
 TOOLS = ("pagerduty", "opsgenie", "jsm", "jira")
 #: Retrying does not help there; what becomes of a source that fails is told elsewhere.

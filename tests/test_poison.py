@@ -28,6 +28,8 @@ from mttr_pipeline.sources.kit import envelope
 from mttr_pipeline.sources.pulling import build_source, pull
 from mttr_pipeline.sources.registry import load_settings
 
+pytestmark = pytest.mark.slow  # whole runs on spoilt records
+
 #: source -> stream -> the name under which a child tells its parent; None for the records themselves.
 STREAMS: dict[str, dict[str, str | None]] = {
     "pagerduty": {"incidents": None, "log_entries": "incident"},

@@ -21,6 +21,8 @@ from support_e2e import CLOUD, copy_of, latest, mttr, scratch
 from mttr_pipeline.demo import VendorServer, World
 from mttr_pipeline.warehouse.catalog import default_catalog
 
+pytestmark = pytest.mark.slow  # whole runs on a directory of 0.1.0
+
 ARCHIVE = Path(__file__).parent / "fixtures" / "made_by_0.1.0.tar.zst"
 FIRST_NIGHT = datetime(2025, 10, 1, 6, tzinfo=UTC)
 AS_OF = FIRST_NIGHT + timedelta(days=1)

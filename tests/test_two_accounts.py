@@ -45,6 +45,8 @@ from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.sources.kit.declare import connection
 from mttr_pipeline.warehouse.database import Warehouse
 
+pytestmark = pytest.mark.slow  # whole runs of two accounts
+
 VOLUMES = {"pagerduty": 30, "opsgenie": 20, "opsgenie_incident": 10, "jsm": 15, "jira": 20}
 DAYS = 40  # some records are old enough to be deleted
 TOMORROW = UNTIL + timedelta(days=1)

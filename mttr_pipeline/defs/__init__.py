@@ -19,10 +19,11 @@ from mttr_pipeline.defs.jobs import daily, nightly, rebuild
 from mttr_pipeline.defs.publish import published_asset
 from mttr_pipeline.defs.report import phase_targets, report, targets, traffic_light
 from mttr_pipeline.defs.resources import RunResource
-from mttr_pipeline.defs.tables import model_asset, raw_asset
+from mttr_pipeline.defs.tables import layer_asset, raw_asset
 from mttr_pipeline.errors import ConfigError
 from mttr_pipeline.sources.registry import load_settings, registry
 from mttr_pipeline.warehouse.catalog import catalog, unusable_sources
+from mttr_pipeline.warehouse.models import SCHEMAS
 
 __all__ = ["build_defs"]
 
@@ -49,7 +50,7 @@ def build_defs(
             ),
             imported_records,
             raw_asset(models),
-            *(model_asset(models, model) for model in models if model.schema != "raw"),
+            *(layer_asset(models, layer) for layer in SCHEMAS if layer != "raw"),
             published_asset(models),
             report,
         ],

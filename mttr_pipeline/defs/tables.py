@@ -1,6 +1,10 @@
-"""One asset per table of `sql/`, generated from its header: description, columns, dependencies, checks."""
+"""One asset per table of `sql/`, generated from its header: description, columns, dependencies, checks.
 
-from collections.abc import Iterator
+A layer is one step: Dagster spends more on a step than DuckDB does on most tables. Each table still has its own events,
+checks and history, and can be made alone.
+"""
+
+from collections.abc import Iterable, Iterator
 
 import dagster as dg
 
@@ -9,47 +13,15 @@ from mttr_pipeline.defs.jobs import START_OVER
 from mttr_pipeline.defs.resources import RunResource, explained
 from mttr_pipeline.errors import ContractError, MttrError
 from mttr_pipeline.warehouse.catalog import Catalog
-from mttr_pipeline.warehouse.database import Warehouse
 from mttr_pipeline.warehouse.models import Model
+
+KINDS = {"duckdb", "sql"}
+MAKING = "while making "  # what an unforeseen error says of the table
 
 
 def asset_key(table: str) -> dg.AssetKey:
     """`core.incidents` -> core/incidents."""
     return dg.AssetKey(table.split("."))
-
-
-def _check_specs(model: Model) -> list[dg.AssetCheckSpec]:
-    """Every promise of a header blocks what comes after it: a broken one stops the publish."""
-    return [
-        dg.AssetCheckSpec(name, asset=asset_key(model.table), blocking=True, description=text)
-        for name, text in model.promises().items()
-    ]
-
-
-def _result(warehouse: Warehouse, model: Model) -> dg.MaterializeResult:
-    rows = warehouse.build(model)
-    return dg.MaterializeResult(
-        asset_key=asset_key(model.table),
-        metadata={
-            "dagster/row_count": rows,
-            "dagster/table_name": model.table,
-            "dagster/column_schema": dg.TableSchema(
-                [
-                    dg.TableColumn(name, kind, description=model.columns[name])
-                    for name, kind in warehouse.columns(model).items()
-                ]
-            ),
-        },
-        check_results=[
-            dg.AssetCheckResult(
-                check_name=check.name,
-                asset_key=asset_key(model.table),
-                passed=check.passed,
-                description=check.detail,
-            )
-            for check in warehouse.check(model)
-        ],
-    )
 
 
 def raw_asset(models: Catalog) -> dg.AssetsDefinition:
@@ -58,17 +30,7 @@ def raw_asset(models: Catalog) -> dg.AssetsDefinition:
 
     @dg.multi_asset(
         name="load",
-        specs=[
-            dg.AssetSpec(
-                asset_key(model.table),
-                deps=[dg.AssetKey(["landing", model.source or ""])],
-                group_name="raw",
-                kinds={"duckdb", "sql"},
-                owners=OWNERS,
-                description=model.description,
-            )
-            for model in raw
-        ],
+        specs=[_asset_spec(model, [dg.AssetKey(["landing", model.source or ""])]) for model in raw],
         check_specs=[spec for model in raw for spec in _check_specs(model)],
     )
     def load(context: dg.AssetExecutionContext, run: RunResource) -> Iterator[dg.MaterializeResult]:
@@ -81,31 +43,86 @@ def raw_asset(models: Catalog) -> dg.AssetsDefinition:
                 run.warehouse.start_over()
             records = run.warehouse.load(run.landing)
             context.log.info(f"{records} records loaded")
-            for model in raw:
-                yield _result(run.warehouse, model)
         except MttrError as error:
             raise explained(error) from error
+        for model in raw:
+            yield _build(run, model)
 
     return load
 
 
-def model_asset(models: Catalog, model: Model) -> dg.AssetsDefinition:
-    """One table. A table that is made of none waits until everything is loaded."""
-    after = model.depends or tuple(raw.table for raw in models.of_layer("raw"))
+def layer_asset(models: Catalog, layer: str) -> dg.AssetsDefinition:
+    """One step that makes the tables of a layer in the order of their dependencies, or those of them that are asked for."""
+    tables = models.of_layer(layer)
 
-    @dg.asset(
-        key=asset_key(model.table),
-        deps=[asset_key(name) for name in after],
+    @dg.multi_asset(
+        name=layer,
+        specs=[_asset_spec(model, _upstream(models, model), skippable=True) for model in tables],
+        check_specs=[spec for model in tables for spec in _check_specs(model)],
+        can_subset=True,
+    )
+    def make(context: dg.AssetExecutionContext, run: RunResource) -> Iterator[dg.MaterializeResult]:
+        for model in tables:
+            if asset_key(model.table) in context.selected_asset_keys:
+                yield _build(run, model)
+
+    return make
+
+
+def _upstream(models: Catalog, model: Model) -> list[dg.AssetKey]:
+    """What a table is made of. A table that is made of none waits until everything is loaded."""
+    return [asset_key(name) for name in model.depends or tuple(raw.table for raw in models.of_layer("raw"))]
+
+
+def _asset_spec(model: Model, deps: Iterable[dg.AssetKey], *, skippable: bool = False) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        asset_key(model.table),
+        deps=deps,
         group_name=model.schema,
-        kinds={"duckdb", "sql"},
+        kinds=KINDS,
         owners=OWNERS,
         description=model.description,
-        check_specs=_check_specs(model),
+        skippable=skippable,
     )
-    def table(run: RunResource) -> dg.MaterializeResult:
-        try:
-            return _result(run.warehouse, model)
-        except MttrError as error:
-            raise explained(error) from error
 
-    return table
+
+def _check_specs(model: Model) -> list[dg.AssetCheckSpec]:
+    """Every promise of a header blocks what comes after it: a broken one stops the publish."""
+    return [
+        dg.AssetCheckSpec(name, asset=asset_key(model.table), blocking=True, description=text)
+        for name, text in model.promises().items()
+    ]
+
+
+def _build(run: RunResource, model: Model) -> dg.MaterializeResult:
+    """Make a table and check it. Raises dagster.Failure with the sentence of an error of ours."""
+    try:
+        warehouse = run.warehouse
+        rows = warehouse.build(model)
+        return dg.MaterializeResult(
+            asset_key=asset_key(model.table),
+            metadata={
+                "dagster/row_count": rows,
+                "dagster/table_name": model.table,
+                "dagster/column_schema": dg.TableSchema(
+                    [
+                        dg.TableColumn(name, kind, description=model.columns[name])
+                        for name, kind in warehouse.columns(model).items()
+                    ]
+                ),
+            },
+            check_results=[
+                dg.AssetCheckResult(
+                    check_name=check.name,
+                    asset_key=asset_key(model.table),
+                    passed=check.passed,
+                    description=check.detail,
+                )
+                for check in warehouse.check(model)
+            ],
+        )
+    except MttrError as error:
+        raise explained(error) from error
+    except Exception as error:
+        error.add_note(f"{MAKING}{model.table}")  # the step has the name of the layer
+        raise

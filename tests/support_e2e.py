@@ -192,6 +192,8 @@ COMPARED = {
     "reopen_count": "reopen_count",
     "ack_count": "ack_count",
     "resolution_kind": "resolution_kind",
+    "affected_users": "affected_users",
+    "revenue_impact": "revenue_impact",
 }
 
 

@@ -369,14 +369,14 @@ def test_the_doctor_finds_what_is_wrong(tmp_path: Path) -> None:
 
 def test_the_demo_waits_for_whoever_uses_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It empties the landing zone: under another demo that is reading it, that would be somebody's lost run."""
-    (tmp_path / "landing").mkdir()
-    (tmp_path / "landing" / "kept").touch()
+    (tmp_path / "landing" / "jira").mkdir(parents=True)
+    (tmp_path / "landing" / "jira" / "kept").touch()
     (tmp_path / ".demo").touch()
     monkeypatch.setattr(cli, "WAIT_SECONDS", 0.1)
     with FileLock(tmp_path / ".lock"):
         result = mttr("--data-dir", tmp_path, "demo").ended(1)
     assert "Another run" in result.err and "start again" in result.err
-    assert (tmp_path / "landing" / "kept").exists()
+    assert (tmp_path / "landing" / "jira" / "kept").exists()
 
 
 def test_the_demo_keeps_its_folder_until_its_run_has_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -395,6 +395,61 @@ def test_the_demo_keeps_its_folder_until_its_run_has_ended(tmp_path: Path, monke
     monkeypatch.setattr(cli, "_execute", run)
     mttr("--data-dir", tmp_path, "demo").ended(0)
     FileLock(tmp_path / ".lock").acquire(timeout=0)
+
+
+def test_the_demo_has_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever tries the demo where real data are kept, or with MTTR_DATA_DIR set, must not meet invented incidents there."""
+    seen = []
+    monkeypatch.setattr(cli, "_execute", lambda given, settings, *_: seen.append(settings.data_dir) or cli.DONE)
+    mttr("demo", env={"MTTR_DATA_DIR": str(tmp_path / "real")}, cwd=tmp_path).ended(0)
+    assert seen == [Path("mttr-demo")] and (tmp_path / "mttr-demo" / ".demo").exists()
+    assert not (tmp_path / "real").exists() and not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "work.duckdb", "published/latest.json", "inbox/body.json", ".hidden"])
+def test_the_demo_touches_nothing_that_it_did_not_write(tmp_path: Path, name: str) -> None:
+    """A folder with anything else in it is somebody's: it is refused whole, before anything is marked or removed."""
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("mine")
+    assert "did not write" in mttr("--data-dir", tmp_path, "demo").ended(2).err
+    assert path.read_text() == "mine" and not (tmp_path / ".demo").exists()
+
+
+def test_the_demo_keeps_what_others_put_beside_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A note, a database of one's own and bodies in the inbox stay; records that were imported there stop it."""
+    monkeypatch.setattr(cli, "_execute", lambda *_: cli.DONE)
+    (tmp_path / ".demo").touch()
+    kept = [tmp_path / "notes.txt", tmp_path / "work_mine.duckdb", tmp_path / "inbox" / "body.json"]
+    (tmp_path / "inbox").mkdir()
+    for path in [*kept, tmp_path / "work.duckdb", tmp_path / "work.mart.duckdb.wal"]:
+        path.write_text("x")
+    mttr("--data-dir", tmp_path, "demo").ended(0)
+    assert all(path.exists() for path in kept) and not list(tmp_path.glob("work.*"))
+    imported = tmp_path / "landing" / "custom" / "x"
+    imported.mkdir(parents=True)
+    assert "did not write (custom)" in mttr("--data-dir", tmp_path, "demo").ended(2).err
+    assert imported.exists()
+
+
+@pytest.mark.parametrize("command", [("run",), ("import", "one.jsonl")])
+def test_no_door_lets_real_records_into_the_folder_of_the_demo(tmp_path: Path, command: tuple[str, ...]) -> None:
+    """Real incidents among invented ones would be wrong in every figure, and the next demo would delete them."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / ".demo").touch()
+    (tmp_path / "one.jsonl").write_text('{"external_id": "1", "detected_at": "2026-01-01T00:00:00Z"}')
+    result = mttr("--data-dir", "data", *command, env={"PAGERDUTY_TOKEN": "x"}, cwd=tmp_path).ended(2)
+    assert "mttr demo" in result.err and "--data-dir" in result.err
+    assert [path.name for path in (tmp_path / "data").iterdir()] == [".demo"]
+
+
+def test_stats_says_where_the_results_of_the_demo_are(tmp_path: Path) -> None:
+    """After `mttr demo` the next command of a newcomer reads the default folder, which has nothing."""
+    missing = mttr("stats", cwd=tmp_path).ended(2).err
+    assert "Nothing is published" in missing and "mttr-demo" not in missing
+    (tmp_path / "mttr-demo" / "published" / "g").mkdir(parents=True)
+    (tmp_path / "mttr-demo" / "published" / "latest").symlink_to("g")
+    assert "mttr --data-dir mttr-demo stats" in mttr("stats", cwd=tmp_path).ended(2).err
 
 
 # -- the terminal ------------------------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ LONG = {
     ".venv/bin/mypy",
     ".ci/run",
 }
-SLOW = {".venv/bin/mttr rebuild", ".venv/bin/pytest tests/test_sqlmodels.py"}
+SLOW = {".venv/bin/mttr --data-dir mttr-demo rebuild", ".venv/bin/pytest tests/test_sqlmodels.py"}
 
 
 def record(number: int, service: str, events: dict[int, str]) -> dict[str, Any]:
@@ -54,11 +54,11 @@ RECORDS = [
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of this repository whose `.venv` is the environment of these tests, with a landing zone of three incidents."""
     folder = tmp_path_factory.mktemp("contributing") / "checkout"
-    ignored = shutil.ignore_patterns(".git", ".venv", "data", "*_cache", "__pycache__")
+    ignored = shutil.ignore_patterns(".git", ".venv", "data", "mttr-demo", "*_cache", "__pycache__")
     shutil.copytree(REPOSITORY, folder, ignore=ignored)
     (folder / ".venv").symlink_to(sys.prefix)
     (folder / "three.jsonl").write_text("\n".join(map(json.dumps, RECORDS)), encoding="utf-8")
-    run(folder, ".venv/bin/mttr import three.jsonl")
+    run(folder, ".venv/bin/mttr --data-dir mttr-demo import three.jsonl")
     return folder
 
 
@@ -118,7 +118,7 @@ def test_the_commands_left_out_are_on_the_page() -> None:
 def test_every_name_on_the_page_exists() -> None:
     """Paths, and the constants that a contributor is sent to."""
     spans = set(re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", PAGE, flags=re.M | re.S)))
-    paths = {span for span in spans if "/" in span and "<" not in span and not span.startswith("data/")}
+    paths = {span for span in spans if "/" in span and "<" not in span and not span.startswith("mttr-demo/")}
     new = {path for path in paths if "reopened_services" in path}
     assert len(new) == 1
     assert {path for path in paths - new if not (REPOSITORY / path).exists()} == set()
@@ -139,9 +139,9 @@ def test_the_new_table_is_built_checked_documented_and_published(checkout: Path,
     (name,) = re.findall(r"Save it as `(sql/\w+/\w+\.sql)`", PAGE)
     folder = shutil.copytree(checkout, tmp_path / "checkout", symlinks=True)
     (folder / name).write_text(sql, encoding="utf-8")
-    run(folder, ".venv/bin/mttr rebuild")
+    run(folder, ".venv/bin/mttr --data-dir mttr-demo rebuild")
     table = Path(name).stem
-    assert query(folder / "data", f"FROM {table}") == [("checkout", 2, 1, 50.0), ("search", 1, 0, 0.0)]
+    assert query(folder / "mttr-demo", f"FROM {table}") == [("checkout", 2, 1, 50.0), ("search", 1, 0, 0.0)]
     documented = run(folder, ".venv/bin/python -m mttr_pipeline.warehouse.reference")
     assert f"\n## {table}\n" in documented and "reopened / incidents, in percent" in documented
     graph = run(folder, ".venv/bin/python tests/test_dagster.py").splitlines()

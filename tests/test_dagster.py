@@ -302,3 +302,13 @@ def test_a_run_that_waits_too_long_for_another_says_so(tmp_path: Path) -> None:
 
 if __name__ == "__main__":
     print(graph(), end="")
+
+
+def test_dagster_lets_nothing_into_the_folder_of_the_demo(tmp_path: Path) -> None:
+    """`dagster job execute` and the schedule are doors too: they would mix real incidents with invented ones."""
+    (tmp_path / ".demo").touch()
+    result = executed(tmp_path, "nightly")
+    assert not result.success
+    told = [str(getattr(event.event_specific_data, "error", "")) for event in result.all_events]
+    assert any("holds the data of `mttr demo`" in text for text in told)
+    assert not (tmp_path / "landing").exists() and not (tmp_path / "work.duckdb").exists()

@@ -62,6 +62,9 @@ TELLS_OF_RUNS = {
 def demo() -> tuple[Path, Result]:
     """The first command of a new user, as a process of its own, with the weather it has by default."""
     data_dir = scratch() / "demo"
+    (data_dir / "inbox").mkdir(parents=True)
+    (data_dir / "inbox" / "mine.json").write_text("{}")
+    (data_dir / ".demo").touch()  # as an earlier demo left it
     return data_dir, process(command("--data-dir", data_dir, "demo"))
 
 
@@ -100,6 +103,7 @@ def test_the_demo_leaves_the_files_that_others_rely_on(demo: tuple[Path, Result]
 def test_the_demo_never_mixes_with_real_data(demo: tuple[Path, Result], tmp_path: Path) -> None:
     """Invented incidents in the real history, or a demo that wipes it, would be the worst thing this command could do."""
     assert "mttr demo" in mttr("--data-dir", demo[0], "run", env={"PAGERDUTY_TOKEN": "x"}).ended(2).err
+    assert (demo[0] / "inbox" / "mine.json").read_text() == "{}", "the demo took what others gave"
     real = copy_of(finished_run(), tmp_path / "real")
     before = content(real)
     assert "real data" in mttr("--data-dir", real, "demo").ended(2).err

@@ -11,7 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
@@ -27,6 +27,7 @@ from mttr_pipeline.config.clock import parse_clock
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.demo.profiles import PROFILES
 from mttr_pipeline.errors import ConfigError, MttrError
+from mttr_pipeline.landing.demonstration import FOLDER, refuse_demo_folder
 from mttr_pipeline.sources.registry import load_settings, registry
 
 DONE, FAILED, PARTLY = 0, 1, 3
@@ -124,6 +125,7 @@ def run(
 ) -> int:
     """Pull, load, normalise, compute, check, publish: the nightly job once."""
     settings = given.settings()
+    refuse_demo_folder(settings.data_dir)
     for name, text in (("--since", since), ("--until", until), ("--as-of", as_of)):
         if text is not None:
             parse_clock(text, name)
@@ -139,10 +141,6 @@ def run(
             f"No source is configured: set its credentials ({_CREDENTIALS}), "
             f"put files into {settings.data_dir / 'inbox'}, `mttr import` records, or try `mttr demo`."
             + "".join(f" {sentence}" for sentence in registry().problems.values())
-        )
-    if _demo_mark(settings.data_dir).exists():
-        raise ConfigError(
-            f"{settings.data_dir} holds the data of `mttr demo`; choose another --data-dir for real data."
         )
     return _execute(
         given,
@@ -179,18 +177,24 @@ def rebuild(given: Globals, as_of: str | None) -> int:
 )
 @_exits
 def demo(given: Globals, seed: int, faults: str) -> int:
-    """Run the nightly job against simulated vendors: no credentials, no network, invented incidents."""
+    """Run the nightly job against simulated vendors: no credentials, no network, invented incidents.
+
+    Everything goes to ./mttr-demo, or to --data-dir: MTTR_DATA_DIR is for real data.
+    """
     from mttr_pipeline.defs.resources import held, prepared
     from mttr_pipeline.demo import VendorServer, World
     from mttr_pipeline.demo.registry import VENDORS
+    from mttr_pipeline.landing.demonstration import empty_demo_folder, refuse_other_folder
 
+    given = replace(given, data_dir=given.data_dir or FOLDER)
     settings = given.settings()
+    simulated = {vendor.source for vendor in VENDORS}
     if faults not in PROFILES:
         raise ConfigError(f"--faults: there is no profile {faults!r}; use one of {', '.join(sorted(PROFILES))}.")
-    refuse_real_data(settings.data_dir)  # at once, not after having waited for the run that is making it
+    refuse_other_folder(settings.data_dir, simulated)  # at once, not after having waited for the run that is making it
     # Until the demonstration has ended: nobody else may read what is emptied here, or pull into it from another company.
     with held(prepared(settings.data_dir), WAIT_SECONDS), ExitStack() as stack:
-        start_demo_folder(settings.data_dir)
+        empty_demo_folder(settings.data_dir, simulated)
         world = World(seed, datetime.now(UTC).replace(microsecond=0))
         server = stack.enter_context(VendorServer(world, faults=faults, seed=seed))
         stack.callback(_restore_environment, dict(os.environ))
@@ -200,7 +204,7 @@ def demo(given: Globals, seed: int, faults: str) -> int:
         os.environ.update(server.env())
         titles = listed([_PULLED[name].title for name in dict.fromkeys(vendor.source for vendor in VENDORS)])
         Console(stderr=True).print(f"Simulated {titles} on {server.address}, faults: {faults}", highlight=False)
-        return _execute(given, given.settings(), "nightly", {})
+        return _execute(given, given.settings(), "nightly", {"simulated": True})
 
 
 @main.command(
@@ -217,6 +221,7 @@ def import_(given: Globals, files: tuple[str, ...]) -> int:
     from mttr_pipeline.landing.store import Landing, new_run_id
 
     settings = given.settings()
+    refuse_demo_folder(settings.data_dir)
     folder = prepared(settings.data_dir)
     with held(folder, WAIT_SECONDS), Bars() as bars:
         report = import_files(
@@ -277,7 +282,8 @@ def stats(given: Globals, form: str, **asked: Any) -> int:
     root = given.settings().data_dir / "published"
     generation = latest(root)
     if generation is None:
-        raise ConfigError(f"Nothing is published in {root} yet; `mttr run`, `mttr rebuild` or `mttr demo` publishes.")
+        shown = f" The demo's results: `mttr --data-dir {FOLDER} stats`." if latest(Path(FOLDER) / "published") else ""
+        raise ConfigError(f"Nothing is published in {root} yet; `mttr run` or `mttr rebuild` publishes.{shown}")
     answer = ask(generation / "mttr.duckdb", Question(**asked))
     if form == "table":
         console = wide_console()
@@ -300,23 +306,6 @@ def doctor(given: Globals) -> int:
     return max((finding.exit_code for finding in findings), default=DONE)
 
 
-def start_demo_folder(data_dir: Path) -> None:
-    """Empty the folder of the demo; the caller holds its lock. Raises ConfigError when it is not the demo's."""
-    import shutil
-
-    refuse_real_data(data_dir)
-    _demo_mark(data_dir).touch()
-    shutil.rmtree(data_dir / "landing", ignore_errors=True)
-    for path in data_dir.glob("work*.duckdb*"):  # with what a run that was killed left in their logs
-        path.unlink()
-
-
-def refuse_real_data(data_dir: Path) -> None:
-    """Raises ConfigError when the folder holds anything that is not the demo's."""
-    if (data_dir / "landing").exists() and not _demo_mark(data_dir).exists():
-        raise ConfigError(f"{data_dir} holds real data; choose another folder for the demo with --data-dir.")
-
-
 def _given_something(settings: Settings) -> bool:
     """Whether there is something to publish without any source: files in the inbox, or what was taken before."""
     data_dir = settings.data_dir
@@ -331,10 +320,6 @@ def _given_something(settings: Settings) -> bool:
 def _restore_environment(before: dict[str, str]) -> None:
     os.environ.clear()
     os.environ.update(before)
-
-
-def _demo_mark(data_dir: Path) -> Path:
-    return data_dir / ".demo"
 
 
 def _execute(given: Globals, settings: Settings, job: str, options: dict[str, Any]) -> int:

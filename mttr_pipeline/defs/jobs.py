@@ -10,6 +10,7 @@ _NO_RUN_RETRIES = {"dagster/max_retries": "0"}
 
 # A tag, because configuration of a job would replace the whole configuration of a resource, the data directory with it.
 START_OVER = "mttr/start_over"
+REBUILD = "rebuild"
 
 nightly = dg.define_asset_job(
     "nightly",
@@ -19,7 +20,7 @@ nightly = dg.define_asset_job(
 )
 
 rebuild = dg.define_asset_job(
-    "rebuild",
+    REBUILD,
     selection=dg.AssetSelection.all() - dg.AssetSelection.groups("landing"),
     tags={**_NO_RUN_RETRIES, START_OVER: "true"},
     description="The same from the landing zone alone, without any request: every table anew.",

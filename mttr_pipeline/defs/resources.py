@@ -15,8 +15,10 @@ from pydantic import Field, PrivateAttr
 
 from mttr_pipeline.config.clock import parse_clock
 from mttr_pipeline.config.settings import Settings
+from mttr_pipeline.defs.jobs import REBUILD
 from mttr_pipeline.errors import ConfigError, ContractError, MttrError
 from mttr_pipeline.intake.inbox import FOLDER
+from mttr_pipeline.landing.demonstration import refuse_demo_folder
 from mttr_pipeline.landing.store import Landing, new_run_id
 from mttr_pipeline.sources.registry import load_settings
 from mttr_pipeline.warehouse.database import Warehouse
@@ -27,7 +29,8 @@ class RunResource(dg.ConfigurableResource):
 
     Fields are what `mttr run` takes as options; credentials are never among them, because run configuration is stored:
     they come from the environment of the process. The warehouse is opened at its first use, one connection per run, and
-    closed even when an asset raises. A second run on the same data directory waits for the first one.
+    closed even when an asset raises. A second run on the same data directory waits for the first one. `simulated` is what
+    `mttr demo` sets: its folder takes records from nobody else.
     """
 
     data_dir: str | None = None
@@ -39,6 +42,7 @@ class RunResource(dg.ConfigurableResource):
     sources: list[str] = Field(default_factory=list)
     accounts: list[str] = Field(default_factory=list)
     start_over: bool = False
+    simulated: bool = False
     run_id: str | None = None
     wait_seconds: float = 600
 
@@ -54,6 +58,8 @@ class RunResource(dg.ConfigurableResource):
         try:
             self._settings = load_settings(os.environ, data_dir=self.data_dir, config=self.config_file)
             self._refuse_other_accounts()
+            if not self.simulated and (context.run is None or context.run.job_name != REBUILD):
+                refuse_demo_folder(self._settings.data_dir)
             # Whole seconds: what an operator types back into --as-of gives the same run.
             self._as_of = parse_clock(self.as_of, "--as-of") if self.as_of else datetime.now(UTC).replace(microsecond=0)
             self._run_id = self.run_id or new_run_id()

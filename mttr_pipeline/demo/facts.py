@@ -41,6 +41,9 @@ class Case(msgspec.Struct, kw_only=True):
     major: bool = False
     #: When the impact began, where the tool has a field for it.
     impact_start: datetime | None = None
+    #: What it cost, where somebody filled the fields of the tool.
+    users: int | None = None
+    revenue: float | None = None
     #: The id of the case whose deduplication key this one repeats within ten minutes.
     flap_of: str = ""
     facts: list[Fact] = []

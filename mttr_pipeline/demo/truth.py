@@ -53,6 +53,8 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
     reopen_count: int = 0
     ack_count: int = 0
     resolution_kind: str | None = None
+    affected_users: int | None = None
+    revenue_impact: float | None = None
     duplicate_of: str | None = None
     flap_of: str | None = None
     deleted: bool = False
@@ -120,6 +122,8 @@ def _row(case: Case, facts: list[Fact], episode: list[Fact], number: int, now: d
         reopen_count=len(reopened),
         ack_count=len(acks),
         resolution_kind=None if is_open or ends[-1].kind != "resolved" else ends[-1].value,
+        affected_users=case.users,
+        revenue_impact=case.revenue,
         duplicate_of=duplicate,
         flap_of=case.flap_of or None,
         deleted=any(fact.kind == "deleted" for fact in facts),

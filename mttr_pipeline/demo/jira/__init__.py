@@ -48,6 +48,7 @@ CLOUD = Tool(
     has_close=True,
     written_share=0.95,
     impact_start_share=0.8,
+    cost_share=0.6,
     declares_major=True,
     late_changes=_LATE_CHANGES,
     taken_by=_TAKEN_BY,
@@ -75,6 +76,7 @@ DATA_CENTER = Tool(
     is_desk=True,
     has_close=True,
     written_share=0.95,
+    cost_share=0.6,
     late_changes=_LATE_CHANGES,
     taken_by=_TAKEN_BY,
     # The classic workflow has no status for a found cause.

@@ -12,6 +12,8 @@ AFFECTED_SERVICES = {"cloud": "customfield_10043", "dc": "customfield_11201"}
 IMPACT_START, MAJOR_INCIDENT, SEVERITY = "customfield_10051", "customfield_10052", "customfield_11202"
 RESPONDERS, SLA_RESOLUTION, SLA_RESPONSE = "customfield_10053", "customfield_10041", "customfield_10042"
 SLA_TEXT = "customfield_11205"
+AFFECTED_USERS = {"cloud": "customfield_10054", "dc": "customfield_11206"}
+REVENUE_IMPACT = {"cloud": "customfield_10055", "dc": "customfield_11207"}
 
 
 def field_rows(flavour: Flavour) -> list[Json]:
@@ -35,6 +37,10 @@ def field_rows(flavour: Flavour) -> list[Json]:
         for name, kind in types.items()
     ]
     own = [(AFFECTED_SERVICES[flavour], "Affected services", "array")]
+    own += [
+        (AFFECTED_USERS[flavour], "Affected users", "number"),
+        (REVENUE_IMPACT[flavour], "Revenue impact", "number"),
+    ]
     if flavour == "cloud":
         own += [(IMPACT_START, "Incident start", "datetime"), (MAJOR_INCIDENT, "Major incident", "option")]
         own += [(RESPONDERS, "Responders", "array")]

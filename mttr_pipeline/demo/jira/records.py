@@ -14,9 +14,11 @@ from mttr_pipeline.demo.facts import Case, Fact, identifier
 from mttr_pipeline.demo.jira.book import Book
 from mttr_pipeline.demo.jira.fields import (
     AFFECTED_SERVICES,
+    AFFECTED_USERS,
     IMPACT_START,
     MAJOR_INCIDENT,
     RESPONDERS,
+    REVENUE_IMPACT,
     SEVERITY,
     SLA_RESOLUTION,
     SLA_RESPONSE,
@@ -92,6 +94,8 @@ class Renderer:
             "labels": state["labels"],
             "issuelinks": [state["link"]] if state["link"] else [],
             AFFECTED_SERVICES[self.flavour]: self._affected(service, named=case.number % 10 != 4),
+            AFFECTED_USERS[self.flavour]: None if case.users is None else float(case.users),
+            REVENUE_IMPACT[self.flavour]: case.revenue,
         }
         if self.flavour == "cloud":
             fields[IMPACT_START] = iso_jira(case.impact_start) if case.impact_start else None

@@ -51,6 +51,8 @@ class Tool:
     written_share: float = 0.68
     #: The share of records where somebody fills the field for the start of the impact; 0 when there is no such field.
     impact_start_share: float = 0.0
+    #: The share of severe incidents where somebody fills the fields for affected users and lost revenue.
+    cost_share: float = 0.0
     #: The worst incidents are declared major incidents.
     declares_major: bool = False
     #: What may happen to old records in the day after the present, beside acknowledgement, resolve, change of priority and

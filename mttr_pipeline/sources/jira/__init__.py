@@ -131,6 +131,8 @@ SOURCE = Source(
             "Impact start": "occurred_at",
             "Detected at": "detected_at",
             "Mitigated at": "mitigated_at",
+            "Affected users": "affected_users",
+            "Revenue impact": "revenue_impact",
         },
     },
     variables=(

@@ -39,6 +39,7 @@ CREATE TABLE IF NOT EXISTS ops.marked (source VARCHAR, stream VARCHAR, external_
 CREATE TABLE IF NOT EXISTS ops.fingerprint (value VARCHAR);
 CREATE TABLE IF NOT EXISTS ops.builds (table_name VARCHAR, run_id VARCHAR);
 CREATE OR REPLACE TABLE ops.facts (source VARCHAR, extract_id VARCHAR, fact VARCHAR, n BIGINT);
+CREATE OR REPLACE TABLE ops.out_of_sight (source VARCHAR, extract_id VARCHAR, group_name VARCHAR, n BIGINT);
 CREATE OR REPLACE TABLE ops.attempts (
     source VARCHAR, extract_id VARCHAR, run_id VARCHAR, started_at TIMESTAMP, finished_at TIMESTAMP, status VARCHAR,
     requests BIGINT, fetched BIGINT, since VARCHAR, until VARCHAR, error VARCHAR, data_as_of TIMESTAMP
@@ -135,14 +136,18 @@ def _load_stream(
     promised = sum(file.records for file in files)
     paths = [str(root / manifest.source / manifest.extract_id / file.file) for file in files]
     copies = mended(paths, root, folder) if careful else None
-    fetched, quarantined, distinct = _read_delta(con, model, copies.paths if copies else paths, copies.root if copies else root)
+    fetched, quarantined, distinct = _read_delta(
+        con, model, copies.paths if copies else paths, copies.root if copies else root
+    )
     if quarantined and not careful and (copies := mended(paths, root, folder)):  # perhaps for one character
         fetched, quarantined, distinct = _read_delta(con, model, copies.paths, copies.root)
     long_lines = copies.long_lines if copies else []
+    key = ", ".join(model.key)
     if fetched + len(long_lines) != promised:
         raise ContractError(
             f"{manifest.source}/{manifest.extract_id}: {promised} records were landed in {model.stream} but "
-            f"{fetched + len(long_lines)} can be read back; move that folder out of the landing zone and pull again with --full-refresh."
+            f"{fetched + len(long_lines)} can be read back; move that folder out of the landing zone and pull again with "
+            "--full-refresh."
         )
     identity = model.key[0]
     # Alive again; those of this extract come after it.
@@ -231,7 +236,8 @@ def _note_marked(
     )
     for external_id, path in marked_records(paths):
         con.execute(
-            "INSERT INTO ops.marked VALUES (?, ?, ?, ?)", [source, stream, external_id, str(Path(path).relative_to(root))]
+            "INSERT INTO ops.marked VALUES (?, ?, ?, ?)",
+            [source, stream, external_id, str(Path(path).relative_to(root))],
         )
 
 
@@ -305,6 +311,11 @@ def _record_facts(con: duckdb.DuckDBPyConnection, manifests: list[Manifest]) -> 
     ]
     if rows:
         con.executemany("INSERT INTO ops.facts VALUES (?, ?, ?, ?)", rows)
+    con.execute("DELETE FROM ops.out_of_sight")
+    newest = {manifest.source: manifest for manifest in manifests if manifest.status == "complete"}
+    for source, manifest in newest.items():  # an earlier pull's answer is out of date
+        for group, n in manifest.facts.get("out_of_sight", {}).items():
+            con.execute("INSERT INTO ops.out_of_sight VALUES (?, ?, ?, ?)", [source, manifest.extract_id, group, n])
 
 
 def start_over_if_outdated(con: duckdb.DuckDBPyConnection, catalog: Catalog, settings: Settings) -> None:
@@ -319,7 +330,9 @@ def start_over_if_outdated(con: duckdb.DuckDBPyConnection, catalog: Catalog, set
 def start_over(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
     """Forget everything that was loaded; the next `load` reads the whole landing zone."""
     con.execute("DROP SCHEMA raw CASCADE; CREATE SCHEMA raw")
-    con.execute("DELETE FROM ops.loads; DELETE FROM ops.quarantine; DELETE FROM ops.fingerprint; DELETE FROM ops.marked")
+    con.execute(
+        "DELETE FROM ops.loads; DELETE FROM ops.quarantine; DELETE FROM ops.fingerprint; DELETE FROM ops.marked"
+    )
     create_raw_tables(con, catalog.of_layer("raw"))
 
 

@@ -113,6 +113,8 @@ findings AS (
     UNION ALL
     FROM figures.findings_texts
     UNION ALL
+    FROM figures.findings_out_of_sight
+    UNION ALL
     FROM figures.findings_pulls
 )
 SELECT

@@ -33,6 +33,7 @@ class LandedFile(msgspec.Struct, frozen=True):
     file     its path within the extract's folder
     records  how many lines it has
     bytes    its size on disk
+    marked   how many lines hold U+FFFD, the replacement character (see `characters`)
     """
 
     stream: str
@@ -41,6 +42,7 @@ class LandedFile(msgspec.Struct, frozen=True):
     records: int
     bytes: int
     sha256: str
+    marked: int = 0
 
 
 class Attempt(msgspec.Struct, frozen=True):

@@ -1,4 +1,5 @@
-"""The landing zone: every record as the vendor sent it, one per line, compressed, never changed.
+"""The landing zone: every record as the vendor sent it, one per line, compressed, never changed. Only characters that no reader
+takes are replaced before a record is landed (`characters`).
 
     landing/<source>/<extract-id>/
         <stream>/00001.jsonl.zst    one file per finished window, the records byte for byte
@@ -31,6 +32,7 @@ import msgspec
 import zstandard
 
 from mttr_pipeline.errors import ContractError
+from mttr_pipeline.landing.characters import has_mark, is_suspicious, repaired
 from mttr_pipeline.landing.manifest import (
     Attempt,
     LandedFile,
@@ -218,7 +220,7 @@ class Extract:
         path = self.folder / name
         path.parent.mkdir(exist_ok=True)
         partial = path.with_suffix(".part")
-        count = 0
+        count = marked = 0
         try:
             with partial.open("wb") as raw:
                 with zstandard.ZstdCompressor(level=3).stream_writer(raw, closefd=False) as out:
@@ -226,8 +228,14 @@ class Extract:
                     size = 0
 
                     def flush() -> None:
-                        nonlocal size
-                        out.write(b"".join(lines))
+                        nonlocal size, marked
+                        block = b"".join(lines)
+                        if is_suspicious(block):  # a check of every line costs more
+                            lines[:] = map(repaired, lines)
+                            block = b"".join(lines)
+                        if has_mark(block):
+                            marked += sum(map(has_mark, lines))
+                        out.write(block)
                         lines.clear()
                         size = 0
 
@@ -252,7 +260,7 @@ class Extract:
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
-        landed = LandedFile(stream, window, name, count, path.stat().st_size, digest)
+        landed = LandedFile(stream, window, name, count, path.stat().st_size, digest, marked)
         with self._lock:
             append_to_journal(self.folder, landed)
             before = self._files.get((stream, window))

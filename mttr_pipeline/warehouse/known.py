@@ -28,6 +28,11 @@ class WarehouseRecords:
         """Their ids."""
         return {str(row[0]) for row in self._ask("r.external_id", stream, window)}
 
+    def groups(self, stream: str, column: str, window: Window) -> dict[str, str]:
+        """The value of a column of the raw table, by id; records without one are left out."""
+        found = self._ask(f'r.external_id, r."{column}"', stream, window)
+        return {str(name): str(value) for name, value in found if value is not None}
+
     def rejected(self, stream: str) -> set[str]:
         """Ids of records in quarantine."""
         with self._lock:

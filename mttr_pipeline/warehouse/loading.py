@@ -17,8 +17,10 @@ import zstandard
 
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.errors import ContractError
-from mttr_pipeline.landing.store import NOT_PULLED, TOMBSTONES, Landing, Manifest
+from mttr_pipeline.landing.manifest import LandedFile, Manifest
+from mttr_pipeline.landing.store import NOT_PULLED, TOMBSTONES, Landing
 from mttr_pipeline.warehouse.fingerprint import raw_fingerprint
+from mttr_pipeline.warehouse.mending import MAX_LINE, LongLine, marked_records, mended
 from mttr_pipeline.warehouse.models import Model
 
 if TYPE_CHECKING:  # the catalog tries out tables of other packages with what is here
@@ -33,9 +35,11 @@ CREATE TABLE IF NOT EXISTS ops.loads (
 CREATE TABLE IF NOT EXISTS ops.quarantine (
     source VARCHAR, stream VARCHAR, external_id VARCHAR, reason VARCHAR, extract_id VARCHAR, raw_reference VARCHAR
 );
+CREATE TABLE IF NOT EXISTS ops.marked (source VARCHAR, stream VARCHAR, external_id VARCHAR, raw_reference VARCHAR);
 CREATE TABLE IF NOT EXISTS ops.fingerprint (value VARCHAR);
 CREATE TABLE IF NOT EXISTS ops.builds (table_name VARCHAR, run_id VARCHAR);
 CREATE OR REPLACE TABLE ops.facts (source VARCHAR, extract_id VARCHAR, fact VARCHAR, n BIGINT);
+CREATE OR REPLACE TABLE ops.out_of_sight (source VARCHAR, extract_id VARCHAR, group_name VARCHAR, n BIGINT);
 CREATE OR REPLACE TABLE ops.attempts (
     source VARCHAR, extract_id VARCHAR, run_id VARCHAR, started_at TIMESTAMP, finished_at TIMESTAMP, status VARCHAR,
     requests BIGINT, fetched BIGINT, since VARCHAR, until VARCHAR, error VARCHAR, data_as_of TIMESTAMP
@@ -69,16 +73,28 @@ def load(
 
 def _load_extract(con: duckdb.DuckDBPyConnection, catalog: Catalog, landing: Landing, manifest: Manifest) -> int:
     """All streams of one extract, in one transaction: it is in whole or not at all."""
+    try:
+        _load_streams(con, catalog, landing, manifest, careful=False)
+    except duckdb.Error:  # perhaps for one line; to look at every line before is too slow
+        _load_streams(con, catalog, landing, manifest, careful=True)
+    return manifest.records
+
+
+def _load_streams(
+    con: duckdb.DuckDBPyConnection, catalog: Catalog, landing: Landing, manifest: Manifest, *, careful: bool
+) -> None:
     con.execute("BEGIN")
     try:
         readers = {model.stream: model for model in catalog.of_layer("raw") if model.source == manifest.source}
         streams = {file.stream for file in manifest.files}
         for stream in sorted(streams, key=lambda name: (name == TOMBSTONES, name)):
             files = [file for file in manifest.files if file.stream == stream]
-            paths = [str(landing.folder(manifest) / file.file) for file in files]
             records = sum(file.records for file in files)
             if stream in readers:
-                _load_stream(con, catalog, readers[stream], manifest, landing.root, paths, records)
+                with tempfile.TemporaryDirectory(prefix=".load-", dir=landing.root.parent) as folder:
+                    _load_stream(
+                        con, catalog, readers[stream], manifest, landing.root, files, Path(folder), careful=careful
+                    )
             else:
                 _set_aside(con, manifest, stream, records)
         if not manifest.files:
@@ -87,7 +103,6 @@ def _load_extract(con: duckdb.DuckDBPyConnection, catalog: Catalog, landing: Lan
     except BaseException:
         con.execute("ROLLBACK")
         raise
-    return manifest.records
 
 
 def _set_aside(con: duckdb.DuckDBPyConnection, manifest: Manifest, stream: str, records: int) -> None:
@@ -109,23 +124,30 @@ def _load_stream(
     model: Model,
     manifest: Manifest,
     root: Path,
-    paths: list[str],
-    promised: int,
+    files: list[LandedFile],
+    folder: Path,
+    *,
+    careful: bool,
 ) -> None:
-    """Newest payload per key into the raw table, rejects into quarantine, the counts into the ledger."""
-    _point_at(con, paths, root)
-    # Its rowid is the order of landing. A row_number() over the files would say the same on one thread instead of all.
-    con.execute(f"CREATE OR REPLACE TEMP TABLE delta AS {model.sql}")
+    """Newest payload per key into the raw table, rejects into quarantine, the counts into the ledger.
+
+    `careful` looks at every line before; `folder` is an empty one, for copies of files that need it.
+    """
+    promised = sum(file.records for file in files)
+    paths = [str(root / manifest.source / manifest.extract_id / file.file) for file in files]
+    copies = mended(paths, root, folder) if careful else None
+    fetched, quarantined, distinct = _read_delta(
+        con, model, copies.paths if copies else paths, copies.root if copies else root
+    )
+    if quarantined and not careful and (copies := mended(paths, root, folder)):  # perhaps for one character
+        fetched, quarantined, distinct = _read_delta(con, model, copies.paths, copies.root)
+    long_lines = copies.long_lines if copies else []
     key = ", ".join(model.key)
-    count = con.execute(
-        f"SELECT count(*), count(reject_reason), count(DISTINCT CASE WHEN reject_reason IS NULL THEN ({key}) END) FROM delta"
-    ).fetchone()
-    assert count is not None
-    fetched, quarantined, distinct = count
-    if fetched != promised:
+    if fetched + len(long_lines) != promised:
         raise ContractError(
-            f"{manifest.source}/{manifest.extract_id}: {promised} records were landed in {model.stream} but {fetched} can be "
-            "read back; move that folder out of the landing zone and pull again with --full-refresh."
+            f"{manifest.source}/{manifest.extract_id}: {promised} records were landed in {model.stream} but "
+            f"{fetched + len(long_lines)} can be read back; move that folder out of the landing zone and pull again with "
+            "--full-refresh."
         )
     identity = model.key[0]
     # Alive again; those of this extract come after it.
@@ -145,6 +167,9 @@ def _load_stream(
         "FROM delta WHERE reject_reason IS NOT NULL",
         [manifest.source, model.stream, manifest.extract_id],
     )
+    _quarantine_long_lines(con, manifest, model.stream, root, long_lines)
+    marked = copies.paths if copies else [path for path, file in zip(paths, files, strict=True) if file.marked]
+    _note_marked(con, manifest.source, model.stream, identity, copies.root if copies else root, marked)
     if quarantined:
         con.execute("DELETE FROM delta WHERE reject_reason IS NOT NULL")
     if distinct != fetched - quarantined:
@@ -165,10 +190,55 @@ def _load_stream(
         "INSERT INTO ops.loads VALUES (?, ?, ?, ?, ?, ?, ?)",
         [
             *(manifest.source, manifest.extract_id, model.stream),
-            *(promised, distinct, fetched - quarantined - distinct, quarantined),
+            *(promised, distinct, fetched - quarantined - distinct, quarantined + len(long_lines)),
         ],
     )
     con.execute("DROP TABLE delta")
+
+
+def _read_delta(con: duckdb.DuckDBPyConnection, model: Model, paths: list[str], root: Path) -> tuple[int, int, int]:
+    """Read the files into the table `delta`; gives the number of rows, of rejects and of distinct keys."""
+    _point_at(con, paths, root)
+    # Its rowid is the order of landing. A row_number() over the files would say the same on one thread instead of all.
+    con.execute(f"CREATE OR REPLACE TEMP TABLE delta AS {model.sql}")
+    key = ", ".join(model.key)
+    count = con.execute(
+        f"SELECT count(*), count(reject_reason), count(DISTINCT CASE WHEN reject_reason IS NULL THEN ({key}) END) FROM delta"
+    ).fetchone()
+    assert count is not None
+    return count
+
+
+def _quarantine_long_lines(
+    con: duckdb.DuckDBPyConnection, manifest: Manifest, stream: str, root: Path, lines: Iterable[LongLine]
+) -> None:
+    """List the lines that were left out, each record once."""
+    for line in lines:
+        reason = f"the record has {line.size / 1e6:.1f} MB, more than the {MAX_LINE // 1_000_000} MB that can be loaded"
+        con.execute(
+            "DELETE FROM ops.quarantine WHERE source = ? AND stream = ? AND external_id = ?",
+            [manifest.source, stream, line.identity],
+        )
+        con.execute(
+            "INSERT INTO ops.quarantine VALUES (?, ?, ?, ?, ?, ?)",
+            [manifest.source, stream, line.identity, reason, manifest.extract_id, str(line.path.relative_to(root))],
+        )
+
+
+def _note_marked(
+    con: duckdb.DuckDBPyConnection, source: str, stream: str, identity: str, root: Path, paths: Iterable[str]
+) -> None:
+    """Note which records hold a replaced character; a record that came without one is no longer noted."""
+    con.execute(
+        f"DELETE FROM ops.marked AS old USING delta AS new WHERE old.source = ? AND old.stream = ? "
+        f"AND old.external_id = new.{identity}::VARCHAR",
+        [source, stream],
+    )
+    for external_id, path in marked_records(paths):
+        con.execute(
+            "INSERT INTO ops.marked VALUES (?, ?, ?, ?)",
+            [source, stream, external_id, str(Path(path).relative_to(root))],
+        )
 
 
 def create_raw_tables(con: duckdb.DuckDBPyConnection, models: Iterable[Model]) -> None:
@@ -241,6 +311,11 @@ def _record_facts(con: duckdb.DuckDBPyConnection, manifests: list[Manifest]) -> 
     ]
     if rows:
         con.executemany("INSERT INTO ops.facts VALUES (?, ?, ?, ?)", rows)
+    con.execute("DELETE FROM ops.out_of_sight")
+    newest = {manifest.source: manifest for manifest in manifests if manifest.status == "complete"}
+    for source, manifest in newest.items():  # an earlier pull's answer is out of date
+        for group, n in manifest.facts.get("out_of_sight", {}).items():
+            con.execute("INSERT INTO ops.out_of_sight VALUES (?, ?, ?, ?)", [source, manifest.extract_id, group, n])
 
 
 def start_over_if_outdated(con: duckdb.DuckDBPyConnection, catalog: Catalog, settings: Settings) -> None:
@@ -255,7 +330,9 @@ def start_over_if_outdated(con: duckdb.DuckDBPyConnection, catalog: Catalog, set
 def start_over(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
     """Forget everything that was loaded; the next `load` reads the whole landing zone."""
     con.execute("DROP SCHEMA raw CASCADE; CREATE SCHEMA raw")
-    con.execute("DELETE FROM ops.loads; DELETE FROM ops.quarantine; DELETE FROM ops.fingerprint")
+    con.execute(
+        "DELETE FROM ops.loads; DELETE FROM ops.quarantine; DELETE FROM ops.fingerprint; DELETE FROM ops.marked"
+    )
     create_raw_tables(con, catalog.of_layer("raw"))
 
 

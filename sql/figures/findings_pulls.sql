@@ -11,7 +11,8 @@ WITH loads AS (
 newest AS (
     SELECT *, row_number() OVER (PARTITION BY source ORDER BY started_at DESC, run_id DESC) AS place FROM ops.attempts
 ),
--- What the pulls reported. Of what a plan lacks and of what was postponed, only the last pull counts.
+-- What the pulls reported. Of what a plan lacks, of what was postponed and of what was not
+-- believed, only the last pull counts.
 reported AS (
     SELECT f.fact, f.source, f.n, l.fetched,
         CASE WHEN f.fact = 'audit_answers_not_believed' THEN 'warn' ELSE coalesce(d.level, 'info') END AS level,
@@ -32,7 +33,8 @@ reported AS (
     JOIN loads AS l ON l.source = f.source
     LEFT JOIN config.findings AS d ON d.fact = f.fact
     WHERE f.fact NOT LIKE '%_repeats' AND f.fact NOT LIKE '%_deleted_at_source'
-        AND (f.extract_id = l.last_extract OR (f.fact NOT LIKE '%_not_in_plan' AND f.fact <> 'audit_windows_postponed'))
+        AND (f.extract_id = l.last_extract OR (f.fact NOT LIKE '%_not_in_plan'
+            AND f.fact NOT IN ('audit_windows_postponed', 'audit_answers_not_believed')))
 )
 SELECT
     'duplicates_dropped' AS dq_check, source, duplicates AS n, fetched AS total, 'info' AS level,

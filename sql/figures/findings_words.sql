@@ -47,7 +47,7 @@ settings AS (
 )
 SELECT
     'unmapped_severity' AS dq_check, r.source, coalesce(max(w.n), 0) AS n, count(*) AS total, 'warn' AS level,
-    'records with a severity that no map contains: another field, the urgency or the default decides; map it in [sources.'
+    'records with a severity that no map contains: another field or the default decides; map it in [sources.'
         || any_value(a.account) || '.severity]' AS meaning,
     any_value(u.examples) AS examples
 FROM core.records AS r

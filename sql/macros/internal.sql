@@ -67,13 +67,31 @@ CREATE OR REPLACE MACRO line_rank(scope, is_prefix, line) AS (scope <> '', NOT i
 -- Trimmed text; empty is NULL.
 CREATE OR REPLACE MACRO text_or_null(value) AS nullif(trim(value), '');
 
--- The text of a JSON value: the value itself, the label of an option or object, or that of the first element of a list.
+-- The text of a JSON value: of a text or number the value itself, of an object (an option, a user, a team) its label, of a list that
+-- of its first element. Anything else, such as an object without a label, has no text: NULL.
+CREATE OR REPLACE MACRO json_scalar(value) AS
+    CASE WHEN json_type(value) NOT IN ('OBJECT', 'ARRAY') THEN text_or_null(value ->> '$') END;
 CREATE OR REPLACE MACRO json_label(value) AS
-    text_or_null(CASE WHEN json_type(value) = 'OBJECT'
-        THEN coalesce(value ->> '$.value', value ->> '$.name', value ->> '$.displayName', value ->> '$.label', value ->> '$.id')
-        ELSE value ->> '$' END);
+    CASE WHEN json_type(value) = 'OBJECT'
+        THEN coalesce(json_scalar(json_extract(value, '$.value')), json_scalar(json_extract(value, '$.name')),
+            json_scalar(json_extract(value, '$.displayName')), json_scalar(json_extract(value, '$.label')),
+            json_scalar(json_extract(value, '$.summary')), json_scalar(json_extract(value, '$.id')))
+        ELSE json_scalar(value) END;
 CREATE OR REPLACE MACRO json_text(value) AS
     CASE WHEN json_type(value) = 'ARRAY' THEN json_label(json_extract(value, '$[0]')) ELSE json_label(value) END;
+
+-- The same for a value that was read as text, which a list or an object becomes JSON in.
+CREATE OR REPLACE MACRO plain_text(value) AS
+    CASE WHEN regexp_matches(value, '^\s*[\[{]') AND json_valid(value) THEN json_text(try_cast(value AS JSON))
+        ELSE text_or_null(value) END;
+
+-- Whether such a text is a list or an object with something in it.
+CREATE OR REPLACE MACRO looks_structured(value) AS
+    regexp_matches(value, '^\s*[\[{]\s*["\[{]') AND json_valid(value);
+
+-- Whether a JSON value that is not empty has no such text.
+CREATE OR REPLACE MACRO is_no_text(value) AS
+    json_type(value) IN ('OBJECT', 'ARRAY') AND json_text(value) IS NULL AND value::VARCHAR NOT IN ('[]', '{}');
 
 -- The members of a JSON object; NULL for anything else. An object with a repeated name is NULL too, because its cast would fail.
 CREATE OR REPLACE MACRO json_map(value) AS

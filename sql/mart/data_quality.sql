@@ -111,6 +111,10 @@ findings AS (
     UNION ALL
     FROM figures.findings_records
     UNION ALL
+    FROM figures.findings_texts
+    UNION ALL
+    FROM figures.findings_out_of_sight
+    UNION ALL
     FROM figures.findings_pulls
 )
 SELECT

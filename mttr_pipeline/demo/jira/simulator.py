@@ -198,6 +198,8 @@ class JiraSimulator:
                 return self._projects(request, book)
             case ["GET", "project"]:
                 return answer(book.projects)
+            case ["GET", "project", name]:
+                return self._project(book, name)
         raise JiraError(404, "Not found")
 
     def _bulk_issues(self, body: Json, book: Book) -> Response:
@@ -240,6 +242,13 @@ class JiraSimulator:
         rows = book.projects[start : start + size]
         last = start + size >= len(book.projects)
         return answer({**page, "total": len(book.projects), "isLast": last, "values": rows})
+
+    @staticmethod
+    def _project(book: Book, name: str) -> Response:
+        found = next((row for row in book.projects if name in (row["id"], row["key"])), None)
+        if found is None:
+            raise JiraError(404, f"No project could be found with key '{name}'.")
+        return answer(found)
 
 
 def _issue(book: Book, name: str) -> Json:

@@ -118,11 +118,24 @@ class CloudPull(IssuePull):
 
     def _audit_streams(self) -> Iterable[AuditStream]:
         """Cloud gives no exact count, so ids are compared: one request lists 5,000."""
-        return [AuditStream("issues", lambda window: None, self._ids, self._restore, list_up_to=IDS_PER_PAGE)]
+        return [
+            AuditStream(
+                "issues",
+                lambda window: None,
+                self._ids,
+                self._restore,
+                gone=self._gone,
+                grouped_by="project_key",
+                list_up_to=IDS_PER_PAGE,
+            )
+        ]
 
     def _ids(self, window: Window) -> list[bytes]:
+        return self._found(self._query_all(window))
+
+    def _found(self, jql: str) -> list[bytes]:
         found: list[bytes] = []
-        search = {"jql": self._query_all(window), "maxResults": IDS_PER_PAGE, "fields": ["id"]}
+        search = {"jql": jql, "maxResults": IDS_PER_PAGE, "fields": ["id"]}
         self._read("search/jql", search, "issues", found.append)
         return found
 

@@ -113,19 +113,22 @@ class DataCenterPull(IssuePull):
     # -- deleted issues -----------------------------------------------------------------------------------------
 
     def _audit_streams(self) -> Iterable[AuditStream]:
-        return [AuditStream("issues", self._total, self._ids, self._restore)]
+        return [AuditStream("issues", self._total, self._ids, self._restore, gone=self._gone, grouped_by="project_key")]
 
     def _total(self, window: Window) -> int | None:
-        return self._ids_page(window, 0, 1).total
+        return self._ids_page(self._query_all(window), 0, 1).total
 
     def _ids(self, window: Window) -> list[bytes]:
+        return self._found(self._query_all(window))
+
+    def _found(self, jql: str) -> list[bytes]:
         found: list[bytes] = []
-        read_all(lambda offset: self._ids_page(window, offset, self.issues_per_window), found.append)
+        read_all(lambda offset: self._ids_page(jql, offset, self.issues_per_window), found.append)
         return found
 
-    def _ids_page(self, window: Window, offset: int, size: int) -> Page:
+    def _ids_page(self, jql: str, offset: int, size: int) -> Page:
         """One page of ids only; the server may give fewer than `size`."""
-        params = [("jql", self._query_all(window)), ("startAt", offset), ("maxResults", size), ("fields", "id")]
+        params = [("jql", jql), ("startAt", offset), ("maxResults", size), ("fields", "id")]
         return self._client.get(f"{self.api}/search", params, parse=lambda body: _issue_page(body, offset))
 
     def _restore(self, key: str, rows: list[bytes]) -> list[Task]:

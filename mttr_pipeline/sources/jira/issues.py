@@ -6,16 +6,19 @@ What does not belong here: how issues are searched, and how their changelogs are
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import quote
 
 from mttr_pipeline.landing.store import Extract
 from mttr_pipeline.progress import Progress
 from mttr_pipeline.sources.jira import JiraOptions
 from mttr_pipeline.sources.jira.jql import combined, created_in
 from mttr_pipeline.sources.kit import envelope
+from mttr_pipeline.sources.kit.failures import HttpRefused
 from mttr_pipeline.sources.kit.http import HttpClient
+from mttr_pipeline.sources.kit.paging import row_id
 from mttr_pipeline.sources.kit.plan import Plan
 from mttr_pipeline.sources.kit.pull import EPOCH, Pull
-from mttr_pipeline.sources.kit.runner import Task
+from mttr_pipeline.sources.kit.runner import Task, surely_deleted
 from mttr_pipeline.sources.kit.windows import Window, epoch_ms
 
 
@@ -80,6 +83,42 @@ class IssuePull(Pull):
     def _query_all(self, window: Window) -> str:
         """The JQL for everything created in a window, whenever it changed."""
         return combined(self._jql, [created_in(window)])
+
+    def _found(self, jql: str) -> list[bytes]:
+        """The ids of the few issues that a query finds."""
+        raise NotImplementedError
+
+    def _gone(self, project: str, issue_ids: list[str], is_shown: bool) -> list[str]:
+        """Of issues that the search does not list: those that are deleted, and those that the JQL does not select any more.
+
+        An archived issue can be read by its id, but no search finds it. A deleted one and one that this account may not see
+        both have status 404: whether the account sees the project tells which of the two it is.
+        """
+        missing = [name for name in issue_ids if surely_deleted(lambda one: self._is_deleted("issues", one), name)]
+        there = [name for name in issue_ids if name not in missing]
+        if missing and not is_shown and project and not self._sees(project):
+            missing = []
+        return missing + self._searchable(there)
+
+    def _sees(self, project: str) -> bool:
+        try:
+            return self._client.exists(f"{self.api}/project/{quote(project, safe='')}")
+        except HttpRefused as error:
+            if error.status != 403:
+                raise
+            return False
+
+    def _searchable(self, issue_ids: list[str]) -> list[str]:
+        """Those of a few issues that some search finds."""
+        if not issue_ids:
+            return []
+        try:
+            found = {row_id(row) for row in self._found(f"id in ({', '.join(issue_ids)})")}
+        except HttpRefused as error:  # the site names an issue that no search finds
+            if error.status != 400:
+                raise
+            return [name for one in issue_ids for name in self._searchable([one])] if len(issue_ids) > 1 else []
+        return [name for name in issue_ids if name in found]
 
     def _is_deleted(self, stream: str, record_id: str) -> bool:
         return not self._client.exists(f"{self.api}/issue/{record_id}", [("fields", "created")])

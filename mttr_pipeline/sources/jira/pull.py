@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from mttr_pipeline.landing.store import Extract
 from mttr_pipeline.progress import Progress
@@ -27,6 +28,9 @@ from mttr_pipeline.sources.kit.failures import Refusal
 from mttr_pipeline.sources.kit.http import HttpClient
 from mttr_pipeline.sources.kit.plan import Plan
 from mttr_pipeline.sources.kit.source import HttpSource, instance_title, variables_of
+
+GATEWAY = "https://api.atlassian.com/ex/jira"  # for API tokens with scopes (Atlassian support, Manage API tokens)
+SCOPES = "read:jira-work and read:jira-user"  # issues, fields, projects; the account itself
 
 
 class Jira(HttpSource[JiraOptions]):
@@ -57,13 +61,13 @@ class Jira(HttpSource[JiraOptions]):
             remedies={
                 400: f"check {self._jql_variable}: a project, field or value in it may not exist or not be visible to this "
                 "account",
-                401: f"check {credentials}",
+                401: f"check {credentials}{_address_for(access, variable('URL'))}",
                 402: "the site's plan does not include this",
                 403: f"the account behind {credentials} may not read this; give it access to the projects",
                 404: f"check {variable('URL')}: the address of the site, with the context path of a Data Center",
                 410: f"the site has removed this API; check {variable('URL')} and which kind of token is set",
             },
-            remedy_for=lambda refusal: _remedy_for(refusal, variable),
+            remedy_for=lambda refusal: _remedy_for(refusal, variable, credentials),
             **client,
         )
         super().__init__(name, options, http)
@@ -100,7 +104,16 @@ class Jira(HttpSource[JiraOptions]):
         return CloudPull if self._access.is_cloud else DataCenterPull
 
 
-def _remedy_for(refusal: Refusal, variable: Callable[[str], str]) -> str | None:
+def _address_for(access: JiraAccess, variable: str) -> str:
+    """Which address a Cloud token needs: one with scopes works at the gateway only, one without at the site only."""
+    if not access.is_cloud:
+        return ""
+    if urlsplit(access.url).hostname == urlsplit(GATEWAY).hostname:
+        return f"; {variable} is the address for tokens with scopes ({SCOPES}), a token without scopes needs the site's own"
+    return f"; a token with scopes ({SCOPES}) needs {variable}={GATEWAY}/<cloud id>"
+
+
+def _remedy_for(refusal: Refusal, variable: Callable[[str], str], credentials: str) -> str | None:
     """What the user can do about refusals that the status alone does not explain."""
     login = " ".join(
         refusal.headers.get(name, "") for name in ("x-seraph-loginreason", "x-authentication-denied-reason")
@@ -108,7 +121,9 @@ def _remedy_for(refusal: Refusal, variable: Callable[[str], str]) -> str | None:
     if "CAPTCHA" in login or "AUTHENTICATION_DENIED" in login:
         return "the account is locked by a CAPTCHA: log in once in a browser, then run again"
     if "scope does not match" in refusal.reason.lower():
-        return "the API token lacks a scope: create one with the read scopes of this product"
+        return f"the API token lacks a scope: create one with {SCOPES}"
+    if refusal.status == 200 and "FAILED" in login:
+        return f"the site did not accept the login: check {credentials}"
     if "CHANGE-2046" in refusal.reason:
         return (
             f"this site has removed the old search; {variable('URL')} must be a Cloud site with {variable('EMAIL')} and "

@@ -6,12 +6,17 @@ small enough to list, and the ids are compared. A record that only we have becom
 `{"stream", "id", "seen_missing_at"}`. A record that only the vendor has is landed. A record that is landed again after
 its tombstone counts as existing again, so a listing that was incomplete for one night corrects itself.
 
+A record that is not listed need not be deleted: it may be archived, or this account may have lost the right to see it. So some of
+the missing records are asked for by their id. Those that still exist, and those that nothing is known of, stay, and are counted
+by group (such as a project) in `extract.facts["out_of_sight"]`.
+
 What belongs here: the comparison and its budget. What does not: HTTP, vendors, where our records are stored.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -22,13 +27,14 @@ from mttr_pipeline.landing.store import TOMBSTONES, Extract, tombstone
 from mttr_pipeline.progress import Progress
 from mttr_pipeline.sources.kit.paging import row_id
 from mttr_pipeline.sources.kit.plan import Plan
-from mttr_pipeline.sources.kit.runner import Runner, Task
+from mttr_pipeline.sources.kit.runner import Runner, Task, surely_deleted
 from mttr_pipeline.sources.kit.windows import Window, gaps, split, steps
 
 LIST_UP_TO = 500  # records of a window that is listed instead of halved: five pages cost no more than more counts
 CONFIRM_BEYOND_BUDGET = (
     10  # deletions confirmed after the budget is spent, so that a window in progress yields something
 )
+ASKED_FIRST = 5  # missing records of one group that are asked for by their id
 SUSPICIOUS_DELETIONS = 20  # missing records from which an empty listing is not trusted
 
 
@@ -41,6 +47,10 @@ class LoadedRecords(Protocol):
 
     def ids(self, stream: str, window: Window) -> AbstractSet[str]:
         """The ids of those records."""
+        ...
+
+    def groups(self, stream: str, column: str, window: Window) -> Mapping[str, str]:
+        """The value of a column of those records, by id."""
         ...
 
     def rejected(self, stream: str) -> AbstractSet[str]:
@@ -56,9 +66,14 @@ class AuditStream:
     total       the vendor's exact count of a window, None where it has none
     rows        every record of a window; each needs only an `id`
     restore     lands the records that we lack, under a key within the stream; returns the tasks that follow
-    is_deleted  asks for one record by its id, a stronger proof than a listing; None: the listing is proof enough
+    is_deleted  asks for one record by its id
+    gone        asks for a few records of one group by their ids, where that takes more than `is_deleted`: those of them that
+                exist no more, or are not selected any more; the flag says whether the list still shows others of the group
+    grouped_by  the column of the raw table whose value a group has in common
     widest      the widest window that may be asked for
     list_up_to  records of a window that is listed instead of halved
+
+    One of `is_deleted` and `gone` is needed. What `gone` says of some members of a group holds for all of them.
     """
 
     stream: str
@@ -66,6 +81,8 @@ class AuditStream:
     rows: Callable[[Window], Iterable[bytes]]
     restore: Callable[[str, list[bytes]], list[Task]]
     is_deleted: Callable[[str], bool] | None = None
+    gone: Callable[[str, list[str], bool], list[str]] | None = None
+    grouped_by: str = ""
     widest: timedelta | None = None
     list_up_to: int = LIST_UP_TO
 
@@ -100,6 +117,7 @@ class Audit:
         self._budget = budget
         self._left_over = {stream: [Window.parse(key) for key in keys] for stream, keys in (postponed or {}).items()}
         self._postponed: dict[str, list[Window]] = {}
+        self._out_of_sight: Counter[str] = Counter()
         self._one_by_one = threading.Lock()  # keeps the budget exact, and spends it on the same windows in every run
         self._spent: Callable[[], int] = lambda: 0
 
@@ -124,6 +142,7 @@ class Audit:
                 for stream, windows in sorted(self._postponed.items())
             },
         }
+        runner.extract.facts["out_of_sight"] = dict(sorted(self._out_of_sight.items()))
 
     def _windows(self, stream: AuditStream) -> list[Window]:
         """The postponed windows first, then the others, newest first."""
@@ -165,10 +184,14 @@ class Audit:
         theirs = {name: row for row in stream.rows(window) if (name := row_id(row)) is not None}
         ours = self._loaded.ids(stream.stream, window)
         missing = sorted(ours - theirs.keys())
-        if not theirs and len(missing) >= SUSPICIOUS_DELETIONS:
-            runner.count("audit_answers_not_believed")  # permissions were withdrawn, or an index is being rebuilt
+        is_suspicious = not theirs and len(missing) >= SUSPICIOUS_DELETIONS
+        if is_suspicious:  # permissions were withdrawn, or an index is being rebuilt
+            runner.count("audit_answers_not_believed")
+            if stream.gone is None:
+                return []
+        deleted = [] if not missing else self._confirmed(stream, window, missing, theirs.keys())
+        if is_suspicious:
             return []
-        deleted = self._confirmed(runner, stream, window, missing)
         if deleted:
             runner.extract.land(
                 TOMBSTONES,
@@ -182,18 +205,52 @@ class Audit:
         runner.count(f"{stream.stream}_missed_before", len(lacking))
         return stream.restore(f"audit {window.key}", [theirs[record_id] for record_id in sorted(lacking)])
 
-    def _confirmed(self, runner: Runner, stream: AuditStream, window: Window, missing: list[str]) -> list[str]:
-        """Those of the missing records that the vendor does not know by their id either."""
-        if stream.is_deleted is None:
-            return missing
-        deleted: list[str] = []
+    def _confirmed(
+        self, stream: AuditStream, window: Window, missing: list[str], listed: AbstractSet[str]
+    ) -> list[str]:
+        """Those of the missing records that are deleted; the others are counted as out of sight."""
+        groups = self._loaded.groups(stream.stream, stream.grouped_by, window) if stream.grouped_by else {}
+        members: dict[str, list[str]] = {}
         for record_id in missing:
-            if len(deleted) >= CONFIRM_BEYOND_BUDGET and self._exhausted(stream, window):
-                break
-            if stream.is_deleted(record_id):
-                deleted.append(record_id)
+            members.setdefault(groups.get(record_id, ""), []).append(record_id)
+        shown = {groups.get(record_id, "") for record_id in listed}
+        deleted: list[str] = []
+        for group, ids in sorted(members.items()):
+            if stream.gone is not None:
+                found = self._gone_of_group(stream.gone, group, ids, group in shown)
             else:
-                runner.count("missing_from_the_list_only")
+                found = self._asked_one_by_one(stream, window, ids, len(deleted))
+            deleted += found
+        return deleted
+
+    def _gone_of_group(
+        self, gone: Callable[[str, list[str], bool], list[str]], group: str, ids: list[str], is_shown: bool
+    ) -> list[str]:
+        """Ask for a few; when all of them are gone, all others are taken for gone too."""
+        asked = _spread(ids)
+        found = gone(group, asked, is_shown)
+        if len(found) == len(asked):
+            return ids
+        self._out_of_sight[group] += len(ids) - len(found)
+        return found
+
+    def _asked_one_by_one(self, stream: AuditStream, window: Window, ids: list[str], before: int) -> list[str]:
+        """Ask for every one, the spread first: when none of those is deleted, something else hides them all."""
+        assert stream.is_deleted is not None
+        first = _spread(ids)
+        deleted: list[str] = []
+        asked = 0
+        for record_id in [*first, *sorted(set(ids) - set(first))]:
+            if before + len(deleted) >= CONFIRM_BEYOND_BUDGET and self._exhausted(stream, window):
+                break
+            if surely_deleted(stream.is_deleted, record_id):
+                deleted.append(record_id)
+            asked += 1
+            if asked == len(first) and not deleted:
+                asked = len(ids)
+                break
+        if asked > len(deleted):
+            self._out_of_sight[""] += asked - len(deleted)
         return deleted
 
     def _exhausted(self, stream: AuditStream, window: Window) -> bool:
@@ -204,6 +261,12 @@ class Audit:
         if window not in windows:
             windows.append(window)
         return True
+
+
+def _spread(ids: list[str]) -> list[str]:
+    """A few of many, from the first to the last."""
+    step = max(1, -(-len(ids) // ASKED_FIRST))
+    return ids[::step]
 
 
 def covered_windows(plans: Iterable[Mapping[str, Any]], scope: Mapping[str, Any], until: datetime) -> list[Window]:

@@ -1,4 +1,4 @@
-"""Cut a vendor's response into its records without changing a byte of them.
+"""Cut a vendor's response into its records without changing a byte of them, but for characters that no reader takes.
 
 What belongs here: JSON as bytes. What does not: HTTP, paging, the meaning of any field.
 """
@@ -9,6 +9,8 @@ import json
 from typing import Any, TypeVar
 
 import msgspec
+
+from mttr_pipeline.landing.characters import repaired
 
 T = TypeVar("T")
 
@@ -23,14 +25,14 @@ class InvalidBody(Exception):
 
 
 def members(body: bytes) -> dict[str, bytes]:
-    """The members of a JSON object: name -> the value's bytes as sent. Raises InvalidBody."""
+    """The members of a JSON object: name -> the value's bytes as sent, bad characters replaced. Raises InvalidBody."""
+    body = repaired(body)
     try:
-        if body.isascii() or body.decode("utf-8") is not None:
-            return {name: bytes(raw) for name, raw in _MEMBERS.decode(body).items()}
+        return {name: bytes(raw) for name, raw in _MEMBERS.decode(body).items()}
     except msgspec.ValidationError as error:
         raise InvalidBody(str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass  # one bad character in one record must not cost the whole page: parse leniently
+        pass  # one record that a strict parser rejects must not cost the whole page: parse leniently
     return dict(_lenient_members(body))
 
 
@@ -42,14 +44,14 @@ def required(found: dict[str, bytes], name: str) -> bytes:
 
 
 def items(raw: bytes) -> list[bytes]:
-    """The elements of a JSON array, each as the bytes it was sent in. Raises InvalidBody.
+    """The elements of a JSON array, each as the bytes it was sent in, bad characters replaced. Raises InvalidBody.
 
     An element that is not a readable JSON object is wrapped as `{"unreadable": ...}`: it keeps its place in every count
     and ends in quarantine.
     """
+    raw = repaired(raw)
     try:
-        if raw.isascii() or raw.decode("utf-8") is not None:
-            return [as_record(bytes(item)) for item in _ITEMS.decode(raw)]
+        return [as_record(bytes(item)) for item in _ITEMS.decode(raw)]
     except msgspec.ValidationError as error:
         raise InvalidBody(str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -63,7 +65,7 @@ def as_record(raw: bytes) -> bytes:
 
 
 def unreadable_record(raw: bytes) -> bytes:
-    """A record for bytes that a strict JSON parser rejects: lone surrogates, control characters, broken UTF-8."""
+    """A record for bytes that a strict JSON parser rejects, such as a number like NaN."""
     return b'{"unreadable":' + msgspec.json.encode(raw.decode("utf-8", "replace")) + b"}"
 
 
@@ -73,9 +75,9 @@ def member_list(body: bytes, name: str) -> list[bytes]:
 
 
 def whole_object(body: bytes) -> bytes:
-    """The body itself, after a check that it is one complete JSON object. Raises InvalidBody."""
+    """The body itself, bad characters replaced, after a check that it is one complete JSON object. Raises InvalidBody."""
     members(body)
-    return body
+    return repaired(body)
 
 
 def decode(raw: bytes | None) -> Any:

@@ -43,6 +43,15 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     return text
 
 
+def is_json(body: bytes) -> bool:
+    """Whether a body is complete JSON."""
+    try:
+        msgspec.json.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
 def vendor_message(body: bytes) -> str:
     """The vendor's message in an error body, on one line, at most 300 characters; empty when there is none.
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from mttr_pipeline.errors import PermanentError, TransientError
-from mttr_pipeline.sources.kit.explain import redact, vendor_message
+from mttr_pipeline.sources.kit.explain import is_json, redact, vendor_message
 
 
 class HttpRefused(PermanentError):
@@ -39,7 +39,7 @@ class Stopped(TransientError):
 
 
 class Refusal(NamedTuple):
-    """A response that is not retried: its HTTP status, its headers (names in any case) and the vendor's message."""
+    """A response that holds no data: its HTTP status, its headers (names in any case) and the vendor's message."""
 
     status: int
     headers: Mapping[str, str]
@@ -76,12 +76,25 @@ class Failures:
         """The vendor's message in an error body, without credentials."""
         return redact(vendor_message(content), self._secrets)
 
-    def bad_body(self, headers: Mapping[str, str], content: bytes, error: Exception) -> str:
-        """What is wrong with a body that cannot be parsed."""
+    def bad_body(
+        self, status: int, headers: Mapping[str, str], content: bytes, error: Exception
+    ) -> tuple[str, str | None]:
+        """What is wrong with a body that cannot be parsed, and what to do about it where the body or a header says more."""
         kind = headers.get("content-type", "").split(";")[0].strip()
-        if kind == "text/html" or content.lstrip()[:1] == b"<":
-            return f"a web page instead of JSON ({self.reason(content)[:120]!r}, perhaps from a proxy or a login)"
-        return f"incomplete or unexpected JSON ({redact(str(error), self._secrets)[:120]})"
+        text = content.strip()
+        if kind == "text/html" or text[:1] == b"<":
+            page = f"a web page instead of JSON ({self.reason(content)[:120]!r}, perhaps from a proxy or a login)"
+            return page, self._special(status, headers, "")
+        if not text:
+            return "an empty response", self._special(status, headers, "")
+        said = self.reason(content) if text[:1] == b"{" and is_json(text) else ""
+        if said:
+            special = self._special(status, headers, said)
+            return f"an error message instead of data ({said})", special or "correct what the message names"
+        return f"incomplete or unexpected JSON ({redact(str(error), self._secrets)[:120]})", None
+
+    def _special(self, status: int, headers: Mapping[str, str], reason: str) -> str | None:
+        return self._remedy_for(Refusal(status, headers, reason)) if self._remedy_for else None
 
     def stopped(self) -> Stopped:
         """For a request that is cancelled."""
@@ -99,11 +112,10 @@ class Failures:
         """For a host that never answered."""
         return self._unavailable(f"cannot be reached ({reason}); check {self._address_variable} and the network", None)
 
-    def unusable(self, path: str, reason: str, status: int | None) -> HttpUnavailable:
+    def unusable(self, path: str, reason: str, status: int | None, remedy: str | None = None) -> HttpUnavailable:
         """For a path whose successful responses cannot be parsed."""
-        return self._unavailable(
-            f"answered {path} with {reason}; check {self._address_variable} and any proxy in between", status
-        )
+        remedy = remedy or f"check {self._address_variable} and any proxy in between"
+        return self._unavailable(f"answered {path} with {reason}; {remedy}", status)
 
     def no_answer(self, path: str, reason: str, status: int | None, tries: int) -> HttpUnavailable:
         """For a path whose last try failed in a way that may pass."""
@@ -131,5 +143,6 @@ class Failures:
         return HttpRefused(redact(message, self._secrets), status, reason)
 
     def _remedy(self, refusal: Refusal) -> str:
-        special = self._remedy_for(refusal) if self._remedy_for else None
-        return special or self._remedies.get(refusal.status, "nothing was changed; report this if it happens again")
+        return self._special(*refusal) or self._remedies.get(
+            refusal.status, "nothing was changed; report this if it happens again"
+        )

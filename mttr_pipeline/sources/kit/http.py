@@ -50,8 +50,10 @@ class _Retry(Exception):
         status: int | None = None,
         wait: float | None = None,
         kind: Literal["response", "body", "connect"] = "response",
+        remedy: str | None = None,
     ) -> None:
         super().__init__(reason)
+        self.remedy = remedy
         self.status = status
         self.wait = wait
         self.kind = kind  # body: a successful response that is not the expected JSON; connect: no connection at all
@@ -173,7 +175,7 @@ class HttpClient:
                     if unreachable:
                         raise self._failures.unreachable(str(retry)) from retry.__cause__
                     if retry.kind == "body":
-                        raise self._failures.unusable(path, str(retry), retry.status) from retry.__cause__
+                        raise self._failures.unusable(path, str(retry), retry.status, retry.remedy) from retry.__cause__
                     raise self._failures.no_answer(path, str(retry), retry.status, tries) from retry.__cause__
             with self._lock:
                 self.retries += 1
@@ -201,7 +203,8 @@ class HttpClient:
         try:
             return parse(content)
         except InvalidBody as error:
-            raise _Retry(self._failures.bad_body(headers, content, error), status, kind="body") from error
+            reason, remedy = self._failures.bad_body(status, headers, content, error)
+            raise _Retry(reason, status, kind="body", remedy=remedy) from error
 
     def _exchange(
         self, method: str, path: str, params: Params | None, body: bytes | None

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from mttr_pipeline.landing.store import TOMBSTONES, Extract, tombstone
@@ -102,7 +103,7 @@ class Runner:
         The record itself is asked for, because the 404 may have concerned a child of it that this account does not have.
         """
         for stream, record_ids in sorted(self._missing.items()):
-            deleted = [record_id for record_id in sorted(record_ids) if is_deleted(stream, record_id)]
+            deleted = [name for name in sorted(record_ids) if surely_deleted(partial(is_deleted, stream), name)]
             if deleted:
                 key = f"{stream} read {len(self.extract.windows(TOMBSTONES))}"
                 self.extract.land(TOMBSTONES, key, (tombstone(stream, record_id, seen_at) for record_id in deleted))
@@ -218,6 +219,16 @@ def parts_for(window: Window, error: TooManyRows, target: int = TARGET_ROWS) -> 
     if error.total is None:
         return split(window, 2)
     return split_for(window, error.total, HALF_PAGE if isinstance(error, UnstableListing) else target)
+
+
+def surely_deleted(is_deleted: Callable[[str], bool], record_id: str) -> bool:
+    """Whether a record is deleted. One that this account may not read (status 403) exists."""
+    try:
+        return is_deleted(record_id)
+    except HttpRefused as error:
+        if error.status != 403:
+            raise
+        return False
 
 
 def _work(task: Task) -> list[Task]:

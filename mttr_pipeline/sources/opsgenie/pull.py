@@ -22,7 +22,7 @@ from mttr_pipeline.progress import Progress
 from mttr_pipeline.sources.kit import envelope
 from mttr_pipeline.sources.kit.alert_pull import AlertPull, ChildReader, Selection
 from mttr_pipeline.sources.kit.alert_search import stamp
-from mttr_pipeline.sources.kit.failures import HttpRefused
+from mttr_pipeline.sources.kit.failures import HttpRefused, Refusal
 from mttr_pipeline.sources.kit.http import HttpClient
 from mttr_pipeline.sources.kit.paging import Page, SeenRows, TokenLoop, TooManyRows
 from mttr_pipeline.sources.kit.plan import Plan
@@ -62,6 +62,7 @@ class Opsgenie(HttpSource[OpsgenieOptions]):
                 "https://api.eu.opsgenie.com)",
                 403: f"the integration behind {variable('API_KEY')} needs read access to the account, not to a team",
             },
+            remedy_for=lambda refusal: _remedy_for(refusal, variable("API_KEY")),
             **client,
         )
         super().__init__(name, options, http)
@@ -77,6 +78,13 @@ class Opsgenie(HttpSource[OpsgenieOptions]):
 
     def _pull(self, plan: Plan, extract: Extract, progress: Progress) -> Pull:
         return _Pull(self._client, self.options, plan, extract, progress)
+
+
+def _remedy_for(refusal: Refusal, key: str) -> str | None:
+    """What the user can do about a key of the wrong kind (40301), which the status alone does not tell from a lack of rights."""
+    if "api integration" in refusal.reason.lower():
+        return f"{key} is the key of another kind of integration: set the key of an API integration with read access"
+    return None
 
 
 class _Pull(AlertPull):

@@ -12,6 +12,7 @@ of deleted incidents.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -82,7 +83,7 @@ class PagerDuty(HttpSource[PagerDutyOptions]):
             secrets=(token,),
             address_variable=variable("API_URL"),
             remedies={
-                401: f"check {variable('TOKEN')}: it must be a REST API key of this account",
+                401: _refused_token(token, access.url, variable),
                 402: "the account's plan does not include this",
                 403: f"the key in {variable('TOKEN')} may not read this; use a read-only account key",
             },
@@ -103,6 +104,16 @@ class PagerDuty(HttpSource[PagerDutyOptions]):
 
     def _pull(self, plan: Plan, extract: Extract, progress: Progress) -> Pull:
         return _Pull(self._client, self.options, plan, extract, progress)
+
+
+def _refused_token(token: str, url: str, variable: Callable[[str], str]) -> str:
+    """What may be wrong with a token that the vendor does not know: its kind, or the region."""
+    regions = {"https://api.eu.pagerduty.com": "in the EU", "https://api.pagerduty.com": "outside the EU"}
+    other, where = next((address, where) for address, where in regions.items() if address != url.rstrip("/"))
+    region = f"; accounts {where} need {variable('API_URL')}={other}"
+    if re.match(r"pd[a-z]{2}\+", token):  # pdus+..., pdeu+...
+        return f"{variable('TOKEN')} is an OAuth token (it begins with {token[:5]}): set a REST API key instead{region}"
+    return f"check {variable('TOKEN')}: it must be a REST API key of this account{region}"
 
 
 class _Pull(Pull):

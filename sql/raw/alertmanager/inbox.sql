@@ -45,9 +45,9 @@ SELECT
     coalesce(text_or_null(body ->> '$.annotations.summary'), text_or_null(body ->> '$.annotations.description'),
         text_or_null(labels ->> '$.alertname')) AS title,
     coalesce(text_or_null(body ->> '$.generatorURL'), text_or_null(address)) AS url,
-    text_or_null(labels ->> '$.severity') AS severity,
-    coalesce(text_or_null(labels ->> '$.service'), text_or_null(labels ->> '$.job')) AS service,
-    text_or_null(labels ->> '$.team') AS team,
+    json_text(json_extract(labels, '$.severity')) AS severity,
+    coalesce(json_text(json_extract(labels, '$.service')), json_text(json_extract(labels, '$.job'))) AS service,
+    json_text(json_extract(labels, '$.team')) AS team,
     list_sort(list_transform(
         list_filter(
             map_entries(json_map(labels)), lambda l: l.key NOT IN ('alertname', 'severity', 'service', 'team')),

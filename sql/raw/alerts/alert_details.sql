@@ -14,7 +14,7 @@ landed_in = "landing file"
 */
 SELECT
     id AS external_id,
-    text_or_null(entity) AS entity,
+    plain_text(entity) AS entity,
     coalesce(json_map(details), json_map(extraProperties)) AS details,
     instant(updatedAt, 'UTC') AS updated_at,
     CASE WHEN text_or_null(id) IS NULL THEN 'no id' END AS reject_reason,

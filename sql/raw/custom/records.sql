@@ -46,6 +46,9 @@ WITH lines AS (
         END AS tags,
         json_transform(record.timeline, '[{"event_type":"VARCHAR","at":"VARCHAR","actor":"VARCHAR","notes":"VARCHAR"}]')
             AS entries,
+        struct_pack(title := plain_text(record.title), severity := plain_text(record.severity), status := plain_text(record.status),
+            service := plain_text(record.service), team := plain_text(record.team),
+            root_cause_category := plain_text(record.root_cause_category)) AS named,
         list_transform(
             [
                 {'name': 'occurred_at', 'text': text_or_null(record.occurred_at)},
@@ -74,6 +77,18 @@ WITH lines AS (
 typed AS (
     SELECT
         *,
+        -- What was a list or an object, and what is the text of it, if it has any.
+        [
+            {'name': 'external_id', 'sent': record.external_id, 'text': NULL},
+            {'name': 'title', 'sent': record.title, 'text': named.title},
+            {'name': 'severity', 'sent': record.severity, 'text': named.severity},
+            {'name': 'status', 'sent': record.status, 'text': named.status},
+            {'name': 'service', 'sent': record.service, 'text': named.service},
+            {'name': 'team', 'sent': record.team, 'text': named.team},
+            {'name': 'root_cause_category', 'sent': record.root_cause_category, 'text': named.root_cause_category},
+            {'name': 'duplicate_of', 'sent': record.duplicate_of, 'text': NULL},
+            {'name': 'url', 'sent': record.url, 'text': NULL}
+        ] AS texts,
         list_transform(entries, lambda e, i: struct_pack(
             place := i, event_type := lower(text_or_null(e.event_type)), happened_at := instant(text_or_null(e.at), zone),
             actor := text_or_null(e.actor), notes := text_or_null(e.notes), "text" := text_or_null(e.at)
@@ -86,9 +101,9 @@ judged AS (
         list_concat(
             [
                 CASE WHEN external_id IS NULL THEN 'external_id is missing' END,
-                CASE WHEN text_or_null(record.severity) IS NOT NULL
-                        AND normalized(record.severity) NOT IN (SELECT word FROM config.severities WHERE source = '${source}')
-                    THEN 'severity is none of SEV1, SEV2, SEV3, SEV4: ' || left(record.severity, 40) END,
+                CASE WHEN named.severity IS NOT NULL
+                        AND normalized(named.severity) NOT IN (SELECT word FROM config.severities WHERE source = '${source}')
+                    THEN 'severity is none of SEV1, SEV2, SEV3, SEV4: ' || left(named.severity, 40) END,
                 CASE WHEN kind NOT IN ('incident', 'false_alarm', 'maintenance', 'test')
                     THEN 'kind is none of incident, false_alarm, maintenance, test: ' || left(kind, 40) END,
                 CASE WHEN resolution_kind NOT IN ('human', 'integration', 'timeout')
@@ -103,6 +118,8 @@ judged AS (
                 CASE WHEN json_type(record.timeline) NOT IN ('ARRAY', 'NULL') AND (record.timeline ->> '$') <> ''
                     THEN 'timeline is no list: ' || left(record.timeline::VARCHAR, 40) END
             ],
+            list_transform(texts, lambda t: CASE WHEN t.text IS NULL AND looks_structured(t.sent)
+                THEN t.name || ' is no text: ' || left(t.sent, 40) END),
             list_transform(
                 stamps, lambda s: CASE WHEN s.text IS NOT NULL THEN instant_problem(s.name, s.text, s.happened_at) END
             ),
@@ -122,10 +139,10 @@ judged AS (
 )
 SELECT
     external_id,
-    text_or_null(record.title) AS title,
+    named.title,
     text_or_null(record.url) AS url,
-    text_or_null(record.severity) AS severity,
-    text_or_null(record.status) AS status,
+    named.severity,
+    named.status,
     kind,
     stamps[1].happened_at AS occurred_at,
     stamps[2].happened_at AS detected_at,
@@ -135,10 +152,10 @@ SELECT
     stamps[6].happened_at AS mitigated_at,
     stamps[7].happened_at AS resolved_at,
     stamps[8].happened_at AS closed_at,
-    text_or_null(record.service) AS service,
-    text_or_null(record.team) AS team,
+    named.service,
+    named.team,
     list_filter(list_transform(tags, lambda t: trim(t)), lambda t: t <> '') AS tags,
-    text_or_null(record.root_cause_category) AS root_cause_category,
+    named.root_cause_category,
     affected_users,
     revenue_impact,
     text_or_null(record.duplicate_of) AS duplicate_of,

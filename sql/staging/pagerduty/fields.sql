@@ -5,7 +5,7 @@ unique = [["external_id", "target"]]
 [columns]
 external_id = "PagerDuty id of the incident"
 target = "the stamp or attribute that the field is mapped to"
-value = "its value as text"
+value = "its value as text: of a list its first element"
 updated_at = "when the incident was updated last"
 landed_in = "landing file"
 */
@@ -16,11 +16,11 @@ WITH flat AS (
 SELECT
     flat.external_id,
     map.target,
-    min(text_or_null(flat.field.value)) AS value,
+    min(json_text(flat.field.value)) AS value,
     max(flat.updated_at) AS updated_at,
     min(flat.landed_in) AS landed_in
 FROM flat
 JOIN config.fields AS map
     ON map.source = '${source}' AND map.word IN (normalized(flat.field.name), normalized(flat.field.display_name))
-WHERE text_or_null(flat.field.value) IS NOT NULL
+WHERE json_text(flat.field.value) IS NOT NULL
 GROUP BY flat.external_id, map.target

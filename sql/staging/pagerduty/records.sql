@@ -1,6 +1,6 @@
 /*
-description = """PagerDuty incidents in the common shape. Severity is the priority's, else a mapped custom field's, else the
-urgency's (high SEV1, low SEV3). Names of services and teams are today's, else those the incident carried."""
+description = """PagerDuty incidents in the common shape. Severity is the priority's, else a mapped custom field's. Without both
+it is the urgency's (high SEV1, low SEV3). Names of services and teams are today's, else those the incident carried."""
 like = "staging.records"
 yields = "records"
 not_null = ["source", "external_id"]
@@ -48,12 +48,14 @@ named AS (
 judged AS (
     SELECT
         n.external_id,
+        -- The urgency says nothing about an incident with a word that no map knows: somebody chose that word.
+        coalesce(n.priority, f.severity) IS NULL AND n.urgency IN ('high', 'low') AS is_by_urgency,
         coalesce(from_priority.severity, from_field.severity,
-            CASE n.urgency WHEN 'high' THEN 'SEV1' WHEN 'low' THEN 'SEV3' END) AS severity,
+            CASE WHEN is_by_urgency THEN CASE n.urgency WHEN 'high' THEN 'SEV1' ELSE 'SEV3' END END) AS severity,
         CASE
             WHEN from_priority.severity IS NOT NULL THEN 'priority'
             WHEN from_field.severity IS NOT NULL THEN 'field'
-            WHEN n.urgency IN ('high', 'low') THEN 'urgency'
+            WHEN is_by_urgency THEN 'urgency'
         END AS severity_source
     FROM named AS n
     LEFT JOIN fields AS f ON f.external_id = n.external_id

@@ -1,0 +1,14 @@
+/*
+description = "Data quality findings about texts: records in which a character had to be replaced."
+view = true
+like = "figures.findings_words"
+*/
+SELECT
+    'characters_replaced' AS dq_check, l.source, coalesce(m.n, 0) AS n, l.fetched AS total, 'info' AS level,
+    'records with a character that is not valid Unicode text, or NUL; it stands as U+FFFD, everything else is as sent' AS meaning,
+    m.examples
+FROM (SELECT source, sum(fetched)::BIGINT AS fetched FROM ops.loads GROUP BY source) AS l
+LEFT JOIN (
+    SELECT source, count(*) AS n, (list(DISTINCT external_id ORDER BY external_id))[1:5] AS examples
+    FROM ops.marked GROUP BY source
+) AS m ON m.source = l.source

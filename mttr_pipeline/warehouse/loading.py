@@ -17,7 +17,7 @@ import zstandard
 
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.errors import ContractError
-from mttr_pipeline.landing.store import NOT_PULLED, TOMBSTONES, Landing, Manifest
+from mttr_pipeline.landing.store import NOT_PULLED, TOMBSTONES, UNDONE, Landing, Manifest
 from mttr_pipeline.warehouse.fingerprint import raw_fingerprint
 from mttr_pipeline.warehouse.models import Model
 
@@ -33,6 +33,7 @@ CREATE TABLE IF NOT EXISTS ops.loads (
 CREATE TABLE IF NOT EXISTS ops.quarantine (
     source VARCHAR, stream VARCHAR, external_id VARCHAR, reason VARCHAR, extract_id VARCHAR, raw_reference VARCHAR
 );
+CREATE TABLE IF NOT EXISTS ops.quarantine_content (source VARCHAR, extract_id VARCHAR, raw_reference VARCHAR, content VARCHAR);
 CREATE TABLE IF NOT EXISTS ops.fingerprint (value VARCHAR);
 CREATE TABLE IF NOT EXISTS ops.builds (table_name VARCHAR, run_id VARCHAR);
 CREATE OR REPLACE TABLE ops.facts (source VARCHAR, extract_id VARCHAR, fact VARCHAR, n BIGINT);
@@ -55,7 +56,8 @@ def load(
     _record_attempts(con, manifests)
     _record_facts(con, manifests)
     _record_differences(con, manifests)
-    loaded = {row[0] for row in con.execute("SELECT DISTINCT source || '/' || extract_id FROM ops.loads").fetchall()}
+    _forget_undone(con, catalog, manifests, sources)
+    loaded = _loaded(con)
     total = 0
     for manifest in manifests:
         if manifest.status != "complete" or f"{manifest.source}/{manifest.extract_id}" in loaded:
@@ -65,6 +67,27 @@ def load(
         landing.verify(manifest)
         total += _load_extract(con, catalog, landing, manifest)
     return total
+
+
+def _loaded(con: duckdb.DuckDBPyConnection) -> set[str]:
+    return {row[0] for row in con.execute("SELECT DISTINCT source || '/' || extract_id FROM ops.loads").fetchall()}
+
+
+def _forget_undone(
+    con: duckdb.DuckDBPyConnection, catalog: Catalog, manifests: list[Manifest], sources: Iterable[str] | None
+) -> None:
+    """Take back what was loaded of an import that is undone since. It may have replaced older payloads, which only the landing zone
+    still has, so everything of its source is loaded anew."""
+    loaded = _loaded(con)
+    undone = {m.source for m in manifests if m.status == UNDONE and f"{m.source}/{m.extract_id}" in loaded}
+    for source in sorted(undone if sources is None else undone.intersection(sources)):
+        con.execute("BEGIN")
+        for model in catalog.of_layer("raw"):
+            if model.source == source:
+                con.execute(f"DELETE FROM {model.table}")
+        for table in ("loads", "quarantine", "quarantine_content"):
+            con.execute(f"DELETE FROM ops.{table} WHERE source = ?", [source])
+        con.execute("COMMIT")
 
 
 def _load_extract(con: duckdb.DuckDBPyConnection, catalog: Catalog, landing: Landing, manifest: Manifest) -> int:
@@ -140,6 +163,10 @@ def _load_stream(
         f"AND old.external_id = new.{identity}::VARCHAR",
         [manifest.source, model.stream],
     )
+    if manifest.source in NOT_PULLED:
+        _clear_by_file(con, manifest)
+        if quarantined:
+            _clear_by_content(con, manifest)
     con.execute(
         f"INSERT INTO ops.quarantine SELECT ?, ?, {identity}::VARCHAR, reject_reason, ?, landed_in "
         "FROM delta WHERE reject_reason IS NOT NULL",
@@ -169,6 +196,45 @@ def _load_stream(
         ],
     )
     con.execute("DROP TABLE delta")
+
+
+def _clear_by_file(con: duckdb.DuckDBPyConnection, manifest: Manifest) -> None:
+    """What an earlier import of the same file could not read: the file is as it is now. A webhook body in the inbox is another
+    delivery each time, whatever its file is called."""
+    con.execute(
+        r"""DELETE FROM ops.quarantine AS old USING (
+            SELECT DISTINCT regexp_extract(landed_in, ' \((.*):\d+\)$', 1) AS file FROM delta
+        ) AS new
+        WHERE old.source IN ('custom', 'inbox') AND old.extract_id <> ? AND new.file <> ''
+            AND regexp_extract(old.raw_reference, ' \((.*):\d+\)$', 1) = new.file
+            AND (old.source = 'custom' OR NOT starts_with(new.file, 'inbox/'))""",
+        [manifest.extract_id],
+    )
+
+
+def _clear_by_content(con: duckdb.DuckDBPyConnection, manifest: Manifest) -> None:
+    """The same bad line from another file counts once."""
+    con.execute(
+        """CREATE OR REPLACE TEMP TABLE bad AS
+        SELECT d.landed_in, md5(l.content) AS content
+        FROM (
+            SELECT landed_in || ' (' || file || ':' || line || ')' AS landed_in,
+                coalesce(unreadable, record::VARCHAR, body::VARCHAR) AS content
+            FROM landed({file: 'VARCHAR', line: 'BIGINT', unreadable: 'VARCHAR', record: 'JSON', body: 'JSON'})
+        ) AS l
+        JOIN (SELECT DISTINCT landed_in FROM delta WHERE reject_reason IS NOT NULL) AS d ON d.landed_in = l.landed_in"""
+    )
+    con.execute(
+        """DELETE FROM ops.quarantine AS old USING ops.quarantine_content AS c, bad
+        WHERE c.content = bad.content AND c.source = ? AND old.source = c.source AND old.extract_id = c.extract_id
+            AND old.raw_reference = c.raw_reference AND old.extract_id <> ?""",
+        [manifest.source, manifest.extract_id],
+    )
+    con.execute(
+        "INSERT INTO ops.quarantine_content SELECT ?, ?, landed_in, content FROM bad",
+        [manifest.source, manifest.extract_id],
+    )
+    con.execute("DROP TABLE bad")
 
 
 def create_raw_tables(con: duckdb.DuckDBPyConnection, models: Iterable[Model]) -> None:
@@ -255,7 +321,9 @@ def start_over_if_outdated(con: duckdb.DuckDBPyConnection, catalog: Catalog, set
 def start_over(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
     """Forget everything that was loaded; the next `load` reads the whole landing zone."""
     con.execute("DROP SCHEMA raw CASCADE; CREATE SCHEMA raw")
-    con.execute("DELETE FROM ops.loads; DELETE FROM ops.quarantine; DELETE FROM ops.fingerprint")
+    con.execute(
+        "DELETE FROM ops.loads; DELETE FROM ops.quarantine; DELETE FROM ops.quarantine_content; DELETE FROM ops.fingerprint"
+    )
     create_raw_tables(con, catalog.of_layer("raw"))
 
 

@@ -29,17 +29,18 @@ duplicate_of = "external_id of the record that this one repeats"
 resolution_kind = "human, integration or timeout"
 timeline = "entries in the order written"
 updated_at = "which of two versions is the newer; without it the later import"
+characters_replaced = "characters that were not valid in the file and were replaced"
 reject_reason = "why the record cannot be used"
 landed_in = "landing file, then file and line of the import"
 */
 WITH lines AS (
     SELECT
-        record, unreadable, reason, zone,
-        text_or_null(record.external_id) AS external_id,
-        lower(coalesce(text_or_null(record.kind), 'incident')) AS kind,
-        lower(text_or_null(record.resolution_kind)) AS resolution_kind,
-        try_cast(text_or_null(record.affected_users) AS BIGINT) AS affected_users,
-        try_cast(text_or_null(record.revenue_impact) AS DOUBLE) AS revenue_impact,
+        record, unreadable, reason, replaced, zone,
+        coalesce(given_text(record.external_id), given_text(id)) AS external_id,
+        lower(coalesce(given_text(record.kind), 'incident')) AS kind,
+        lower(given_text(record.resolution_kind)) AS resolution_kind,
+        try_cast(given_text(record.affected_users) AS BIGINT) AS affected_users,
+        try_cast(given_text(record.revenue_impact) AS DOUBLE) AS revenue_impact,
         CASE json_type(record.tags)
             WHEN 'ARRAY' THEN json_transform(record.tags, '["VARCHAR"]')
             WHEN 'VARCHAR' THEN string_split(record.tags ->> '$', ',')
@@ -48,21 +49,21 @@ WITH lines AS (
             AS entries,
         list_transform(
             [
-                {'name': 'occurred_at', 'text': text_or_null(record.occurred_at)},
-                {'name': 'detected_at', 'text': text_or_null(record.detected_at)},
-                {'name': 'acknowledged_at', 'text': text_or_null(record.acknowledged_at)},
-                {'name': 'investigating_at', 'text': text_or_null(record.investigating_at)},
-                {'name': 'root_cause_found_at', 'text': text_or_null(record.root_cause_found_at)},
-                {'name': 'mitigated_at', 'text': text_or_null(record.mitigated_at)},
-                {'name': 'resolved_at', 'text': text_or_null(record.resolved_at)},
-                {'name': 'closed_at', 'text': text_or_null(record.closed_at)},
-                {'name': 'updated_at', 'text': text_or_null(record.updated_at)}
+                {'name': 'occurred_at', 'text': given_text(record.occurred_at)},
+                {'name': 'detected_at', 'text': given_text(record.detected_at)},
+                {'name': 'acknowledged_at', 'text': given_text(record.acknowledged_at)},
+                {'name': 'investigating_at', 'text': given_text(record.investigating_at)},
+                {'name': 'root_cause_found_at', 'text': given_text(record.root_cause_found_at)},
+                {'name': 'mitigated_at', 'text': given_text(record.mitigated_at)},
+                {'name': 'resolved_at', 'text': given_text(record.resolved_at)},
+                {'name': 'closed_at', 'text': given_text(record.closed_at)},
+                {'name': 'updated_at', 'text': given_text(record.updated_at)}
             ],
             lambda s: struct_pack("name" := s.name, "text" := s.text, happened_at := instant(s.text, zone))
         ) AS stamps,
         landed_in || coalesce(' (' || file || ':' || line || ')', '') AS landed_in
     FROM landed({
-        file: 'VARCHAR', line: 'BIGINT', unreadable: 'VARCHAR', reason: 'VARCHAR',
+        file: 'VARCHAR', line: 'BIGINT', id: 'VARCHAR', unreadable: 'VARCHAR', reason: 'VARCHAR', replaced: 'BIGINT',
         record: 'STRUCT(external_id VARCHAR, title VARCHAR, url VARCHAR, severity VARCHAR, status VARCHAR, kind VARCHAR,
             occurred_at VARCHAR, detected_at VARCHAR, acknowledged_at VARCHAR, investigating_at VARCHAR,
             root_cause_found_at VARCHAR, mitigated_at VARCHAR, resolved_at VARCHAR, closed_at VARCHAR,
@@ -86,16 +87,16 @@ judged AS (
         list_concat(
             [
                 CASE WHEN external_id IS NULL THEN 'external_id is missing' END,
-                CASE WHEN text_or_null(record.severity) IS NOT NULL
+                CASE WHEN given_text(record.severity) IS NOT NULL
                         AND normalized(record.severity) NOT IN (SELECT word FROM config.severities WHERE source = '${source}')
                     THEN 'severity is none of SEV1, SEV2, SEV3, SEV4: ' || left(record.severity, 40) END,
                 CASE WHEN kind NOT IN ('incident', 'false_alarm', 'maintenance', 'test')
                     THEN 'kind is none of incident, false_alarm, maintenance, test: ' || left(kind, 40) END,
                 CASE WHEN resolution_kind NOT IN ('human', 'integration', 'timeout')
                     THEN 'resolution_kind is none of human, integration, timeout: ' || left(resolution_kind, 40) END,
-                CASE WHEN text_or_null(record.affected_users) IS NOT NULL AND coalesce(affected_users < 0, true)
+                CASE WHEN given_text(record.affected_users) IS NOT NULL AND coalesce(affected_users < 0, true)
                     THEN 'affected_users is no number of people: ' || left(record.affected_users, 40) END,
-                CASE WHEN text_or_null(record.revenue_impact) IS NOT NULL AND NOT coalesce(isfinite(revenue_impact), false)
+                CASE WHEN given_text(record.revenue_impact) IS NOT NULL AND NOT coalesce(isfinite(revenue_impact), false)
                     THEN 'revenue_impact is no number: ' || left(record.revenue_impact, 40) END,
                 CASE WHEN json_type(record.tags) NOT IN ('ARRAY', 'VARCHAR', 'NULL')
                     THEN 'tags is no list: ' || left(record.tags::VARCHAR, 40) END,
@@ -122,10 +123,10 @@ judged AS (
 )
 SELECT
     external_id,
-    text_or_null(record.title) AS title,
-    text_or_null(record.url) AS url,
-    text_or_null(record.severity) AS severity,
-    text_or_null(record.status) AS status,
+    given_text(record.title) AS title,
+    given_text(record.url) AS url,
+    given_text(record.severity) AS severity,
+    given_text(record.status) AS status,
     kind,
     stamps[1].happened_at AS occurred_at,
     stamps[2].happened_at AS detected_at,
@@ -135,17 +136,18 @@ SELECT
     stamps[6].happened_at AS mitigated_at,
     stamps[7].happened_at AS resolved_at,
     stamps[8].happened_at AS closed_at,
-    text_or_null(record.service) AS service,
-    text_or_null(record.team) AS team,
+    given_text(record.service) AS service,
+    given_text(record.team) AS team,
     list_filter(list_transform(tags, lambda t: trim(t)), lambda t: t <> '') AS tags,
-    text_or_null(record.root_cause_category) AS root_cause_category,
+    given_text(record.root_cause_category) AS root_cause_category,
     affected_users,
     revenue_impact,
-    text_or_null(record.duplicate_of) AS duplicate_of,
+    given_text(record.duplicate_of) AS duplicate_of,
     resolution_kind,
     list_transform(timeline, lambda e: struct_pack(
         event_type := e.event_type, happened_at := e.happened_at, actor := e.actor, notes := e.notes)) AS timeline,
     stamps[9].happened_at AS updated_at,
+    coalesce(replaced, 0) AS characters_replaced,
     CASE
         WHEN unreadable IS NOT NULL THEN unreadable_reason(reason, unreadable)
         ELSE nullif(array_to_string(list_filter(problems, lambda p: p IS NOT NULL), '; '), '')

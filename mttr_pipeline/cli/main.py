@@ -27,6 +27,7 @@ from mttr_pipeline.config.clock import parse_clock
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.demo.profiles import PROFILES
 from mttr_pipeline.errors import ConfigError, MttrError
+from mttr_pipeline.intake.presets import house_presets
 from mttr_pipeline.landing.demonstration import FOLDER, refuse_demo_folder
 from mttr_pipeline.sources.registry import load_settings, registry
 
@@ -210,29 +211,35 @@ def demo(given: Globals, seed: int, faults: str) -> int:
 @main.command(
     "import",
     help="Take custom incident records (JSON Lines, JSON, CSV or Parquet) and received webhook bodies (JSON Lines, JSON) of "
-    f"{listed(_RECEIVED)} into the landing zone.\n\n`mttr rebuild` or the next `mttr run` publishes them.",
+    f"{listed(_RECEIVED)} into the landing zone, or files as another program exports them (--as).\n\n`mttr rebuild` or the next "
+    "`mttr run` publishes them.",
 )
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, metavar="FILE...")
+@click.option(
+    "--as",
+    "preset",
+    metavar="PRESET",
+    help=f"Read the files with a preset: {', '.join(house_presets())}, or one of [imports] in mttr.toml.",
+)
+@click.option(
+    "--undo", "extract", metavar="EXTRACT", help="Take back the import with this id; the next run leaves it out."
+)
 @_exits
-def import_(given: Globals, files: tuple[str, ...]) -> int:
+def import_(given: Globals, files: tuple[str, ...], preset: str | None, extract: str | None) -> int:
     """Land files; the next run publishes them."""
-    from mttr_pipeline.defs.resources import held, prepared
-    from mttr_pipeline.intake.importer import import_files
-    from mttr_pipeline.landing.store import Landing, new_run_id
+    from mttr_pipeline.cli.files import land, take_back
 
-    settings = given.settings()
-    refuse_demo_folder(settings.data_dir)
-    folder = prepared(settings.data_dir)
-    with held(folder, WAIT_SECONDS), Bars() as bars:
-        report = import_files(
-            [Path(name) for name in files],
-            Landing(folder / "landing"),
-            new_run_id(),
-            accounts=settings.accounts,
-            progress=bars,
-        )
-    click.echo(str(report))
-    click.echo("Publish them with `mttr rebuild`, or by the next `mttr run`.")
+    refuse_demo_folder(given.settings().data_dir)
+    if extract is not None:
+        if files or preset:
+            raise ConfigError("--undo takes an import back and reads no file; leave files and --as out.")
+        click.echo(take_back(given.settings(), extract, WAIT_SECONDS))
+    else:
+        if not files:
+            raise ConfigError(
+                "No file was named; write `mttr import FILE...` with JSON Lines, JSON, CSV or Parquet files."
+            )
+        click.echo(land(given.settings(), files, preset, WAIT_SECONDS))
     return DONE
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from mttr_pipeline.config.imports import ImportPreset
 from mttr_pipeline.config.names import ByService, Name, owners, same_name
 from mttr_pipeline.config.options import Section, Vocabulary
 from mttr_pipeline.config.terms import FIXED_VARIANTS, LIFECYCLE_ONLY, Phase, Severity, Stamp, TargetPhase
@@ -136,6 +137,9 @@ class FileSettings(Section):
     thresholds: Thresholds = Thresholds()
     lifecycle: Lifecycle = Lifecycle()
     publish: Publish = Publish()
+    imports: dict[str, ImportPreset] = Field(
+        default_factory=dict, description="presets of your own for `mttr import --as`"
+    )
     phase_model: Literal["auto", "lifecycle", "coarse"] = "auto"
 
     @property
@@ -171,6 +175,16 @@ class FileSettings(Section):
                 "phase_model to lifecycle or auto"
             )
         return self
+
+    @field_validator("imports")
+    @classmethod
+    def _names_of_presets(cls, given: dict[str, ImportPreset]) -> dict[str, ImportPreset]:
+        for name in given:
+            if not re.fullmatch(r"[a-z][a-z0-9_-]*", name):
+                raise ValueError(
+                    f"{name!r}: a preset's name is lower case letters, digits, - and _, and begins with a letter"
+                )
+        return given
 
     @field_validator("variants")
     @classmethod

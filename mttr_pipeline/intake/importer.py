@@ -2,23 +2,24 @@
 
 Custom records become the source `custom`, stream `records`, whatever kind of file they stand in:
 
-    {"file": <name as given>, "line": <1-based>, "record": {...}}
-    {"file": <name as given>, "line": <1-based>, "unreadable": <text>, "reason": <why>}
+    {"file": <name as given>, "line": <1-based>, "replaced": <characters>, "given": {...}, "record": {...}}
+    {"file": <name as given>, "line": <1-based>, "id": <if it can be told>, "unreadable": <text>, "reason": <why>}
 
-Webhook bodies become the source `inbox` (`received` says how), told apart record by record, so that one file may hold
-both. What is neither is a custom record, and the rules for those say what is wrong with it.
+`given` is what a preset made the record of, `replaced` counts characters that were no valid text; each stands there where there is
+one. Webhook bodies become the source `inbox` (`received` says how), told apart record by record, so that one file may hold
+both. What is neither is a custom record, and the rules for those say what is wrong with it. A preset may also land records in
+the stream that a vendor's API fills.
 
 What belongs here: making sure that each landed line is JSON that every reader agrees on, and that a signed body is its
-sender's. What does not: any judgement of a value. SQL does that for all sources alike and sends what it cannot use to
-quarantine, with the file and line that stand here.
+sender's. What does not: whether a file may come in at all (`door`), and any judgement of a value. SQL does that for all sources
+alike and sends what it cannot use to quarantine, with the file and line that stand here.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,19 +28,25 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from mttr_pipeline.config.imports import KNOWN_FIELDS
 from mttr_pipeline.config.settings import Account
-from mttr_pipeline.config.terms import STAMPS
 from mttr_pipeline.errors import ConfigError
 from mttr_pipeline.intake import received
+from mttr_pipeline.intake.door import inspect, inspect_for, spelling
+from mttr_pipeline.intake.presets import CUSTOM, Made, Preset, Runner
 from mttr_pipeline.intake.signatures import headers_beside, signature_problem
+from mttr_pipeline.intake.strangers import whose
 from mttr_pipeline.landing.readers import (
     MAX_RECORD_BYTES,
     MAX_TEXT,
     Input,
     Lines,
+    Readable,
+    Reading,
     Unreadable,
     checked_file,
     explained,
+    readable,
     unreadable,
 )
 from mttr_pipeline.landing.store import Extract, Landing
@@ -52,19 +59,11 @@ __all__ = ["KNOWN_FIELDS", "MAX_RECORD_BYTES", "MAX_TEXT", "ImportReport", "Inta
 
 SOURCE, STREAM = "custom", "records"
 
-KNOWN_FIELDS = (
-    *("external_id", "title", "url", "severity", "status", "kind", *STAMPS, "service", "team", "tags"),
-    *("root_cause_category", "affected_users", "revenue_impact", "duplicate_of", "resolution_kind", "updated_at"),
-    "timeline",
-)
-
 MAX_NAMES = 1000  # distinct unknown field names that are counted one by one
 OTHER_NAMES = "(other names)"
 
 _known = frozenset(KNOWN_FIELDS)
 _quoted_names = {name: b'"%s"' % name.encode() for name in KNOWN_FIELDS}
-_surrogate_escape = re.compile(rb"\\u[dD][89a-fA-F]")
-_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.encode
 
 
@@ -78,6 +77,7 @@ class ImportReport:
     records: int = 0
     bodies: Counter[str] = field(default_factory=Counter)
     unreadable: int = 0
+    replaced: int = 0
     unknown_fields: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -99,11 +99,20 @@ class ImportReport:
                 f"{self.unreadable:,} {lines} no JSON object, readable row or verified body; "
                 "the next run lists each in the table quarantine, with file and line."
             )
+        if self.replaced:
+            what = "character is" if self.replaced == 1 else "characters are"
+            out.append(
+                f"{self.replaced:,} {what} not valid in the encoding of the file and replaced by \N{REPLACEMENT CHARACTER}; the "
+                "records are used. If the file is not UTF-8, name its encoding in a preset of your own."
+            )
         if self.unknown_fields:
             shown = sorted(self.unknown_fields.items(), key=lambda item: (-item[1], item[0]))
             names = ", ".join(f"{name} ({count:,})" for name, count in shown[:20])
             more = f" and {len(shown) - 20} more" if len(shown) > 20 else ""
             out.append(f"Unknown fields, kept in the landing zone and not used: {names}{more}.")
+            meant = [f"{name} is written {field}" for name, _ in shown if (field := spelling(name))]
+            if meant:
+                out.append(f"Field names are written in lower case: {', '.join(meant[:20])}.")
         return out
 
     def __str__(self) -> str:
@@ -117,28 +126,40 @@ def import_files(
     *,
     accounts: Sequence[Account] = (),
     progress: Progress | None = None,
+    preset: Preset | None = None,
+    zone: str | None = None,
 ) -> ImportReport:
     """Land the records of all files: all of them or none.
 
-    Every file is checked first (it exists, can be read, its kind is known, a first record is there) and hashed; only
-    then something is written. The extract carries no high-water mark: a later import adds to it and replaces single
+    Every file is checked first (it exists, can be read, its kind is known, it has records that can be told apart) and
+    hashed; only then something is written. The extract carries no high-water mark: a later import adds to it and replaces single
     records. Memory does not grow with a file, except for a JSON array, of which the position of each record is kept
     (and the whole text when it is compressed). `accounts` are those whose webhook bodies are recognised. `progress` is updated
-    after every 10,000 records.
+    after every 10,000 records. `preset` makes records of files of another program; `zone` is that of custom records.
 
     Raises ConfigError, naming the file and the remedy, for a file that cannot be imported; should a file turn out to be
     damaged further in, the import is marked as failed and nothing of it is ever loaded.
     """
-    inputs = [checked_file(path) for path in dict.fromkeys(map(Path, paths))]
+    reading = preset.reading if preset else Reading()
+    inputs = [checked_file(path, reading=reading) for path in dict.fromkeys(map(Path, paths))]
+    for file in inputs:
+        if preset:
+            inspect_for(preset, file)
+        else:
+            inspect(file, lambda fields: bool(received.possible_senders(fields, accounts)))
     if not inputs:
         raise ConfigError("No file was named; write `mttr import FILE...` with JSON Lines, CSV or Parquet files.")
-    plan = {"files": [{"name": i.name, "bytes": i.bytes, "sha256": i.sha256} for i in inputs]}
+    plan: dict[str, Any] = {"files": [{"name": i.name, "bytes": i.bytes, "sha256": i.sha256} for i in inputs]}
+    if preset:
+        # `incremental`: a list that somebody saved settles nothing that a pull found
+        plan |= {"preset": preset.name, "mode": "incremental"}
     if progress:
         progress.start(SOURCE)
     try:
-        with Intake(landing, run_id, plan, accounts) as intake:
+        with Intake(landing, run_id, plan, accounts) as intake, ExitStack() as stack:
+            runner = stack.enter_context(Runner(preset, zone)) if preset else None
             for number, source in enumerate(inputs):
-                for count in intake.take(source):
+                for count in intake.take_with(runner, source) if runner else intake.take(source):
                     if progress and count % 10_000 == 0:
                         progress.update(SOURCE, STREAM, number, len(inputs), intake.report.landed)
                 if progress:
@@ -150,9 +171,10 @@ def import_files(
 
 
 class Intake:
-    """What one import writes: an extract of custom records and one of received bodies, each begun with its first line.
+    """What one import writes: an extract of custom records, one of received bodies, or one of a vendor's records, each begun with
+    its first line.
 
-    A context manager: left in order, both extracts are complete; left by an exception, both are failed and nothing of
+    A context manager: left in order, the extracts are complete; left by an exception, they are failed and nothing of
     them is ever loaded. That of the bodies is completed last: a crash in between leaves the import to be done again.
     """
 
@@ -161,7 +183,7 @@ class Intake:
         self._landing, self._run_id, self._plan = landing, run_id, {**plan, "run_id": run_id}
         self._accounts = tuple(accounts)
         self._extracts: dict[str, Extract] = {}
-        self._writers: dict[tuple[str, str], Any] = {}
+        self._writers: dict[tuple[str, str], Callable[[bytes], None]] = {}
         self._open = ExitStack()
         self._unknown: Counter[str] = Counter()
         self._unreadable: Counter[str] = Counter()
@@ -179,6 +201,10 @@ class Intake:
             self.report.extract_id = self._extracts[source].extract_id
         return self._extracts[source]
 
+    def is_body(self, fields: Fields) -> bool:
+        """Whether a record is a webhook body that a source reads."""
+        return bool(received.possible_senders(fields, self._accounts))
+
     def take(self, file: Input, account: str | None = None) -> Iterator[int]:
         """Land every record of a file; gives the number of lines so far after each. `account` is the one whose bodies the file
         holds, where that is known. Raises ConfigError when the file turns out to be damaged; what was read until then stays."""
@@ -188,24 +214,58 @@ class Intake:
             self._sort(file.name, number, content, beside)
             yield self.lines
 
+    def take_with(self, runner: Runner, file: Input) -> Iterator[int]:
+        """Like `take`, for a file that a preset reads."""
+        self.report.files.append(file.name)
+        source, _, stream = runner.preset.lands.partition(".")
+        with explained(file.name):
+            for number, made in runner.made(file.read()):
+                if isinstance(made, Unreadable):
+                    self._write(source, stream, file.name, number, made)
+                else:
+                    self._write_made(source, stream, file.name, number, made)
+                yield self.lines
+
+    def _write_made(self, source: str, stream: str, name: str, number: int, made: Made) -> None:
+        self.report.replaced += made.replaced
+        if f"{source}.{stream}" == CUSTOM:
+            record = b',"given":%b,"record":%b' % (made.given, _encode(made.row))
+            self._write(source, stream, name, number, _marked(made.replaced) + record)
+        elif source == received.SOURCE:
+            members = b"".join(b",%b:%b" % (_encode(key), bytes(raw)) for key, raw in made.row.items())
+            self._write(source, stream, name, number, members)
+            self.report.bodies[self._noun(stream)] += 1
+        else:
+            self._writer(source, stream)(bytes(made.row["record"]))
+            self.lines += 1
+            self.report.bodies[self._noun(source, "record")] += 1
+
+    def _noun(self, name: str, kind: str = "") -> str:
+        """What the terminal calls a record of an account; without a kind, as its webhook bodies are called."""
+        account = next((account for account in self._accounts if account.name == name), None)
+        webhook = received.webhook_of(account) if account else None
+        return webhook.noun if webhook and not kind else f"{account.title if account else name} {kind or 'record'}"
+
     def refuse(self, name: str, reason: str, text: str = "") -> None:
         """Land that a file cannot be read, so that it is listed like a line that cannot."""
         self._write(SOURCE, STREAM, name, 1, Unreadable(text, reason))
 
     def _sort(self, name: str, number: int, content: bytes | Unreadable, beside: _Beside) -> None:
         """A record to the stream it belongs to."""
-        fields = _fields(content) if isinstance(content, bytes) else content
-        if isinstance(fields, Unreadable):
-            self._write(SOURCE, STREAM, name, number, fields)
+        found = readable(content) if isinstance(content, bytes) else content
+        if isinstance(found, Unreadable):
+            self._write(SOURCE, STREAM, name, number, found)
             return
-        assert isinstance(content, bytes)
+        fields, content, replaced = found
         senders = received.possible_senders(fields, self._accounts)
         if not senders:
-            problem = _known_name_twice(content, fields)
-            self._write(SOURCE, STREAM, name, number, problem or b',"record":' + content)
+            problem = _no_record(found)
+            self._write(SOURCE, STREAM, name, number, problem or _marked(replaced) + b',"record":' + content)
             if not problem:
+                self.report.replaced += replaced
                 self._count_unknown(fields)
             return
+        self.report.replaced += replaced
         account, distrust = beside.sender(senders)
         webhook = received.webhook_of(account)
         assert webhook is not None
@@ -225,14 +285,18 @@ class Intake:
             self.report.unreadable += 1
             self._unreadable[source] += 1
             shown = _encode(part.text.replace("\0", "\N{REPLACEMENT CHARACTER}"))
-            line = b'%b,"unreadable":%b,"reason":%b}' % (start, shown, _encode(part.reason))
+            known = b',"id":' + _encode(part.id.replace("\0", "\N{REPLACEMENT CHARACTER}")) if part.id else b""
+            line = b'%b%b,"unreadable":%b,"reason":%b}' % (start, known, shown, _encode(part.reason))
         else:
             self.report.records += source == SOURCE
             line = b"%b%b}" % (start, part)
+        self._writer(source, stream)(line)
+
+    def _writer(self, source: str, stream: str) -> Callable[[bytes], None]:
         if (source, stream) not in self._writers:
             writing = self.begin(source).writing(stream, "all")
             self._writers[source, stream] = self._open.enter_context(writing)
-        self._writers[source, stream](line)
+        return self._writers[source, stream]
 
     def _count_unknown(self, fields: Fields) -> None:
         for name in fields.keys() - _known:
@@ -300,29 +364,18 @@ class _Beside:
 def _contents(file: Input) -> Lines:
     """What stands in a file. A generator of its own, so that what goes wrong in writing is not blamed on reading."""
     with explained(file.name):
-        yield from file.read(file.path)
+        yield from file.read()
 
 
-def _fields(record: bytes) -> Fields | Unreadable:
-    """The members of the record if it is one JSON object, or why it is not.
+def _marked(replaced: int) -> bytes:
+    return b',"replaced":%d' % replaced if replaced else b""
 
-    Stricter than a mere parse, because one line that DuckDB's read_json refuses spoils the load of all: UTF-8 and
-    escapes must be valid.
-    """
-    if len(record) > MAX_RECORD_BYTES:
-        return unreadable(record, f"longer than {MAX_RECORD_BYTES >> 20} MB")
-    try:
-        record.decode()  # strict; raw values are skipped over, not decoded, by the next line
-        return _decode_object(record)
-    except UnicodeDecodeError:
-        return unreadable(record, "not valid UTF-8")
-    except RecursionError:
-        return unreadable(record, "nested too deeply")
-    except msgspec.ValidationError:
-        return unreadable(record, "not a JSON object")
-    except msgspec.DecodeError as error:
-        lone = _surrogate_escape.search(record)  # msgspec calls it truncated
-        return unreadable(record, "an escape for half a character (a lone surrogate)" if lone else f"{error}")
+
+def _no_record(found: Readable) -> Unreadable | None:
+    """Why an object is no custom record: the body of a sender that no source reads, or a known name that stands there twice."""
+    if "external_id" not in found.fields and (stranger := whose(found.content)):
+        return unreadable(found.content, f"looks like {stranger.name}, which is not read")
+    return _known_name_twice(found.content, found.fields)
 
 
 def _known_name_twice(record: bytes, fields: Fields) -> Unreadable | None:

@@ -28,6 +28,7 @@ import msgspec
 from mttr_pipeline.config.settings import Account
 from mttr_pipeline.errors import ConfigError
 from mttr_pipeline.intake import received
+from mttr_pipeline.intake.door import inspect
 from mttr_pipeline.intake.importer import ImportReport, Intake
 from mttr_pipeline.intake.signatures import SIDECAR
 from mttr_pipeline.landing.readers import checked_file
@@ -112,7 +113,9 @@ def take(folder: Path, landing: Landing, run_id: str, accounts: Sequence[Account
 def _take_one(path: Path, name: str, intake: Intake, account: str | None) -> None:
     if path.is_symlink() or not path.is_file():  # a link could make us publish the first lines of any file we may read
         raise ConfigError(f"{name} is a link or no regular file; put the file itself there.")
-    for _ in intake.take(checked_file(path, name), account):
+    file = checked_file(path, name)
+    inspect(file, intake.is_body)
+    for _ in intake.take(file, account):
         pass
 
 

@@ -22,6 +22,7 @@ from mttr_pipeline.errors import ContractError
 
 MANIFEST_VERSION = 1
 JOURNAL = "journal.jsonl"
+UNDONE = "undone"  # the status of an import that was taken back: it stays, and is not loaded
 _MANIFEST = "manifest.json"
 _BEGUN = "begun.json"
 
@@ -48,7 +49,7 @@ class LandedFile(msgspec.Struct, frozen=True):
 class Attempt(msgspec.Struct, frozen=True):
     """The work of one run on an extract. Instants are ISO 8601 in UTC.
 
-    `status` is complete, failed or interrupted. An interrupted run was killed: `finished_at` is then the time of its last
+    `status` is complete, failed, undone or interrupted. An interrupted run was killed: `finished_at` is then the time of its last
     file, and its requests are not counted.
     """
 

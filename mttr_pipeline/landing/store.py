@@ -34,6 +34,7 @@ import zstandard
 from mttr_pipeline.errors import ContractError
 from mttr_pipeline.landing.characters import has_mark, is_suspicious, repaired
 from mttr_pipeline.landing.manifest import (
+    UNDONE,
     Attempt,
     LandedFile,
     Manifest,
@@ -94,6 +95,14 @@ class Landing:
     def folder(self, manifest: Manifest) -> Path:
         """The folder of an extract."""
         return self.root / manifest.source / manifest.extract_id
+
+    def undo(self, manifest: Manifest) -> Manifest:
+        """Mark a complete extract as taken back: it stays as it is, and the next load leaves it out. Raises OSError."""
+        *earlier, last = manifest.attempts
+        attempts = [*earlier, msgspec.structs.replace(last, status=UNDONE)]
+        undone = msgspec.structs.replace(manifest, status=UNDONE, attempts=attempts)
+        write_manifest(self.folder(manifest), undone)
+        return undone
 
     def verify(self, manifest: Manifest) -> None:
         """Compare every file with its sha256. Raises ContractError, which names the first file that differs."""

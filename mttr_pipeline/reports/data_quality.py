@@ -43,7 +43,7 @@ class Pull(JsonObject):
     """The newest pull of a source."""
 
     source: str
-    status: Literal["complete", "failed", "interrupted"]
+    status: Literal["complete", "failed", "interrupted", "undone"]
     data_as_of: Instant | None
     error: str | None
 

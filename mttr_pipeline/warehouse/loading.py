@@ -18,10 +18,11 @@ import zstandard
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.errors import ContractError
 from mttr_pipeline.landing.manifest import LandedFile, Manifest
-from mttr_pipeline.landing.store import NOT_PULLED, TOMBSTONES, Landing
+from mttr_pipeline.landing.store import NOT_PULLED, TOMBSTONES, UNDONE, Landing
 from mttr_pipeline.warehouse.fingerprint import raw_fingerprint
-from mttr_pipeline.warehouse.mending import MAX_LINE, LongLine, marked_records, mended
+from mttr_pipeline.warehouse.mending import mended
 from mttr_pipeline.warehouse.models import Model
+from mttr_pipeline.warehouse.quarantine import clear_by_content, clear_by_file, note_marked, quarantine_long_lines
 
 if TYPE_CHECKING:  # the catalog tries out tables of other packages with what is here
     from mttr_pipeline.warehouse.catalog import Catalog
@@ -36,6 +37,7 @@ CREATE TABLE IF NOT EXISTS ops.quarantine (
     source VARCHAR, stream VARCHAR, external_id VARCHAR, reason VARCHAR, extract_id VARCHAR, raw_reference VARCHAR
 );
 CREATE TABLE IF NOT EXISTS ops.marked (source VARCHAR, stream VARCHAR, external_id VARCHAR, raw_reference VARCHAR);
+CREATE TABLE IF NOT EXISTS ops.quarantine_content (source VARCHAR, extract_id VARCHAR, raw_reference VARCHAR, content VARCHAR);
 CREATE TABLE IF NOT EXISTS ops.fingerprint (value VARCHAR);
 CREATE TABLE IF NOT EXISTS ops.builds (table_name VARCHAR, run_id VARCHAR);
 CREATE OR REPLACE TABLE ops.facts (source VARCHAR, extract_id VARCHAR, fact VARCHAR, n BIGINT);
@@ -59,7 +61,8 @@ def load(
     _record_attempts(con, manifests)
     _record_facts(con, manifests)
     _record_differences(con, manifests)
-    loaded = {row[0] for row in con.execute("SELECT DISTINCT source || '/' || extract_id FROM ops.loads").fetchall()}
+    _forget_undone(con, catalog, manifests, sources)
+    loaded = _loaded(con)
     total = 0
     for manifest in manifests:
         if manifest.status != "complete" or f"{manifest.source}/{manifest.extract_id}" in loaded:
@@ -69,6 +72,27 @@ def load(
         landing.verify(manifest)
         total += _load_extract(con, catalog, landing, manifest)
     return total
+
+
+def _loaded(con: duckdb.DuckDBPyConnection) -> set[str]:
+    return {row[0] for row in con.execute("SELECT DISTINCT source || '/' || extract_id FROM ops.loads").fetchall()}
+
+
+def _forget_undone(
+    con: duckdb.DuckDBPyConnection, catalog: Catalog, manifests: list[Manifest], sources: Iterable[str] | None
+) -> None:
+    """Take back what was loaded of an import that is undone since. It may have replaced older payloads, which only the landing zone
+    still has, so everything of its source is loaded anew."""
+    loaded = _loaded(con)
+    undone = {m.source for m in manifests if m.status == UNDONE and f"{m.source}/{m.extract_id}" in loaded}
+    for source in sorted(undone if sources is None else undone.intersection(sources)):
+        con.execute("BEGIN")
+        for model in catalog.of_layer("raw"):
+            if model.source == source:
+                con.execute(f"DELETE FROM {model.table}")
+        for table in ("loads", "quarantine", "quarantine_content"):
+            con.execute(f"DELETE FROM ops.{table} WHERE source = ?", [source])
+        con.execute("COMMIT")
 
 
 def _load_extract(con: duckdb.DuckDBPyConnection, catalog: Catalog, landing: Landing, manifest: Manifest) -> int:
@@ -162,14 +186,18 @@ def _load_stream(
         f"AND old.external_id = new.{identity}::VARCHAR",
         [manifest.source, model.stream],
     )
+    if manifest.source in NOT_PULLED:
+        clear_by_file(con, manifest)
+        if quarantined:
+            clear_by_content(con, manifest)
     con.execute(
         f"INSERT INTO ops.quarantine SELECT ?, ?, {identity}::VARCHAR, reject_reason, ?, landed_in "
         "FROM delta WHERE reject_reason IS NOT NULL",
         [manifest.source, model.stream, manifest.extract_id],
     )
-    _quarantine_long_lines(con, manifest, model.stream, root, long_lines)
+    quarantine_long_lines(con, manifest, model.stream, root, long_lines)
     marked = copies.paths if copies else [path for path, file in zip(paths, files, strict=True) if file.marked]
-    _note_marked(con, manifest.source, model.stream, identity, copies.root if copies else root, marked)
+    note_marked(con, manifest.source, model.stream, identity, copies.root if copies else root, marked)
     if quarantined:
         con.execute("DELETE FROM delta WHERE reject_reason IS NOT NULL")
     if distinct != fetched - quarantined:
@@ -207,38 +235,6 @@ def _read_delta(con: duckdb.DuckDBPyConnection, model: Model, paths: list[str], 
     ).fetchone()
     assert count is not None
     return count
-
-
-def _quarantine_long_lines(
-    con: duckdb.DuckDBPyConnection, manifest: Manifest, stream: str, root: Path, lines: Iterable[LongLine]
-) -> None:
-    """List the lines that were left out, each record once."""
-    for line in lines:
-        reason = f"the record has {line.size / 1e6:.1f} MB, more than the {MAX_LINE // 1_000_000} MB that can be loaded"
-        con.execute(
-            "DELETE FROM ops.quarantine WHERE source = ? AND stream = ? AND external_id = ?",
-            [manifest.source, stream, line.identity],
-        )
-        con.execute(
-            "INSERT INTO ops.quarantine VALUES (?, ?, ?, ?, ?, ?)",
-            [manifest.source, stream, line.identity, reason, manifest.extract_id, str(line.path.relative_to(root))],
-        )
-
-
-def _note_marked(
-    con: duckdb.DuckDBPyConnection, source: str, stream: str, identity: str, root: Path, paths: Iterable[str]
-) -> None:
-    """Note which records hold a replaced character; a record that came without one is no longer noted."""
-    con.execute(
-        f"DELETE FROM ops.marked AS old USING delta AS new WHERE old.source = ? AND old.stream = ? "
-        f"AND old.external_id = new.{identity}::VARCHAR",
-        [source, stream],
-    )
-    for external_id, path in marked_records(paths):
-        con.execute(
-            "INSERT INTO ops.marked VALUES (?, ?, ?, ?)",
-            [source, stream, external_id, str(Path(path).relative_to(root))],
-        )
 
 
 def create_raw_tables(con: duckdb.DuckDBPyConnection, models: Iterable[Model]) -> None:
@@ -331,7 +327,8 @@ def start_over(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
     """Forget everything that was loaded; the next `load` reads the whole landing zone."""
     con.execute("DROP SCHEMA raw CASCADE; CREATE SCHEMA raw")
     con.execute(
-        "DELETE FROM ops.loads; DELETE FROM ops.quarantine; DELETE FROM ops.fingerprint; DELETE FROM ops.marked"
+        "DELETE FROM ops.loads; DELETE FROM ops.quarantine; DELETE FROM ops.quarantine_content; DELETE FROM ops.marked; "
+        "DELETE FROM ops.fingerprint"
     )
     create_raw_tables(con, catalog.of_layer("raw"))
 

@@ -42,6 +42,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from mttr_pipeline.config.places import sql_folder
 from mttr_pipeline.errors import ContractError
 
 if TYPE_CHECKING:
@@ -139,13 +140,6 @@ class Model:
         found = {"not_null": f"never NULL: {', '.join(self.not_null)}"} if self.not_null else {}
         found |= {f"unique_{'_'.join(columns)}": f"({', '.join(columns)}) is unique" for columns in self.unique}
         return found | self.asserts
-
-
-def sql_folder() -> Path:
-    """The `sql/` tree: inside the installed package, or beside it in a checkout."""
-    package = Path(__file__).parents[1]
-    inside = package / "sql"
-    return inside if inside.is_dir() else package.parent / "sql"
 
 
 def load_macros(name: str, folder: Path | None = None) -> str:

@@ -67,6 +67,11 @@ CREATE OR REPLACE MACRO line_rank(scope, is_prefix, line) AS (scope <> '', NOT i
 -- Trimmed text; empty is NULL.
 CREATE OR REPLACE MACRO text_or_null(value) AS nullif(trim(value), '');
 
+-- The text of a field in a file: trimmed, and NULL where it is one of the words that say nothing. They are those of
+-- mttr_pipeline.landing.formats.NULL_WORDS, which the cells of tables are compared with.
+CREATE OR REPLACE MACRO given_text(value) AS
+    CASE WHEN trim(value) NOT IN ('', 'NA', 'N/A', '#N/A', 'NULL', 'null', 'None', 'NaN', 'nan', '\N', '?') THEN trim(value) END;
+
 -- The text of a JSON value: of a text or number the value itself, of an object (an option, a user, a team) its label, of a list that
 -- of its first element. Anything else, such as an object without a label, has no text: NULL.
 CREATE OR REPLACE MACRO json_scalar(value) AS

@@ -116,6 +116,8 @@ findings AS (
     FROM figures.findings_out_of_sight
     UNION ALL
     FROM figures.findings_pulls
+    UNION ALL
+    FROM figures.findings_files
 )
 SELECT
     dq_check,

@@ -13,7 +13,7 @@ source = "source of the run; custom for imported records, inbox for received web
 run_id = "id of the run that pulled, imported or read the inbox"
 started_at = "start of the run. UTC"
 finished_at = "end of the run. UTC"
-status = "complete, failed, or interrupted: the run was killed, and a later run resumed its pull"
+status = "complete, failed, undone (the import was taken back), or interrupted: the run was killed, and a later run resumed its pull"
 requests = "HTTP requests, retries included"
 records_fetched = "records that a complete pull landed, of every stream; 0 for a failed pull"
 records_normalised = "records that became the newest payload of their id"
@@ -37,7 +37,7 @@ runs AS (
         min(a.started_at) AS started_at,
         max(a.finished_at) AS finished_at,
         CASE WHEN bool_and(a.status = 'complete') THEN 'complete' WHEN bool_or(a.status = 'failed') THEN 'failed'
-            ELSE 'interrupted' END AS status,
+            WHEN bool_or(a.status = 'undone') THEN 'undone' ELSE 'interrupted' END AS status,
         sum(a.requests) AS requests,
         sum(a.fetched) AS fetched,
         sum(CASE WHEN a.status = 'complete' THEN l.normalised END) AS normalised,

@@ -1,4 +1,5 @@
-"""Alertmanager: alerts that are only received, as bodies of its webhook receiver (version 4)."""
+"""Alertmanager: alerts that are only received, as bodies of its webhook receiver (version 4) or of Grafana Alerting (version 1), or
+as a list of its API v2."""
 
 from __future__ import annotations
 
@@ -7,19 +8,31 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from mttr_pipeline.landing.readers import Unreadable, unreadable
-from mttr_pipeline.sources.kit.body import raw
+from mttr_pipeline.sources.kit.body import members, raw
 from mttr_pipeline.sources.kit.declare import Fields, Finding, Source, Webhook
 
 LEFT_OUT = "alerts_left_out_by_alertmanager"
 
 
 def recognises(fields: Fields) -> bool:
-    """Alertmanager: `version` "4" and a list `alerts` (its template data structures)."""
-    return raw(fields.get("version")) == b'"4"' and raw(fields.get("alerts")).startswith(b"[")
+    """Alertmanager: `version` "4" and a list `alerts` (its template data structures). Grafana Alerting: the same with `version` "1"
+    and an `orgId` (Grafana, webhook notifier). One alert of Alertmanager's API v2: `fingerprint`, `startsAt`, `labels` and the
+    object `status`."""
+    if raw(fields.get("alerts")).startswith(b"["):
+        version = raw(fields.get("version"))
+        return version == b'"4"' or (version == b'"1"' and "orgId" in fields)
+    return _is_listed(fields)
+
+
+def _is_listed(fields: Fields) -> bool:
+    return {"fingerprint", "startsAt", "labels"} <= fields.keys() and "state" in members(fields.get("status"))
 
 
 def alerts(record: bytes, fields: Fields) -> Iterator[bytes | Unreadable]:
-    """A line for each alert of the body, with the address of the Alertmanager that sent it."""
+    """A line for each alert of the body, with the address of the Alertmanager that sent it. An alert of a list is a body itself."""
+    if _is_listed(fields):
+        yield b',"body":' + record
+        return
     found = msgspec.json.decode(fields["alerts"], type=list[msgspec.Raw])
     if not found:
         yield unreadable(record, "holds no alert")

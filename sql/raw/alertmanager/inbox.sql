@@ -1,5 +1,6 @@
 /*
-description = """Alerts out of received webhook bodies of Prometheus Alertmanager (version 4), one row per alert and start of firing. A
+description = """Alerts out of received bodies: webhooks of Prometheus Alertmanager (version 4) and of Grafana Alerting (version 1), and lists
+of Alertmanager's API v2. One row per alert and start of firing. A list of the API holds firing alerts, with an expected end. A
 body with the resolve goes before one without, whichever came later; Go's zero time stands for no end (Prometheus Alertmanager,
 Notification template reference, Alert)."""
 inbox = true
@@ -9,7 +10,7 @@ version = "settled_at"
 [columns]
 external_id = "fingerprint of the labels and the start of firing"
 fingerprint = "fingerprint of the labels: the same whenever this alert fires"
-status = "firing or resolved"
+status = "firing or resolved; active, suppressed or unprocessed in a list of the API"
 starts_at = "when it began to fire"
 ends_at = "when it was resolved; NULL while it fires, whatever end the body expects"
 title = "annotation summary, else description, else the name of the alert"
@@ -27,7 +28,7 @@ WITH alerts AS (
         body, body -> '$.labels' AS labels, address, unreadable, reason, zone,
         landed_in || ' (' || file || ':' || line || ')' AS landed_in,
         text_or_null(body ->> '$.fingerprint') AS fingerprint,
-        lower(text_or_null(body ->> '$.status')) AS status,
+        lower(coalesce(text_or_null(body ->> '$.status.state'), text_or_null(body ->> '$.status'))) AS status,
         instant(body ->> '$.startsAt', zone) AS starts_at,
         CASE WHEN lower(trim(body ->> '$.status')) = 'resolved' AND NOT starts_with(body ->> '$.endsAt', '0001-01-01')
             THEN text_or_null(body ->> '$.endsAt') END AS end_text

@@ -29,43 +29,44 @@ duplicate_of = "external_id of the record that this one repeats"
 resolution_kind = "human, integration or timeout"
 timeline = "entries in the order written"
 updated_at = "which of two versions is the newer; without it the later import"
+characters_replaced = "characters that were not valid in the file and were replaced"
 reject_reason = "why the record cannot be used"
 landed_in = "landing file, then file and line of the import"
 */
 WITH lines AS (
     SELECT
-        record, unreadable, reason, zone,
-        text_or_null(record.external_id) AS external_id,
-        lower(coalesce(text_or_null(record.kind), 'incident')) AS kind,
-        lower(text_or_null(record.resolution_kind)) AS resolution_kind,
-        try_cast(text_or_null(record.affected_users) AS BIGINT) AS affected_users,
-        try_cast(text_or_null(record.revenue_impact) AS DOUBLE) AS revenue_impact,
+        record, unreadable, reason, replaced, zone,
+        coalesce(given_text(record.external_id), given_text(id)) AS external_id,
+        lower(coalesce(given_text(record.kind), 'incident')) AS kind,
+        lower(given_text(record.resolution_kind)) AS resolution_kind,
+        try_cast(given_text(record.affected_users) AS BIGINT) AS affected_users,
+        try_cast(given_text(record.revenue_impact) AS DOUBLE) AS revenue_impact,
         CASE json_type(record.tags)
             WHEN 'ARRAY' THEN json_transform(record.tags, '["VARCHAR"]')
             WHEN 'VARCHAR' THEN string_split(record.tags ->> '$', ',')
         END AS tags,
         json_transform(record.timeline, '[{"event_type":"VARCHAR","at":"VARCHAR","actor":"VARCHAR","notes":"VARCHAR"}]')
             AS entries,
-        struct_pack(title := plain_text(record.title), severity := plain_text(record.severity), status := plain_text(record.status),
-            service := plain_text(record.service), team := plain_text(record.team),
-            root_cause_category := plain_text(record.root_cause_category)) AS named,
+        struct_pack(title := given_text(plain_text(record.title)), severity := given_text(plain_text(record.severity)), status := given_text(plain_text(record.status)),
+            service := given_text(plain_text(record.service)), team := given_text(plain_text(record.team)),
+            root_cause_category := given_text(plain_text(record.root_cause_category))) AS named,
         list_transform(
             [
-                {'name': 'occurred_at', 'text': text_or_null(record.occurred_at)},
-                {'name': 'detected_at', 'text': text_or_null(record.detected_at)},
-                {'name': 'acknowledged_at', 'text': text_or_null(record.acknowledged_at)},
-                {'name': 'investigating_at', 'text': text_or_null(record.investigating_at)},
-                {'name': 'root_cause_found_at', 'text': text_or_null(record.root_cause_found_at)},
-                {'name': 'mitigated_at', 'text': text_or_null(record.mitigated_at)},
-                {'name': 'resolved_at', 'text': text_or_null(record.resolved_at)},
-                {'name': 'closed_at', 'text': text_or_null(record.closed_at)},
-                {'name': 'updated_at', 'text': text_or_null(record.updated_at)}
+                {'name': 'occurred_at', 'text': given_text(record.occurred_at)},
+                {'name': 'detected_at', 'text': given_text(record.detected_at)},
+                {'name': 'acknowledged_at', 'text': given_text(record.acknowledged_at)},
+                {'name': 'investigating_at', 'text': given_text(record.investigating_at)},
+                {'name': 'root_cause_found_at', 'text': given_text(record.root_cause_found_at)},
+                {'name': 'mitigated_at', 'text': given_text(record.mitigated_at)},
+                {'name': 'resolved_at', 'text': given_text(record.resolved_at)},
+                {'name': 'closed_at', 'text': given_text(record.closed_at)},
+                {'name': 'updated_at', 'text': given_text(record.updated_at)}
             ],
             lambda s: struct_pack("name" := s.name, "text" := s.text, happened_at := instant(s.text, zone))
         ) AS stamps,
         landed_in || coalesce(' (' || file || ':' || line || ')', '') AS landed_in
     FROM landed({
-        file: 'VARCHAR', line: 'BIGINT', unreadable: 'VARCHAR', reason: 'VARCHAR',
+        file: 'VARCHAR', line: 'BIGINT', id: 'VARCHAR', unreadable: 'VARCHAR', reason: 'VARCHAR', replaced: 'BIGINT',
         record: 'STRUCT(external_id VARCHAR, title VARCHAR, url VARCHAR, severity VARCHAR, status VARCHAR, kind VARCHAR,
             occurred_at VARCHAR, detected_at VARCHAR, acknowledged_at VARCHAR, investigating_at VARCHAR,
             root_cause_found_at VARCHAR, mitigated_at VARCHAR, resolved_at VARCHAR, closed_at VARCHAR,
@@ -108,9 +109,9 @@ judged AS (
                     THEN 'kind is none of incident, false_alarm, maintenance, test: ' || left(kind, 40) END,
                 CASE WHEN resolution_kind NOT IN ('human', 'integration', 'timeout')
                     THEN 'resolution_kind is none of human, integration, timeout: ' || left(resolution_kind, 40) END,
-                CASE WHEN text_or_null(record.affected_users) IS NOT NULL AND coalesce(affected_users < 0, true)
+                CASE WHEN given_text(record.affected_users) IS NOT NULL AND coalesce(affected_users < 0, true)
                     THEN 'affected_users is no number of people: ' || left(record.affected_users, 40) END,
-                CASE WHEN text_or_null(record.revenue_impact) IS NOT NULL AND NOT coalesce(isfinite(revenue_impact), false)
+                CASE WHEN given_text(record.revenue_impact) IS NOT NULL AND NOT coalesce(isfinite(revenue_impact), false)
                     THEN 'revenue_impact is no number: ' || left(record.revenue_impact, 40) END,
                 CASE WHEN json_type(record.tags) NOT IN ('ARRAY', 'VARCHAR', 'NULL')
                     THEN 'tags is no list: ' || left(record.tags::VARCHAR, 40) END,
@@ -140,7 +141,7 @@ judged AS (
 SELECT
     external_id,
     named.title,
-    text_or_null(record.url) AS url,
+    given_text(record.url) AS url,
     named.severity,
     named.status,
     kind,
@@ -158,11 +159,12 @@ SELECT
     named.root_cause_category,
     affected_users,
     revenue_impact,
-    text_or_null(record.duplicate_of) AS duplicate_of,
+    given_text(record.duplicate_of) AS duplicate_of,
     resolution_kind,
     list_transform(timeline, lambda e: struct_pack(
         event_type := e.event_type, happened_at := e.happened_at, actor := e.actor, notes := e.notes)) AS timeline,
     stamps[9].happened_at AS updated_at,
+    coalesce(replaced, 0) AS characters_replaced,
     CASE
         WHEN unreadable IS NOT NULL THEN unreadable_reason(reason, unreadable)
         ELSE nullif(array_to_string(list_filter(problems, lambda p: p IS NOT NULL), '; '), '')

@@ -1,0 +1,50 @@
+"""What `mttr import` does and says. What does not belong here: what a file may hold (`intake`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mttr_pipeline.cli.terminal import Bars
+from mttr_pipeline.config.settings import Settings
+
+
+def land(settings: Settings, files: Sequence[str], preset: str | None, wait_seconds: float) -> str:
+    """Land files and say what came of it. Raises ConfigError for a file that cannot come in, and for an unknown preset."""
+    from mttr_pipeline.defs.resources import held, prepared
+    from mttr_pipeline.intake.importer import import_files
+    from mttr_pipeline.intake.presets import preset as preset_of
+    from mttr_pipeline.landing.store import Landing, new_run_id
+
+    chosen = preset_of(preset, settings) if preset is not None else None
+    folder = prepared(settings.data_dir)
+    with held(folder, wait_seconds), Bars() as bars:
+        report = import_files(
+            [Path(name) for name in files],
+            Landing(folder / "landing"),
+            new_run_id(),
+            accounts=settings.accounts,
+            progress=bars,
+            preset=chosen,
+            zone=settings.account("custom").options.time_zone,
+        )
+    return (
+        f"{report}\nPublish them with `mttr rebuild`, or by the next `mttr run`. Take them back with `mttr import --undo "
+        f"{report.extract_id}`."
+    )
+
+
+def take_back(settings: Settings, extract: str, wait_seconds: float) -> str:
+    """Take an import back and say so. Raises ConfigError for an id that is none of a complete import."""
+    from mttr_pipeline.defs.resources import held, prepared
+    from mttr_pipeline.intake.undo import undo
+    from mttr_pipeline.landing.store import Landing
+
+    folder = prepared(settings.data_dir)
+    with held(folder, wait_seconds):
+        undone = undo(Landing(folder / "landing"), extract)
+    lines = sum(manifest.records for manifest in undone)
+    return (
+        f"Took back {lines:,} line{'s' * (lines != 1)} of the import {extract}; the files stay in the landing zone, marked as "
+        "undone.\n`mttr rebuild` or the next `mttr run` publishes without them."
+    )

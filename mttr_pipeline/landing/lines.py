@@ -1,0 +1,111 @@
+"""One line of a file: the record that stands there as JSON, or why there is none. Characters that are no text are replaced.
+
+What belongs here: bytes, characters, and whether they are one JSON object. What does not: formats of files (`formats`), and what
+a record means.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+MAX_RECORD_BYTES = 8 << 20  # DuckDB's read_json refuses a whole file for one line above 16 MB
+MAX_TEXT = 2000  # characters that are kept of an unreadable line
+
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_string = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_control = re.compile(rb"[\x00-\x1f]")
+#: An escape of a half character, of a whole one, or of NUL. A backslash that is itself escaped begins none.
+_escape = re.compile(
+    rb"\\(?:\\|u(?P<pair>[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|u(?P<bad>[dD][89a-fA-F][0-9a-fA-F]{2}|0000))"
+)
+_named = re.compile(r'"external_id"\s*:\s*(?:"([^"\\]{1,200})"|(\d{1,30}))')
+
+
+class FileProblem(Exception):
+    """The whole file is unusable. The text continues a sentence that starts with the file's name."""
+
+
+class Unreadable(NamedTuple):
+    """A line that is not a JSON object: its text, at most MAX_TEXT characters, the reason, and the record's id where it can be
+    told all the same."""
+
+    text: str
+    reason: str
+    id: str | None = None
+
+
+Content = bytes | Unreadable
+Lines = Iterator[tuple[int, Content]]
+
+
+class Readable(NamedTuple):
+    """A record: its members, its bytes with every bad character replaced, and how many those were."""
+
+    fields: Mapping[str, msgspec.Raw]
+    content: bytes
+    replaced: int = 0
+
+
+def unreadable(text: bytes, reason: str, id: str | None = None) -> Unreadable:
+    """An unreadable line from its bytes: shortened, and with replacement characters for what is not UTF-8."""
+    shown = text[: 4 * MAX_TEXT].decode("utf-8", "replace")[:MAX_TEXT]
+    if id is None and (found := _named.search(shown)):
+        id = found[1] or found[2]
+    return Unreadable(shown, reason, id)
+
+
+def readable(record: bytes, limit: int = MAX_RECORD_BYTES) -> Readable | Unreadable:
+    """The members of the record if it is one JSON object, or why it is not.
+
+    A byte that is not UTF-8, half of a surrogate pair and NUL are replaced; any other control character in a text is escaped.
+    Apart from that it is stricter than a mere parse, because one line that DuckDB's read_json refuses spoils the load of all.
+    """
+    if len(record) > limit:
+        return unreadable(record, f"longer than {limit >> 20} MB")
+    try:
+        record.decode()  # strict; raw values are skipped over, not decoded, by the next line
+        if b"\\u0000" not in record:
+            return Readable(_decode_object(record), record)
+    except (UnicodeDecodeError, msgspec.DecodeError, RecursionError):
+        pass
+    content, replaced = _mended(record)
+    try:
+        return Readable(_decode_object(content), content, replaced)
+    except RecursionError:
+        return unreadable(record, "nested too deeply")
+    except msgspec.ValidationError:
+        return unreadable(record, "not a JSON object")
+    except msgspec.DecodeError as error:
+        return unreadable(record, f"{error}")
+
+
+def _mended(record: bytes) -> tuple[bytes, int]:
+    """The record with every bad character replaced, and how many those were."""
+    replaced = 0
+    try:
+        text = record.decode()
+    except UnicodeDecodeError:
+        text = record.decode("utf-8", "replace")
+        replaced = text.count(REPLACEMENT) - record.count(REPLACEMENT.encode())
+
+    def escape(match: re.Match[bytes]) -> bytes:
+        nonlocal replaced
+        if match["bad"] is None:
+            return match[0]
+        replaced += 1
+        return b"\\ufffd"
+
+    def control(match: re.Match[bytes]) -> bytes:
+        nonlocal replaced
+        if match[0] == b"\0":
+            replaced += 1
+            return b"\\ufffd"
+        return b"\\u%04x" % match[0][0]
+
+    content = _escape.sub(escape, text.encode())
+    return _string.sub(lambda match: _control.sub(control, match[0]), content), replaced

@@ -173,7 +173,7 @@ def _load_stream(
             f"{fetched + len(long_lines)} can be read back; move that folder out of the landing zone and pull again with "
             "--full-refresh."
         )
-    identity = model.key[0]
+    identity, stream = model.key[0], model.stream or ""
     # Alive again; those of this extract come after it.
     if f"raw.{manifest.source}_{TOMBSTONES}" in catalog and model.stream != TOMBSTONES:
         con.execute(
@@ -195,9 +195,9 @@ def _load_stream(
         "FROM delta WHERE reject_reason IS NOT NULL",
         [manifest.source, model.stream, manifest.extract_id],
     )
-    quarantine_long_lines(con, manifest, model.stream, root, long_lines)
+    quarantine_long_lines(con, manifest, stream, root, long_lines)
     marked = copies.paths if copies else [path for path, file in zip(paths, files, strict=True) if file.marked]
-    note_marked(con, manifest.source, model.stream, identity, copies.root if copies else root, marked)
+    note_marked(con, manifest.source, stream, identity, copies.root if copies else root, marked)
     if quarantined:
         con.execute("DELETE FROM delta WHERE reject_reason IS NOT NULL")
     if distinct != fetched - quarantined:

@@ -174,7 +174,7 @@ def _phase(name: str, start: str, end: str) -> str:
     acknowledgement later than the resolve."""
     length = f"epoch_us(i.{end}) - epoch_us(i.{start})"
     if name == "acknowledgment":
-        length = f"CASE WHEN i.{end} > i.resolved_at THEN -1 ELSE {length} END"
+        length = f"CASE WHEN i.{end} > i.resolved_at AND i.{start} IS NOT NULL THEN -1 ELSE {length} END"
     us = f"CASE WHEN p.population <> 'outlier' THEN {length} END"
     n = f"count(*) FILTER (WHERE {us} >= 0)"
     mean = f"(sum({us}) FILTER (WHERE {us} >= 0))::DOUBLE / {n} / 6e7"

@@ -25,7 +25,7 @@ is_reopen = "undoes a resolve or close within its episode"
 is_flap = "is a reopen because the same dedup key came back"
 is_undone = "a resolve or close that a later reopen of the same episode undid"
 ends_stretch = "the resolve or close that ended a period of being open"
-is_only_close = "a close in a period without any resolve: it stands for the resolve"
+is_only_close = "a close in a period without a resolve that a reopen ended: it stands for the resolve"
 */
 WITH seen AS (
     SELECT
@@ -72,7 +72,8 @@ done AS (
             max(CASE WHEN event_type = 'resolved' THEN happened_at END) OVER before_it,
             max(CASE WHEN event_type = 'closed' THEN happened_at END) OVER before_it) AS done_at,
         event_type = 'closed' AND count(CASE WHEN event_type = 'resolved' THEN 1 END) OVER (
-            PARTITION BY source, record_id, stretch) = 0 AS is_only_close
+            PARTITION BY source, record_id, stretch) = 0 AND count(CASE WHEN event_type = 'reopened' THEN 1 END) OVER (
+            PARTITION BY source, record_id, stretch) > 0 AS is_only_close
     FROM stretches
     WINDOW before_it AS (PARTITION BY source, record_id, stretch ORDER BY seq)
 ),

@@ -5,7 +5,7 @@ view = true
 like = "figures.findings_words"
 */
 WITH counted AS (
-    SELECT source, external_id, coalesce(key || ' (' || external_id || ')', external_id) AS label, started_at, status, acknowledged_at, resolved_at, closed_at, episode
+    SELECT source, external_id, coalesce(nullif(key, external_id) || ' (' || external_id || ')', external_id) AS label, started_at, status, acknowledged_at, resolved_at, closed_at, episode
     FROM core.incidents
     WHERE duplicate_of IS NULL AND kind = 'incident'
 ),
@@ -22,7 +22,7 @@ open_there AS (
     QUALIFY row_number() OVER (PARTITION BY i.source, i.external_id ORDER BY i.episode DESC) = 1 AND i.resolved_at IS NOT NULL
 ),
 contradicted AS (
-    SELECT e.source, coalesce(r.key || ' (' || r.external_id || ')', r.external_id) AS label, min(e.happened_at) AS started_at
+    SELECT e.source, coalesce(nullif(r.key, r.external_id) || ' (' || r.external_id || ')', r.external_id) AS label, min(e.happened_at) AS started_at
     FROM core.events AS e
     JOIN core.records AS r ON r.source = e.source AND r.external_id = e.external_id
     WHERE e.event_type = 'contradicted' AND e.set_aside IS NULL

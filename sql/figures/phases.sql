@@ -31,8 +31,8 @@ SELECT
     i.team_id,
     i.started_us,
     i.detected_us - i.occurred_us AS detection_us,
-    CASE WHEN i.acknowledged_us > i.resolved_us THEN i.resolved_us - i.acknowledged_us ELSE i.acknowledged_us - i.detected_us END
-        AS acknowledgment_us,
+    CASE WHEN i.detected_us IS NULL THEN NULL WHEN i.acknowledged_us > i.resolved_us THEN i.resolved_us - i.acknowledged_us
+        ELSE i.acknowledged_us - i.detected_us END AS acknowledgment_us,
     i.root_cause_found_us - i.acknowledged_us AS to_cause_us,
     i.mitigated_us - i.root_cause_found_us AS cause_to_mitigated_us,
     i.mitigated_us - i.acknowledged_us AS to_mitigated_us,

@@ -46,6 +46,8 @@ _FUNCTION_COMMENTS = {
     "mttr_measures": "the result columns of the calculation, of populations and durations",
     "stamp_names": "the names of the eight stamps, in the order of an incident's life",
     "stamps_us": "the eight stamps of an incident as a list, in microseconds",
+    "folded_name": "the name of a service or team as filters compare it",
+    "status_is_over": "whether an incident of this status is over",
     "population_of": "the one population an incident falls in",
     "scope_value_of": "the severity, service, team, day, week or month an incident belongs to",
 }

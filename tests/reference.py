@@ -87,6 +87,8 @@ class Record:
     duplicate_of: str | None = None
     dedup_key: str | None = None
     resolution_kind: str | None = None
+    over: str | None = None  # resolved or closed, where the record says that it is over
+    is_dated: bool = False  # it says when it changed last
 
 
 @dataclass
@@ -137,7 +139,10 @@ def fold(
     """Every incident that the events tell of, duplicates and non-incidents among them (all of one source)."""
     known = {record.external_id: record for record in records}
     history: dict[str, list[Event]] = {external_id: [] for external_id in known}
+    ends_later: set[str] = set()
     for event in events:
+        if event.type in ("resolved", "closed") and (event.at is None or event.at > as_of + 5 * MINUTE):
+            ends_later.add(event.record)
         if event.record in known and event.at is not None and YEAR_2000 <= event.at <= as_of + 5 * MINUTE:
             history[event.record].append(event)
     came_back = _flaps(known, history, flap)
@@ -149,7 +154,12 @@ def fold(
         for member, first in came_back.items():
             if first == root.external_id:
                 told += [replace(e, type="flap") if e.type == "detected" else e for e in history[member]]
-        incidents += _episodes(root, told, as_of, reopen)
+        found = _episodes(root, told, as_of, reopen)
+        members = [root, *(known[member] for member, first in came_back.items() if first == root.external_id)]
+        if found and all(member.over for member in members) and "resolved" not in found[-1].at:
+            if root.is_dated or root.external_id not in ends_later:  # over at an unknown time
+                found[-1].status, found[-1].active_us = root.over or "", None
+        incidents += found
     _merge(known, came_back, incidents)
     for incident in incidents:
         if incident.active_us is not None and incident.active_us < 0:
@@ -210,6 +220,7 @@ def _episodes(record: Record, events: list[Event], as_of: int, reopen: int) -> l
     ordered = sorted(events, key=order)
     states = [_State(Incident(incident_id(record.source, record.external_id), record))]
     is_done, done_at, closed_at = False, None, None  # of the stretch between two reopens
+    first_close: int | None = None
     index = 0
     while index < len(ordered):
         event = ordered[index]
@@ -222,6 +233,8 @@ def _episodes(record: Record, events: list[Event], as_of: int, reopen: int) -> l
             if is_done:
                 over = done_at if done_at is not None else closed_at
                 assert over is not None
+                if done_at is None and first_close is not None:  # a close alone stands for the resolve
+                    state.first_resolved = min(first_close, state.first_resolved or first_close)
                 if event.type == "reopened" and at - over > reopen:
                     number = len(states) + 1
                     state = _State(Incident(incident_id(record.source, record.external_id, number), record, number))
@@ -241,7 +254,7 @@ def _episodes(record: Record, events: list[Event], as_of: int, reopen: int) -> l
                     state.told.pop("closed", None)
                     state.last_reopen = at
                     state.open_since = at
-            is_done, done_at, closed_at = False, None, None
+            is_done, done_at, closed_at, first_close = False, None, None, None
         elif event.type in ("resolved", "closed") and machine:
             if not is_done and state.open_since is not None:
                 state.active += at - state.open_since
@@ -252,7 +265,7 @@ def _episodes(record: Record, events: list[Event], as_of: int, reopen: int) -> l
             if event.type == "resolved":
                 done_at = at
             else:
-                closed_at = at
+                closed_at, first_close = at, at if first_close is None else first_close
         if event.type == "severity_changed":
             state.changes.append(event)
         _take(state, event)
@@ -381,13 +394,16 @@ def _merge(known: dict[str, Record], came_back: dict[str, str], incidents: list[
 # --- the calculation --------------------------------------------------------------------------------------------------
 
 
-def population(at: dict[str, int], start: str, end: str, limit: Fraction | None) -> tuple[str, int | None]:
+def population(
+    at: dict[str, int], start: str, end: str, limit: Fraction | None, status: str = "detected"
+) -> tuple[str, int | None]:
     """Which of the six an incident is, the first that applies, and its duration."""
     if start not in at:
         return "missing_start", None
     if end not in at:
         later = STAMPS[STAMPS.index(end) :]
-        return ("missing_end" if any(name in at for name in later) else "open"), None
+        is_over = status in ("resolved", "closed") or any(name in at for name in later)
+        return ("missing_end" if is_over else "open"), None
     duration = at[end] - at[start]
     if duration < 0:
         return "invalid", None
@@ -426,7 +442,7 @@ def calculate(
 ) -> dict[str, Any]:
     """The calculation over incidents that match. `outlier_hours` None: the outlier rule is off."""
     limit = None if outlier_hours is None else Fraction(str(outlier_hours)) * HOUR
-    placed = [population(i.at, start, end, limit) for i in incidents]
+    placed = [population(i.at, start, end, limit, i.status) for i in incidents]
     counts = {
         name: sum(kind == name for kind, _ in placed)
         for name in ("missing_start", "missing_end", "open", "invalid", "outlier")
@@ -504,7 +520,12 @@ def breakdown(
     means: dict[str, Fraction] = {}
     found: dict[str, dict[str, Any]] = {}
     for name, a, b in phases:
-        durations = [i.at[b] - i.at[a] for i in chosen if a in i.at and b in i.at]
+        durations = [
+            # too late for an acknowledgement: invalid
+            -1 if name == "acknowledgment" and i.at[b] > i.at.get("resolved", math.inf) else i.at[b] - i.at[a]
+            for i in chosen
+            if a in i.at and b in i.at
+        ]
         valid = sorted(us for us in durations if us >= 0)
         if valid:
             means[name] = Fraction(sum(valid), len(valid))

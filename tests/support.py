@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import functools
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -206,6 +207,8 @@ def custom_history(record: dict[str, Any]) -> tuple[Record, list[Event]]:
         team=record.get("team"),
         duplicate_of=record.get("duplicate_of"),
         resolution_kind=record.get("resolution_kind"),
+        over={"done": "resolved", "closed": "closed"}.get(record.get("status", "").lower()),
+        is_dated="updated_at" in record,
     )
     events = [
         Event(external_id, f"field/{name}", name, _era(record[f"{name}_at"]), "field")
@@ -237,10 +240,14 @@ def pagerduty_history(
         service=incident["service"]["summary"],
         duplicate_of=reason["incident"]["id"] if reason.get("type") == "merge_resolve_reason" else None,
         dedup_key=incident.get("incident_key"),
+        over="resolved" if incident["status"] == "resolved" else None,
     )
     events = [Event(external_id, "created", "detected", _era(incident["created_at"]))]
     told = [(entry, _era(entry["created_at"]), entry["type"].removesuffix("_log_entry")) for entry in entries]
     resolves = [at for _, at, kind in told if kind == "resolve" and at is not None]
+    # what happens after the end that the incident itself states reopens nothing
+    stated = [*resolves, *([_era(incident["resolved_at"])] if incident["resolved_at"] else [])]
+    settled = max(stated) if incident["status"] == "resolved" and stated else math.inf
     types = {"acknowledge": "acknowledged", "resolve": "resolved", "reopen": "reopened", "annotate": "note"}
     for entry, at, kind in told:
         agent = entry["agent"]["type"].removesuffix("_reference")
@@ -260,9 +267,9 @@ def pagerduty_history(
         if kind == "annotate":
             marks = _marked(channel.get("summary"))
             events += [Event(external_id, f"{entry['id']}/{name}", name, at, "derived", actor) for name in marks]
-        if kind in ("acknowledge", "unacknowledge", "trigger") and resolves and at is not None and at > min(resolves):
+        if kind in ("acknowledge", "unacknowledge", "trigger") and resolves and at is not None and min(resolves) < at <= settled:
             events.append(Event(external_id, f"{entry['id']}/reopened", "reopened", at, "derived", actor))
-    if incident["status"] == "resolved" and not resolves:
+    if incident["status"] == "resolved" and not resolves and incident["resolved_at"]:
         events.append(Event(external_id, "resolved", "resolved", _era(incident["resolved_at"])))
     return about, events
 

@@ -1,4 +1,4 @@
-"""Names in `mttr.toml`: capitals and the blanks around them make no difference, and each stands for one thing.
+"""Names of services and teams: capitals, blanks, - and _ and Unicode forms make no difference, and each stands for one thing.
 
 Two rows for one name make two of each record that has it; the night then ended in a check that named neither.
 """
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from support import AS_OF, build_all, land_custom, open_warehouse, settings_for
 from support_e2e import mttr
 
-from mttr_pipeline.config.names import owners, same_name
+from mttr_pipeline.config.names import normalize, owners
 from mttr_pipeline.config.tables import config_tables
 from mttr_pipeline.errors import ConfigError
 from mttr_pipeline.landing.store import Landing
@@ -54,10 +54,69 @@ def test_an_alias_may_differ_in_capitals_and_blanks_only(tmp_path: Path) -> None
     assert services_of(tmp_path, configured, given) == ["Checkout"] * 5 + ["other"]
 
 
-def test_where_no_service_is_configured_each_is_taken_as_it_comes(tmp_path: Path) -> None:
-    """Capitals then tell services apart, as they do in the incidents: both may have targets."""
-    configured = {"targets": {"services": {"web": {"SEV1": 5}, "Web": {"SEV1": 6}}}}
-    assert services_of(tmp_path, configured, ["web", "Web"]) == ["web", "Web"]
+def test_a_target_may_spell_its_service_in_its_own_way(tmp_path: Path) -> None:
+    """A target that holds for no incident, because of a hyphen, is one that nobody misses until it matters."""
+    folder = tmp_path / "data"
+    configured = {
+        "targets": {"services": {"Search_Index": {"SEV3": 7}}},
+        "thresholds": {"services": {"SEARCH INDEX": {"mitigation": {"warning": 1, "critical": 2}}}},
+    }
+    assert services_of(folder, configured, ["search-index", "search-index", "Search Index"]) == ["search-index"] * 3
+    warehouse = open_warehouse(folder, configured)
+    try:
+        for table, column in (("core.targets", "service"), ("core.thresholds", "scope_value")):
+            found = warehouse.con.execute(f"SELECT DISTINCT {column} FROM {table} WHERE {column} ILIKE 'search%'")
+            assert found.fetchall() == [("search-index",)], table
+    finally:
+        warehouse.close()
+
+
+#: Of one service in two spellings, which is shown.
+SHOWN = [
+    (["Web", "web", "web"], "web"),  # the most frequent
+    (["web", "Web"], "Web"),  # the first of two as frequent
+    (["Web ", " Web", "web", "web", "Web"], "Web"),  # blanks around it count for the name within
+    (["caf\u00e9", "cafe\u0301", "caf\u00e9"], "caf\u00e9"),  # composed and decomposed
+    (["\uff21\uff30\uff29", "api", "api"], "api"),  # full width
+]
+
+
+@pytest.mark.parametrize(("given", "shown"), SHOWN)
+def test_the_most_frequent_spelling_is_shown(tmp_path: Path, given: list[str], shown: str) -> None:
+    """The same one on every run: a name that changes by night is another service to whoever reads the figures."""
+    assert services_of(tmp_path, {}, given) == [shown] * len(given)
+
+
+def test_a_filter_may_use_any_spelling(tmp_path: Path) -> None:
+    """An analyst copies the name from the vendor, where it is spelt differently, and would find nothing."""
+    landing = Landing(tmp_path / "landing")
+    names = [("payments-api", "Core Team"), ("payments-api", None), ("Caf\u00e9", "core_team"), (None, "Stra\u00dfe")]
+    land_custom(
+        landing,
+        [
+            {"external_id": f"C-{n}", "service": service, "team": team, "detected_at": "2026-10-01T00:00:00Z"}
+            for n, (service, team) in enumerate(names)
+        ],
+    )
+    warehouse = open_warehouse(tmp_path)
+    try:
+        warehouse.load(landing)
+        build_all(warehouse, ["core.incidents"])
+        for condition, expected in (
+            ("services := ['Payments API']", ["C-0", "C-1"]),
+            ("services := ['\uff30AYMENTS_API']", ["C-0", "C-1"]),
+            ("services := ['cafe\u0301', 'UNKNOWN']", ["C-2", "C-3"]),
+            ("services := ['payments']", []),
+            ("services := []", []),
+            ("services := [NULL]", []),
+            ("teams := ['coreteam']", ["C-0", "C-2"]),
+            ("teams := ['STRASSE'], services := ['unknown']", ["C-3"]),
+            ("teams := NULL, services := NULL", ["C-0", "C-1", "C-2", "C-3"]),
+        ):
+            found = warehouse.con.execute(f"SELECT external_id FROM mttr_population({condition}) ORDER BY 1").fetchall()
+            assert [name for (name,) in found] == expected, condition
+    finally:
+        warehouse.close()
 
 
 # What one person may write: names of three services in every spelling, claimed once, twice or not at all.
@@ -68,7 +127,7 @@ spellings = st.sampled_from([" a", "a", "A", "b", "B ", "c", "C"])
 def test_a_name_is_one_service_s_or_it_is_refused(aliases: dict[str, list[str]]) -> None:
     """Whatever is written: refused exactly when two services claim a name, else each name has one row."""
     claims = Counter(
-        name for service, more in aliases.items() for name in {same_name(name) for name in (service, *more)}
+        name for service, more in aliases.items() for name in {normalize(name) for name in (service, *more)}
     )
     contested = any(count > 1 for count in claims.values())
     try:
@@ -90,6 +149,10 @@ CLAIMED_TWICE = [
         '[services.Checkout]\n[services.Shop]\naliases = ["checkout"]\n',
         "'services': the alias 'checkout' of 'Shop' is a name of 'Checkout' too; a name stands for one service",
     ),
+    (
+        "[targets.services]\nweb-shop = {}\nWeb_Shop = {}\n",
+        "'targets.services': 'web-shop' and 'Web_Shop' are one name; keep one",
+    ),
     ("[services.Checkout]\n[services.checkout]\n", "'services': 'Checkout' and 'checkout' are one name; keep one"),
     (
         '[services.Checkout]\naliases = ["web"]\n[targets.services]\nCheckout = { SEV1 = 5 }\nWeb = { SEV1 = 6 }\n',
@@ -97,7 +160,7 @@ CLAIMED_TWICE = [
     ),
     (
         '[services.Checkout]\n[thresholds.services]\nCheckout = {}\n"checkout " = {}\n',
-        "'thresholds.services': 'Checkout' and 'checkout' are both names of the service 'Checkout'; keep one",
+        "'thresholds.services': 'Checkout' and 'checkout ' are one name; keep one",
     ),
     ('[targets.services]\nweb = {}\n" web" = {}\n', "'targets.services': 'web' and ' web' are one name; keep one"),
     (

@@ -170,8 +170,12 @@ def _query(basis: dict[str, Any]) -> tuple[str, list[Any]]:
 
 
 def _phase(name: str, start: str, end: str) -> str:
-    """Counted as in phase_breakdown: without the outliers of the calculation; what ends before it begins is invalid."""
-    us = f"CASE WHEN p.population <> 'outlier' THEN epoch_us(i.{end}) - epoch_us(i.{start}) END"
+    """Counted as in phase_breakdown: without the outliers of the calculation; what ends before it begins is invalid, and so is an
+    acknowledgement later than the resolve."""
+    length = f"epoch_us(i.{end}) - epoch_us(i.{start})"
+    if name == "acknowledgment":
+        length = f"CASE WHEN i.{end} > i.resolved_at AND i.{start} IS NOT NULL THEN -1 ELSE {length} END"
+    us = f"CASE WHEN p.population <> 'outlier' THEN {length} END"
     n = f"count(*) FILTER (WHERE {us} >= 0)"
     mean = f"(sum({us}) FILTER (WHERE {us} >= 0))::DOUBLE / {n} / 6e7"
     return f"{n} AS {name}_n, {mean} AS {name}_mean_minutes, count(*) FILTER (WHERE {us} < 0) AS {name}_invalid"

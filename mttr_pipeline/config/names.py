@@ -1,15 +1,14 @@
 """Names and words that people write into `mttr.toml`, and the rule by which they are compared.
 
-Two rules. A *name* (a service, a team) is compared without capitals and outer blanks. A *word* (a vendor's severity, status,
-resolution, type or field) is compared by `normalize`, which also ignores blanks, `-` and `_` inside it. Two keys of one table
-that are the same by its rule are an error, because a join would find both.
+One rule, `normalize`, compares a *name* (a service, a team) and a *word* (a vendor's severity, status, resolution, type or field).
+Two keys of one table that are the same by it are an error, because a join would find both.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator
@@ -20,7 +19,7 @@ _IGNORED = re.compile(r"[\s_-]+")
 
 
 def normalize(word: str) -> str:
-    """A vendor's word as it is compared: Unicode NFKC, no capitals, no white space, no `-`, no `_`.
+    """A name or word as it is compared: Unicode NFKC, no capitals, no white space, no `-`, no `_`.
 
     `SEV-1`, `sev 1` and `Sev_1` are one word. A word that has nothing else keeps its `-` and `_`. The SQL macro `normalized`
     calls this function for every text that it cannot compare itself.
@@ -30,28 +29,23 @@ def normalize(word: str) -> str:
     return unicodedata.normalize("NFKC", compared)  # casefold and the removal may leave letters decomposed
 
 
-def same_name(name: str) -> str:
-    """A name as it is compared: no outer blanks, no capitals."""
-    return name.strip().lower()
-
-
-def distinct(given: dict[str, T], rule: Callable[[str], str]) -> dict[str, T]:
-    """The table as it is. ValueError when a key is blank, or when two keys are the same by the rule."""
+def distinct(given: dict[str, T]) -> dict[str, T]:
+    """The table as it is. ValueError when a key is blank, or when two keys are one name."""
     first: dict[str, str] = {}
     for name in given:
         if not name.strip():
             raise ValueError("a name in this table is blank; write one or take it out")
-        if (other := first.setdefault(rule(name), name)) != name:
+        if (other := first.setdefault(normalize(name), name)) != name:
             raise ValueError(f"{other!r} and {name!r} are one name; keep one of them")
     return given
 
 
 def owners(aliases: Mapping[str, Iterable[str]]) -> dict[str, str]:
     """Every name of every service, as it is compared, and its service. ValueError when two services claim one name."""
-    found = {same_name(service): service for service in distinct(dict(aliases), same_name)}
+    found = {normalize(service): service for service in distinct(dict(aliases))}
     for service, names in aliases.items():
         for name in names:
-            if (owner := found.setdefault(same_name(name), service)) != service:
+            if (owner := found.setdefault(normalize(name), service)) != service:
                 raise ValueError(
                     f"the alias {name!r} of {service!r} is a name of {owner!r} too; a name stands for one service, "
                     "so keep it in one of them"
@@ -63,11 +57,11 @@ def _words(given: dict[str, T]) -> dict[str, T]:
     for word in given:
         if normalize(word) == "*":
             raise ValueError(f"{word!r} stands for every name; write how the names begin, like 'Waiting for *'")
-    return distinct(given, normalize)
+    return distinct(given)
 
 
 def _trimmed(given: dict[str, T]) -> dict[str, T]:
-    return {name.strip(): value for name, value in distinct(given, str.strip).items()}
+    return {name.strip(): value for name, value in distinct(given).items()}
 
 
 def _filled(text: str) -> str:

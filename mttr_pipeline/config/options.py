@@ -42,6 +42,7 @@ class SourceOptions(Section):
         description="IANA zone of timestamps without an offset; none: records with such timestamps go to quarantine",
     )
     severity: Words[Severity] = Field(default_factory=dict, description="the source's word -> severity")
+    status: Words[EventType] = Field(default_factory=dict, description="status -> event")
     root_cause_patterns: tuple[Text, ...] = Field(
         ("Root cause found:",),
         description="a responder's note that starts with one of these sets `root_cause_found_at`; case is ignored",

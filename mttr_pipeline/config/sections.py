@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from mttr_pipeline.config.imports import ImportPreset
-from mttr_pipeline.config.names import ByService, Name, owners, same_name
+from mttr_pipeline.config.names import ByService, Name, normalize, owners
 from mttr_pipeline.config.options import Section, Vocabulary
 from mttr_pipeline.config.terms import FIXED_VARIANTS, LIFECYCLE_ONLY, Phase, Severity, Stamp, TargetPhase
 from mttr_pipeline.config.values import Zone, number
@@ -159,8 +159,8 @@ class FileSettings(Section):
         for key, tables in (("targets", self.targets.services), ("thresholds", self.thresholds.services)):
             first: dict[str, str] = {}
             for name in tables:
-                service = names.get(same_name(name), name)
-                if (other := first.setdefault(service, name)) != name:
+                service = names.get(normalize(name), name)
+                if (other := first.setdefault(normalize(service), name)) != name:
                     raise ValueError(
                         f"'{key}.services': {other!r} and {name!r} are both names of the service {service!r}; keep one of them"
                     )

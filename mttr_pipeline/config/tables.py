@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from mttr_pipeline.config.definitions import definition_rows, variants_in_force
+from mttr_pipeline.config.names import normalize
 from mttr_pipeline.config.options import LinkedOptions
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.config.terms import PHASES, STAMPS
@@ -114,7 +115,11 @@ def config_tables(settings: Settings, as_of: datetime, definition_hash: str) -> 
         ),
         "definitions": ("name VARCHAR, value VARCHAR", definition_rows(file)),
         "services": (
-            "name VARCHAR, service VARCHAR, team VARCHAR",
-            [[name, service, file.services[service].team] for name, service in file.service_names.items()],
+            "name VARCHAR, service VARCHAR, team VARCHAR, written VARCHAR",
+            [
+                [name, service, entry.team, written]
+                for service, entry in file.services.items()
+                for name, written in {normalize(name): name for name in (*entry.aliases, service)}.items()
+            ],
         ),
     }

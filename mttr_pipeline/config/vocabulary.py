@@ -15,7 +15,7 @@ from mttr_pipeline.config.names import normalize
 from mttr_pipeline.config.options import SourceOptions
 from mttr_pipeline.config.settings import Account, Settings
 
-#: Severity words that any source may use.
+#: Words that any source may use.
 HOUSE: dict[str, dict[str, str]] = {
     "severity": {
         **{f"SEV{level}": f"SEV{level}" for level in range(1, 5)},
@@ -24,7 +24,18 @@ HOUSE: dict[str, dict[str, str]] = {
         "P3": "SEV3",
         "P4": "SEV4",
         "P5": "SEV4",
-    }
+    },
+    "status": {
+        **dict.fromkeys(("Open", "New", "To Do", "Reported", "Detected", "Triggered", "Firing"), "detected"),
+        **dict.fromkeys(("Acknowledged", "Acked", "Assigned", "Triaged"), "acknowledged"),
+        **dict.fromkeys(("In Progress", "Work in progress", "Investigating"), "investigating"),
+        **dict.fromkeys(("Identified", "Root cause found"), "root_cause_found"),
+        **dict.fromkeys(("Mitigated", "Monitoring", "Workaround", "Fix deployed"), "mitigated"),
+        **dict.fromkeys(("Resolved", "Done", "Completed", "Fixed"), "resolved"),
+        "Closed": "closed",
+        "Reopened": "reopened",
+        **dict.fromkeys(("Pending", "On hold", "Snoozed", "Waiting for *"), "paused"),
+    },
 }
 
 

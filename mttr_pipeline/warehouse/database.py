@@ -9,6 +9,7 @@ knows a vendor's field or a metric: those are in the SQL files. Readers never op
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -31,6 +32,9 @@ from mttr_pipeline.warehouse.preparation import prepare, quoted
 STORAGE_VERSION = "v1.2.0"  # of the mart: every DuckDB from 1.2.2 on opens it, 2.0 included
 
 INCIDENTS = "core.incidents"
+
+# Full-width letters and signs: what Unicode NFKC makes of them is the most that DuckDB lacks.
+_WIDE_LETTERS = "".join(map(chr, range(0xFF01, 0xFF5F)))
 
 # Models name their schema; the analysts' macros name their tables without one.
 _SEARCH_PATH = "SET search_path = 'work.main,mart.main'"
@@ -193,6 +197,8 @@ class Warehouse:
             outlier_hours=repr(file.outliers.hours),
             outliers_excluded=str(file.outliers.enabled).lower(),
             time_zone=file.reporting_time_zone,
+            wide_letters=quoted(_WIDE_LETTERS),
+            plain_letters=quoted(unicodedata.normalize("NFKC", _WIDE_LETTERS)),
             variant_starts=" ".join(f"WHEN '{name}' THEN '{start}'" for name, (start, _) in variants.items()),
             variant_ends=" ".join(f"WHEN '{name}' THEN '{end}'" for name, (_, end) in variants.items()),
             variant_names=", ".join(variants),

@@ -10,7 +10,7 @@ unique = [["source", "record_id", "episode"]]
 source = "source"
 record_id = "record that the incident is counted under"
 episode = "1, or higher after a late reopen"
-status = "detected, acknowledged, investigating, mitigated, resolved or closed"
+status = "detected, acknowledged, investigating, mitigated, resolved or closed, by its stamps alone"
 occurred_at = "impact began"
 detected_at = "first detection; in a later episode, the reopen that began it"
 acknowledged_at = "first acknowledgement"
@@ -27,7 +27,7 @@ root_cause_found_provenance = "the same for root_cause_found_at"
 mitigated_provenance = "the same for mitigated_at"
 resolved_provenance = "the same for resolved_at"
 closed_provenance = "the same for closed_at"
-first_resolved_at = "first resolve, even if a reopen undid it"
+first_resolved_at = "first resolve, even if a reopen undid it; the close of a period that was closed without a resolve counts as one"
 reopened_at = "last reopen within the episode, flaps included; NULL without one"
 reopen_count = "reopens within the episode, flaps not included"
 flap_count = "times that the same dedup key came back within the flap time"
@@ -56,7 +56,7 @@ folded AS (
         last_stamp('resolved', event_type, stamp, is_field, is_undone) AS resolved,
         last_stamp('closed', event_type, stamp, is_field, is_undone) AS closed,
         max(stamp) FILTER (WHERE event_type = 'resolved' AND NOT is_undone AND NOT is_field) AS resolved_event,
-        min(stamp) FILTER (WHERE event_type = 'resolved') AS resolved_first,
+        min(stamp) FILTER (WHERE event_type = 'resolved' OR is_only_close) AS resolved_first,
         min(stamp) FILTER (WHERE event_type = 'reopened') AS reopened_first,
         max(happened_at) FILTER (WHERE is_reopen) AS reopened_last,
         max(happened_at) FILTER (WHERE event_type = 'acknowledged') AS acknowledged_latest,

@@ -11,7 +11,7 @@ unique = [["incident_id"]]
 known_severity = "severity IN ('SEV1', 'SEV2', 'SEV3', 'SEV4')"
 known_kind = "kind IN ('incident', 'false_alarm', 'maintenance', 'test')"
 known_status = "status IN ('detected', 'acknowledged', 'investigating', 'mitigated', 'resolved', 'closed')"
-resolved_status_has_a_stamp = "status NOT IN ('resolved', 'closed') OR resolved_at IS NOT NULL"
+resolved_has_its_status = "resolved_at IS NULL OR status IN ('resolved', 'closed')"
 never_its_own_duplicate = "duplicate_of <> incident_id"
 later_episodes_name_the_first = "(episode > 1) = (recurrence_of IS NOT NULL)"
 
@@ -28,7 +28,7 @@ severity_first = "severity at the start"
 severity_max = "worst severity at any time"
 severity_source = "where the severity comes from: priority, field, urgency, major_incident, default"
 vendor_severity = "the vendor's word for the severity"
-status = "="
+status = "detected, acknowledged, investigating, mitigated, resolved or closed. Resolved or closed without resolved_at: the record says that it is over, and nothing says since when"
 vendor_status = "the vendor's word for the status"
 started_at = "detected_at, else the first stamp. It decides the window that the incident belongs to. UTC"
 occurred_at = "impact began. UTC"
@@ -37,9 +37,9 @@ acknowledged_at = "first acknowledgement by a responder; NULL without one, never
 investigating_at = "work on the cause began. UTC"
 root_cause_found_at = "the cause was found. UTC"
 mitigated_at = "users had service again. UTC"
-resolved_at = "last resolve that no reopen undid; NULL while open. UTC"
+resolved_at = "last resolve that no reopen undid; NULL while open, and where its time is unknown. UTC"
 closed_at = "follow-up finished, record closed. UTC"
-first_resolved_at = "first resolve, even if a reopen undid it. UTC"
+first_resolved_at = "first resolve, even if a reopen undid it; a close without a resolve counts as one. UTC"
 occurred_provenance = "where occurred_at comes from"
 detected_provenance = "where detected_at comes from"
 acknowledged_provenance = "where acknowledged_at comes from"
@@ -54,7 +54,7 @@ duplicate_of = "incident_id that a merged or duplicate record is counted under; 
 reopen_count = "="
 flap_count = "times that the same dedup key came back within the flap time (default 10 minutes)"
 ack_count = "="
-active_minutes = "minutes in which the incident was not resolved; an open one counts until as_of. NULL where the resolve is before the detection"
+active_minutes = "minutes in which the incident was not resolved; an open one counts until as_of. NULL where the resolve is before the detection or at an unknown time"
 auto_resolved = "resolved by an integration or a timeout, not by a person"
 resolution_kind = "human, integration or timeout; NULL while open or when unknown"
 service = "affected service; NULL when unknown"
@@ -80,6 +80,30 @@ WITH members AS (
     JOIN core.episodes AS e ON e.source = d.source AND e.record_id = d.external_id AND e.episode = 1
     GROUP BY d.source, d.root_id
 ),
+-- Of a record with several episodes the last one has its status, and of records that flapped all of them together.
+continued AS (
+    SELECT source, record_id, max(episode) AS last_episode FROM core.episodes WHERE episode > 1 GROUP BY source, record_id
+),
+flapped AS (
+    SELECT f.source, f.root_id, bool_and(coalesce(r.status_event IN ('resolved', 'closed'), false)) AS is_over
+    FROM core.flaps AS f
+    JOIN core.records AS r ON r.source = f.source AND r.external_id = f.external_id
+    GROUP BY f.source, f.root_id
+),
+-- Without a time of its last change, a record that ends after as_of may have got its status then.
+ends_later AS (
+    SELECT DISTINCT source, external_id FROM core.events WHERE set_aside = 'future' AND event_type IN ('resolved', 'closed')
+),
+over AS (
+    SELECT e.source, e.record_id, e.episode, r.status_event AS status
+    FROM core.episodes AS e
+    JOIN core.records AS r ON r.source = e.source AND r.external_id = e.record_id
+    LEFT JOIN continued AS c ON c.source = e.source AND c.record_id = e.record_id
+    LEFT JOIN flapped AS f ON f.source = e.source AND f.root_id = e.record_id
+    LEFT JOIN ends_later AS l ON l.source = e.source AND l.external_id = e.record_id
+    WHERE e.resolved_at IS NULL AND r.status_event IN ('resolved', 'closed') AND e.episode = coalesce(c.last_episode, 1)
+        AND coalesce(f.is_over, true) AND (r.updated_at IS NOT NULL OR l.external_id IS NULL)
+),
 gathered AS (
     SELECT
         e.*,
@@ -91,10 +115,13 @@ gathered AS (
         CASE WHEN m.acknowledged_at < e.acknowledged_at OR e.acknowledged_at IS NULL THEN m.acknowledged_provenance END
             AS acknowledged_via,
         -- An acknowledgement of a duplicate acknowledges this incident; after a reopen, only one since then counts.
-        CASE WHEN e.status = 'detected' AND m.acknowledged_latest >= coalesce(e.reopened_at, m.acknowledged_latest)
+        over.status IS NOT NULL AS is_over_unknown,
+        CASE WHEN over.status IS NOT NULL THEN over.status
+            WHEN e.status = 'detected' AND m.acknowledged_latest >= coalesce(e.reopened_at, m.acknowledged_latest)
             THEN 'acknowledged' ELSE e.status END AS status_any
     FROM core.episodes AS e
     LEFT JOIN members AS m ON m.source = e.source AND m.root_id = e.record_id AND e.episode = 1
+    LEFT JOIN over ON over.source = e.source AND over.record_id = e.record_id AND over.episode = e.episode
 )
 SELECT
     incident_uuid(g.source, g.record_id, g.episode) AS incident_id,
@@ -135,7 +162,8 @@ SELECT
     g.reopen_count,
     g.flap_count,
     g.ack_count,
-    nullif(greatest(g.active_us + epoch_us(g.detected_at) - epoch_us(g.detected_at_any), -1), -1) / 6e7 AS active_minutes,
+    CASE WHEN NOT g.is_over_unknown THEN nullif(greatest(g.active_us + epoch_us(g.detected_at) - epoch_us(g.detected_at_any), -1), -1) / 6e7 END
+        AS active_minutes,
     coalesce(g.resolved_at IS NOT NULL AND coalesce(r.resolution_kind, g.resolution_kind) IN ('integration', 'timeout'), false)
         AS auto_resolved,
     CASE WHEN g.resolved_at IS NOT NULL THEN coalesce(r.resolution_kind, g.resolution_kind) END AS resolution_kind,

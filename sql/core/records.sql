@@ -16,8 +16,9 @@ severity = "SEV1..SEV4; SEV3 when nothing says it"
 severity_source = "what the severity was taken from; default when nothing said it"
 vendor_severity = "="
 vendor_status = "="
-service = "name of the service after aliases, NULL when unknown"
-team = "name of the owning team, NULL when unknown"
+status_event = "what the status means, as an event of the incident model; NULL when no map contains it, and when it is of a time after as_of"
+service = "name of the service as core.names shows it, NULL when unknown"
+team = "name of the owning team as core.names shows it, NULL when unknown"
 tags = "="
 root_cause_category = "="
 affected_users = "="
@@ -41,8 +42,10 @@ SELECT
     CASE WHEN e.severity IS NULL THEN 'default' ELSE coalesce(e.severity_source, 'field') END AS severity_source,
     e.vendor_severity,
     e.vendor_status,
-    coalesce(s.service, text_or_null(e.service)) AS service,
-    coalesce(s.team, text_or_null(e.team)) AS team,
+    CASE WHEN coalesce(e.updated_at <= run.as_of + INTERVAL 5 MINUTE, true) THEN coalesce(e.status_event, w.meaning) END
+        AS status_event,
+    service.name AS service,
+    coalesce(service.team, team.name) AS team,
     e.tags,
     e.root_cause_category,
     e.affected_users,
@@ -54,6 +57,9 @@ SELECT
     e.updated_at,
     e.landed_in
 FROM staging.records AS e
-LEFT JOIN config.services AS s ON s.name = lower(trim(e.service))
+LEFT JOIN core.names AS service ON service.kind = 'service' AND service.written = e.service
+LEFT JOIN core.names AS team ON team.kind = 'team' AND team.written = e.team
+LEFT JOIN core.words AS w ON w.source = e.source AND w.kind = 'status' AND w.scope IS NULL AND w.word = e.vendor_status
 LEFT JOIN core.deleted_records AS d ON d.source = e.source AND d.external_id = e.external_id
+CROSS JOIN config.run AS run
 WHERE d.external_id IS NULL

@@ -16,11 +16,12 @@ at_risk_us = "a longer duration is at risk: the configured share of the target, 
 */
 SELECT
     t.severity,
-    coalesce(s.service, t.service) AS service,
+    coalesce(s.service, n.name, t.service) AS service,
     t.minutes AS target_minutes,
     whole_us(t.minutes) AS target_us,
     share_us(t.minutes, run.at_risk_pct) AS at_risk_us
 FROM config.targets AS t
-LEFT JOIN config.services AS s ON s.name = lower(t.service)
+LEFT JOIN config.services AS s ON s.name = normalized(t.service)
+LEFT JOIN core.names AS n ON n.kind = 'service' AND n.written = t.service
 CROSS JOIN config.run AS run
-ORDER BY t.severity, coalesce(s.service, t.service) NULLS FIRST
+ORDER BY t.severity, coalesce(s.service, n.name, t.service) NULLS FIRST

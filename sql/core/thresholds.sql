@@ -18,12 +18,13 @@ critical_us = "critical_minutes in microseconds"
 */
 SELECT
     t.scope,
-    coalesce(s.service, t.scope_value) AS scope_value,
+    coalesce(s.service, n.name, t.scope_value) AS scope_value,
     t.phase,
     t.warning AS warning_minutes,
     t.critical AS critical_minutes,
     round(t.warning * 6e7)::BIGINT AS warning_us,
     round(t.critical * 6e7)::BIGINT AS critical_us
 FROM config.thresholds AS t
-LEFT JOIN config.services AS s ON t.scope = 'service' AND s.name = lower(t.scope_value)
-ORDER BY t.scope, coalesce(s.service, t.scope_value), t.phase
+LEFT JOIN config.services AS s ON t.scope = 'service' AND s.name = normalized(t.scope_value)
+LEFT JOIN core.names AS n ON t.scope = 'service' AND n.kind = 'service' AND n.written = t.scope_value
+ORDER BY t.scope, coalesce(s.service, n.name, t.scope_value), t.phase

@@ -25,6 +25,7 @@ is_reopen = "undoes a resolve or close within its episode"
 is_flap = "is a reopen because the same dedup key came back"
 is_undone = "a resolve or close that a later reopen of the same episode undid"
 ends_stretch = "the resolve or close that ended a period of being open"
+is_only_close = "a close in a period without a resolve that a reopen ended: it stands for the resolve"
 */
 WITH seen AS (
     SELECT
@@ -69,12 +70,15 @@ done AS (
     SELECT *,
         coalesce(
             max(CASE WHEN event_type = 'resolved' THEN happened_at END) OVER before_it,
-            max(CASE WHEN event_type = 'closed' THEN happened_at END) OVER before_it) AS done_at
+            max(CASE WHEN event_type = 'closed' THEN happened_at END) OVER before_it) AS done_at,
+        event_type = 'closed' AND count(CASE WHEN event_type = 'resolved' THEN 1 END) OVER (
+            PARTITION BY source, record_id, stretch) = 0 AND count(CASE WHEN event_type = 'reopened' THEN 1 END) OVER (
+            PARTITION BY source, record_id, stretch) > 0 AS is_only_close
     FROM stretches
     WINDOW before_it AS (PARTITION BY source, record_id, stretch ORDER BY seq)
 ),
 splits AS (
-    SELECT d.source, d.record_id, d.seq, d.is_flap, d.ends_stretch, d.event_type, d.reopens,
+    SELECT d.source, d.record_id, d.seq, d.is_flap, d.ends_stretch, d.is_only_close, d.event_type, d.reopens,
         d.reopens AND NOT d.is_flap AND epoch_us(d.happened_at) - epoch_us(d.done_at) > run.reopen_us AS splits
     FROM done AS d
     CROSS JOIN config.run AS run
@@ -85,7 +89,8 @@ episodes AS (
         1 + sum(CASE WHEN s.splits THEN 1 ELSE 0 END) OVER (
             PARTITION BY o.source, o.record_id ORDER BY o.seq)::INTEGER AS episode,
         coalesce(s.reopens AND NOT s.splits, false) AS is_reopen,
-        coalesce(s.ends_stretch, false) AS ends_stretch
+        coalesce(s.ends_stretch, false) AS ends_stretch,
+        coalesce(s.is_only_close, false) AS is_only_close
     FROM ordered AS o
     LEFT JOIN splits AS s ON s.source = o.source AND s.record_id = o.record_id AND s.seq = o.seq
 ),
@@ -97,11 +102,11 @@ SELECT
     source, record_id, member_id, event_id, event_type, vendor_type, happened_at, rank, actor, actor_kind, notes, provenance,
     severity_from, severity_to, episode, is_reopen, is_reopen AND is_flap AS is_flap,
     event_type IN ('resolved', 'closed') AND provenance <> 'field' AND coalesce(seq < last_reopen, false) AS is_undone,
-    ends_stretch
+    ends_stretch, is_only_close
 FROM undone
 UNION ALL
 SELECT
     s.source, s.record_id, s.member_id, s.event_id, s.event_type, s.vendor_type, s.happened_at, s.rank, s.actor, s.actor_kind,
-    s.notes, s.provenance, s.severity_from, s.severity_to, 1, false, false, false, false
+    s.notes, s.provenance, s.severity_from, s.severity_to, 1, false, false, false, false, false
 FROM seen AS s
 ANTI JOIN reopened AS r ON r.source = s.source AND r.record_id = s.record_id

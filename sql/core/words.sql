@@ -15,11 +15,21 @@ setting = "the line of mttr.toml that says so; NULL for a default"
 is_unmapped = "whether it lacks a meaning that a record needs"
 n_unmapped = "records that need a meaning for it and whose first such word it is, so that a sum counts each record once"
 */
-WITH carried AS (
+WITH stated AS (
+    SELECT source, kind, scope, word, more_words, n, is_optional FROM staging.words
+    UNION ALL
+    -- The statuses that records have now, unless the source itself says what they mean.
+    SELECT r.source, 'status', NULL, r.vendor_status, NULL, count(*), false
+    FROM staging.records AS r
+    ANTI JOIN core.deleted_records AS d ON d.source = r.source AND d.external_id = r.external_id
+    WHERE r.status_event IS NULL AND r.vendor_status IS NOT NULL
+    GROUP BY r.source, r.vendor_status
+),
+carried AS (
     SELECT
         w.source, a.account, w.kind, w.scope, w.n, coalesce(w.is_optional, false) AS is_optional, row_number() OVER () AS carriers,
         list_concat([w.word], coalesce(w.more_words, [])) AS words
-    FROM staging.words AS w
+    FROM stated AS w
     JOIN config.record_sources AS a ON a.source = w.source
 ),
 placed AS (

@@ -1,7 +1,7 @@
 /*
 description = """Every incident that counts, as numbers: duplicates and non-incidents are left out. All statistics are made of this narrow
 table."""
-not_null = ["incident_no", "severity_id", "service_id", "team_id", "started_us", "by_timeout"]
+not_null = ["incident_no", "severity_id", "service_id", "team_id", "started_us", "is_over", "by_timeout"]
 unique = [["incident_no"]]
 
 [columns]
@@ -18,6 +18,7 @@ root_cause_found_us = "root_cause_found_at in microseconds since 1970"
 mitigated_us = "mitigated_at in microseconds since 1970"
 resolved_us = "resolved_at in microseconds since 1970"
 closed_us = "closed_at in microseconds since 1970"
+is_over = "whether its status says that it is over, with or without a stamp of it"
 by_timeout = "whether a timeout resolved it"
 affected_users = "users affected; NULL when unknown"
 */
@@ -35,6 +36,7 @@ SELECT
     epoch_us(i.mitigated_at) AS mitigated_us,
     epoch_us(i.resolved_at) AS resolved_us,
     epoch_us(i.closed_at) AS closed_us,
+    status_is_over(i.status) AS is_over,
     coalesce(i.resolution_kind = 'timeout', false) AS by_timeout,
     i.affected_users
 FROM core.incidents AS i

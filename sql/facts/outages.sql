@@ -1,6 +1,7 @@
 /*
 description = """How long users were down in each incident: from occurred_at, else started_at, to mitigated_at, else resolved_at, else
-closed_at. An incident without any of these is down until as_of. An end before the start is invalid."""
+closed_at. An open incident without any of these is down until as_of. One that is over at an unknown time is left out: its outage
+has no known length. An end before the start is invalid."""
 like = "facts.matched"
 not_null = ["service_id", "start_us", "end_us", "is_open"]
 
@@ -22,3 +23,4 @@ SELECT
     i.affected_users
 FROM facts.matched AS i
 JOIN run ON coalesce(i.occurred_us, i.started_us) < run.as_of_us
+    AND NOT (i.is_over AND coalesce(i.mitigated_us, i.resolved_us, i.closed_us) IS NULL)

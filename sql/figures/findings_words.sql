@@ -57,7 +57,7 @@ LEFT JOIN unmapped AS u ON u.source = r.source AND u.kind = 'severity'
 GROUP BY r.source
 UNION ALL
 SELECT 'unmapped_' || w.kind, w.source, w.n, w.total, 'warn', CASE w.kind
-        WHEN 'status' THEN 'status names that no map contains: their category decides, if they have one'
+        WHEN 'status' THEN 'statuses that no map contains: the vendor''s category decides, else the stamps alone'
         WHEN 'resolution' THEN 'records with a resolution that no map contains: they count as incidents'
         ELSE 'received records of a type that no map contains: they count only after a pull has read them'
     END || '; map them in [sources.' || a.account || '.' || w.kind || ']',

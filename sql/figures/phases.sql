@@ -1,6 +1,7 @@
 /*
 description = """The durations between neighbouring stamps of every incident that counts, in microseconds. Negative durations are
-kept here; the tables that use them count them as invalid."""
+kept here; the tables that use them count them as invalid. An acknowledgement later than the resolve gives no acknowledgment phase:
+its duration is the negative time from that acknowledgement to the resolve."""
 view = true
 
 [columns]
@@ -10,7 +11,7 @@ service_id = "member_id of its service"
 team_id = "member_id of its team"
 started_us = "instant that decides the window, in microseconds since 1970"
 detection_us = "occurred to detected"
-acknowledgment_us = "detected to acknowledged"
+acknowledgment_us = "detected to acknowledged; negative where the incident was resolved before"
 to_cause_us = "acknowledged to root cause found"
 cause_to_mitigated_us = "root cause found to mitigated"
 to_mitigated_us = "acknowledged to mitigated"
@@ -30,7 +31,8 @@ SELECT
     i.team_id,
     i.started_us,
     i.detected_us - i.occurred_us AS detection_us,
-    i.acknowledged_us - i.detected_us AS acknowledgment_us,
+    CASE WHEN i.detected_us IS NULL THEN NULL WHEN i.acknowledged_us > i.resolved_us THEN i.resolved_us - i.acknowledged_us
+        ELSE i.acknowledged_us - i.detected_us END AS acknowledgment_us,
     i.root_cause_found_us - i.acknowledged_us AS to_cause_us,
     i.mitigated_us - i.root_cause_found_us AS cause_to_mitigated_us,
     i.mitigated_us - i.acknowledged_us AS to_mitigated_us,

@@ -86,12 +86,23 @@ CREATE OR REPLACE MACRO stamps_us(occurred_at, detected_at, acknowledged_at, inv
     [epoch_us(occurred_at), epoch_us(detected_at), epoch_us(acknowledged_at), epoch_us(investigating_at),
         epoch_us(root_cause_found_at), epoch_us(mitigated_at), epoch_us(resolved_at), epoch_us(closed_at)];
 
+-- The name of a service or team as it is compared: Unicode NFC, no capitals, no white space, no - and no _; full-width letters are
+-- plain ones. `incidents` has one spelling of each name, and a filter may use any other.
+CREATE OR REPLACE MACRO folded_name(name) AS coalesce(
+    nullif(regexp_replace(replace(lower(nfc_normalize(translate(name, ${wide_letters}, ${plain_letters}))), 'ß', 'ss'), '[\s\p{Z}_-]+', '', 'g'), ''),
+    trim(name));
+
+-- Whether an incident of this status is over.
+CREATE OR REPLACE MACRO status_is_over(status) AS coalesce(status IN ('resolved', 'closed'), false);
+
 -- The population of an incident: the first that applies. `latest_us` is the latest stamp at or after the place of the end among the
--- stamps. Without such a stamp the incident is still open for this calculation.
-CREATE OR REPLACE MACRO population_of(start_us, end_us, latest_us, exclude_outliers, outlier_threshold_hours) AS
+-- stamps. Without such a stamp the incident is still open for this calculation, unless it is over at a time that nothing says.
+CREATE OR REPLACE MACRO population_of(
+    start_us, end_us, latest_us, exclude_outliers, outlier_threshold_hours, is_over := false
+) AS
     CASE
         WHEN start_us IS NULL THEN 'missing_start'
-        WHEN end_us IS NULL AND latest_us IS NULL THEN 'open'
+        WHEN end_us IS NULL AND latest_us IS NULL AND NOT is_over THEN 'open'
         WHEN end_us IS NULL THEN 'missing_end'
         WHEN end_us < start_us THEN 'invalid'
         -- Compared in whole microseconds: 0.7 hours are not exact in floating point.
@@ -138,7 +149,7 @@ CREATE OR REPLACE MACRO mttr_population(
     ),
     chosen AS (
         SELECT
-            i.incident_id, i.source, i.external_id, i.severity,
+            i.incident_id, i.source, i.external_id, i.severity, status_is_over(i.status) AS is_over,
             coalesce(i.service, 'unknown') AS service, coalesce(i.team, 'unknown') AS team,
             epoch_us(i.started_at) AS started_us,
             stamps_us(i.occurred_at, i.detected_at, i.acknowledged_at, i.investigating_at, i.root_cause_found_at,
@@ -148,8 +159,13 @@ CREATE OR REPLACE MACRO mttr_population(
         CROSS JOIN stamps AS s
         WHERE i.duplicate_of IS NULL AND i.kind = 'incident'
             AND (severities IS NULL OR list_contains(severities, i.severity))
-            AND (services IS NULL OR list_contains(services, coalesce(i.service, 'unknown')))
-            AND (teams IS NULL OR list_contains(teams, coalesce(i.team, 'unknown')))
+            -- Names are few, so they are folded and not the incidents.
+            AND (services IS NULL OR coalesce(i.service, 'unknown') IN (
+                SELECT n.name FROM (SELECT DISTINCT coalesce(service, 'unknown') AS name FROM incidents) AS n
+                WHERE services IS NOT NULL AND list_contains([folded_name(s) for s in (services::VARCHAR[])], folded_name(n.name))))
+            AND (teams IS NULL OR coalesce(i.team, 'unknown') IN (
+                SELECT n.name FROM (SELECT DISTINCT coalesce(team, 'unknown') AS name FROM incidents) AS n
+                WHERE teams IS NOT NULL AND list_contains([folded_name(t) for t in (teams::VARCHAR[])], folded_name(n.name))))
             AND (s.span.since IS NULL OR epoch_us(i.started_at) >= s.span.since)
             AND (s.span.until IS NULL OR epoch_us(i.started_at) < s.span.until)
     ),
@@ -159,8 +175,8 @@ CREATE OR REPLACE MACRO mttr_population(
     SELECT
         incident_id, source, external_id, severity, service, team,
         make_timestamptz(started_us) AS started_at,
-        population_of(us[span.start], us[span.stop], list_max(us[span.stop:]), exclude_outliers, outlier_threshold_hours)
-            AS population,
+        population_of(us[span.start], us[span.stop], list_max(us[span.stop:]), exclude_outliers, outlier_threshold_hours,
+            is_over) AS population,
         CASE WHEN duration_us >= 0 THEN duration_us END AS duration_us
     FROM timed;
 

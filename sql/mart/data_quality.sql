@@ -32,7 +32,7 @@ WITH incident_checks AS (
             {dq_check: 'coverage_mitigated_at', n: count(mitigated_at), level: 'share',
                 meaning: 'incidents with mitigated_at; service_restore and the mitigation phase need it'},
             {dq_check: 'coverage_resolved_at', n: count(resolved_at), level: 'share',
-                meaning: 'incidents with resolved_at; the others are open, or their resolve was not recorded'},
+                meaning: 'incidents with resolved_at; the others are open, or over at an unknown time'},
             {dq_check: 'coverage_closed_at', n: count(closed_at), level: 'share',
                 meaning: 'incidents with closed_at; full_recovery and the closure phase need it'},
             {dq_check: 'ack_rate', n: count(acknowledged_at), level: 'share',
@@ -118,6 +118,8 @@ findings AS (
     FROM figures.findings_pulls
     UNION ALL
     FROM figures.findings_files
+    UNION ALL
+    FROM figures.findings_states
 )
 SELECT
     dq_check,

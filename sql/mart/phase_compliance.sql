@@ -28,8 +28,8 @@ at_risk = "="
 breached = "incidents that finished the phase late + open_breached"
 open_breached = "incidents in which the phase is still running and has taken longer than the target"
 pending = "incidents in which the phase is still running and in time; in no other count"
-invalid = "incidents in which the phase ends before it begins; in no other count"
-not_measured = "incidents in which the phase began and its end was not recorded: a later stamp exists, or the source never records this one; in no other count"
+invalid = "incidents in which the phase ends before it begins, or the acknowledgement is later than the resolve; in no other count"
+not_measured = "incidents in which the phase began and its end was not recorded: a later stamp exists, the incident is over at an unknown time, or the source never records this one; in no other count"
 compliance_pct = "="
 compliance_low_pct = "="
 compliance_high_pct = "="
@@ -48,8 +48,11 @@ WITH phases AS (
     CROSS JOIN config.run AS run
 ),
 incidents AS (
-    SELECT source, severity, epoch_us(started_at) AS started_us, stamps_us(occurred_at, detected_at, acknowledged_at,
-        investigating_at, root_cause_found_at, mitigated_at, resolved_at, closed_at) AS us
+    SELECT
+        source, severity, epoch_us(started_at) AS started_us,
+        status_is_over(status) AND resolved_at IS NULL AND closed_at IS NULL AS is_over_unknown,
+        stamps_us(occurred_at, detected_at, acknowledged_at, investigating_at, root_cause_found_at, mitigated_at, resolved_at,
+            closed_at) AS us
     FROM core.incidents
     WHERE duplicate_of IS NULL AND kind = 'incident'
 ),
@@ -65,7 +68,8 @@ timed AS (
         p.phase, p.target_us, p.at_risk_us, p.as_of_us, i.severity, i.started_us,
         i.us[p.start_place] AS start_us,
         i.us[p.end_place] AS end_us,
-        list_max(i.us[p.end_place:]) IS NOT NULL OR r.n[p.end_place] = 0 AS is_unrecorded
+        list_max(i.us[p.end_place:]) IS NOT NULL OR r.n[p.end_place] = 0 OR i.is_over_unknown AS is_unrecorded,
+        p.phase = 'acknowledgment' AND coalesce(i.us[p.end_place] > i.us[7], false) AS is_too_late
     FROM incidents AS i
     JOIN recorded AS r ON r.source = i.source
     CROSS JOIN phases AS p
@@ -74,9 +78,9 @@ timed AS (
 outcomes AS (
     SELECT
         phase, severity, started_us,
-        CASE WHEN end_us >= start_us THEN end_us - start_us END AS duration_us,
+        CASE WHEN end_us >= start_us AND NOT is_too_late THEN end_us - start_us END AS duration_us,
         CASE
-            WHEN end_us < start_us THEN 'invalid'
+            WHEN end_us < start_us OR is_too_late THEN 'invalid'
             WHEN end_us - start_us > target_us THEN 'late'
             WHEN end_us - start_us > at_risk_us THEN 'at_risk'
             WHEN end_us IS NOT NULL THEN 'within'

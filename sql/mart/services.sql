@@ -5,19 +5,21 @@ not_null = ["service", "incidents"]
 unique = [["service"]]
 
 [columns]
-service = "name of the service, after aliases"
+service = "name of the service, after aliases and with one spelling"
 team = "owning team: the configured one, else the vendor's, else the one that most of its incidents name"
 sources = "where the service is named: configuration and sources"
 aliases = "other names of the service in the configuration"
 incidents = "incidents of the whole history, without duplicates and non-incidents"
 */
 WITH named AS (
-    SELECT coalesce(c.service, n.name) AS service, coalesce(c.team, n.team) AS team, 1 AS weight, n.source AS origin
-    FROM staging.services AS n
-    LEFT JOIN config.services AS c ON c.name = lower(trim(n.name))
-    WHERE n.name IS NOT NULL
+    SELECT n.name AS service, coalesce(n.team, t.name) AS team, 1 AS weight, s.source AS origin
+    FROM staging.services AS s
+    JOIN core.names AS n ON n.kind = 'service' AND n.written = s.name
+    LEFT JOIN core.names AS t ON t.kind = 'team' AND t.written = s.team
     UNION ALL
-    SELECT service, team, 2, 'configuration' FROM config.services
+    SELECT s.service, t.name, 2, 'configuration'
+    FROM config.services AS s
+    LEFT JOIN core.names AS t ON t.kind = 'team' AND t.written = s.team
     UNION ALL
     SELECT service, team, 0, source FROM core.records WHERE service IS NOT NULL
 ),
@@ -34,9 +36,9 @@ counted AS (
     GROUP BY service
 ),
 aliased AS (
-    SELECT service, list(name ORDER BY name) AS aliases
+    SELECT service, list(written ORDER BY written) AS aliases
     FROM config.services
-    WHERE name <> lower(service)
+    WHERE name <> normalized(service)
     GROUP BY service
 )
 SELECT

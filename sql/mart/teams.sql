@@ -5,15 +5,15 @@ not_null = ["team", "services", "incidents"]
 unique = [["team"]]
 
 [columns]
-team = "name of the team"
+team = "name of the team, with one spelling"
 sources = "where the team is named: configuration and sources"
 services = "services that the team owns"
 incidents = "incidents of the whole history, without duplicates and non-incidents"
 */
 WITH named AS (
-    SELECT source AS origin, name AS team FROM staging.teams
-    UNION ALL
-    SELECT 'configuration', team FROM config.services
+    SELECT t.source AS origin, n.name AS team
+    FROM (SELECT source, name FROM staging.teams UNION ALL SELECT 'configuration', team FROM config.services) AS t
+    JOIN core.names AS n ON n.kind = 'team' AND n.written = t.name
     UNION ALL
     SELECT source, team FROM core.records
 ),

@@ -2,8 +2,9 @@
 description = """Vendor records of all sources in one shape, one row a record. What a source cannot say it leaves out or leaves NULL."""
 gathered = true
 not_null = ["source", "external_id", "kind"]
-optional = ["key", "url", "severity_source", "vendor_severity", "vendor_status", "service", "team", "tags", "root_cause_category",
-    "affected_users", "revenue_impact", "duplicate_of_id", "is_duplicate", "dedup_key", "resolution_kind", "updated_at", "characters_replaced"]
+optional = ["key", "url", "severity_source", "vendor_severity", "vendor_status", "status_event", "service", "team", "tags",
+    "root_cause_category", "affected_users", "revenue_impact", "duplicate_of_id", "is_duplicate", "dedup_key", "resolution_kind", "updated_at",
+    "characters_replaced"]
 
 [columns]
 source = "the account, or one of the further names that its source declares"
@@ -16,6 +17,7 @@ severity = "SEV1..SEV4 by the vocabulary; NULL when nothing says it"
 severity_source = "what the severity was taken from, such as priority or urgency; field where nothing is said"
 vendor_severity = "the vendor's word for it"
 vendor_status = "status as sent"
+status_event = "what that status means, as an event of the incident model, where the source knows more than the vocabulary"
 service = "name of the service"
 team = "name of the owning team"
 tags = "labels"
@@ -41,6 +43,7 @@ severity = "VARCHAR"
 severity_source = "VARCHAR"
 vendor_severity = "VARCHAR"
 vendor_status = "VARCHAR"
+status_event = "VARCHAR"
 service = "VARCHAR"
 team = "VARCHAR"
 tags = "VARCHAR[]"

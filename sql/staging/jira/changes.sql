@@ -16,7 +16,7 @@ to_id = "value after, as an id"
 to_name = "value after, as shown"
 happened_at = "when it was changed; NULL when that cannot be read"
 actor = "who did it; NULL for a deleted user and some automation"
-actor_kind = "human or integration (apps, and nobody)"
+actor_kind = "human or integration (an app); NULL when no author is named"
 landed_in = "landing file"
 */
 WITH pulled AS (
@@ -58,9 +58,9 @@ SELECT
     text_or_null(i.item.toString) AS to_name,
     any_instant(i.created, zone) AS happened_at,
     coalesce(text_or_null(i.author.displayName), i.author.name, i.author.accountId) AS actor,
-    CASE WHEN coalesce(i.author.accountId, i.author.key, i.author.name, i.author.displayName) IS NOT NULL
-            AND i.author.accountType IS DISTINCT FROM 'app'
-        THEN 'human' ELSE 'integration' END AS actor_kind,
+    CASE WHEN i.author.accountType = 'app' THEN 'integration'
+        WHEN coalesce(i.author.accountId, i.author.key, i.author.name, i.author.displayName) IS NOT NULL THEN 'human'
+    END AS actor_kind,
     i.landed_in
 FROM items AS i
 JOIN staging.${source}_issues AS issue ON issue.external_id = i.external_id

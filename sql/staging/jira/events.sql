@@ -3,7 +3,8 @@ description = """History of Jira issues in the common shape. Entering a done sta
 going from one done status to another is at most the close; leaving done is reopened, besides what the new status means. An
 issue is acknowledged when it enters a status mapped so, is first worked on or first gets an assignee from a person, and
 again after a reopen that is late enough for a new episode. Where the history does not lead to the current status (a
-workflow was migrated), the issue's own instants fill in."""
+workflow was migrated), the issue's own instants fill in. A move to a done status out of one that nothing says the meaning of is no
+resolve where resolutiondate says that the issue was over by then."""
 like = "staging.events"
 yields = "events"
 not_null = ["source", "external_id", "event_id", "event_type"]
@@ -13,7 +14,7 @@ unique = [["source", "external_id", "event_id"]]
 source = "the account"
 external_id = "numeric id of the issue"
 event_id = "id of the change and what it stands for, or the issue's id and the field"
-event_type = "event of the incident model; `still_done` (from one done status to another) and `other` (nothing says what the status means) set no stamp"
+event_type = "event of the incident model; `still_done` (from one done status to another), `contradicted` (a resolve that resolutiondate says came earlier) and `other` (nothing says what the status means) set no stamp"
 vendor_type = "the status entered, or the field"
 happened_at = "="
 actor = "="
@@ -27,6 +28,7 @@ WITH steps AS (
     SELECT
         c.*,
         new.event_type AS new_type, coalesce(old.is_done, false) AS was_done, coalesce(new.is_done, false) AS is_done,
+        coalesce(old.event_type, 'other') = 'other' AS was_unknown,
         coalesce(new.is_started, false) AS is_started
     FROM staging.${source}_changes AS c
     LEFT JOIN staging.${source}_statuses AS old
@@ -43,21 +45,36 @@ moves AS (
         max(CASE WHEN s.new_type = 'closed' THEN s.seq END) OVER before AS last_close,
         max(CASE WHEN NOT s.is_done THEN s.seq END) OVER before AS last_open,
         s.was_done AND NOT s.is_done AND epoch_us(s.happened_at) - run.reopen_us > epoch_us(
-            max(CASE WHEN s.is_done AND NOT s.was_done THEN s.happened_at END) OVER before) AS is_late_reopen
+            max(CASE WHEN s.is_done AND NOT s.was_done THEN s.happened_at END) OVER before) AS is_late_reopen,
+        -- The vendor writes resolutiondate as it enters the status, give or take some seconds.
+        coalesce(
+            s.is_done AND s.was_unknown AND i.resolution_at < s.happened_at - INTERVAL 60 SECOND
+            AND i.resolution_at >= coalesce(lag(s.happened_at) OVER before_it - INTERVAL 60 SECOND, i.created_at), false
+        ) AS is_contradicted, i.resolution_at
     FROM steps AS s
+    JOIN staging.${source}_issues AS i ON i.external_id = s.external_id
     CROSS JOIN config.run AS run
-    WINDOW before AS (PARTITION BY s.external_id ORDER BY s.seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+    WINDOW before AS (PARTITION BY s.external_id ORDER BY s.seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+        before_it AS (PARTITION BY s.external_id ORDER BY s.seq)
 ),
 -- Among done statuses only the first close of that time counts; the issue was over before.
 entered AS (
     SELECT
         external_id, change_id || '/status' AS event_id,
         CASE
+            WHEN is_contradicted THEN 'contradicted'
             WHEN was_done AND is_done AND (new_type <> 'closed' OR last_close > coalesce(last_open, 0)) THEN 'still_done'
             ELSE new_type
         END AS event_type,
         to_name AS vendor_type, happened_at, actor, actor_kind, 'changelog' AS provenance, landed_in
     FROM moves
+),
+dated AS (
+    SELECT
+        external_id, external_id || '/resolutiondate' AS event_id, 'resolved' AS event_type, 'resolutiondate' AS vendor_type,
+        resolution_at AS happened_at, 'api' AS provenance, landed_in
+    FROM moves
+    WHERE is_contradicted
 ),
 reopened AS (
     SELECT
@@ -143,6 +160,7 @@ settled AS (
 ),
 everything AS (
     SELECT * FROM entered
+    UNION ALL BY NAME SELECT * FROM dated
     UNION ALL BY NAME SELECT * FROM reopened
     UNION ALL BY NAME SELECT * FROM acknowledged
     UNION ALL BY NAME SELECT * FROM changed

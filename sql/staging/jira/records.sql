@@ -18,6 +18,7 @@ severity = "="
 severity_source = "field, priority or major_incident"
 vendor_severity = "="
 vendor_status = "="
+status_event = "what the status means by the vocabulary, else by its category"
 service = "name of the first affected service, or its resource name where no issue says the name; else the component"
 team = "mapped field, else the first team among the responders whose name is known"
 tags = "="
@@ -54,6 +55,7 @@ judged AS (
         coalesce(s.name, f.service) AS service,
         coalesce(f.team, called.team) AS team,
         resolution.meaning AS resolved_as,
+        nullif(state.event_type, 'other') AS status_event,
         coalesce(from_field.severity, from_priority.severity) AS stated_severity,
         CASE WHEN f.is_major THEN least(coalesce(from_field.severity, from_priority.severity, 'SEV2'), 'SEV2')
             ELSE coalesce(from_field.severity, from_priority.severity) END AS judged_severity,
@@ -64,6 +66,9 @@ judged AS (
     LEFT JOIN fields AS f ON f.external_id = i.external_id
     LEFT JOIN called ON called.external_id = i.external_id
     LEFT JOIN staging.${source}_services AS s ON s.ari = f.service
+    LEFT JOIN staging.${source}_statuses AS state
+        ON state.project_key = coalesce(i.project_key, '') AND state.status_id = coalesce(i.status_id, '')
+        AND state.name = coalesce(i.status, '')
     LEFT JOIN config.resolutions AS resolution
         ON resolution.source = '${source}' AND resolution.word = normalized(i.resolution)
     LEFT JOIN config.severities AS from_field ON from_field.source = '${source}' AND from_field.word = normalized(f.severity)
@@ -84,6 +89,7 @@ SELECT
     CASE WHEN judged_severity IS DISTINCT FROM stated_severity THEN 'major_incident' ELSE stated_by END AS severity_source,
     coalesce(severity, priority) AS vendor_severity,
     status AS vendor_status,
+    status_event,
     coalesce(service, component) AS service,
     team,
     labels AS tags,

@@ -1,7 +1,7 @@
 /*
 description = """What a JSM Operations alert and its log say happened. acknowledged and resolved are log entries; where the log has none
-they are ackTime and closeTime, and updatedAt stands in for the close of an alert without either. An owner in the log is a
-person unless it is the system, an integration or a team; an auto-close policy says so in the text of its entry."""
+they are ackTime and closeTime. A closed alert without either is over at an unknown time: updatedAt moves with every later edit.
+An owner in the log is a person unless it is the system, an integration or a team, and an entry without an owner says of nobody; an auto-close policy says so in the text of its entry."""
 view = true
 
 [columns]
@@ -13,7 +13,7 @@ happened_at = "when it happened"
 actor = "who did it"
 actor_kind = "human, integration or timeout; NULL when nothing says it"
 priorities = "priorities that the entry names, in its order"
-provenance = "api or derived"
+provenance = "always api"
 landed_in = "landing file"
 */
 WITH alerts AS (
@@ -28,10 +28,10 @@ entries AS (
         l.owner AS actor,
         CASE
             WHEN regexp_matches(l.log, 'auto[- ]?close', 'i') THEN 'timeout'
-            WHEN l.owner IS NULL OR lower(l.owner) IN ('system', 'api', 'automation')
+            WHEN lower(l.owner) IN ('system', 'api', 'automation')
                 OR lower(l.owner) IN (lower(a.integration_name), lower(a.team))
                 OR regexp_matches(l.log, 'via (api|email|integration)\b', 'i') THEN 'integration'
-            ELSE 'human'
+            WHEN l.owner IS NOT NULL THEN 'human'
         END AS actor_kind,
         regexp_extract_all(upper(l.log), '\bP[1-5]\b') AS priorities,
         'api' AS provenance,
@@ -56,10 +56,7 @@ reported AS (
         LEFT JOIN logged AS l ON l.external_id = a.external_id
         WHERE NOT coalesce(l.has_ack, false)
         UNION ALL
-        SELECT
-            a.external_id, 'resolved', CASE WHEN a.ended_at IS NULL THEN 'updatedAt' ELSE 'closeTime' END,
-            coalesce(a.ended_at, CASE WHEN a.status IN ('closed', 'resolved') THEN a.updated_at END),
-            CASE WHEN a.ended_at IS NULL THEN 'derived' ELSE 'api' END, a.landed_in
+        SELECT a.external_id, 'resolved', 'closeTime', a.ended_at, 'api', a.landed_in
         FROM alerts AS a
         LEFT JOIN logged AS l ON l.external_id = a.external_id
         WHERE NOT coalesce(l.has_close, false)

@@ -1,7 +1,8 @@
 /*
 description = """What an Opsgenie alert and its log say happened. acknowledged and resolved are log entries; where the log has none
-they are createdAt plus the report's milliseconds, and updatedAt stands in for the close of an alert without either. A user's
-name is an address, so an owner with an @ is a person; an auto-close policy says so in the text of its entry. A received
+they are createdAt plus the report's milliseconds. A closed alert without either is over at an unknown time: updatedAt moves with
+every later edit. A user's name is an address, so an owner with an @ is a person; an auto-close policy says so in the text of its
+entry, and an entry without an owner says of nobody. A received
 action counts as a log entry, unless a pulled one says the same within a minute."""
 view = true
 
@@ -12,9 +13,9 @@ event_type = "event of the incident model; `other` sets no stamp"
 vendor_type = "text of the log entry, or the field"
 happened_at = "when it happened"
 actor = "who did it"
-actor_kind = "human, integration or timeout"
+actor_kind = "human, integration or timeout; NULL when nothing says it"
 priorities = "priorities that the entry names, in its order"
-provenance = "api or derived"
+provenance = "always api"
 landed_in = "landing file"
 */
 WITH entries AS (
@@ -27,7 +28,7 @@ WITH entries AS (
         CASE
             WHEN contains(l.owner, '@') THEN 'human'
             WHEN regexp_matches(l.log, 'auto[- ]?close', 'i') THEN 'timeout'
-            ELSE 'integration'
+            WHEN l.owner IS NOT NULL THEN 'integration'
         END AS actor_kind,
         regexp_extract_all(upper(l.log), '\bP[1-5]\b') AS priorities,
         'api' AS provenance,
@@ -39,7 +40,8 @@ WITH entries AS (
 received AS (
     SELECT
         r.external_id, r.external_id || '/received/' || r.delivery_id AS event_id, r.event_type, r.action AS vendor_type,
-        r.happened_at, r.actor, CASE WHEN contains(r.actor, '@') THEN 'human' ELSE 'integration' END AS actor_kind,
+        r.happened_at, r.actor,
+        CASE WHEN contains(r.actor, '@') THEN 'human' WHEN r.actor IS NOT NULL THEN 'integration' END AS actor_kind,
         list_filter([r.old_priority, r.priority], lambda p: p IS NOT NULL) AS priorities, 'api' AS provenance, r.landed_in
     FROM staging.${source}_received AS r
     ANTI JOIN entries AS e
@@ -76,9 +78,7 @@ reported AS (
         WHERE NOT coalesce(l.has_ack, false)
         UNION ALL
         SELECT
-            a.external_id, 'resolved', CASE WHEN a.close_ms IS NULL THEN 'updatedAt' ELSE 'report.closeTime' END,
-            coalesce(TRY(a.created_at + to_milliseconds(a.close_ms)), CASE WHEN a.status = 'closed' THEN a.updated_at END),
-            a.closed_by, CASE WHEN a.close_ms IS NULL THEN 'derived' ELSE 'api' END
+            a.external_id, 'resolved', 'report.closeTime', TRY(a.created_at + to_milliseconds(a.close_ms)), a.closed_by, 'api'
         FROM staging.${source}_alerts AS a
         LEFT JOIN logged AS l ON l.external_id = a.external_id
         WHERE NOT coalesce(l.has_close, false)

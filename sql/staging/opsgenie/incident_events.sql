@@ -26,7 +26,8 @@ WITH entries AS (
     SELECT
         t.incident_id AS external_id, t.incident_id || '/timeline/' || t.entry_id AS event_id, t.entry_type AS vendor_type,
         t.created_at AS happened_at, t.actor_name AS actor,
-        CASE WHEN t.actor_type = 'user' AND lower(t.actor_name) <> 'system' THEN 'human' ELSE 'integration' END AS actor_kind,
+        CASE WHEN t.actor_type = 'user' AND coalesce(lower(t.actor_name) <> 'system', true) THEN 'human'
+            WHEN coalesce(t.actor_type, t.actor_name) IS NOT NULL THEN 'integration' END AS actor_kind,
         t.title AS notes, t.landed_in
     FROM raw.${source}_incident_timelines AS t
     JOIN raw.${source}_incidents AS i ON i.external_id = t.incident_id
@@ -64,7 +65,8 @@ notes AS (
     SELECT
         n.incident_id AS external_id, n.incident_id || '/note/' || n.entry_id AS event_id, 'note' AS vendor_type,
         n.created_at AS happened_at, n.owner AS actor,
-        CASE WHEN contains(n.owner, '@') THEN 'human' ELSE 'integration' END AS actor_kind, n.note AS notes, n.landed_in
+        CASE WHEN contains(n.owner, '@') THEN 'human' WHEN n.owner IS NOT NULL THEN 'integration' END AS actor_kind,
+        n.note AS notes, n.landed_in
     FROM raw.${source}_incident_notes AS n
     JOIN raw.${source}_incidents AS i ON i.external_id = n.incident_id
 ),

@@ -13,8 +13,8 @@ landed_in = "landing file"
 */
 SELECT
     n.alert_id AS external_id, n.alert_id || '/note/' || n.entry_id AS event_id, n.created_at AS happened_at,
-    n.owner AS actor, CASE WHEN contains(n.owner, '@') THEN 'human' ELSE 'integration' END AS actor_kind, n.note AS notes,
-    n.landed_in
+    n.owner AS actor, CASE WHEN contains(n.owner, '@') THEN 'human' WHEN n.owner IS NOT NULL THEN 'integration' END AS actor_kind,
+    n.note AS notes, n.landed_in
 FROM (
     SELECT alert_id, entry_id, note, owner, created_at, landed_in FROM raw.${source}_alert_notes
     UNION ALL

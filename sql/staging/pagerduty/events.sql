@@ -2,7 +2,8 @@
 description = """PagerDuty history in the common shape. detected is created_at: a trigger log entry up to a minute earlier
 does not move it. acknowledged and resolved are log entries; resolved_at stands in where the resolve entry is missing. A
 reopen is taken from an entry that says so, else from activity after a resolve (PUT on a resolved incident reopens it since
-2025-09; its log-entry type is not documented), else from an open status after the last resolve. A received event counts as a
+2025-09; its log-entry type is not documented), else from an open status after the last resolve. Activity after the last resolve of
+an incident that is resolved at the vendor is no reopen: a grouped alert is logged late. A received event counts as a
 log entry, unless a pulled entry says the same within a minute."""
 like = "staging.events"
 yields = "events"
@@ -12,7 +13,7 @@ not_null = ["source", "external_id", "event_id", "event_type"]
 source = "the account"
 external_id = "PagerDuty id of the incident"
 event_id = "id of the log entry, or the incident's id and the field it was derived from"
-event_type = "="
+event_type = "event of the incident model; `contradicted` (activity that would be a reopen, were the incident not resolved at the vendor) sets no stamp"
 vendor_type = "the vendor's word for it"
 happened_at = "="
 actor = "="
@@ -109,13 +110,22 @@ resolved AS (
         AND coalesce(i.resolved_at, i.last_status_change_at) IS NOT NULL
         AND (l.happened_at IS NULL OR i.resolved_at > l.happened_at + INTERVAL 60 SECOND)
 ),
+-- When an incident that is resolved at the vendor was resolved last, by its log or by itself.
+settled AS (
+    SELECT i.external_id, greatest(l.happened_at, i.resolved_at, CASE WHEN l.happened_at IS NULL THEN i.last_status_change_at END) AS happened_at
+    FROM staging.${source}_incidents AS i
+    LEFT JOIN last_resolve AS l ON l.incident_id = i.external_id
+    WHERE i.status = 'resolved'
+),
 reopened AS (
     SELECT
-        e.incident_id AS external_id, e.external_id || '/reopened' AS event_id, 'reopened' AS event_type,
+        e.incident_id AS external_id, e.external_id || '/reopened' AS event_id,
+        CASE WHEN e.created_at > s.happened_at THEN 'contradicted' ELSE 'reopened' END AS event_type,
         e.entry_type AS vendor_type, e.created_at AS happened_at, e.agent_name AS actor, e.actor_kind, 'derived' AS provenance,
         e.landed_in
     FROM entries AS e
     JOIN first_resolve AS f ON f.incident_id = e.incident_id AND e.created_at > f.happened_at
+    LEFT JOIN settled AS s ON s.external_id = e.incident_id
     WHERE e.entry_type IN ('acknowledge', 'unacknowledge', 'trigger')
     UNION ALL
     SELECT

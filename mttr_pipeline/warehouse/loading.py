@@ -19,6 +19,7 @@ from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.errors import ContractError
 from mttr_pipeline.landing.store import NOT_PULLED, TOMBSTONES, Landing, Manifest
 from mttr_pipeline.warehouse.fingerprint import raw_fingerprint
+from mttr_pipeline.warehouse.histories import record_histories
 from mttr_pipeline.warehouse.models import Model
 
 if TYPE_CHECKING:  # the catalog tries out tables of other packages with what is here
@@ -40,6 +41,7 @@ CREATE OR REPLACE TABLE ops.attempts (
     source VARCHAR, extract_id VARCHAR, run_id VARCHAR, started_at TIMESTAMP, finished_at TIMESTAMP, status VARCHAR,
     requests BIGINT, fetched BIGINT, since VARCHAR, until VARCHAR, error VARCHAR, data_as_of TIMESTAMP
 );
+CREATE OR REPLACE TABLE ops.histories (source VARCHAR, complete_since TIMESTAMP);
 CREATE OR REPLACE TABLE ops.differences (source VARCHAR, extract_id VARCHAR, stream VARCHAR, expected BIGINT, received BIGINT);
 """
 
@@ -55,6 +57,7 @@ def load(
     _record_attempts(con, manifests)
     _record_facts(con, manifests)
     _record_differences(con, manifests)
+    record_histories(con, manifests)
     loaded = {row[0] for row in con.execute("SELECT DISTINCT source || '/' || extract_id FROM ops.loads").fetchall()}
     total = 0
     for manifest in manifests:

@@ -19,8 +19,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 from reference_change import change_of
+from scipy import stats
 from support import AS_OF, AS_OF_US, door, examples, iso, microseconds, rows
 
 from mttr_pipeline.metrics.changes import compare
@@ -306,7 +306,7 @@ def test_change_points_by_their_definition(groups: list[list[tuple[int, bool]]])
 
 @given(st.lists(st.tuples(st.one_of(st.integers(0, 5), st.integers(-(2**62), 2**62)), st.integers(0, 9)), max_size=60))
 def test_equal_values_are_sorted_by_the_second_column(pairs: list[tuple[int, int]]) -> None:
-    """Incidents that began in the same instant come in the order of their ids, on every processor: the change point depends on it."""
+    """Incidents that began in the same instant come in the order of their ids: the change point depends on it."""
     column, then = (np.array([pair[place] for pair in pairs], dtype=np.int64) for place in (0, 1))
     ordered = order_of(column, then)
     assert [pairs[row] for row in ordered] == sorted(pairs)

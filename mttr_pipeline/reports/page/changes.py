@@ -161,7 +161,7 @@ def _ratio(change: Document) -> Markup:
 
 def since(row: Document) -> Markup:
     """Since when recovery is faster or slower, with the typical recovery before and after; or that there is no such date."""
-    if row["shift_reason"]:
+    if row["shift"] == "not enough data":
         return Markup("Not enough data for a shift ({}).").format(row["shift_reason"])
     if row["shift"] not in _FASTER_OR_SLOWER:
         return Markup("No detectable shift.")

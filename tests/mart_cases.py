@@ -57,21 +57,27 @@ def fill(warehouse: Warehouse, incidents: Sequence[Incident]) -> None:
         "team": [incident.team for incident in incidents],
         "source": [incident.source for incident in incidents],
         "auto_resolved": [incident.auto_resolved for incident in incidents],
+        "is_before_history": [incident.is_before_history for incident in incidents],
         "started": [incident.started for incident in incidents],
+        "updated": [incident.updated for incident in incidents],
         **{name: [incident.stamps[place] for incident in incidents] for place, name in enumerate(STAMPS)},
     }
     text, number = dict.fromkeys(("incident_id", "severity", "service", "team", "source"), pl.String), pl.Int64
     frame = pl.DataFrame(
-        rows, schema=text | {"auto_resolved": pl.Boolean} | dict.fromkeys(("started", *STAMPS), number)
+        rows,
+        schema=text
+        | dict.fromkeys(("auto_resolved", "is_before_history"), pl.Boolean)
+        | dict.fromkeys(("started", "updated", *STAMPS), number),
     )
     stamps = ", ".join(f"make_timestamptz({name}) AS {name}_at" for name in STAMPS)
     warehouse.con.execute(f"DELETE FROM {STORED}")
     warehouse.con.register("drawn", frame.to_arrow())
     warehouse.con.execute(
         f"""INSERT INTO {STORED} BY NAME
-        SELECT incident_id, incident_id AS external_id, source, severity, service, team, auto_resolved, 1 AS episode,
-            0 AS reopen_count, 'incident' AS kind, 'field' AS severity_source, 'detected' AS status,
-            'title of ' || incident_id AS title, make_timestamptz(started) AS started_at, {stamps}
+        SELECT incident_id, incident_id AS external_id, source, severity, service, team, auto_resolved, is_before_history,
+            1 AS episode, 0 AS reopen_count, 'incident' AS kind, 'field' AS severity_source, 'detected' AS status,
+            'title of ' || incident_id AS title, make_timestamptz(started) AS started_at,
+            make_timestamptz(updated) AS updated_at, {stamps}
         FROM drawn"""
     )
     warehouse.con.unregister("drawn")

@@ -71,6 +71,8 @@ class Incident:
     team: str | None = None
     source: str = "custom"
     auto_resolved: bool = False
+    is_before_history: bool = False
+    updated: int | None = None
 
     @property
     def started(self) -> int:

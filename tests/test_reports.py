@@ -272,7 +272,20 @@ def test_thousands_are_separated_by_commas_everywhere(demo: Path) -> None:
         ({"direction": "slower"}, "recovery is getting slower . The weekly median changes by"),
         ({"direction": "no detectable direction", "direction_reason": None}, "no detectable direction (q"),
         ({"direction": "not enough data", "direction_reason": "3 weeks"}, "not enough data for a direction (3 weeks)."),
-        ({"shift": "slower"}, ", recovery is slower : the median is"),
+        (
+            {"shift": "slower", "before_median_minutes": 20.0, "after_median_minutes": 90.0},
+            "Typical recovery is 1 h 30 min , and was 20 min before.",
+        ),
+        (
+            {"shift": "faster", "before_median_minutes": 20.0, "after_median_minutes": 21.0},
+            "before: this figure alone does not show it, all durations together do.",
+        ),
+        (
+            {"shift": "slower", "before_median_minutes": 20.0, "after_median_minutes": None},
+            "Before it, typical recovery is 20 min ; from it, fewer than half of the incidents are known to have recovered.",
+        ),
+        ({"n_before_history": 3}, "3 incidents are left out: they began before the complete history of their source."),
+        ({"n_before_history": 1}, "1 incident is left out: it began before the complete history of its source."),
         ({"shift": "no detectable shift", "shift_reason": None}, "No detectable shift."),
         ({"shift": "not enough data", "shift_reason": "2 incidents"}, "Not enough data for a shift (2 incidents)."),
     ],
@@ -287,8 +300,10 @@ def test_sentences_about_the_trend_say_what_was_found(demo: Path, change: dict[s
         "shift": "not enough data",
         "shift_reason": "none",
         "n_events": 646,
+        "shift_at": "2025-06-01T00:00:00Z",
+        "n_before_history": 0,
         "mann_kendall_q": 0.01,
-        "pettitt_q": 0.01,
+        "shift_q": 0.01,
     }
     texts = []
     for finding in (change, {}):
@@ -371,9 +386,10 @@ def test_an_interrupted_pull_is_not_called_failed(demo: Path) -> None:
 
 @pytest.mark.parametrize(("q", "coloured"), [(0.049, True), (0.05, False), (None, False)])
 def test_a_change_has_a_colour_only_when_chance_is_ruled_out(q: float | None, coloured: bool) -> None:
-    row = {"q": q, "verdict": "slower", "is_mixed": False}
+    row = {"q": q, "verdict": "slower", "is_mixed": False, "hangs_on_abandoned": False}
     assert (rules.change_colour(row) is not None) is coloured
     assert rules.change_colour({**row, "is_mixed": True}) is None
+    assert rules.change_colour({**row, "hangs_on_abandoned": True}) is None
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from reference_change import change_of
 from scipy import stats
 from support import AS_OF, AS_OF_US, door, examples, iso, microseconds, rows
 
@@ -26,14 +27,15 @@ from mttr_pipeline.metrics.changes import compare
 from mttr_pipeline.metrics.frequency import time_between
 from mttr_pipeline.metrics.inference import (
     MAX_PAIRS,
+    RESIDUAL_UNIT,
     benjamini_hochberg,
+    change_point,
     compare_rates,
     garwood,
     hodges_lehmann,
     log_rank,
     mann_kendall,
-    midranks_doubled,
-    pettitt,
+    martingale_residuals,
     smallest_detectable_ratio,
     theil_sen,
 )
@@ -268,31 +270,46 @@ def test_mann_kendall_agrees_with_scipy(y: list[float]) -> None:
 
 
 @examples(150)
-@given(st.lists(st.lists(st.one_of(st.integers(0, 4), st.integers(0, 10**9)), max_size=25), min_size=1, max_size=5))
-def test_pettitt_by_its_definition(groups: list[list[int]]) -> None:
+@given(
+    st.lists(
+        st.lists(st.tuples(st.one_of(st.integers(0, 4), st.integers(0, 10**9)), st.booleans()), max_size=25),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_change_points_by_their_definition(groups: list[list[tuple[int, bool]]]) -> None:
+    """The functions work on all groups at once, sorted, in integers; the definition is per group, in fractions."""
     bounds = edges_of(np.array([len(group) for group in groups], dtype=np.int64))
-    orders = [sorted(range(len(group)), key=group.__getitem__) for group in groups]
-    ascending = np.array([group[i] for group, order in zip(groups, orders, strict=True) for i in order], dtype=np.int64)
-    ranks = np.empty(len(ascending), dtype=np.int64)
-    places = [int(start) + i for start, order in zip(bounds[:-1], orders, strict=True) for i in order]
-    ranks[places] = midranks_doubled(bounds, ascending)
-    after, p = pettitt(bounds, ranks)
+    orders = [sorted(range(len(g)), key=lambda row, g=g: (g[row][0], not g[row][1])) for g in groups]
+    ascending = [group[row] for group, order in zip(groups, orders, strict=True) for row in order]
+    time = np.array([t for t, _ in ascending], dtype=np.int64)
+    event = np.array([e for _, e in ascending], dtype=np.bool_)
+    places = [int(start) + row for start, order in zip(bounds[:-1], orders, strict=True) for row in order]
+    residuals = np.empty(len(time), dtype=np.int64)
+    residuals[places] = martingale_residuals(bounds, time, event)
+    after, before, p = change_point(bounds, residuals)
     for place, group in enumerate(groups):
-        n = len(group)
-        if n == 0:
+        expected = change_of(group)
+        found = residuals[bounds[place] : bounds[place + 1]] / RESIDUAL_UNIT
+        assert found == pytest.approx([float(r) for r in expected.residuals], abs=1e-9)
+        if not group:
             assert math.isnan(p[place])
             continue
-        strengths = [abs(sum((a > b) - (a < b) for a in group[: t + 1] for b in group[t + 1 :])) for t in range(n)]
-        strongest = max(strengths)
-        assert after[place] == (strengths.index(strongest) + 1 if strongest else -1)
-        assert same(p[place], min(1.0, 2 * math.exp(-6 * strongest**2 / (n**3 + n**2))))
+        assert same(p[place], expected.p, rel=1e-6)
+        if expected.p == 1 and max(abs(s) for s in expected.sums) == 0:
+            assert after[place] == -1
+            continue
+        # Of sums that are equal, or nearly, any may be the largest.
+        assert same(abs(before[place]), float(max(abs(s) for s in expected.sums)), rel=1e-6)
+        assert same(before[place], float(expected.sums[after[place] - 1]), rel=1e-6, tiny=1e-8)
 
 
-@given(st.lists(st.one_of(st.integers(0, 5), st.integers(-(2**62), 2**62)), max_size=60))
-def test_equal_values_keep_their_order(values: list[int]) -> None:
-    """Of incidents that began in the same second the shorter one comes first, on every processor: Pettitt's test depends on it."""
-    column = np.array(values, dtype=np.int64)
-    assert order_of(column).tolist() == np.argsort(column, kind="stable").tolist()
+@given(st.lists(st.tuples(st.one_of(st.integers(0, 5), st.integers(-(2**62), 2**62)), st.integers(0, 9)), max_size=60))
+def test_equal_values_are_sorted_by_the_second_column(pairs: list[tuple[int, int]]) -> None:
+    """Incidents that began in the same instant come in the order of their ids: the change point depends on it."""
+    column, then = (np.array([pair[place] for pair in pairs], dtype=np.int64) for place in (0, 1))
+    ordered = order_of(column, then)
+    assert [pairs[row] for row in ordered] == sorted(pairs)
 
 
 _COLUMNS = """
@@ -416,7 +433,7 @@ def test_too_little_is_said_to_be_too_little(history: Any) -> None:
     row = _only(history, "directions", "calculation_type = 'basic' AND scope_value = 'login' AND window_start IS NULL")
     assert (row["direction"], row["shift"]) == ("not enough data", "not enough data")
     assert row["direction_reason"].startswith("0 of ")
-    assert row["shift_reason"] == "5 incidents have recovered; 20 are needed"
+    assert row["shift_reason"] == "6 incidents; 20 are needed"
 
 
 def test_a_variant_that_nobody_stamps_has_rows_that_say_so(history: Any) -> None:
@@ -432,7 +449,7 @@ def test_the_direction_of_weekly_medians(history: Any) -> None:
     assert row["slope_per_week"] == pytest.approx(math.log(1.2), rel=1e-6)
     assert row["change_pct_per_week"] == pytest.approx(20, rel=1e-6)
     assert row["direction"] == "slower" and row["mann_kendall_q"] < 0.05 and row["direction_reason"] is None
-    assert row["shift"] == "slower" and row["pettitt_q"] < 0.05
+    assert row["shift"] == "slower" and row["shift_q"] < 0.05 and row["shift_log_rank_p"] < 0.05
     assert row["n_before"] + 1 <= 85 and row["before_median_minutes"] < row["after_median_minutes"]
     recent = rows(history, "SELECT * FROM mart.directions WHERE scope_value = 'slow' AND window_start IS NOT NULL")
     assert recent == [], "it had nothing in the last 90 days"
@@ -442,7 +459,7 @@ def test_the_shift_is_where_it_happened(history: Any) -> None:
     row = _only(history, "directions", "calculation_type = 'basic' AND scope_value = 'cart' AND window_start IS NULL")
     assert (row["n_before"], row["shift"]) == (20, "faster")
     assert row["shift_at"] == AS_OF - timedelta(days=20)
-    assert (row["before_median_minutes"], row["after_median_minutes"]) == (100 + 9 * 9.5, 25 + 2 * 9.5)
+    assert (row["before_median_minutes"], row["after_median_minutes"]) == (100 + 9 * 9, 25 + 2 * 9)
 
 
 def test_frequency(history: Any) -> None:

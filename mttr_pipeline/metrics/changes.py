@@ -35,28 +35,30 @@ def compute(con: duckdb.DuckDBPyConnection) -> Columns:
     end_us = int(recent.ends_us[-1])
     parts: list[Columns] = []
     for variant in variants(con):
-        rows = observations(con, variant, start_us)
+        rows = observations(con, variant, start_us, also=["is_abandoned"])
         rows = picked(rows, rows["started_us"] < end_us)
         for groups in by_scope(rows):
-            time_us, is_event, started_us = (
-                rows[name][groups.order] for name in ("observed_us", "is_event", "started_us")
+            time_us, is_event, started_us, is_abandoned = (
+                rows[name][groups.order] for name in ("observed_us", "is_event", "started_us", "is_abandoned")
             )
             parts.append(
                 {
                     "calculation_type": np.full(len(groups.member), variant, dtype=object),
                     "member_id": groups.member,
-                    **compare(groups.bounds, time_us, is_event, started_us >= change_us),
+                    **compare(groups.bounds, time_us, is_event, started_us >= change_us, is_abandoned),
                 }
             )
     return joined(parts)
 
 
-def compare(bounds: Integers, time_us: Integers, is_event: Flags, is_current: Flags) -> Columns:
+def compare(
+    bounds: Integers, time_us: Integers, is_event: Flags, is_current: Flags, is_abandoned: Flags | None = None
+) -> Columns:
     """The current rows of each group against its previous ones. The groups are one family of tests.
 
     Groups are consecutive and ordered by time; `bounds` has one place more than there are groups. The result has one row per
     group. The ratio of durations, current / previous, is the Hodges-Lehmann estimate on logarithms where no row is censored, else
-    the ratio of restricted means up to a horizon that both curves reach.
+    the ratio of restricted means up to a horizon that both curves reach. The test is also done without the abandoned rows.
     """
     now, before = (_curves(bounds, time_us, is_event, period) for period in (is_current, ~is_current))
     p, excess = log_rank(bounds, time_us, is_event, is_current)
@@ -75,6 +77,7 @@ def compare(bounds: Integers, time_us: Integers, is_event: Flags, is_current: Fl
         rows = slice(bounds[group], bounds[group + 1])
         current = is_current[rows]
         ratio[group], low[group], high[group] = np.exp(hodges_lehmann(logs[rows][current], logs[rows][~current]))
+    abandoned = np.zeros(len(time_us), dtype=np.bool_) if is_abandoned is None else is_abandoned
     return {
         "n": now.n,
         "n_events": now.events,
@@ -83,7 +86,11 @@ def compare(bounds: Integers, time_us: Integers, is_event: Flags, is_current: Fl
         "is_censored": is_censored,
         "horizon_minutes": np.where(is_comparable & is_censored, horizon_us, np.nan) / 6e7,
         "km_median": now.quantile_us[0.5] / 6e7,
+        "km_median_low": now.low_us[0.5] / 6e7,
+        "km_median_high": now.high_us[0.5] / 6e7,
         "previous_km_median": before.quantile_us[0.5] / 6e7,
+        "previous_km_median_low": before.low_us[0.5] / 6e7,
+        "previous_km_median_high": before.high_us[0.5] / 6e7,
         "ratio": ratio,
         "ratio_low": low,
         "ratio_high": high,
@@ -94,6 +101,38 @@ def compare(bounds: Integers, time_us: Integers, is_event: Flags, is_current: Fl
             now.events.astype(np.float64), before.events.astype(np.float64)
         ),
         "is_enough": is_enough & ~np.isnan(p),
+        **_without(bounds, time_us, is_event, is_current, abandoned, p, excess),
+    }
+
+
+def _without(
+    bounds: Integers,
+    time_us: Integers,
+    is_event: Flags,
+    is_current: Flags,
+    is_abandoned: Flags,
+    p: Floats,
+    excess: Floats,
+) -> Columns:
+    """The test without the abandoned rows. `p` and `excess` are those with them: groups without an abandoned row keep theirs."""
+    n, n_current = (
+        np.diff(edges_of(chosen.astype(np.int64))[bounds]) for chosen in (~is_abandoned, is_current & ~is_abandoned)
+    )
+    current = np.diff(edges_of((is_abandoned & is_current).astype(np.int64))[bounds])
+    previous = np.diff(bounds) - n - current
+    has_any = n < np.diff(bounds)
+    p, excess = p.copy(), excess.copy()
+    if has_any.any():
+        rows = np.repeat(has_any, np.diff(bounds)) & ~is_abandoned
+        tested = log_rank(edges_of(n[has_any]), time_us[rows], is_event[rows], is_current[rows])
+        p[has_any], excess[has_any] = tested
+    is_enough = (n_current >= ENOUGH) & (n - n_current >= ENOUGH) & ~np.isnan(p)
+    return {
+        "n_abandoned": current,
+        "previous_n_abandoned": previous,
+        "excess_without": excess,
+        "q_without": benjamini_hochberg(np.where(is_enough, p, np.nan)),
+        "is_enough_without": is_enough,
     }
 
 

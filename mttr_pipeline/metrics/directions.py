@@ -10,16 +10,16 @@ import numpy as np
 
 from mttr_pipeline.metrics.inference import (
     benjamini_hochberg,
+    change_point,
+    log_rank,
     mann_kendall,
-    midranks_doubled,
-    pettitt,
+    martingale_residuals,
     theil_sen,
 )
 from mttr_pipeline.metrics.observed import (
     SCOPES,
     TICK_US,
     Columns,
-    Flags,
     Floats,
     Groups,
     Integers,
@@ -39,7 +39,8 @@ from mttr_pipeline.metrics.survival import medians
 
 MIN_PER_WEEK = 6  # observations that a week needs to count
 MIN_WEEKS = 8  # weeks that a direction needs
-MIN_EVENTS = 20  # recoveries that a shift needs
+MIN_OBSERVATIONS = 20  # observations that a shift needs
+MIN_EVENTS = 10  # recoveries among them that it needs
 RECENT_US = 90 * 86_400_000_000
 
 
@@ -58,43 +59,31 @@ def _tasks(con: duckdb.DuckDBPyConnection, weeks: Windows, as_of_us: int) -> Ite
     """One task per variant, span and scope."""
     recent_us = as_of_us - RECENT_US
     for variant in variants(con):
-        rows = observations(con, variant)
+        rows = observations(con, variant, also=["incident_no"])
         for is_recent in (False, True):
             if is_recent:
                 rows = picked(rows, (rows["started_us"] >= recent_us) & (rows["started_us"] < as_of_us))
             first_week = int(np.searchsorted(weeks.starts_us, recent_us)) if is_recent else 0
-            by_start = order_of(rows["started_us"])  # of equal instants, the shorter duration comes first
+            # Incidents are numbered in the order of their ids where they started in the same instant.
+            by_start = order_of(rows["started_us"], rows["incident_no"])
             rows["week"] = np.empty(len(by_start), dtype=np.int64)
             rows["week"][by_start] = weeks.number_of(
                 rows["started_us"][by_start]
             )  # a search is fast over sorted values
-            recovered = picked(rows, rows["is_event"])
-            number = np.cumsum(rows["is_event"]) - 1  # of each row among those that recovered
-            recovered_by_start = number[by_start[rows["is_event"][by_start]]]
+            span = range(first_week, len(weeks.ids))
             for scope in SCOPES:
-                span = range(first_week, len(weeks.ids))
-                yield partial(_of_scope, rows, recovered, recovered_by_start, span, scope, variant, is_recent)
+                yield partial(_of_scope, rows, by_start, span, scope, variant, is_recent)
 
 
 def _of_scope(
-    rows: Columns,
-    recovered: Columns,
-    recovered_by_start: Integers,
-    span: range,
-    scope: str | None,
-    variant: str,
-    is_recent: bool,
+    rows: Columns, by_start: Integers, span: range, scope: str | None, variant: str, is_recent: bool
 ) -> Columns:
     """The results of one scope.
 
-    `rows` are sorted by duration, `recovered` are those of them that recovered, `recovered_by_start` are the numbers of the
-    recovered in the order in which they started, `span` are the numbers of the weeks.
+    `rows` are sorted by duration, `by_start` are their numbers in the order in which they started, `span` are the numbers of the
+    weeks.
     """
     groups = grouped(rows, scope)
-    by_duration = grouped(recovered, scope, groups.member)
-    by_start = (
-        recovered_by_start if scope is None else recovered_by_start[group_order(recovered[scope][recovered_by_start])]
-    )
     return {
         "calculation_type": np.full(len(groups.member), variant, dtype=object),
         "is_recent": np.full(len(groups.member), is_recent),
@@ -102,7 +91,7 @@ def _of_scope(
         "n": np.diff(groups.bounds),
         "weeks": np.full(len(groups.member), len(span)),
         **_directions(groups, rows, span),
-        **_shifts(by_duration, by_start, recovered),
+        **shifts(groups, rows, by_start),
     }
 
 
@@ -138,42 +127,44 @@ def weekly_medians(groups: Groups, rows: Columns, span: range) -> Floats:
     return np.where(n >= MIN_PER_WEEK, found, np.nan).reshape(len(groups.member), weeks)
 
 
-def _shifts(by_duration: Groups, by_start: Integers, recovered: Columns) -> Columns:
-    """Pettitt's test on the durations of the recovered incidents of each group, in the order in which they started.
+def shifts(groups: Groups, rows: Columns, by_start: Integers) -> Columns:
+    """The strongest change point of the residuals of each group, and the log-rank test of the incidents from there on.
 
-    `by_start` are the numbers of the recovered incidents in that order, group after group.
+    `rows` are sorted by duration, events first; `by_start` are their numbers in the order in which they started. The groups are one
+    family of tests. `before_sum` above 0 and `after_excess` below 0 both say that recovery is slower from the change point on.
     """
-    edges, n = by_duration.bounds, np.diff(by_duration.bounds)
-    ranks = np.empty(len(by_start), dtype=np.int64)
-    ranks[by_duration.order] = midranks_doubled(edges, recovered["observed_us"][by_duration.order])
-    n_before, p = pettitt(edges, ranks[by_start])
-    p[n < MIN_EVENTS] = np.nan
+    bounds, order = groups.bounds, groups.order
+    n = np.diff(bounds)
+    time_us, is_event = (
+        rows[name] if groups.column is None else rows[name][order] for name in ("observed_us", "is_event")
+    )
+    if groups.column is not None:
+        by_start = by_start[group_order(rows[groups.column][by_start])]
+    residuals = np.empty(len(order), dtype=np.int64)
+    residuals[order] = martingale_residuals(bounds, time_us, is_event)
+    n_before, before_sum, p = change_point(bounds, residuals[by_start])
+    n_events = np.diff(edges_of(is_event.astype(np.int64))[bounds])
+    p[(n < MIN_OBSERVATIONS) | (n_events < MIN_EVENTS)] = np.nan
     has_shift = (n_before > 0) & ~np.isnan(p)
     shift_us = np.full(len(n), np.nan)
-    shift_us[has_shift] = recovered["started_us"][by_start[(edges[:-1] + n_before)[has_shift]]]
-    is_before = np.empty(len(by_start), dtype=np.bool_)
-    is_before[by_start] = np.arange(len(by_start)) < np.repeat(edges[:-1] + n_before, n)
-    durations, is_before = recovered["observed_us"][by_duration.order], is_before[by_duration.order]
+    shift_us[has_shift] = rows["started_us"][by_start[(bounds[:-1] + n_before)[has_shift]]]
+    is_after = np.empty(len(order), dtype=np.bool_)
+    is_after[by_start] = np.arange(len(order)) >= np.repeat(bounds[:-1] + n_before, n)
+    is_after = is_after[order]
+    log_rank_p, excess = log_rank(bounds, time_us, is_event, is_after)
+    before_us, after_us = (
+        medians(edges_of(side.astype(np.int64))[bounds], time_us[side], is_event[side])
+        for side in (~is_after, is_after)
+    )
     return {
-        "n_events": n,
+        "n_events": n_events,
         "shift_us": shift_us,
         "n_before": np.where(has_shift, n_before, np.nan),
-        "before_median": np.where(has_shift, _medians_of(edges, durations, is_before), np.nan) / 6e7,
-        "after_median": np.where(has_shift, _medians_of(edges, durations, ~is_before), np.nan) / 6e7,
-        "pettitt_p": p,
-        "pettitt_q": benjamini_hochberg(p),
+        "before_median": np.where(has_shift, before_us, np.nan) / 6e7,
+        "after_median": np.where(has_shift, after_us, np.nan) / 6e7,
+        "shift_p": p,
+        "shift_q": benjamini_hochberg(p),
+        "before_sum": np.where(has_shift, before_sum, np.nan),
+        "shift_log_rank_p": np.where(has_shift, log_rank_p, np.nan),
+        "after_excess": np.where(has_shift, excess, np.nan),
     }
-
-
-def _medians_of(edges: Integers, values: Integers, chosen: Flags) -> Floats:
-    """The median of the chosen values of each group; NaN without any. Values are in ascending order within a group."""
-    chosen_before = edges_of(chosen.astype(np.int64))
-    first, count = chosen_before[edges[:-1]], np.diff(chosen_before[edges])
-    has_any = count > 0
-    found = np.full(len(count), np.nan)
-    low, high = (
-        values[np.searchsorted(chosen_before, (first + half)[has_any], side="right") - 1]
-        for half in ((count - 1) // 2, count // 2)
-    )
-    found[has_any] = (low + high) / 2
-    return found

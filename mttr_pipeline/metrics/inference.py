@@ -1,7 +1,7 @@
 """Tests and estimates that compare samples, as formulas over plain arrays.
 
-What belongs here: log-rank, Hodges-Lehmann, Benjamini-Hochberg, Theil-Sen, Mann-Kendall, Pettitt, limits of rates. What does not:
-which incidents they compare; that is in `changes`, `directions` and `frequency`.
+What belongs here: log-rank, Hodges-Lehmann, Benjamini-Hochberg, Theil-Sen, Mann-Kendall, change points, limits of rates. What does
+not: which incidents they compare; that is in `changes`, `directions` and `frequency`.
 
 Groups are consecutive rows. `bounds` has the place where each group begins and the place where the last one ends, one value more
 than there are groups. NaN stands for a value that does not exist.
@@ -22,6 +22,12 @@ from mttr_pipeline.metrics.survival import Z
 
 MAX_PAIRS = 4_000_000  # up to here Hodges-Lehmann uses every pair, beyond it a sample of this size
 _MAX_EXACT = 33  # longest series whose Mann-Kendall test uses the exact distribution
+#: Residuals are integers in this unit, and the hazard in a finer one: sums are exact in any order.
+RESIDUAL_UNIT = 2**36
+_HAZARD_PER_RESIDUAL = 2**20
+_HAZARD_UNIT = float(
+    RESIDUAL_UNIT * _HAZARD_PER_RESIDUAL
+)  # a hazard stays below ln n + 1, 32 for any n that fits in memory
 _POWER_Z = 0.8416212335729143  # 80th percentile of the normal distribution
 
 
@@ -178,43 +184,66 @@ def _inversions(n: int) -> list[int]:
     return [sum(fewer[max(0, k - n + 1) : k + 1]) for k in range(len(fewer) + n - 1)]
 
 
-def pettitt(bounds: Integers, ranks_doubled: Integers) -> tuple[Integers, Floats]:
-    """Per group: how many values are before the strongest shift, and p = 2 exp(-6 K^2 / (n^3 + n^2)).
+def martingale_residuals(bounds: Integers, time_us: Integers, is_event: Flags) -> Integers:
+    """The martingale residual of each row within its group, in units of 1 / RESIDUAL_UNIT: 1 for an event, less the hazard.
 
-    The values are twice their midrank within the group, so that all sums are sums of integers. Where all values are equal the number
-    is -1 and p is 1. In an empty group p is NaN.
+    The hazard is the Nelson-Aalen estimate up to the row's own time: the sum of d / n over the times with d events and n rows at
+    risk. A row that recovers later than expected has a negative residual; the residuals of a group add up to 0. Rows are sorted by
+    time within a group.
 
-    Pettitt, Journal of the Royal Statistical Society C 28 (1979).
+    Therneau, Grambsch and Fleming, Biometrika 77 (1990).
     """
-    groups = len(bounds) - 1
-    n_before, p = np.full(groups, -1, dtype=np.int64), np.full(groups, np.nan)
     filled = np.flatnonzero(np.diff(bounds))
     if len(filled) == 0:
-        return n_before, p
-    starts, n = bounds[filled], np.diff(bounds)[filled]
-    group = np.repeat(np.arange(len(filled)), n)
-    step = np.arange(len(ranks_doubled)) - starts[group] + 1
-    total = np.concatenate(([0], np.cumsum(ranks_doubled)))
-    strength = np.abs(total[1:] - total[starts][group] - step * (n[group] + 1))
+        return np.zeros(0, dtype=np.int64)
+    starts, ends = bounds[filled], bounds[filled + 1]
+    is_step = np.ones(len(time_us), dtype=np.bool_)
+    is_step[1:] = time_us[1:] != time_us[:-1]
+    is_step[starts] = True
+    steps = np.flatnonzero(is_step)
+    first_steps = np.searchsorted(steps, starts)
+    at_risk = np.repeat(ends, np.diff(np.append(first_steps, len(steps)))) - steps
+    added = np.add.reduceat(is_event.astype(np.int64), steps) / at_risk
+    added *= _HAZARD_UNIT
+    hazard = np.cumsum(np.rint(added, out=added).astype(np.int64))  # may overflow over all groups; differences do not
+    hazard -= np.repeat(
+        hazard[first_steps] - added[first_steps].astype(np.int64), np.diff(np.append(first_steps, len(steps)))
+    )
+    hazard = (hazard + _HAZARD_PER_RESIDUAL // 2) // _HAZARD_PER_RESIDUAL
+    residuals: Integers = is_event * RESIDUAL_UNIT - np.repeat(hazard, np.diff(np.append(steps, len(time_us))))
+    return residuals
+
+
+def change_point(bounds: Integers, residuals: Integers) -> tuple[Integers, Floats, Floats]:
+    """Where the residuals of each group change most: the rows before that place, their sum, and p of no change.
+
+    `residuals` are those of `martingale_residuals`, in the order of time. The statistic is the largest |S_k|, S_k the sum of the
+    first k, divided by the root of the sum of all squares; without a change it follows Kolmogorov's distribution in large samples.
+    A sum above 0 says that the rows before recovered faster than those after. The number of rows is -1 and p is 1 where all
+    residuals are 0; p is NaN for an empty group.
+
+    Lin, Wei and Ying, Biometrika 80 (1993): cumulative sums of martingale residuals.
+    """
+    groups = len(bounds) - 1
+    n_before, before, p = np.full(groups, -1), np.full(groups, np.nan), np.full(groups, np.nan)
+    n = np.diff(bounds)
+    filled = np.flatnonzero(n)
+    if len(filled) == 0:
+        return n_before, before, p
+    starts, n = bounds[filled], n[filled]
+    total = np.cumsum(residuals)
+    total -= np.repeat(total[starts] - residuals[starts], n)
+    strength = np.abs(total)
     strongest = np.maximum.reduceat(strength, starts)
-    rows = np.flatnonzero(strength == strongest[group])
-    first = rows[np.searchsorted(group[rows], np.arange(len(filled)))]
-    has_shift = strongest > 0
-    n_before[filled[has_shift]] = step[first[has_shift]]
-    size = n.astype(np.float64)
-    p[filled] = np.minimum(2 * np.exp(-6 * strongest.astype(np.float64) ** 2 / (size**3 + size**2)), 1)
-    return n_before, p
-
-
-def midranks_doubled(bounds: Integers, values: Integers) -> Integers:
-    """Twice the midrank of each value within its group. Values are in ascending order within a group."""
-    starts = np.repeat(bounds[:-1], np.diff(bounds))
-    is_first = np.ones(len(values), dtype=np.bool_)
-    is_first[1:] = values[1:] != values[:-1]
-    is_first[bounds[:-1][np.diff(bounds) > 0]] = True
-    first = np.flatnonzero(is_first)
-    length = np.diff(np.append(first, len(values)))
-    return np.repeat(2 * first + length + 1, length) - 2 * starts
+    rows = np.flatnonzero(strength == np.repeat(strongest, n))
+    first = rows[np.searchsorted(rows, starts)]
+    squares = np.add.reduceat((residuals / RESIDUAL_UNIT) ** 2, starts)
+    varies = (strongest > 0) & (squares > 0)
+    n_before[filled[varies]] = (first - starts)[varies] + 1
+    before[filled] = total[first] / RESIDUAL_UNIT
+    p[filled] = 1
+    p[filled[varies]] = special.kolmogorov(strongest[varies] / RESIDUAL_UNIT / np.sqrt(squares[varies]))
+    return n_before, before, p
 
 
 def garwood(count: Floats) -> tuple[Floats, Floats]:

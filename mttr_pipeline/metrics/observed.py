@@ -44,15 +44,17 @@ def variants(con: duckdb.DuckDBPyConnection) -> list[str]:
     return [row[0] for row in rows]
 
 
-def observations(con: duckdb.DuckDBPyConnection, variant: str, since_us: int = _FIRST_INSTANT) -> Columns:
-    """The rows of `figures.observations` of one variant that started at or after an instant.
+def observations(
+    con: duckdb.DuckDBPyConnection, variant: str, since_us: int = _FIRST_INSTANT, also: Sequence[str] = ()
+) -> Columns:
+    """The rows of `figures.observations` of one variant that started at or after an instant; `also` names further columns.
 
     They are sorted by observed time; of equal times, events come before censored rows.
     """
+    names = ", ".join(["severity_id", "service_id", "team_id", "started_us", "observed_us", "is_event", *also])
     rows = read(
         con,
-        """SELECT severity_id, service_id, team_id, started_us, observed_us, is_event FROM figures.observations
-        WHERE calculation_type = ? AND started_us >= ?""",
+        f"SELECT {names} FROM figures.observations WHERE calculation_type = ? AND started_us >= ?",
         [variant, since_us],
     )
     # Sorting one column of integers here is faster than letting DuckDB sort whole rows.
@@ -148,14 +150,14 @@ def edges_of(n: Integers) -> Integers:
     return np.concatenate((np.zeros(1, np.int64), np.cumsum(n)))
 
 
-def order_of(values: Integers) -> Integers:
-    """The stable order that sorts the values. Where few are equal it takes a fifth of the time of numpy's stable sort."""
+def order_of(values: Integers, then: Integers) -> Integers:
+    """The order that sorts the values, equal ones by `then`. Where few are equal it takes a fifth of the time of a sort by both."""
     order = np.argsort(values)
     ordered = values[order]
     same = np.flatnonzero(ordered[1:] == ordered[:-1])
     if len(same):
         tied = np.union1d(same, same + 1)
-        order[tied] = order[tied][np.lexsort((order[tied], ordered[tied]))]
+        order[tied] = order[tied][np.lexsort((then[order[tied]], ordered[tied]))]
     return order
 
 

@@ -42,7 +42,11 @@ class Change(JsonObject):
     previous_n_events: Count
     previous_n_open: Count
     km_median: float | None
+    km_median_low: float | None
+    km_median_high: float | None
     previous_km_median: float | None
+    previous_km_median_low: float | None
+    previous_km_median_high: float | None
     method: Literal["hodges_lehmann", "rmst_ratio"] | None
     horizon_minutes: float | None
     ratio: Annotated[float | None, Meta(description="current / previous duration; below 1 is faster")]
@@ -53,6 +57,15 @@ class Change(JsonObject):
     smallest_detectable_ratio: float | None
     verdict: Literal["faster", "slower", "no detectable change", "not enough data"]
     is_mixed: Annotated[bool, Meta(description="the ratio contradicts the verdict")]
+    n_abandoned: Annotated[Count, Meta(description="those of n_open that are open and without activity for 7 days")]
+    previous_n_abandoned: Count
+    q_without_abandoned: float | None
+    verdict_without_abandoned: Literal["faster", "slower", "no detectable change", "not enough data"]
+    hangs_on_abandoned: Annotated[bool, Meta(description="without the abandoned incidents the verdict is another one")]
+    n_before_history: Annotated[
+        Count, Meta(description="incidents left out: they began before the complete history of their source")
+    ]
+    previous_n_before_history: Count
     low_n: bool
 
 

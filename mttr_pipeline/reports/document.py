@@ -55,6 +55,9 @@ class Survival(JsonObject):
     rmst_high: float | None
     is_rmst_bound: bool | None
     longest_minutes: Annotated[float | None, Meta(description="longest observation")]
+    n_before_history: Annotated[
+        Count, Meta(description="incidents left out: they began before the complete history of their source")
+    ]
 
 
 def preceded_by(*parts: type[JsonObject]) -> Callable[[type[JsonObject]], Any]:

@@ -45,10 +45,14 @@ class Direction(JsonObject):
     n_before: Count | None
     before_median_minutes: float | None
     after_median_minutes: float | None
-    pettitt_p: float | None
-    pettitt_q: float | None
+    shift_p: float | None
+    shift_q: float | None
+    shift_log_rank_p: float | None
     shift: Literal["faster", "slower", "no detectable shift", "not enough data"]
     shift_reason: str | None
+    n_before_history: Annotated[
+        Count, Meta(description="left out: they began before the complete history of their source")
+    ]
     low_n: bool
 
 

@@ -20,6 +20,7 @@ from mttr_pipeline.errors import ContractError
 from mttr_pipeline.landing.manifest import LandedFile, Manifest
 from mttr_pipeline.landing.store import NOT_PULLED, TOMBSTONES, UNDONE, Landing
 from mttr_pipeline.warehouse.fingerprint import raw_fingerprint
+from mttr_pipeline.warehouse.histories import record_histories
 from mttr_pipeline.warehouse.mending import mended
 from mttr_pipeline.warehouse.models import Model
 from mttr_pipeline.warehouse.quarantine import clear_by_content, clear_by_file, note_marked, quarantine_long_lines
@@ -46,6 +47,7 @@ CREATE OR REPLACE TABLE ops.attempts (
     source VARCHAR, extract_id VARCHAR, run_id VARCHAR, started_at TIMESTAMP, finished_at TIMESTAMP, status VARCHAR,
     requests BIGINT, fetched BIGINT, since VARCHAR, until VARCHAR, error VARCHAR, data_as_of TIMESTAMP
 );
+CREATE OR REPLACE TABLE ops.histories (source VARCHAR, complete_since TIMESTAMP);
 CREATE OR REPLACE TABLE ops.differences (source VARCHAR, extract_id VARCHAR, stream VARCHAR, expected BIGINT, received BIGINT);
 """
 
@@ -61,6 +63,7 @@ def load(
     _record_attempts(con, manifests)
     _record_facts(con, manifests)
     _record_differences(con, manifests)
+    record_histories(con, manifests)
     _forget_undone(con, catalog, manifests, sources)
     loaded = _loaded(con)
     total = 0

@@ -4,7 +4,7 @@ duplicate_of and kind; no figure counts them. An incident has the earliest detec
 Every stamp has a provenance: api, changelog, field, derived or imputed."""
 published = true
 like = "core.episodes"
-not_null = ["incident_id", "source", "external_id", "kind", "severity", "severity_source", "status", "episode", "reopen_count", "auto_resolved", "started_at"]
+not_null = ["incident_id", "source", "external_id", "kind", "severity", "severity_source", "status", "episode", "reopen_count", "auto_resolved", "started_at", "is_before_history"]
 unique = [["incident_id"]]
 
 [assert]
@@ -64,6 +64,7 @@ root_cause_category = "category of the root cause"
 affected_users = "users affected; NULL when unknown"
 revenue_impact = "revenue lost, in the company's currency"
 updated_at = "when the record last changed at the vendor. UTC"
+is_before_history = "it began before the complete history of its source: it is only here because it was open then or touched later. Downtime and lists of incidents have it; survival statistics, changes, directions, frequency and the trend leave it out"
 */
 WITH members AS (
     SELECT
@@ -173,8 +174,10 @@ SELECT
     r.root_cause_category,
     r.affected_users,
     r.revenue_impact,
-    make_timestamptz(epoch_us(r.updated_at)) AS updated_at
+    make_timestamptz(epoch_us(r.updated_at)) AS updated_at,
+    coalesce(coalesce(g.detected_at_any, g.first_at) < h.complete_since, false) AS is_before_history
 FROM gathered AS g
 JOIN core.records AS r ON r.source = g.source AND r.external_id = g.record_id
 LEFT JOIN core.duplicates AS d ON d.source = g.source AND d.external_id = g.record_id
+LEFT JOIN core.complete_history AS h ON h.source = g.source
 ORDER BY started_at, incident_id

@@ -1,6 +1,7 @@
 /*
 description = """How many incidents each scope member had, over the whole history and in the two periods of the summary. The history
-starts with the first incident of all, also for a member whose own first incident is later."""
+starts with the first incident of all, also for a member whose own first incident is later. Incidents that began before the complete
+history of their source are left out: of those times, not all incidents are known."""
 not_null = ["member_id", "n", "n_current", "n_previous"]
 unique = [["member_id"]]
 
@@ -28,7 +29,7 @@ by_group AS (
         count(*) FILTER (WHERE i.started_us >= b.previous_us AND i.started_us < b.current_us) AS n_previous
     FROM facts.matched AS i
     CROSS JOIN bounds AS b
-    WHERE i.started_us < b.as_of_us
+    WHERE i.started_us < b.as_of_us AND NOT i.is_before_history
     GROUP BY i.severity_id, i.service_id, i.team_id
 ),
 by_member AS (

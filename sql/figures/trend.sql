@@ -2,7 +2,7 @@
 description = "The trend as it is published, for all incidents and per severity. A window without incidents has zero counts and NULLs."
 view = true
 like = "figures.survival"
-not_null = ["interval", "alignment", "phase_model", "window_start", "window_end", "is_partial", "immature", "calculation_type", "scope", "scope_value", "incident_count", "analyzed_count", "open_count", "outlier_count"]
+not_null = ["interval", "alignment", "phase_model", "window_start", "window_end", "is_partial", "immature", "calculation_type", "scope", "scope_value", "incident_count", "analyzed_count", "open_count", "outlier_count", "n_before_history"]
 unique = [["interval", "alignment", "calculation_type", "scope_value", "window_start"]]
 
 [assert]
@@ -32,12 +32,13 @@ mttd_n = "incidents behind mttd; outliers of the variant are left out of all pha
 mtta_n = "incidents behind mtta"
 mtti_n = "incidents behind mtti"
 mttm_n = "incidents behind mttm"
-incident_count = "matched incidents that started in the window"
+incident_count = "matched incidents that started in the window, without those of n_before_history"
 analyzed_count = "those with a duration that statistics use"
 open_count = "those still open: no stamp at or after the end of the variant"
 outlier_count = "those longer than the outlier limit"
 invalid_count = "those that end before they start"
 missing_count = "those without the start of the variant, or without its end although a later stamp exists"
+n_before_history = "further incidents of the window that no figure of the row counts: they began before the complete history of their source"
 n_events = "="
 n_open = "="
 low_n = "="
@@ -55,6 +56,14 @@ is_rmst_bound = "="
 longest_minutes = "="
 as_of = "clock of the run. UTC"
 */
+WITH left_out AS (
+    SELECT p.calculation_type, p.member_id, w.window_id, count(*) AS n
+    FROM (
+        SELECT calculation_type, unnest([0, severity_id]) AS member_id, started_us FROM facts.population WHERE is_before_history
+    ) AS p
+    JOIN core.trend_windows AS w ON p.started_us >= w.start_us AND p.started_us < w.end_us
+    GROUP BY p.calculation_type, p.member_id, w.window_id
+)
 SELECT
     w."interval",
     w.alignment,
@@ -83,6 +92,7 @@ SELECT
     coalesce(t.outlier_count, 0) AS outlier_count,
     coalesce(t.invalid_count, 0) AS invalid_count,
     coalesce(t.missing_count, 0) AS missing_count,
+    coalesce(l.n, 0) AS n_before_history,
     s.n_events,
     s.n_open,
     s.low_n,
@@ -93,5 +103,6 @@ JOIN figures.survival AS s ON s.window_id = w.window_id
 JOIN core.scope_members AS m ON m.scope = s.scope AND m.scope_value = s.scope_value
 LEFT JOIN figures.trend_sums AS t ON t.window_id = w.window_id AND t.calculation_type = s.calculation_type
     AND t.member_id = m.member_id
+LEFT JOIN left_out AS l ON l.window_id = w.window_id AND l.calculation_type = s.calculation_type AND l.member_id = m.member_id
 CROSS JOIN core.phase_model AS model
 CROSS JOIN config.run AS run

@@ -1,6 +1,6 @@
 /*
 description = """Counts, exact sums and percentiles per variant and window of the trend, for all incidents and per severity. Windows
-without incidents have no row."""
+without incidents have no row. Incidents that began before the complete history of their source are left out."""
 like = "figures.trend"
 not_null = ["window_id", "calculation_type", "member_id", "incident_count"]
 unique = [["window_id", "calculation_type", "member_id"]]
@@ -33,6 +33,7 @@ WITH windowed AS (
         w.window_id, d.incident_no, d.severity_id, d.detection_us, d.acknowledgment_us, d.investigation_us, d.mitigation_us
     FROM figures.phases AS d
     JOIN core.trend_windows AS w ON d.started_us >= w.start_us AND d.started_us < w.end_us
+    WHERE NOT d.is_before_history
 ),
 classified AS (
     SELECT w.*, p.calculation_type, p.population,

@@ -1,6 +1,6 @@
 /*
-description = """The full calendar weeks of the history, Monday to Monday in the reporting time zone. The weeks that the first incident and
-as_of cut short are left out."""
+description = """The full calendar weeks of the history, Monday to Monday in the reporting time zone. The weeks that the first incident of
+the complete history and as_of cut short are left out."""
 not_null = ["starts_us", "ends_us"]
 unique = [["starts_us"]]
 
@@ -11,7 +11,7 @@ ends_us = "first instant after the week, in microseconds since 1970"
 WITH span AS (
     SELECT min(p.started_us) AS first_us, epoch_us(run.as_of) AS as_of_us, run.reporting_time_zone AS zone
     FROM config.run AS run
-    LEFT JOIN facts.matched AS p ON p.started_us <= epoch_us(run.as_of)
+    LEFT JOIN facts.matched AS p ON p.started_us <= epoch_us(run.as_of) AND NOT p.is_before_history
     GROUP BY run.as_of, run.reporting_time_zone
 ),
 mondays AS (

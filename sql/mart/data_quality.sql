@@ -120,6 +120,8 @@ findings AS (
     FROM figures.findings_files
     UNION ALL
     FROM figures.findings_states
+    UNION ALL
+    FROM figures.findings_history
 )
 SELECT
     dq_check,

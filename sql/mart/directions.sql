@@ -1,20 +1,21 @@
 /*
 description = """Is recovery getting faster or slower, and since when? Per variant and scope member, over the whole history and over the last
 90 days. Direction: Theil-Sen slope through the logarithms of the weekly Kaplan-Meier medians, over full weeks with at least 6
-incidents; it needs 8 such weeks. Shift: Pettitt's test on the durations of recovered incidents in the order in which they started; it
-needs 20 of them. Faster and slower need q < 0.05."""
+incidents; it needs 8 such weeks. Shift: the strongest change point of the martingale residuals (1 for a recovery, less the
+Nelson-Aalen hazard up to its time) of all incidents in the order in which they started; it needs 20 incidents and 10 recoveries. Open
+incidents count as lasting at least until as_of. Faster and slower need q < 0.05."""
 published = true
 python = "mttr_pipeline.metrics.directions:compute"
-depends = ["figures.observations", "figures.weeks"]
+depends = ["figures.observations", "figures.weeks", "figures.left_out"]
 like = "mart.mttr_stats"
-not_null = ["calculation_type", "phase_model", "scope", "scope_value", "n", "n_events", "n_open", "weeks", "weeks_used", "direction", "shift", "low_n"]
+not_null = ["calculation_type", "phase_model", "scope", "scope_value", "n", "n_events", "n_open", "weeks", "weeks_used", "direction", "shift", "n_before_history", "low_n"]
 unique = [["calculation_type", "scope", "scope_value", "window_start"]]
 
 [assert]
 direction_needs_q = "direction NOT IN ('faster', 'slower') OR mann_kendall_q < 0.05"
 direction_needs_weeks = "direction = 'not enough data' OR weeks_used >= 8"
-shift_needs_q = "shift NOT IN ('faster', 'slower') OR pettitt_q < 0.05"
-shift_needs_n = "shift = 'not enough data' OR n_events >= 20"
+shift_needs_q = "shift NOT IN ('faster', 'slower') OR (shift_q < 0.05 AND shift_log_rank_p < 0.05)"
+shift_needs_n = "shift = 'not enough data' OR (n >= 20 AND n_events >= 10)"
 a_reason_when_there_is_too_little = "(direction = 'not enough data') = (direction_reason IS NOT NULL) AND (shift = 'not enough data') = (shift_reason IS NOT NULL)"
 
 [columns]
@@ -26,7 +27,7 @@ window_start = "="
 window_end = "="
 as_of = "="
 n = "incidents observed in the window, outliers included: n_events + n_open"
-n_events = "those that recovered; the n of the shift"
+n_events = "those that recovered"
 n_open = "those that are censored: open at as_of, or resolved by a timeout"
 weeks = "full calendar weeks in the window, Monday to Monday in the reporting time zone"
 weeks_used = "those with at least 6 incidents and a median; the n of the direction"
@@ -38,16 +39,27 @@ mann_kendall_p = "p of the Mann-Kendall test for a trend of the weekly medians; 
 mann_kendall_q = "p after Benjamini-Hochberg over the members of the scope"
 direction = "faster, slower, no detectable direction, or not enough data"
 direction_reason = "what is missing; NULL when there is enough data"
-shift_at = "start of the first incident after the strongest shift; NULL when all durations are equal. UTC"
-n_before = "recovered incidents before the shift"
-before_median_minutes = "median of their durations"
-after_median_minutes = "median of the durations from the shift on"
-pettitt_p = "p of Pettitt's test: 2 exp(-6 K^2 / (n^3 + n^2)), at most 1"
-pettitt_q = "p after Benjamini-Hochberg over the members of the scope"
-shift = "faster or slower since shift_at, no detectable shift, or not enough data"
+shift_at = "start of the first incident after the strongest change point; NULL when all durations are equal. UTC"
+n_before = "incidents before it, open ones included"
+before_median_minutes = "their Kaplan-Meier median; NULL when not reached"
+after_median_minutes = "Kaplan-Meier median of the incidents from shift_at on; NULL when not reached"
+shift_p = "p of no change: Kolmogorov's distribution of the largest |sum of the first k residuals| / sqrt(sum of all squares); 1 when all durations are equal"
+shift_q = "p after Benjamini-Hochberg over the members of the scope"
+shift_log_rank_p = "p of the log-rank test of the incidents from shift_at on against those before"
+shift = "faster or slower since shift_at, no detectable shift, or not enough data. faster and slower need shift_q < 0.05, and the log-rank test with p < 0.05 in the same direction"
 shift_reason = "what is missing; NULL when there is enough data"
+n_before_history = "further incidents of the window that are left out: they began before the complete history of their source"
 low_n = "fewer than 5 events"
 */
+WITH left_out AS (
+    SELECT l.calculation_type, l.member_id, spans.is_recent, count(*) AS n
+    FROM figures.left_out AS l
+    CROSS JOIN config.run AS run
+    CROSS JOIN (SELECT unnest([false, true]) AS is_recent) AS spans
+    WHERE NOT spans.is_recent
+        OR (l.started_us >= epoch_us(run.as_of - INTERVAL 90 DAY) AND l.started_us < epoch_us(run.as_of))
+    GROUP BY l.calculation_type, l.member_id, spans.is_recent
+)
 SELECT
     c.calculation_type::VARCHAR AS calculation_type,
     model.phase_model,
@@ -80,20 +92,25 @@ SELECT
     c.n_before::BIGINT AS n_before,
     c.before_median AS before_median_minutes,
     c.after_median AS after_median_minutes,
-    c.pettitt_p,
-    c.pettitt_q,
+    c.shift_p,
+    c.shift_q,
+    c.shift_log_rank_p,
     CASE
-        WHEN c.pettitt_p IS NULL THEN 'not enough data'
-        WHEN c.pettitt_q < 0.05 AND c.after_median < c.before_median THEN 'faster'
-        WHEN c.pettitt_q < 0.05 AND c.after_median > c.before_median THEN 'slower'
+        WHEN c.shift_p IS NULL THEN 'not enough data'
+        WHEN c.shift_q < 0.05 AND c.shift_log_rank_p < 0.05 AND c.before_sum < 0 AND c.after_excess > 0 THEN 'faster'
+        WHEN c.shift_q < 0.05 AND c.shift_log_rank_p < 0.05 AND c.before_sum > 0 AND c.after_excess < 0 THEN 'slower'
         ELSE 'no detectable shift'
     END AS shift,
     CASE
-        WHEN c.pettitt_p IS NULL THEN c.n_events || ' incidents have recovered; 20 are needed'
+        WHEN c.shift_p IS NULL AND c.n < 20 THEN c.n || CASE c.n WHEN 1 THEN ' incident' ELSE ' incidents' END || '; 20 are needed'
+        WHEN c.shift_p IS NULL
+            THEN c.n_events || CASE c.n_events WHEN 1 THEN ' incident has' ELSE ' incidents have' END || ' recovered; 10 are needed'
     END AS shift_reason,
+    coalesce(l.n, 0) AS n_before_history,
     c.n_events < 5 AS low_n
 FROM computed AS c
 JOIN core.scope_members AS m ON m.member_id = c.member_id
 CROSS JOIN config.run AS run
 CROSS JOIN core.phase_model AS model
+LEFT JOIN left_out AS l ON l.calculation_type = c.calculation_type AND l.member_id = c.member_id AND l.is_recent = c.is_recent
 ORDER BY c.calculation_type, m.scope, m.scope_value, c.is_recent

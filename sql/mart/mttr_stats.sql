@@ -4,7 +4,7 @@ reason, so the counts add up. No data is NULL, never 0. The macros mttr and mttr
 km_median on count open incidents as lasting at least until as_of and include outliers; their n is n_events + n_open."""
 published = true
 like = "figures.survival"
-not_null = ["calculation_type", "phase_model", "scope", "scope_value", "as_of", "incidents_matched", "n_events", "n_open", "low_n"]
+not_null = ["calculation_type", "phase_model", "scope", "scope_value", "as_of", "incidents_matched", "n_events", "n_open", "low_n", "n_before_history"]
 unique = [["calculation_type", "scope", "scope_value", "window_start"]]
 
 [assert]
@@ -52,6 +52,7 @@ longest_minutes = "="
 n_events = "="
 n_open = "="
 low_n = "="
+n_before_history = "incidents that the statistics from km_median on leave out: they began before the complete history of their source. The other figures count them"
 */
 WITH windowed AS NOT MATERIALIZED (
     SELECT w.window_id, p.calculation_type, p.severity_id, p.service_id, p.team_id, p.population, p.observed_us
@@ -76,6 +77,12 @@ measured AS (
     FROM windowed GROUP BY calculation_type, team_id, window_id
 ),
 -- A member without incidents in a window has a row of zero counts and NULLs.
+left_out AS (
+    SELECT l.calculation_type, l.member_id, w.window_id, count(*) AS n
+    FROM figures.left_out AS l
+    JOIN core.windows AS w ON w.name = 'whole' OR (l.started_us >= epoch_us(w.window_start) AND l.started_us < epoch_us(w.window_end))
+    GROUP BY l.calculation_type, l.member_id, w.window_id
+),
 nothing AS (
     SELECT mttr_measures(population, observed_us) AS m FROM facts.population WHERE false
 )
@@ -88,12 +95,15 @@ SELECT
     make_timestamptz(epoch_us(w.window_end)) AS window_end,
     make_timestamptz(epoch_us(w.as_of)) AS as_of,
     unnest(coalesce(measured.m, nothing.m)),
-    s.* EXCLUDE (calculation_type, window_id, scope, scope_value)
+    s.* EXCLUDE (calculation_type, window_id, scope, scope_value),
+    coalesce(left_out.n, 0) AS n_before_history
 FROM core.windows AS w
 JOIN figures.survival AS s ON s.window_id = w.window_id
 JOIN core.scope_members AS member ON member.scope = s.scope AND member.scope_value = s.scope_value
 LEFT JOIN measured ON measured.member_id = member.member_id AND measured.window_id = w.window_id
     AND measured.calculation_type = s.calculation_type
+LEFT JOIN left_out ON left_out.member_id = member.member_id AND left_out.window_id = w.window_id
+    AND left_out.calculation_type = s.calculation_type
 CROSS JOIN nothing
 CROSS JOIN core.phase_model AS model
 ORDER BY s.calculation_type, s.scope, s.scope_value, w.window_start NULLS FIRST

@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from mttr_pipeline.reports.document import Document
-from mttr_pipeline.reports.page import rules, verdict, words
+from mttr_pipeline.reports.page import changes, rules, verdict, words
 from mttr_pipeline.reports.page.view import context
 
 _FOLDER = Path(__file__).parent / "templates"
@@ -59,6 +59,8 @@ def _environment() -> Environment:
         "link": link,
         "limits": verdict.limits,
         "bad_day": verdict.bad_day,
+        "since": changes.since,
+        "left_out": changes.left_out,
         "change_colour": rules.change_colour,
         "target_colour": rules.target_colour,
     }

@@ -37,10 +37,25 @@ def shows_ratio_limits(row: Document) -> bool:
 
 
 def change_colour(row: Document) -> str | None:
-    """Colour of a change. None unless q is significant and the ratio agrees with the verdict."""
-    if row["q"] is None or row["q"] >= SIGNIFICANT_Q or row["is_mixed"]:
+    """Colour of a change. None unless q is significant, the ratio agrees and the verdict does not hang on abandoned incidents."""
+    if row["q"] is None or row["q"] >= SIGNIFICANT_Q or row["is_mixed"] or row["hangs_on_abandoned"]:
         return None
     return {"faster": "good", "slower": "bad"}.get(row["verdict"])
+
+
+def shows_in_median(row: Document) -> bool:
+    """Whether the typical recovery alone shows a verdict of faster or slower.
+
+    It does where the median of one period moved in that direction beyond the 95 % limits of the other. A median that is not reached
+    is longer than one that is.
+    """
+    sides = [[row[f"{period}km_median{end}"] for end in ("", "_low", "_high")] for period in ("previous_", "")]
+    (long, long_low, _), (short, _, short_high) = sides if row["verdict"] == "faster" else reversed(sides)
+    if short is None or long is None:
+        return short is not None
+    return short < long and (
+        (long_low is not None and short < long_low) or (short_high is not None and short_high < long)
+    )
 
 
 def is_stale(source: Document, as_of: str) -> bool:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from mttr_pipeline.metrics.changes import ENOUGH
 from mttr_pipeline.reports.compliance import GOAL_PCT, recent
 from mttr_pipeline.reports.document import Document
-from mttr_pipeline.reports.page import rules
-from mttr_pipeline.reports.page.words import count, instant, listed, minutes, number, plural, probability, recovery
+from mttr_pipeline.reports.page import changes, rules
+from mttr_pipeline.reports.page.words import count, instant, listed, minutes, plural, recovery
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def lead(summary: Document) -> Markup:
     )
     if rules.shows_p90(now):
         text += Markup(", and nine in ten within <strong>{}</strong>").format(minutes(now["km_p90"]))
-    return text + ". " + _change_sentence(summary["change"])
+    return text + ". " + changes.sentence(summary["change"])
 
 
 def attention(documents: Mapping[str, Document]) -> Markup:
@@ -83,22 +82,6 @@ def _missed(compliance: Document) -> list[Document]:
     ]
 
 
-def _change_sentence(change: Document) -> Markup:
-    if change["is_mixed"]:
-        most, longest = ("less", "more") if change["verdict"] == "faster" else ("more", "less")
-        text = Markup(
-            "Most incidents took <strong>{} time</strong> than in the previous 30 days, but the longest ones took {}."
-        )
-        return text.format(most, longest)
-    if change["verdict"] in ("faster", "slower"):
-        return Markup('Recovery is <strong class="{}">{}</strong> than in the previous 30 days.').format(
-            rules.change_colour(change), change["verdict"]
-        )
-    if change["verdict"] == "no detectable change":
-        return Markup("There is no detectable change from the previous 30 days.")
-    return Markup("There is not enough data for a comparison with the previous 30 days.")
-
-
 def cards(documents: Mapping[str, Document]) -> list[Card]:
     """One card per question, in the order in which readers ask."""
     summary = documents["summary"]
@@ -106,7 +89,7 @@ def cards(documents: Mapping[str, Document]) -> list[Card]:
     return [
         _typical(now),
         _bad_day(now),
-        _change(summary),
+        _change(summary, documents["comparisons"]),
         _targets(documents["compliance"]),
         _open(summary, documents["compliance"]),
         _data_quality(documents["data_quality"]),
@@ -133,47 +116,13 @@ def _bad_day(now: Document) -> Card:
     return Card(title, minutes(now["km_p90"]), (_with_limits(now, "km_p90"), _sample(now)))
 
 
-def _change(summary: Document) -> Card:
-    change, frequency = summary["change"], summary["frequency"]
+def _change(summary: Document, comparisons: Document) -> Card:
+    frequency = summary["frequency"]
     often = Markup("Frequency: {}, {} in the previous 30 days ({}).").format(
         plural(frequency["n_current"], "incident"), count(frequency["n_previous"]), frequency["verdict"]
     )
-    title = "Change from the previous 30 days"
-    sizes = Markup("n\N{NO-BREAK SPACE}= {}, and {} in the previous 30 days").format(
-        count(change["n"]), count(change["previous_n"])
-    )
-    if change["verdict"] == "not enough data":
-        few = min(change["n"], change["previous_n"]) < ENOUGH
-        reason = f"Each period needs at least {ENOUGH}." if few else "None of these is known to have recovered."
-        return Card(title, change["verdict"], (sizes + ". " + reason, often))
-    ratio = _ratio(change)
-    tested = Markup("Log-rank test of all durations: q\N{NO-BREAK SPACE}{} ({}).").format(
-        probability(change["q"]), sizes
-    )
-    if change["verdict"] != "no detectable change":
-        mixed = "Most incidents and the longest ones changed in opposite directions."
-        first = mixed if change["is_mixed"] else ratio
-        more = (tested, ratio) if change["is_mixed"] else (tested,)
-        return Card(title, change["verdict"], (first, often), rules.change_colour(change), more)
-    power = Markup(
-        "With this many incidents, a change is likely to be detected only if the recovery rate rises or falls "
-        "by a factor of at least {}."
-    ).format(number(change["smallest_detectable_ratio"]))
-    texts = (power, often) if change["smallest_detectable_ratio"] is not None else (often,)
-    return Card(title, change["verdict"], texts, more=(tested, ratio))
-
-
-def _ratio(change: Document) -> Markup:
-    """How much durations changed. A ratio of means follows a few long incidents, so it may contradict the log-rank test."""
-    limits = Markup(" (95 % limits: {} to {})").format(number(change["ratio_low"]), number(change["ratio_high"]))
-    ratio = Markup("{} times that of the previous 30 days{}.").format(
-        number(change["ratio"]), limits if rules.shows_ratio_limits(change) else ""
-    )
-    if change["method"] != "rmst_ratio":
-        return Markup("The duration of incidents is {}").format(ratio)
-    return Markup(
-        "The mean duration, with each duration capped at {}, is {} The longest incidents dominate it."
-    ).format(minutes(change["horizon_minutes"]), ratio)
+    severities = [row for row in comparisons["changes"] if row["scope"] == "severity"]
+    return Card("Change from the previous 30 days", *changes.answer(summary["change"], often, severities))
 
 
 def _targets(compliance: Document) -> Card:
@@ -248,7 +197,10 @@ def _sample(row: Document) -> Markup:
     """How many incidents a figure of recovery is based on."""
     if not row["n_events"] + row["n_open"]:
         return Markup("{}, none with a usable duration").format(plural(row["incidents_matched"], "incident"))
-    return Markup("{} recovered, {} still open or timed out").format(count(row["n_events"]), count(row["n_open"]))
+    text = Markup("{} recovered, {} still open or timed out").format(count(row["n_events"]), count(row["n_open"]))
+    if not row["n_before_history"]:
+        return text
+    return text + Markup(", {} from before the complete history left out").format(count(row["n_before_history"]))
 
 
 def bad_day(row: Document) -> Markup | str:

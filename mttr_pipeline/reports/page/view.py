@@ -14,7 +14,7 @@ from mttr_pipeline.reports.document import Document
 from mttr_pipeline.reports.page import charts, rules, verdict, words
 from mttr_pipeline.reports.page.terms import TERMS
 
-_NO_COMPARISON: Document = {"verdict": "not enough data", "q": None, "is_mixed": False}
+_NO_COMPARISON: Document = {"verdict": "not enough data", "q": None, "is_mixed": False, "hangs_on_abandoned": False}
 SECTIONS = {
     "trend": "Trend",
     "phases": "Where the time goes",

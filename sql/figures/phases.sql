@@ -20,8 +20,9 @@ investigation_us = "investigation in the phase model in force: acknowledged to r
 mitigation_us = "mitigation in the phase model in force: root cause found to mitigated (lifecycle) or mitigated to resolved (coarse)"
 resolution_us = "resolution in the phase model in force: mitigated to resolved (lifecycle); NULL in the coarse model, which has no such phase"
 is_recovered = "it is resolved"
-complete_lifecycle = "every stamp that bounds a phase of the lifecycle model from occurred to resolved is there, in order"
+complete_lifecycle = "every stamp that bounds a phase of the lifecycle model from detected to resolved is there, in order"
 complete_coarse = "the same for the coarse model"
+is_from_occurred = "occurred and detected are there, in order: with one of the two before, it is complete from occurred to resolved"
 */
 SELECT
     i.incident_no,
@@ -40,9 +41,10 @@ SELECT
     CASE WHEN m.phase_model = 'lifecycle' THEN cause_to_mitigated_us ELSE mitigated_to_resolved_us END AS mitigation_us,
     CASE WHEN m.phase_model = 'lifecycle' THEN mitigated_to_resolved_us END AS resolution_us,
     i.resolved_us IS NOT NULL AS is_recovered,
-    coalesce(i.occurred_us <= i.detected_us AND i.detected_us <= i.acknowledged_us AND i.acknowledged_us <= i.root_cause_found_us
+    coalesce(i.detected_us <= i.acknowledged_us AND i.acknowledged_us <= i.root_cause_found_us
         AND i.root_cause_found_us <= i.mitigated_us AND i.mitigated_us <= i.resolved_us, false) AS complete_lifecycle,
-    coalesce(i.occurred_us <= i.detected_us AND i.detected_us <= i.acknowledged_us AND i.acknowledged_us <= i.mitigated_us
-        AND i.mitigated_us <= i.resolved_us, false) AS complete_coarse
+    coalesce(i.detected_us <= i.acknowledged_us AND i.acknowledged_us <= i.mitigated_us
+        AND i.mitigated_us <= i.resolved_us, false) AS complete_coarse,
+    coalesce(i.occurred_us <= i.detected_us, false) AS is_from_occurred
 FROM facts.matched AS i
 CROSS JOIN core.phase_model AS m

@@ -178,14 +178,16 @@ CREATE OR REPLACE MACRO phase_sums(us, complete_lifecycle, complete_coarse) AS {
     lifecycle_us: sum(CASE WHEN complete_lifecycle THEN us END),
     coarse_us: sum(CASE WHEN complete_coarse THEN us END)
 };
--- The sums of several groups as those of one group.
-CREATE OR REPLACE MACRO added_phase_sums(sums) AS {
+-- The sums of several groups as those of one group; those of complete cases also for the groups with an occurrence before detected.
+CREATE OR REPLACE MACRO added_phase_sums(sums, is_from_occurred) AS {
     n: sum(struct_extract(sums, 'n'))::BIGINT,
     mean_us: sum(struct_extract(sums, 'total_us'))::DOUBLE / sum(struct_extract(sums, 'n')),
     total_us: sum(struct_extract(sums, 'total_us'))::HUGEINT,
     invalid: sum(struct_extract(sums, 'invalid'))::BIGINT,
     lifecycle_us: sum(struct_extract(sums, 'lifecycle_us'))::HUGEINT,
-    coarse_us: sum(struct_extract(sums, 'coarse_us'))::HUGEINT
+    coarse_us: sum(struct_extract(sums, 'coarse_us'))::HUGEINT,
+    lifecycle_occurred_us: sum(CASE WHEN is_from_occurred THEN struct_extract(sums, 'lifecycle_us') END)::HUGEINT,
+    coarse_occurred_us: sum(CASE WHEN is_from_occurred THEN struct_extract(sums, 'coarse_us') END)::HUGEINT
 };
 
 -- A Kaplan-Meier median as text. A median that is not reached is longer than the longest observation.

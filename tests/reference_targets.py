@@ -401,6 +401,7 @@ def compliance(outcomes: Sequence[str], durations: Sequence[int], target: float 
         "actual_mean": minutes(Fraction(sum(durations), len(durations))) if durations else None,
         "actual_median": minutes(median(durations)) if durations else None,
         "status": status,
+        "low_n": n < 6,
     }
 
 

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from mttr_pipeline.config.terms import Phase, Severity
 from mttr_pipeline.reports.comparisons import Change, Frequency
-from mttr_pipeline.reports.compliance import Outcome, Share
+from mttr_pipeline.reports.compliance import Missed, Outcome, Share
 from mttr_pipeline.reports.data_quality import Light, Pull, lights, sources
 from mttr_pipeline.reports.document import (
     Count,
@@ -86,8 +86,8 @@ class _Target(JsonObject):
     target_minutes: float | None
 
 
-@preceded_by(_Target, Outcome)
-class SeverityTarget(Share):
+@preceded_by(_Target, Outcome, Share)
+class SeverityTarget(Missed):
     """How a severity met its target in the last 30 days."""
 
     status: Literal["healthy", "warning", "critical", "no_data", "no_target"]

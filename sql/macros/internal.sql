@@ -157,7 +157,7 @@ CREATE OR REPLACE MACRO compliance_columns(k, n, outcome, us) AS {
     compliance_low_pct: 100 * wilson_low(k, n),
     compliance_high_pct: 100 * wilson_high(k, n),
     status: compliance_status(k, n),
-    low_n: n < 5
+    low_n: n < 6
 };
 CREATE OR REPLACE MACRO compliance_of(outcome, us) AS compliance_columns(
     count(*) FILTER (WHERE outcome IN ('within', 'at_risk')),

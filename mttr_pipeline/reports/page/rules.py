@@ -19,10 +19,10 @@ _COLOURS = {"critical": "bad", "warning": "fair", "healthy": "good"}
 
 
 def target_colour(row: Document) -> str | None:
-    """Colour of a target's status. None where the 95 % limits contain the goal: the status may be chance."""
-    if row["compliance_pct"] is None or row["compliance_low_pct"] < GOAL_PCT <= row["compliance_high_pct"]:
-        return None
-    return _COLOURS.get(row["status"])
+    """Colour of a target's status: of a miss and of a success only where chance is an unlikely cause, else None."""
+    if row["is_missed"] or (row["compliance_pct"] is not None and row["compliance_low_pct"] >= GOAL_PCT):
+        return _COLOURS.get(row["status"])
+    return None
 
 
 def shows_p90(row: Document) -> bool:

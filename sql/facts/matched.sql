@@ -1,7 +1,7 @@
 /*
 description = """Every incident that counts, as numbers: duplicates and non-incidents are left out. All statistics are made of this narrow
 table."""
-not_null = ["incident_no", "severity_id", "service_id", "team_id", "started_us", "by_timeout"]
+not_null = ["incident_no", "severity_id", "service_id", "team_id", "started_us", "by_timeout", "is_paged"]
 unique = [["incident_no"]]
 
 [columns]
@@ -19,6 +19,7 @@ mitigated_us = "mitigated_at in microseconds since 1970"
 resolved_us = "resolved_at in microseconds since 1970"
 closed_us = "closed_at in microseconds since 1970"
 by_timeout = "whether a timeout resolved it"
+is_paged = "its acknowledgement, if it has one, comes from a pager, which notifies somebody; false for tickets, machine alerts and channels"
 affected_users = "users affected; NULL when unknown"
 */
 SELECT
@@ -36,8 +37,10 @@ SELECT
     epoch_us(i.resolved_at) AS resolved_us,
     epoch_us(i.closed_at) AS closed_us,
     coalesce(i.resolution_kind = 'timeout', false) AS by_timeout,
+    coalesce(r.role = 'pager', false) AS is_paged,
     i.affected_users
 FROM core.incidents AS i
+LEFT JOIN config.record_sources AS r ON r.source = i.source
 JOIN core.scope_members AS severity ON severity.scope = 'severity' AND severity.scope_value = i.severity
 JOIN core.scope_members AS service ON service.scope = 'service' AND service.scope_value = coalesce(i.service, 'unknown')
 JOIN core.scope_members AS team ON team.scope = 'team' AND team.scope_value = coalesce(i.team, 'unknown')

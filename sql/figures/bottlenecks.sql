@@ -61,10 +61,10 @@ reached AS (
     FROM figures.phase_totals AS t
     JOIN core.windows AS w ON w.name = t.window_name
     JOIN figures.phase_breakdown AS b
-        ON b.calculation_type = t.calculation_type AND b.phase_model = t.phase_model AND b.scope = t.scope
+        ON b.calculation_type = 'basic' AND b.phase_model = t.phase_model AND b.scope = t.scope
         AND b.scope_value = t.scope_value AND b.phase = t.phase
         AND coalesce(epoch_us(b.window_start), 0) = coalesce(epoch_us(w.window_start), 0)
-    WHERE t.calculation_type = 'basic' AND t.n > 0 AND t.warning_us IS NOT NULL
+    WHERE t.n > 0 AND t.warning_us IS NOT NULL
 )
 SELECT
     r.phase,
@@ -91,7 +91,7 @@ SELECT
     make_timestamptz(epoch_us(r.window_start)) AS window_start,
     make_timestamptz(epoch_us(r.window_end)) AS window_end,
     make_timestamptz(epoch_us(r.as_of)) AS as_of,
-    r.calculation_type,
+    'basic' AS calculation_type,
     r.window_name,
     r.place,
     r.total_us,

@@ -124,6 +124,14 @@ CREATE OR REPLACE MACRO threshold_measures(us, warning_us, critical_us) AS {
     avoidable_us: coalesce(sum(CASE WHEN us > warning_us THEN us - warning_us END), 0)
 };
 
+-- The same for durations that are all valid, without the critical level.
+CREATE OR REPLACE MACRO phase_measures(us, warning_us) AS {
+    n: count(us),
+    total_us: sum(us),
+    n_at_warning: count(CASE WHEN us >= warning_us THEN us END),
+    avoidable_us: sum(CASE WHEN us > warning_us THEN us - warning_us END)
+};
+
 -- 95 % limits of the share k / n (Wilson, Journal of the American Statistical Association 22, 1927), 0 to 1; NULL for n = 0. For
 -- k = 0 the lower limit is exactly 0 and for k = n the upper limit is exactly 1, where the formula has a rounding error.
 CREATE OR REPLACE MACRO wilson_low(k, n) AS

@@ -29,6 +29,7 @@ from pydantic import SecretStr
 from mttr_pipeline.config.environment import Environment
 from mttr_pipeline.config.options import SourceOptions
 from mttr_pipeline.config.settings import Account
+from mttr_pipeline.config.terms import Role
 from mttr_pipeline.errors import ConfigError
 from mttr_pipeline.landing.readers import Unreadable
 
@@ -37,9 +38,6 @@ YIELDS = (
     *("records", "events", "services", "teams", "responders", "sla_cycles", "deletions", "words"),
     *("pulled_alerts", "sites"),
 )
-
-#: What a source is for. A pager notifies somebody, a ticket is assigned, a machine alert has no responder, a channel is talk.
-ROLES = ("pager", "ticket", "machine alert", "channel")
 
 #: The members of a received body, each as it came.
 Fields = Mapping[str, msgspec.Raw]
@@ -104,7 +102,7 @@ class Source:
     name             lower case letters, digits and _; the folder of its SQL, `[sources.<name>]`, the prefix of its variables
     title            its name for people
     yields           the gathered tables that its SQL yields
-    role             one of ROLES: advice speaks of pages only where a pager acknowledged
+    role             pager, ticket, machine alert or channel: advice speaks of pages only where a pager acknowledged
     options          the model of `[sources.<name>]`
     words            its default words by kind (severity, status, resolution, type, field): word -> meaning
     traits           folders of shared SQL that its tables are made of too, such as alerts
@@ -122,7 +120,7 @@ class Source:
     name: str
     title: str
     yields: Sequence[str]
-    role: str = "ticket"
+    role: Role = "ticket"
     options: type[SourceOptions] = SourceOptions
     words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     traits: Sequence[str] = ()

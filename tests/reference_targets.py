@@ -334,6 +334,7 @@ def trend_row(
     inside = [incident for incident in incidents if window[0] <= incident.started < window[1]]
     kinds = [population(incident, span) for incident in inside]
     analysed = [value for kind, value in kinds if kind == "analysed" and value is not None]
+    outliers = sum(value for kind, value in kinds if kind == "outlier" and value is not None)
     counts = {
         name: sum(kind in kinds_of for kind, _ in kinds)
         for name, kinds_of in {
@@ -348,6 +349,7 @@ def trend_row(
         "analyzed_count": len(analysed),
         **counts,
         "immature": counts["open_count"] > 0,
+        "outlier_minutes_share": float(Fraction(outliers, outliers + sum(analysed))) if outliers + sum(analysed) else None,
         "mttr": minutes(Fraction(sum(analysed), len(analysed))) if analysed else None,
         "median": minutes(median(analysed)) if analysed else None,
         "p90": minutes(quantile(analysed, Fraction(9, 10))) if analysed else None,

@@ -55,6 +55,8 @@ def _figures(documents: dict[str, reports.Document]) -> dict[str, Any]:
         "km_median_minutes": now["km_median"],
         "km_p90_minutes": now["km_p90"],
         "mean_minutes": summary["current_mttr"]["mean_minutes"],
+        "outliers_left_out": summary["incidents"]["outliers"],
+        "outlier_minutes_share": summary["incidents"]["outlier_minutes_share"],
         "n_events": now["n_events"],
         "n_open": now["n_open"],
         "incidents": summary["incidents"]["current_count"],

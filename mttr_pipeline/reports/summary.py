@@ -103,8 +103,13 @@ class PhaseTotals(JsonObject):
     total_minutes: float | None
     invalid: Count
     pct_of_means: float | None
-    share_pct: float | None
-    share_n: Count | None
+    share_pct: Annotated[float | None, Meta(description="from detected to resolved")]
+    share_n: Annotated[Count | None, Meta(description="incidents that have every phase from detected to resolved")]
+    coverage_pct: Annotated[float | None, Meta(description="share_n in percent of incidents_with_recovery")]
+    from_occurred_share_pct: Annotated[float | None, Meta(description="the same from occurred to resolved")]
+    from_occurred_share_n: Count | None
+    from_occurred_coverage_pct: float | None
+    incidents_with_recovery: Annotated[Count, Meta(description="resolved incidents, outliers left out")]
 
 
 class Summary(Head):

@@ -112,6 +112,8 @@ findings AS (
     FROM figures.findings_records
     UNION ALL
     FROM figures.findings_pulls
+    UNION ALL
+    FROM figures.findings_outliers
 )
 SELECT
     dq_check,

@@ -510,13 +510,11 @@ def breakdown(
     limit = None if outlier_hours is None else Fraction(str(outlier_hours)) * HOUR
     chosen = [i for i in incidents if population(i.at, start, end, limit)[0] != "outlier"]
     phases = PHASES[model]
-    boundaries = [phases[0][1]] + [to for name, _, to in phases if name != "closure"]
-    complete = [
-        i
-        for i in chosen
-        if all(name in i.at for name in boundaries) and all(i.at[a] <= i.at[b] for a, b in pairwise(boundaries))
-    ]
-    pooled = sum(i.at["resolved"] - i.at["occurred"] for i in complete)
+    recovered = sum("resolved" in i.at for i in chosen)
+    kinds = {
+        prefix: _complete(chosen, phases[first:])
+        for prefix, first in (("", 1), ("from_occurred_", 0))  # from detected, which is where the second phase begins
+    }
     means: dict[str, Fraction] = {}
     found: dict[str, dict[str, Any]] = {}
     for name, a, b in phases:
@@ -529,7 +527,6 @@ def breakdown(
         valid = sorted(us for us in durations if us >= 0)
         if valid:
             means[name] = Fraction(sum(valid), len(valid))
-        share = sum(i.at[b] - i.at[a] for i in complete) if name != "closure" else None
         found[name] = {
             "n": len(valid),
             "mean_minutes": minutes(means.get(name)),
@@ -537,12 +534,30 @@ def breakdown(
             "total_minutes": minutes(sum(valid)) if valid else None,
             "invalid": len(durations) - len(valid),
             "pct_of_means": None,
-            "share_pct": float(100 * Fraction(share, pooled)) if share is not None and pooled else None,
-            "share_n": None if name == "closure" else len(complete),
         }
+        for prefix, complete in kinds.items():
+            inside = name != "closure" and (name != "detection" or prefix)
+            pooled = sum(i.at["resolved"] - i.at["occurred" if prefix else "detected"] for i in complete)
+            share = sum(i.at[b] - i.at[a] for i in complete) if inside else 0
+            covered = float(Fraction(100 * len(complete), recovered)) if inside and recovered else None
+            found[name] |= {
+                f"{prefix}share_pct": float(100 * Fraction(share, pooled)) if inside and pooled else None,
+                f"{prefix}share_n": len(complete) if inside else None,
+                f"{prefix}coverage_pct": covered,
+            }
     four = ("detection", "acknowledgment", "investigation", "mitigation")
     whole = sum(means.get(name, Fraction(0)) for name in four)
     for name in four:
         if name in means and whole:
             found[name]["pct_of_means"] = float(100 * means[name] / whole)
     return found
+
+
+def _complete(incidents: Iterable[Incident], phases: Sequence[tuple[str, str, str]]) -> list[Incident]:
+    """Those with every boundary of the phases up to resolved, not decreasing."""
+    boundaries = [phases[0][1]] + [to for name, _, to in phases if name != "closure"]
+    return [
+        i
+        for i in incidents
+        if all(name in i.at for name in boundaries) and all(i.at[a] <= i.at[b] for a, b in pairwise(boundaries))
+    ]

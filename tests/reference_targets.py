@@ -216,21 +216,36 @@ def opportunity(
     member: str,
     configured: Configured = DEFAULTS,
 ) -> dict[str, Any] | None:
-    """The biggest opportunity among the incidents of one scope; None without data."""
+    """The biggest opportunity among the analysed incidents of one scope; None without any."""
     span = configured.variants[variant]
-    found = {}
-    for phase, (start, end) in PHASES[model].items():
-        values = phase_values(incidents, span, model, phase)
-        if values and start >= span[0] and end <= span[1]:
-            found[phase] = values
-    if not found:
+    inside = [name for name, (start, end) in PHASES[model].items() if start >= span[0] and end <= span[1]]
+    found: dict[str, list[int]] = {}
+    analysed = []
+    for incident in incidents:
+        kind, took = population(incident, span)
+        if kind != "analysed" or took is None:
+            continue
+        analysed.append(took)
+        values = {name: value for name in inside if (value := phase_us(incident, model, name)) is not None}
+        if sum(values.values()) <= took:  # else its stamps are out of order
+            for name, value in values.items():
+                found.setdefault(name, []).append(value)
+    found = {name: found[name] for name in inside if name in found}
+    if not analysed:
         return None
-    total = sum(map(sum, found.values()))
+    total, measured = sum(analysed), sum(map(sum, found.values()))
+    whole = {
+        "incidents_analyzed": len(analysed),
+        "variant_minutes": minutes(total),
+        "unmeasured_pct": float(Fraction(100 * (total - measured), total)) if total else None,
+    }
+    if not found:
+        return whole | {"phase": None, "n": None, "share_pct": None, "phase_by_mean": None}
     phase = max(found, key=lambda name: sum(found[name]))  # max and dict keep the order of the phases in a tie
     by_mean = max(found, key=lambda name: Fraction(sum(found[name]), len(found[name])))
     levels = configured.levels_of(scope, member, phase)
     warning = None if levels is None else us(levels[0])
-    return {
+    return whole | {
         "phase": phase,
         "n": len(found[phase]),
         "total_minutes": minutes(sum(found[phase])),
@@ -321,6 +336,7 @@ def trend_row(
     inside = [incident for incident in incidents if window[0] <= incident.started < window[1]]
     kinds = [population(incident, span) for incident in inside]
     analysed = [value for kind, value in kinds if kind == "analysed" and value is not None]
+    outliers = sum(value for kind, value in kinds if kind == "outlier" and value is not None)
     counts = {
         name: sum(kind in kinds_of for kind, _ in kinds)
         for name, kinds_of in {
@@ -335,6 +351,7 @@ def trend_row(
         "analyzed_count": len(analysed),
         **counts,
         "immature": counts["open_count"] > 0,
+        "outlier_minutes_share": float(Fraction(outliers, outliers + sum(analysed))) if outliers + sum(analysed) else None,
         "mttr": minutes(Fraction(sum(analysed), len(analysed))) if analysed else None,
         "median": minutes(median(analysed)) if analysed else None,
         "p90": minutes(quantile(analysed, Fraction(9, 10))) if analysed else None,
@@ -403,6 +420,7 @@ def compliance(outcomes: Sequence[str], durations: Sequence[int], target: float 
         "actual_mean": minutes(Fraction(sum(durations), len(durations))) if durations else None,
         "actual_median": minutes(median(durations)) if durations else None,
         "status": status,
+        "low_n": n < 6,
     }
 
 

@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import strategies as st
 from mart_cases import AS_OF, AS_OF_US, NOTHING_USEFUL, alone, built, many, rows, same, sets_of, window
@@ -32,6 +33,7 @@ from reference_targets import (
 from scipy import stats
 from support import settings_for
 
+from mttr_pipeline.metrics.targets import missed
 from mttr_pipeline.intake.importer import import_files
 from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.warehouse.catalog import default_catalog
@@ -225,6 +227,48 @@ def test_status_at_its_limits() -> None:
         assert {row["service"]: row["status"] for row in found} == {
             f"{k}/{n}": status for (k, n), status in expected.items()
         }
+
+
+def test_a_miss_is_an_exact_binomial_test() -> None:
+    """p against scipy's own test; q against scipy's Benjamini-Hochberg in each family; no q below 6 incidents."""
+    counts = sets_of(st.integers(0, 3000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), 80)
+    counts += [(1, 2), (2, 2), (5, 5), (0, 6), (2, 6), (3, 6), (60, 1000), (50_400, 1_000_000), (1_000_000, 1_000_000)]
+    misses, n = (np.array(column, dtype=np.float64) for column in zip(*counts, strict=True))
+    family = np.arange(len(counts)) % 3
+    p, q = missed(misses, n, family)
+    for row, (k, size) in enumerate(counts):
+        if size == 0:
+            assert np.isnan(p[row])
+            continue
+        assert p[row] == pytest.approx(stats.binomtest(k, size, 0.05, alternative="greater").pvalue, rel=1e-6, abs=1e-300)
+    for name in range(3):
+        tested = (family == name) & (n >= 6)
+        assert q[tested] == pytest.approx(stats.false_discovery_control(p[tested]), rel=1e-9, abs=1e-300)
+        assert np.isnan(q[(family == name) & (n < 6)]).all()
+
+
+def test_a_target_is_missed_only_where_chance_is_unlikely() -> None:
+    """1 of 2, 4 of 5 and 1 of 6 late may be chance, 4 of 8 are not; a service is judged among services, not among severities."""
+    expected = {"SEV1": (1, 2), "SEV2": (4, 5), "SEV3": (1, 6), "SEV4": (4, 8)}
+    late_after = {"SEV1": 50, "SEV2": 200, "SEV3": 500, "SEV4": 1500}
+    incidents = [
+        replace(
+            alone(None, 3000, *[None] * 4, 3000 - (late_after[severity] if place < k else 5), severity=severity),
+            id=f"{severity} {place}",
+        )
+        for severity, (k, size) in expected.items()
+        for place in range(size)
+    ]
+    with built(TABLES, incidents) as warehouse:
+        found = rows(warehouse, "FROM mart.target_compliance WHERE window_start IS NULL ORDER BY severity")
+        whole = {row["severity"]: row for row in found if row["service"] is None}
+        assert {name: (row["breached"], row["incidents_count"]) for name, row in whole.items()} == expected
+        assert [row["status"] for row in whole.values()] == ["critical", "critical", "warning", "critical"]
+        assert [row["low_n"] for row in whole.values()] == [True, True, False, False]
+        assert [row["miss_q"] is None for row in whole.values()] == [True, True, False, False]
+        assert [row["is_missed"] for row in whole.values()] == [False, False, False, True]
+        p = stats.binomtest(4, 8, 0.05, alternative="greater").pvalue
+        assert whole["SEV4"]["miss_q"] == pytest.approx(2 * p), "two severities have enough incidents"
 
 
 def test_outliers_are_never_excluded() -> None:

@@ -169,7 +169,7 @@ def test_every_row_of_phase_breakdown_is_the_references(warehouse: Warehouse, in
 
 def test_shares_add_up(warehouse: Warehouse) -> None:
     """A reader adds the percentages of one report: 100, or nothing to share."""
-    for column in ("share_pct", "pct_of_means"):
+    for column in ("share_pct", "from_occurred_share_pct", "pct_of_means"):
         sums = warehouse.con.execute(
             f"""SELECT sum({column}) AS whole FROM mart.phase_breakdown
             GROUP BY calculation_type, phase_model, scope, scope_value, window_start HAVING count({column}) > 0"""

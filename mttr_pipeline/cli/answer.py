@@ -22,6 +22,7 @@ _SHORT = {
     "incidents_analyzed": "analysed",
     "excluded_open": "open",
     "excluded_outlier": "outliers",
+    "outlier_minutes_share": "of minutes",
     "excluded_other": "other",
     "mean_minutes": "mean",
     "median_minutes": "median",

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mttr_pipeline.cli.doctor import Finding
+from mttr_pipeline.cli.usage import listed
 
 
 class Bars:
@@ -71,6 +72,8 @@ def print_summary(generation: Path, console: Console) -> None:
         con.execute("SET TimeZone = 'UTC'")
         console.print(_recovery(con))
         console.print(_freshness(con))
+        if targets := targets_line(con):
+            console.print(targets, soft_wrap=True)
         # In one line, however long: what is broken over lines cannot be searched for.
         console.print(quality_line(con, plain=console.options.ascii_only), soft_wrap=True)
 
@@ -78,22 +81,23 @@ def print_summary(generation: Path, console: Console) -> None:
 def _recovery(con: duckdb.DuckDBPyConnection) -> Table:
     as_of = con.execute("SELECT strftime(max(as_of), '%Y-%m-%d %H:%M UTC') FROM mttr_stats").fetchall()[0][0]
     table = Table(title=f"Minutes from detected to resolved, as of {as_of}", title_justify="left", box=box.SIMPLE_HEAD)
-    for name in ("scope", "window", "incidents", "analysed", "open", "outliers", "other", "mean", "median", "p95"):
+    for name in ("scope", "window", "incidents", "analysed", "open", "outliers", "of minutes", "other", "mean", "median", "p95"):
         table.add_column(name, justify="left" if name in ("scope", "window") else "right", no_wrap=True)
     rows = con.execute(
         """SELECT scope_value,
             CASE WHEN window_start IS NULL THEN 'all'
                 WHEN window_end = as_of THEN '30 d' ELSE '30 d before' END AS span,
-            incidents_matched, incidents_analyzed, excluded_open, excluded_outlier,
+            incidents_matched, incidents_analyzed, excluded_open, excluded_outlier, outlier_minutes_share,
             excluded_invalid + excluded_missing_start + excluded_missing_end, -- so that the counts add up
             mean_minutes, median_minutes, CASE WHEN incidents_analyzed >= 20 THEN p95_minutes END
         FROM mttr_stats
         WHERE calculation_type = 'basic' AND (scope = 'all' OR (scope = 'severity' AND window_start IS NULL))
         ORDER BY scope, scope_value, window_start DESC NULLS LAST"""
     ).fetchall()
-    for scope, span, *counts, mean, median, p95 in rows:
+    for scope, span, *counts, outliers, share, other, mean, median, p95 in rows:
         table.add_row(
-            scope, span, *(f"{count:,}" for count in counts), *(minutes(value) for value in (mean, median, p95))
+            *(scope, span, *(f"{count:,}" for count in (*counts, outliers)), percent(share if outliers else None)),
+            *(f"{other:,}", *(minutes(value) for value in (mean, median, p95))),
         )
     return table
 
@@ -129,6 +133,28 @@ def quality_line(con: duckdb.DuckDBPyConnection, *, plain: bool) -> Text:
     colour, word = _LIGHTS[light]
     text = Text(" data quality  ").append(word.encode("ascii", "ignore").decode().strip() if plain else word, colour)
     return text.append(f": {headline}")
+
+
+def targets_line(con: duckdb.DuckDBPyConnection) -> str | None:
+    """The severities of the last 90 days against their targets; a miss is named only where chance is an unlikely cause."""
+    rows = con.execute(
+        """SELECT severity, within_target, incidents_count, is_missed FROM target_compliance
+        WHERE service IS NULL AND incidents_count > 0 AND window_start = (SELECT min(window_start) FROM target_compliance)
+        ORDER BY severity"""
+    ).fetchall()
+    if not rows:
+        return None
+    counts = ", ".join(f"{severity} {within:,} of {count:,}" for severity, within, count, _ in rows)
+    missed = [severity for severity, *_, is_missed in rows if is_missed]
+    text = f" targets       within target in the last 90 days: {counts}"
+    if missed:
+        text += f". {listed(missed)} missed {'its target' if len(missed) == 1 else 'their targets'} more often than the goal allows."
+    return text
+
+
+def percent(share: float | None) -> str:
+    """A share for reading: one decimal; no data is a dash."""
+    return "-" if share is None else f"{100 * share:.1f} %"
 
 
 def minutes(value: float | None) -> str:

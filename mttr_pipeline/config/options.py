@@ -11,7 +11,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from mttr_pipeline.config.names import Text, Words, normalize
-from mttr_pipeline.config.terms import EventType, RecordType, Resolution, Severity
+from mttr_pipeline.config.terms import EventType, RecordType, Resolution, Role, Severity
 from mttr_pipeline.config.values import Day, WebAddress, Zone, number
 
 DEFAULT_BACKFILL_DAYS = 730
@@ -33,6 +33,11 @@ class SourceOptions(Section):
 
     kind: str | None = Field(
         None, description="source that this account belongs to; needed if the table is not named after a source"
+    )
+    role: Role | None = Field(
+        None,
+        description="pager, ticket, machine alert or channel: advice speaks of pages only for acknowledgements in a pager; "
+        "none: as the source declares",
     )
     since: Day | None = Field(
         None, description="date or instant, from 1970 on, at which the first pull starts; none: 730 days ago"

@@ -64,8 +64,12 @@ def config_tables(settings: Settings, as_of: datetime, definition_hash: str) -> 
             ],
         ),
         "record_sources": (
-            "source VARCHAR, account VARCHAR",
-            [[name, account.name] for account in accounts for name in account.source.record_sources(account.name)],
+            "source VARCHAR, account VARCHAR, role VARCHAR",
+            [
+                [name, account.name, account.options.role or account.source.role]
+                for account in accounts
+                for name in account.source.record_sources(account.name)
+            ],
         ),
         "words": (
             "source VARCHAR, kind VARCHAR, scope VARCHAR, word VARCHAR, is_prefix BOOLEAN, "

@@ -45,6 +45,8 @@ EventType = Literal[
 Resolution = Literal["incident", "false_alarm", "duplicate"]
 #: What the type of a record makes of it: an incident, or nothing that counts here.
 RecordType = Literal["incident", "other"]
+#: What a source is for. A pager notifies somebody, a ticket is assigned, a machine alert has no responder, a channel is talk.
+Role = Literal["pager", "ticket", "machine alert", "channel"]
 TargetPhase = Literal["detection", "acknowledgment", "investigation", "mitigation"]
 Phase = Literal[TargetPhase, "resolution", "closure"]
 

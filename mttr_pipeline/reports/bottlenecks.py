@@ -33,6 +33,7 @@ class Bottleneck(JsonObject):
     threshold: float
     recommendation_id: str
     recommendation: str
+    is_paged: Annotated[bool | None, Meta(description="whether it may speak of pages; null = not about acknowledgment")]
     n: Count
     affected_incidents: Count
     affected_pct: float
@@ -43,7 +44,7 @@ class Bottleneck(JsonObject):
 
 
 class Opportunity(JsonObject):
-    """The phase that takes the most minutes in total."""
+    """The phase that takes the most minutes in total, over the analysed incidents."""
 
     scope: str
     scope_value: str
@@ -53,7 +54,10 @@ class Opportunity(JsonObject):
     n: Count | None
     total_minutes: float | None
     mean_minutes: float | None
-    share_pct: float | None
+    share_pct: Annotated[float | None, Meta(description="of all minutes of the variant")]
+    unmeasured_pct: Annotated[float | None, Meta(description="part of all minutes that no phase measures")]
+    incidents_analyzed: Count | None
+    variant_minutes: float | None
     warning_minutes: float | None
     avoidable_minutes: float | None
     avoidable_incidents: Count | None

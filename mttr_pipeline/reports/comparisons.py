@@ -102,8 +102,12 @@ class PhaseShare(JsonObject):
     n: Count
     mean_minutes: float | None
     median_minutes: float | None
-    share_pct: float | None
+    share_pct: Annotated[float | None, Meta(description="from detected to resolved")]
     share_n: Count | None
+    coverage_pct: Annotated[float | None, Meta(description="share_n in percent of the resolved incidents")]
+    from_occurred_share_pct: float | None
+    from_occurred_share_n: Count | None
+    from_occurred_coverage_pct: float | None
 
 
 class _Counted(JsonObject):
@@ -114,6 +118,8 @@ class _Counted(JsonObject):
     incidents_analyzed: Count
     incidents_excluded: Count
     excluded_open: Count
+    excluded_outlier: Annotated[Count, Meta(description="left out of mean, median and phases")]
+    outlier_minutes_share: Annotated[float | None, Meta(description="their part of all minutes, 0 to 1")]
     mean_minutes: float | None
     median_minutes: float | None
     p95_minutes: float | None

@@ -49,6 +49,14 @@ class Share(JsonObject):
     compliance_high_pct: float | None
 
 
+class Missed(JsonObject):
+    """Whether a target is missed more often than the goal allows, where chance is an unlikely cause."""
+
+    miss_p: Annotated[float | None, Meta(description="exact one-sided binomial test of breached against the goal")]
+    miss_q: Annotated[float | None, Meta(description="p after Benjamini-Hochberg; null = fewer than 6 incidents")]
+    is_missed: Annotated[bool, Meta(description="at least 6 incidents, and miss_q below 0.05")]
+
+
 class _Severity(JsonObject):
     window_start: WindowStart
     window_end: Instant | None
@@ -73,20 +81,20 @@ class _Phase(JsonObject):
     finished_count: Count
 
 
-@preceded_by(_Severity, Outcome, _NotMeasured)
-class Target(Share):
+@preceded_by(_Severity, Outcome, _NotMeasured, Share)
+class Target(Missed):
     """How one severity, or one severity of one service, met its target."""
 
     status: Literal["healthy", "warning", "critical", "no_data", "no_target"]
-    low_n: Annotated[bool, Meta(description="fewer than 5 incidents")]
+    low_n: Annotated[bool, Meta(description="fewer than 6 incidents")]
 
 
-@preceded_by(_Phase, Outcome, _NotMeasured)
-class PhaseTarget(Share):
+@preceded_by(_Phase, Outcome, _NotMeasured, Share)
+class PhaseTarget(Missed):
     """How one phase met its target."""
 
     status: Literal["healthy", "warning", "critical", "no_data"]
-    low_n: Annotated[bool, Meta(description="fewer than 5 incidents")]
+    low_n: Annotated[bool, Meta(description="fewer than 6 incidents")]
 
 
 class Breach(JsonObject):
@@ -163,18 +171,14 @@ def recent(targets: list[Document], part: str = "service") -> list[Document]:
 
 
 def failing(targets: list[Document], severity: str) -> list[str]:
-    """The services that missed the target of a severity in the last 90 days, with their team.
-
-    A service counts as failing when its upper 95 % limit is below the goal, so that chance is an unlikely cause.
-    """
+    """The services that missed the target of a severity in the last 90 days, with their team."""
     first = min((row["window_start"] for row in targets if row["window_start"]), default=None)
     return [
         f"{row['service']}{' (' + row['team'] + ')' if row['team'] else ''}: {row['within_target']} of {row['incidents_count']}"
         for row in targets
         if (row["window_start"], row["severity"]) == (first, severity)
         and row["service"] is not None
-        and row["incidents_count"]
-        and row["compliance_high_pct"] < GOAL_PCT
+        and row["is_missed"]
     ]
 
 

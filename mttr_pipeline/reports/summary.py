@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from mttr_pipeline.config.terms import Phase, Severity
 from mttr_pipeline.reports.comparisons import Change, Frequency
-from mttr_pipeline.reports.compliance import Outcome, Share
+from mttr_pipeline.reports.compliance import Missed, Outcome, Share
 from mttr_pipeline.reports.data_quality import Light, Pull, lights, sources
 from mttr_pipeline.reports.document import (
     Count,
@@ -86,8 +86,8 @@ class _Target(JsonObject):
     target_minutes: float | None
 
 
-@preceded_by(_Target, Outcome)
-class SeverityTarget(Share):
+@preceded_by(_Target, Outcome, Share)
+class SeverityTarget(Missed):
     """How a severity met its target in the last 30 days."""
 
     status: Literal["healthy", "warning", "critical", "no_data", "no_target"]
@@ -103,8 +103,13 @@ class PhaseTotals(JsonObject):
     total_minutes: float | None
     invalid: Count
     pct_of_means: float | None
-    share_pct: float | None
-    share_n: Count | None
+    share_pct: Annotated[float | None, Meta(description="from detected to resolved")]
+    share_n: Annotated[Count | None, Meta(description="incidents that have every phase from detected to resolved")]
+    coverage_pct: Annotated[float | None, Meta(description="share_n in percent of incidents_with_recovery")]
+    from_occurred_share_pct: Annotated[float | None, Meta(description="the same from occurred to resolved")]
+    from_occurred_share_n: Count | None
+    from_occurred_coverage_pct: float | None
+    incidents_with_recovery: Annotated[Count, Meta(description="resolved incidents, outliers left out")]
 
 
 class Summary(Head):

@@ -78,6 +78,7 @@ class _Counted(JsonObject):
     analyzed_count: Count
     open_count: Count
     outlier_count: Count
+    outlier_minutes_share: Annotated[float | None, Meta(description="their part of all minutes, 0 to 1")]
     invalid_count: Count
     missing_count: Count
 

@@ -9,6 +9,7 @@ unique = [["calculation_type", "phase_model", "scope", "scope_value", "window_st
 
 [assert]
 no_data_is_null = "(n = 0) = (mean_minutes IS NULL)"
+shares_are_of_resolved_incidents = "from_occurred_share_n <= share_n AND share_n <= incidents_with_recovery"
 counts_nest = "incidents_with_full_data <= incidents_with_recovery AND incidents_with_recovery <= total_incidents"
 pct_only_where_defined = "phase IN ('detection', 'acknowledgment', 'investigation', 'mitigation') OR pct_of_means IS NULL"
 
@@ -28,11 +29,15 @@ median_minutes = "50th percentile"
 total_minutes = "sum"
 invalid = "incidents in which the phase ends before it begins"
 pct_of_means = "100 * mean of the phase / sum of the means of the four phases detection to mitigation; NULL for the other phases"
-share_pct = "share of the phase in the minutes of all complete cases, closure left out, in percent; adds up to 100"
-share_n = "complete cases behind share_pct"
+share_pct = "share of the phase in the minutes from detected to resolved of all complete cases, in percent; adds up to 100. NULL for detection and closure, which lie outside"
+share_n = "complete cases behind share_pct: incidents with every stamp of the model from detected to resolved, in order"
+coverage_pct = "100 * share_n / incidents_with_recovery: the part of the resolved incidents that share_pct speaks of"
+from_occurred_share_pct = "the same as share_pct, from occurred to resolved: detection counts too. Many sources never say when the impact began"
+from_occurred_share_n = "complete cases behind from_occurred_share_pct: those behind share_pct that also have occurred, before detected"
+from_occurred_coverage_pct = "100 * from_occurred_share_n / incidents_with_recovery"
 total_incidents = "incidents of the scope and window: matched, without the outliers of the variant"
 incidents_with_recovery = "those that are resolved"
-incidents_with_full_data = "those with every stamp of the model from occurred to resolved, in order: the complete cases"
+incidents_with_full_data = "those with every stamp of the model from occurred to resolved, in order: from_occurred_share_n"
 low_n = "fewer than 5 incidents with a valid duration of the phase"
 as_of = "="
 */
@@ -47,7 +52,7 @@ WITH timed AS (
 -- a few outliers.
 by_group AS (
     SELECT
-        severity_id, service_id, team_id, period, outlier_of,
+        severity_id, service_id, team_id, period, outlier_of, is_from_occurred,
         phase_sums(detection_us, complete_lifecycle, complete_coarse) AS detection,
         phase_sums(acknowledgment_us, complete_lifecycle, complete_coarse) AS acknowledgment,
         phase_sums(to_cause_us, complete_lifecycle, false) AS to_cause,
@@ -60,7 +65,7 @@ by_group AS (
         count(CASE WHEN complete_lifecycle THEN 1 END) AS lifecycle_n,
         count(CASE WHEN complete_coarse THEN 1 END) AS coarse_n
     FROM timed
-    GROUP BY severity_id, service_id, team_id, period, outlier_of
+    GROUP BY severity_id, service_id, team_id, period, outlier_of, is_from_occurred
 ),
 by_member AS (
     SELECT
@@ -73,17 +78,19 @@ by_member AS (
 summed AS (
     SELECT
         calculation_type, member_id, window_id,
-        added_phase_sums(detection) AS detection,
-        added_phase_sums(acknowledgment) AS acknowledgment,
-        added_phase_sums(to_cause) AS to_cause,
-        added_phase_sums(cause_to_mitigated) AS cause_to_mitigated,
-        added_phase_sums(to_mitigated) AS to_mitigated,
-        added_phase_sums(mitigated_to_resolved) AS mitigated_to_resolved,
-        added_phase_sums(closure) AS closure,
+        added_phase_sums(detection, is_from_occurred) AS detection,
+        added_phase_sums(acknowledgment, is_from_occurred) AS acknowledgment,
+        added_phase_sums(to_cause, is_from_occurred) AS to_cause,
+        added_phase_sums(cause_to_mitigated, is_from_occurred) AS cause_to_mitigated,
+        added_phase_sums(to_mitigated, is_from_occurred) AS to_mitigated,
+        added_phase_sums(mitigated_to_resolved, is_from_occurred) AS mitigated_to_resolved,
+        added_phase_sums(closure, is_from_occurred) AS closure,
         sum(incidents)::BIGINT AS incidents,
         sum(recovered)::BIGINT AS recovered,
         sum(lifecycle_n)::BIGINT AS lifecycle_n,
-        sum(coarse_n)::BIGINT AS coarse_n
+        sum(coarse_n)::BIGINT AS coarse_n,
+        sum(CASE WHEN is_from_occurred THEN lifecycle_n ELSE 0 END)::BIGINT AS lifecycle_occurred_n,
+        sum(CASE WHEN is_from_occurred THEN coarse_n ELSE 0 END)::BIGINT AS coarse_occurred_n
     FROM by_member
     GROUP BY calculation_type, member_id, window_id
 ),
@@ -124,7 +131,12 @@ phases AS (
         s.*, k.phase_model, k.phase, k.place,
         CASE k.phase_model WHEN 'lifecycle' THEN s.lifecycle_means_us ELSE s.coarse_means_us END AS means_us,
         CASE k.phase_model WHEN 'lifecycle' THEN s.span.sums.lifecycle_us ELSE s.span.sums.coarse_us END AS complete_us,
-        coalesce(CASE k.phase_model WHEN 'lifecycle' THEN s.lifecycle_n ELSE s.coarse_n END, 0) AS complete_n
+        coalesce(CASE k.phase_model WHEN 'lifecycle' THEN s.lifecycle_n ELSE s.coarse_n END, 0) AS complete_n,
+        CASE k.phase_model WHEN 'lifecycle' THEN s.span.sums.lifecycle_occurred_us ELSE s.span.sums.coarse_occurred_us END
+            AS occurred_us,
+        coalesce(CASE k.phase_model WHEN 'lifecycle' THEN s.lifecycle_occurred_n ELSE s.coarse_occurred_n END, 0) AS occurred_n,
+        k.place BETWEEN 2 AND 5 AS is_from_detected,
+        k.place <= 5 AS is_shared
     FROM spans AS s
     JOIN config.phases AS k ON k.start_place = s.span.start_place AND k.end_place = s.span.end_place
 )
@@ -144,11 +156,19 @@ SELECT
     p.span.sums.total_us::DOUBLE / 6e7 AS total_minutes,
     coalesce(p.span.sums.invalid, 0) AS invalid,
     CASE WHEN p.place <= 4 THEN 100 * p.span.sums.mean_us / nullif(p.means_us, 0) END AS pct_of_means,
-    CASE WHEN p.place <= 5 THEN 100 * p.complete_us::DOUBLE / nullif(sum(p.complete_us) OVER one_report, 0)::DOUBLE END AS share_pct,
-    CASE WHEN p.place <= 5 THEN p.complete_n END AS share_n,
+    CASE WHEN p.is_from_detected
+        THEN 100 * p.complete_us::DOUBLE / nullif(sum(CASE WHEN p.is_from_detected THEN p.complete_us END) OVER one_report, 0)::DOUBLE
+    END AS share_pct,
+    CASE WHEN p.is_from_detected THEN p.complete_n END AS share_n,
+    CASE WHEN p.is_from_detected THEN 100 * p.complete_n / nullif(p.recovered, 0) END AS coverage_pct,
+    CASE WHEN p.is_shared
+        THEN 100 * p.occurred_us::DOUBLE / nullif(sum(CASE WHEN p.is_shared THEN p.occurred_us END) OVER one_report, 0)::DOUBLE
+    END AS from_occurred_share_pct,
+    CASE WHEN p.is_shared THEN p.occurred_n END AS from_occurred_share_n,
+    CASE WHEN p.is_shared THEN 100 * p.occurred_n / nullif(p.recovered, 0) END AS from_occurred_coverage_pct,
     coalesce(p.incidents, 0) AS total_incidents,
     coalesce(p.recovered, 0) AS incidents_with_recovery,
-    p.complete_n AS incidents_with_full_data,
+    p.occurred_n AS incidents_with_full_data,
     coalesce(p.span.sums.n, 0) < 5 AS low_n,
     make_timestamptz(epoch_us(w.as_of)) AS as_of
 FROM phases AS p

@@ -1,69 +1,52 @@
 /*
-description = """Exact sums over the phases of the model in force, per variant, scope and window (whole history, last 30 days), and
-how many incidents reach the levels of the scope. They count the same incidents as phase_breakdown: the matched ones without the
-outliers of the variant. Negative durations are left out."""
-not_null = ["calculation_type", "phase_model", "scope", "scope_value", "window_name", "phase", "n", "total_us"]
-unique = [["calculation_type", "scope", "scope_value", "window_name", "phase"]]
+description = """Exact sums over the phases of the model in force, per scope and window (whole history, last 30 days), and how many incidents
+reach the levels of the scope. They count the same incidents as phase_breakdown for the basic variant: the matched ones without its
+outliers. Negative durations are left out."""
+not_null = ["phase_model", "scope", "scope_value", "window_name", "phase", "n", "total_us"]
+unique = [["scope", "scope_value", "window_name", "phase"]]
 
 [assert]
 levels_nest = "n_at_critical <= n_at_warning AND n_at_warning <= n"
+pages_are_a_part = "paged_n <= n AND paged_us <= total_us"
 
 [columns]
-calculation_type = "variant whose outliers are left out"
 phase_model = "phase model in force: lifecycle or coarse"
 scope = "all, severity, service or team"
 scope_value = "the member; `unknown` where an incident has no service or team"
 window_name = "whole or current, as in core.windows"
 phase = "detection, acknowledgment, investigation, mitigation, resolution (lifecycle only) or closure"
 place = "order of the phases"
-start_place = "place of its first stamp among the eight stamps"
-end_place = "place of its last stamp"
 n = "incidents with a valid duration of the phase"
 total_us = "sum of these durations"
+paged_n = "those whose acknowledgement comes from a pager; 0 for other phases"
+paged_us = "sum of their durations"
 warning_us = "warning level of the scope; NULL for phases without levels"
 critical_us = "critical level of the scope; NULL for phases without levels"
 n_at_warning = "incidents at or above the warning level"
 n_at_critical = "incidents at or above the critical level"
 avoidable_us = "time spent above the warning level; NULL for phases without levels"
 */
-WITH levels AS (
-    -- One row for the scope all, and one for every severity and service with levels of its own.
+WITH timed AS (
     SELECT
-        m.member_id,
-        max(coalesce(own.warning_us, g.warning_us)) FILTER (WHERE g.phase = 'detection') AS detection_warning,
-        max(coalesce(own.critical_us, g.critical_us)) FILTER (WHERE g.phase = 'detection') AS detection_critical,
-        max(coalesce(own.warning_us, g.warning_us)) FILTER (WHERE g.phase = 'acknowledgment') AS acknowledgment_warning,
-        max(coalesce(own.critical_us, g.critical_us)) FILTER (WHERE g.phase = 'acknowledgment') AS acknowledgment_critical,
-        max(coalesce(own.warning_us, g.warning_us)) FILTER (WHERE g.phase = 'investigation') AS investigation_warning,
-        max(coalesce(own.critical_us, g.critical_us)) FILTER (WHERE g.phase = 'investigation') AS investigation_critical,
-        max(coalesce(own.warning_us, g.warning_us)) FILTER (WHERE g.phase = 'mitigation') AS mitigation_warning,
-        max(coalesce(own.critical_us, g.critical_us)) FILTER (WHERE g.phase = 'mitigation') AS mitigation_critical
-    FROM (SELECT DISTINCT scope, scope_value FROM core.thresholds) AS t
-    JOIN core.scope_members AS m ON m.scope = t.scope AND m.scope_value = t.scope_value
-    JOIN core.thresholds AS g ON g.scope = 'all'
-    LEFT JOIN core.thresholds AS own ON own.scope = t.scope AND own.scope_value = t.scope_value AND own.phase = g.phase
-    GROUP BY m.member_id
-),
-timed AS (
-    SELECT
-        d.severity_id, d.service_id, d.team_id, o.outlier_of,
+        d.severity_id, d.service_id, d.team_id, d.is_paged,
         d.started_us >= epoch_us(w.window_start) AND d.started_us < epoch_us(w.window_end) AS is_current,
         d.detection_us, d.acknowledgment_us, d.investigation_us, d.mitigation_us, d.resolution_us, d.closure_us
     FROM figures.phases AS d
     JOIN core.windows AS w ON w.name = 'current'
     LEFT JOIN figures.outliers AS o ON o.incident_no = d.incident_no
+    WHERE NOT coalesce(list_contains(o.outlier_of, 'basic'), false)
 ),
 -- Every incident once with the levels of the scope all, and again for its severity or service where that has levels of its own.
 compared AS (
     SELECT 0::UINTEGER AS level_id, * FROM timed
     UNION ALL
-    SELECT severity_id, * FROM timed WHERE severity_id IN (SELECT member_id FROM levels)
+    SELECT severity_id, * FROM timed WHERE severity_id IN (SELECT member_id FROM figures.phase_levels)
     UNION ALL
-    SELECT service_id, * FROM timed WHERE service_id IN (SELECT member_id FROM levels)
+    SELECT service_id, * FROM timed WHERE service_id IN (SELECT member_id FROM figures.phase_levels)
 ),
 by_group AS (
     SELECT
-        c.level_id, c.severity_id, c.service_id, c.team_id, c.is_current, c.outlier_of,
+        c.level_id, c.severity_id, c.service_id, c.team_id, c.is_current, c.is_paged,
         threshold_measures(c.detection_us, l.detection_warning, l.detection_critical) AS detection,
         threshold_measures(c.acknowledgment_us, l.acknowledgment_warning, l.acknowledgment_critical) AS acknowledgment,
         threshold_measures(c.investigation_us, l.investigation_warning, l.investigation_critical) AS investigation,
@@ -71,18 +54,18 @@ by_group AS (
         threshold_measures(c.resolution_us, NULL::BIGINT, NULL::BIGINT) AS resolution,
         threshold_measures(c.closure_us, NULL::BIGINT, NULL::BIGINT) AS closure
     FROM compared AS c
-    JOIN levels AS l ON l.member_id = c.level_id
-    GROUP BY c.level_id, c.severity_id, c.service_id, c.team_id, c.is_current, c.outlier_of
+    JOIN figures.phase_levels AS l ON l.member_id = c.level_id
+    GROUP BY c.level_id, c.severity_id, c.service_id, c.team_id, c.is_current, c.is_paged
 ),
 by_member AS (
     SELECT level_id AS member_id, * FROM by_group WHERE level_id <> 0
     UNION ALL
     SELECT * FROM (SELECT unnest([0, severity_id, service_id, team_id]) AS member_id, * FROM by_group WHERE level_id = 0)
-    WHERE member_id = 0 OR member_id NOT IN (SELECT member_id FROM levels)
+    WHERE member_id = 0 OR member_id NOT IN (SELECT member_id FROM figures.phase_levels)
 ),
 spans AS (
     SELECT
-        member_id, is_current, outlier_of,
+        member_id, is_current, is_paged,
         unnest([
             {phase: 'detection', m: detection},
             {phase: 'acknowledgment', m: acknowledgment},
@@ -95,29 +78,29 @@ spans AS (
 ),
 summed AS (
     SELECT
-        v.calculation_type, s.member_id, w.name AS window_name, s.p.phase AS phase,
+        s.member_id, w.name AS window_name, s.p.phase AS phase,
         sum(s.p.m.n)::BIGINT AS n,
         sum(s.p.m.total_us)::HUGEINT AS total_us,
         sum(s.p.m.n_at_warning)::BIGINT AS n_at_warning,
         sum(s.p.m.n_at_critical)::BIGINT AS n_at_critical,
-        sum(s.p.m.avoidable_us)::HUGEINT AS avoidable_us
+        sum(s.p.m.avoidable_us)::HUGEINT AS avoidable_us,
+        sum(CASE WHEN s.is_paged AND s.p.phase = 'acknowledgment' THEN s.p.m.n ELSE 0 END)::BIGINT AS paged_n,
+        sum(CASE WHEN s.is_paged AND s.p.phase = 'acknowledgment' THEN s.p.m.total_us ELSE 0 END)::HUGEINT AS paged_us
     FROM spans AS s
-    JOIN config.variants AS v ON NOT coalesce(list_contains(s.outlier_of, v.calculation_type), false)
     JOIN core.windows AS w ON w.name = 'whole' OR (w.name = 'current' AND s.is_current)
-    GROUP BY v.calculation_type, s.member_id, w.name, s.p.phase
+    GROUP BY s.member_id, w.name, s.p.phase
 )
 SELECT
-    s.calculation_type,
     k.phase_model,
     m.scope,
     m.scope_value,
     s.window_name,
     s.phase,
     k.place,
-    k.start_place,
-    k.end_place,
     s.n,
     s.total_us,
+    s.paged_n,
+    s.paged_us,
     coalesce(own.warning_us, general.warning_us) AS warning_us,
     coalesce(own.critical_us, general.critical_us) AS critical_us,
     s.n_at_warning,
@@ -130,4 +113,4 @@ JOIN config.phases AS k ON k.phase = s.phase AND k.phase_model = model.phase_mod
 LEFT JOIN core.thresholds AS general ON general.scope = 'all' AND general.phase = s.phase
 LEFT JOIN core.thresholds AS own ON own.scope = m.scope AND own.scope_value = m.scope_value AND own.phase = s.phase
     AND own.scope <> 'all'
-ORDER BY s.calculation_type, m.scope, m.scope_value, s.window_name, k.place
+ORDER BY m.scope, m.scope_value, s.window_name, k.place

@@ -36,6 +36,7 @@ incident_count = "matched incidents that started in the window, without those of
 analyzed_count = "those with a duration that statistics use"
 open_count = "those still open: no stamp at or after the end of the variant"
 outlier_count = "those longer than the outlier limit"
+outlier_minutes_share = "minutes of the outliers / minutes of analysed incidents and outliers, 0 to 1: the part that mean and percentiles leave out; NULL without minutes"
 invalid_count = "those that end before they start"
 missing_count = "those without the start of the variant, or without its end although a later stamp exists"
 n_before_history = "further incidents of the window that no figure of the row counts: they began before the complete history of their source"
@@ -90,6 +91,7 @@ SELECT
     coalesce(t.analyzed_count, 0) AS analyzed_count,
     coalesce(t.open_count, 0) AS open_count,
     coalesce(t.outlier_count, 0) AS outlier_count,
+    coalesce(t.outlier_us, 0)::DOUBLE / nullif(coalesce(t.total_us, 0) + coalesce(t.outlier_us, 0), 0)::DOUBLE AS outlier_minutes_share,
     coalesce(t.invalid_count, 0) AS invalid_count,
     coalesce(t.missing_count, 0) AS missing_count,
     coalesce(l.n, 0) AS n_before_history,

@@ -16,6 +16,7 @@ outlier_count = "="
 invalid_count = "="
 missing_count = "="
 total_us = "sum of the durations"
+outlier_us = "sum of the durations of outliers"
 median = "="
 p90 = "="
 detection_n = "incidents with a valid duration of the phase; the outliers of the variant are left out of every phase"
@@ -37,7 +38,7 @@ WITH windowed AS (
 ),
 classified AS (
     SELECT w.*, p.calculation_type, p.population,
-        CASE WHEN p.population = 'analysed' THEN p.observed_us END AS us,
+        CASE WHEN p.population = 'analysed' THEN p.observed_us END AS us, p.observed_us,
         p.population <> 'outlier' AS counts
     FROM windowed AS w
     JOIN facts.population AS p ON p.incident_no = w.incident_no
@@ -53,6 +54,7 @@ by_severity AS (
         count(*) FILTER (WHERE population = 'invalid') AS invalid_count,
         count(*) FILTER (WHERE population IN ('missing_start', 'missing_end')) AS missing_count,
         sum(us) AS total_us,
+        sum(CASE WHEN population = 'outlier' THEN observed_us END) AS outlier_us,
         percentile_minutes(us, 50) AS median,
         percentile_minutes(us, 90) AS p90,
         count(*) FILTER (WHERE counts AND detection_us >= 0) AS detection_n,
@@ -76,7 +78,7 @@ UNION ALL
 SELECT
     0, s.window_id, s.calculation_type,
     sum(s.incident_count)::BIGINT, sum(s.analyzed_count)::BIGINT, sum(s.open_count)::BIGINT, sum(s.outlier_count)::BIGINT,
-    sum(s.invalid_count)::BIGINT, sum(s.missing_count)::BIGINT, sum(s.total_us)::HUGEINT, q.median, q.p90,
+    sum(s.invalid_count)::BIGINT, sum(s.missing_count)::BIGINT, sum(s.total_us)::HUGEINT, sum(s.outlier_us)::HUGEINT, q.median, q.p90,
     sum(s.detection_n)::BIGINT, sum(s.detection_us)::HUGEINT,
     sum(s.acknowledgment_n)::BIGINT, sum(s.acknowledgment_us)::HUGEINT,
     sum(s.investigation_n)::BIGINT, sum(s.investigation_us)::HUGEINT,

@@ -147,6 +147,14 @@ CREATE OR REPLACE MACRO threshold_measures(us, warning_us, critical_us) AS {
     avoidable_us: coalesce(sum(CASE WHEN us > warning_us THEN us - warning_us END), 0)
 };
 
+-- The same for durations that are all valid, without the critical level.
+CREATE OR REPLACE MACRO phase_measures(us, warning_us) AS {
+    n: count(us),
+    total_us: sum(us),
+    n_at_warning: count(CASE WHEN us >= warning_us THEN us END),
+    avoidable_us: sum(CASE WHEN us > warning_us THEN us - warning_us END)
+};
+
 -- 95 % limits of the share k / n (Wilson, Journal of the American Statistical Association 22, 1927), 0 to 1; NULL for n = 0. For
 -- k = 0 the lower limit is exactly 0 and for k = n the upper limit is exactly 1, where the formula has a rounding error.
 CREATE OR REPLACE MACRO wilson_low(k, n) AS
@@ -180,7 +188,7 @@ CREATE OR REPLACE MACRO compliance_columns(k, n, outcome, us) AS {
     compliance_low_pct: 100 * wilson_low(k, n),
     compliance_high_pct: 100 * wilson_high(k, n),
     status: compliance_status(k, n),
-    low_n: n < 5
+    low_n: n < 6
 };
 CREATE OR REPLACE MACRO compliance_of(outcome, us) AS compliance_columns(
     count(*) FILTER (WHERE outcome IN ('within', 'at_risk')),
@@ -201,14 +209,16 @@ CREATE OR REPLACE MACRO phase_sums(us, complete_lifecycle, complete_coarse) AS {
     lifecycle_us: sum(CASE WHEN complete_lifecycle THEN us END),
     coarse_us: sum(CASE WHEN complete_coarse THEN us END)
 };
--- The sums of several groups as those of one group.
-CREATE OR REPLACE MACRO added_phase_sums(sums) AS {
+-- The sums of several groups as those of one group; those of complete cases also for the groups with an occurrence before detected.
+CREATE OR REPLACE MACRO added_phase_sums(sums, is_from_occurred) AS {
     n: sum(struct_extract(sums, 'n'))::BIGINT,
     mean_us: sum(struct_extract(sums, 'total_us'))::DOUBLE / sum(struct_extract(sums, 'n')),
     total_us: sum(struct_extract(sums, 'total_us'))::HUGEINT,
     invalid: sum(struct_extract(sums, 'invalid'))::BIGINT,
     lifecycle_us: sum(struct_extract(sums, 'lifecycle_us'))::HUGEINT,
-    coarse_us: sum(struct_extract(sums, 'coarse_us'))::HUGEINT
+    coarse_us: sum(struct_extract(sums, 'coarse_us'))::HUGEINT,
+    lifecycle_occurred_us: sum(CASE WHEN is_from_occurred THEN struct_extract(sums, 'lifecycle_us') END)::HUGEINT,
+    coarse_occurred_us: sum(CASE WHEN is_from_occurred THEN struct_extract(sums, 'coarse_us') END)::HUGEINT
 };
 
 -- A Kaplan-Meier median as text. A median that is not reached is longer than the longest observation.

@@ -21,6 +21,7 @@ current_value = "="
 threshold = "="
 recommendation_id = "="
 recommendation = "="
+is_paged = "="
 n = "="
 affected_incidents = "="
 affected_pct = "="
@@ -36,7 +37,7 @@ window_end = "="
 as_of = "="
 calculation_type = "="
 */
-SELECT * EXCLUDE (window_name, place, total_us, warning_us)
+SELECT * EXCLUDE (window_name, place, total_us, warning_us, situation)
 FROM figures.bottlenecks
 WHERE window_name = 'whole'
 ORDER BY level, current_value DESC, scope, scope_value, place

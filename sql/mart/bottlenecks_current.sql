@@ -5,7 +5,7 @@ published = true
 like = "mart.bottlenecks"
 unique = [["scope", "scope_value", "phase"]]
 */
-SELECT * EXCLUDE (window_name, place, total_us, warning_us)
+SELECT * EXCLUDE (window_name, place, total_us, warning_us, situation)
 FROM figures.bottlenecks
 WHERE window_name = 'current'
 ORDER BY level, current_value DESC, scope, scope_value, place

@@ -122,6 +122,8 @@ findings AS (
     FROM figures.findings_states
     UNION ALL
     FROM figures.findings_history
+    UNION ALL
+    FROM figures.findings_outliers
 )
 SELECT
     dq_check,

@@ -1,7 +1,8 @@
 /*
 description = """What to do about each bottleneck: up to three strategies of the catalogue, with the figures that call for them, for
 the whole history and the last 30 days. A bottleneck has rows only where its mean is above its target. A phase without a configured
-target has its warning level as target. With a gap of more than 10 minutes, strategies of high impact come first; with a smaller
+target has its warning level as target. There are none for an acknowledgment with a median of 0, and none for the mitigation of the
+coarse model, which begins when service is back. With a gap of more than 10 minutes, strategies of high impact come first; with a smaller
 gap, those of low effort."""
 published = true
 like = "figures.bottlenecks"
@@ -63,7 +64,8 @@ ranked AS (
         ) AS place
     FROM targeted AS t
     JOIN mart.strategies AS s ON s.phase = t.phase
-    WHERE t.total_gap_us > 0
+    -- The strategies for acknowledgment make the typical one faster, and those for mitigation bring service back.
+    WHERE t.total_gap_us > 0 AND coalesce(t.situation NOT IN ('instant', 'after service'), true)
 )
 SELECT
     scope,

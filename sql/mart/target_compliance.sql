@@ -1,15 +1,20 @@
 /*
 description = """How many incidents were resolved within their target: per severity, and per severity and service, over the whole
 history and over the last 30 and 90 days. Each incident is compared with its own target, outliers included. An open incident that is
-older than its target counts as a breach. One that is still in time is pending and outside the denominator."""
+older than its target counts as a breach. One that is still in time is pending and outside the denominator. A target is missed where
+chance is an unlikely cause of its breaches; the status alone says nothing about chance."""
 published = true
-not_null = ["severity", "incidents_count", "within_target", "at_risk", "breached", "open_breached", "pending", "status", "low_n"]
+python = "mttr_pipeline.metrics.targets:of_severities"
+depends = ["figures.target_counts"]
+not_null = ["severity", "incidents_count", "within_target", "at_risk", "breached", "open_breached", "pending", "status", "low_n", "is_missed"]
 unique = [["window_start", "severity", "service"]]
 
 [assert]
 counts_add_up = "incidents_count = within_target + breached AND at_risk <= within_target AND open_breached <= breached"
 no_data_is_null = "(incidents_count = 0) = (compliance_pct IS NULL)"
 limits_enclose = "compliance_low_pct <= compliance_pct AND compliance_pct <= compliance_high_pct"
+a_miss_needs_q_and_n = "is_missed = coalesce(miss_q < 0.05 AND incidents_count >= 6, false)"
+q_is_not_below_p = "miss_q >= miss_p"
 known_status = "status IN ('healthy', 'warning', 'critical', 'no_data', 'no_target')"
 
 [columns]
@@ -35,61 +40,26 @@ compliance_pct = "100 * within_target / incidents_count; NULL without incidents"
 compliance_low_pct = "lower 95 % limit (Wilson)"
 compliance_high_pct = "upper 95 % limit (Wilson)"
 status = "healthy (at least 95 % within the target), warning (at least 80 %), critical, no_data or no_target"
-low_n = "incidents_count is below 5: the status may be due to chance"
+low_n = "incidents_count is below 6: too few for the test of is_missed, so the status may be due to chance"
+miss_p = "exact one-sided p of the binomial test of breached of incidents_count against the goal of 95 %: the probability of as many misses or more if each incident misses its target with a probability of 5 %. NULL without incidents"
+miss_q = "miss_p after Benjamini-Hochberg over the rows that stand together: those of one window for whole severities, or of one window for services, with at least 6 incidents. NULL below 6"
+is_missed = "the target is missed more often than the goal allows: at least 6 incidents and miss_q below 0.05"
 */
-WITH windowed AS (
-    SELECT o.severity_id, o.service_id, o.duration_us, o.outcome, w.name AS window_name
-    FROM figures.target_outcomes AS o
-    JOIN core.target_windows AS w
-        ON w.window_start IS NULL OR (o.started_us >= epoch_us(w.window_start) AND o.started_us < epoch_us(w.window_end))
-),
-scoped AS (
-    SELECT window_name, severity_id, NULL AS service_id, duration_us, outcome FROM windowed
-    UNION ALL
-    SELECT window_name, severity_id, service_id, duration_us, outcome FROM windowed
-),
-measured AS (
-    SELECT window_name, severity_id, service_id, compliance_of(outcome, duration_us) AS m
-    FROM scoped
-    GROUP BY window_name, severity_id, service_id
-),
-nothing AS (
-    SELECT compliance_of(outcome, duration_us) AS m FROM figures.target_outcomes WHERE false
-),
-named AS (
-    SELECT c.window_name, c.m, severity.scope_value AS severity, service.scope_value AS service
-    FROM measured AS c
-    JOIN core.scope_members AS severity ON severity.member_id = c.severity_id
-    LEFT JOIN core.scope_members AS service ON service.member_id = c.service_id
-),
--- A severity or service with a target or an incident has a row in every window. Its status is no_data in a window without incidents.
-expected AS (
-    SELECT severity, service FROM core.targets
-    UNION
-    SELECT severity, service FROM named
-),
-filled AS (
-    SELECT
-        make_timestamptz(epoch_us(w.window_start)) AS window_start,
-        make_timestamptz(epoch_us(w.window_end)) AS window_end,
-        make_timestamptz(epoch_us(run.as_of)) AS as_of,
-        'basic' AS calculation_type,
-        e.severity,
-        e.service,
-        s.team,
-        coalesce(own.target_minutes, general.target_minutes) AS target_minutes,
-        unnest(coalesce(c.m, nothing.m))
-    FROM expected AS e
-    CROSS JOIN core.target_windows AS w
-    CROSS JOIN config.run AS run
-    CROSS JOIN nothing
-    LEFT JOIN named AS c ON c.window_name = w.name AND c.severity = e.severity AND c.service IS NOT DISTINCT FROM e.service
-    LEFT JOIN core.targets AS own ON own.severity = e.severity AND own.service = e.service
-    LEFT JOIN core.targets AS general ON general.severity = e.severity AND general.service IS NULL
-    LEFT JOIN mart.services AS s ON s.service = e.service
-)
-SELECT * EXCLUDE (invalid)
-    REPLACE (CASE WHEN target_minutes IS NULL AND incidents_count = 0 THEN 'no_target' ELSE status END AS status)
-    RENAME (finished_count AS resolved_count)
-FROM filled
-ORDER BY window_start NULLS FIRST, severity, service NULLS FIRST
+SELECT
+    make_timestamptz(epoch_us(w.window_start)) AS window_start,
+    make_timestamptz(epoch_us(w.window_end)) AS window_end,
+    make_timestamptz(epoch_us(run.as_of)) AS as_of,
+    'basic' AS calculation_type,
+    c.severity,
+    c.service,
+    s.team,
+    c.* EXCLUDE (row_no, window_name, severity, service),
+    t.p AS miss_p,
+    t.q AS miss_q,
+    t.is_missed
+FROM figures.target_counts AS c
+JOIN computed AS t ON t.row_no = c.row_no
+JOIN core.target_windows AS w ON w.name = c.window_name
+CROSS JOIN config.run AS run
+LEFT JOIN mart.services AS s ON s.service = c.service
+ORDER BY c.row_no

@@ -14,15 +14,27 @@ from mttr_pipeline.reports.document import Document
 P90_EVENTS = 10  # with fewer recoveries, a 90th percentile is one or two incidents
 MEAN_LIMITS_EVENTS = 100  # limits of a capped mean, and of a ratio of two, need this many recoveries
 SIGNIFICANT_Q = 0.05
+SHARES_N = 20  # incidents that have every phase
+SHARES_COVERAGE_PCT = 25  # or this part of the resolved incidents
 STALE_AFTER = timedelta(hours=36)  # a nightly source that missed a night
 _COLOURS = {"critical": "bad", "warning": "fair", "healthy": "good"}
 
 
 def target_colour(row: Document) -> str | None:
-    """Colour of a target's status. None where the 95 % limits contain the goal: the status may be chance."""
-    if row["compliance_pct"] is None or row["compliance_low_pct"] < GOAL_PCT <= row["compliance_high_pct"]:
-        return None
-    return _COLOURS.get(row["status"])
+    """Colour of a target's status: of a miss and of a success only where chance is an unlikely cause, else None."""
+    if row["is_missed"] or (row["compliance_pct"] is not None and row["compliance_low_pct"] >= GOAL_PCT):
+        return _COLOURS.get(row["status"])
+    return None
+
+
+def shows_shares(n: int | None, coverage_pct: float | None) -> bool:
+    """Whether the page may show the shares of phases: of 20 incidents, or of a quarter of the resolved ones."""
+    return bool(n) and (n >= SHARES_N or (coverage_pct or 0) >= SHARES_COVERAGE_PCT)
+
+
+def shows_opportunity(row: Document | None) -> bool:
+    """Whether the page may name the phase that takes the most time: phases measure at least half of the minutes."""
+    return bool(row and row["total_minutes"]) and row["unmeasured_pct"] <= 50
 
 
 def shows_p90(row: Document) -> bool:

@@ -75,11 +75,7 @@ def _its(number: int) -> str:
 
 def _missed(compliance: Document) -> list[Document]:
     """The severities whose compliance is below the goal in the last 90 days, where chance is an unlikely cause."""
-    return [
-        row
-        for row in recent(compliance["targets"])
-        if row["incidents_count"] and rules.target_colour(row) in ("bad", "fair")
-    ]
+    return [row for row in recent(compliance["targets"]) if row["is_missed"]]
 
 
 def cards(documents: Mapping[str, Document]) -> list[Card]:

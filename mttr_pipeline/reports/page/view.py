@@ -33,7 +33,7 @@ def context(documents: Mapping[str, Document]) -> dict[str, Any]:
     summary, compliance, quality = (documents[name] for name in ("summary", "compliance", "data_quality"))
     bottlenecks = documents["bottlenecks"]
     strategies = [row for row in bottlenecks["recommendations"] if row["window_start"]]
-    shares = [row for row in summary["phase_breakdown"] if row["share_pct"] is not None]
+    shares = _shares(summary["phase_breakdown"], "")
     recent = [row for row in recent_targets(compliance["targets"]) if row["incidents_count"]]
     weeks = weeks_of(documents["trend"])
     return {
@@ -44,15 +44,19 @@ def context(documents: Mapping[str, Document]) -> dict[str, Any]:
         "cards": verdict.cards(documents),
         "weeks": weeks,
         "trend_chart": charts.figure(charts.trend(weeks), _trend_label(weeks)) if has_data(weeks) else None,
-        "phases": charts.figure(charts.phases(shares), _shares_label(shares)) if shares else None,
-        "phase_n": next((row["share_n"] for row in summary["phase_breakdown"] if row["share_n"] is not None), 0),
+        "phases": charts.figure(charts.phases(shares["rows"]), _shares_label(shares["rows"])) if shares["is_shown"] and shares["rows"] else None,
+        "shares": shares,
+        "shares_from_occurred": _shares(summary["phase_breakdown"], "from_occurred_"),
+        "has_phases": any(row["n"] for row in summary["phase_breakdown"]),
         "targets": charts.figure(charts.targets(recent), _targets_label(recent)) if recent else None,
         "target_rows": _target_rows(compliance),
         "phase_targets": recent_targets(compliance["phases"], "severity"),
         "compared": _compared(documents["comparisons"]),
         "downtime": _recent_downtime(documents["comparisons"]),
         "directions": documents["trend"]["directions"],
-        "opportunity": next((row for row in bottlenecks["opportunities"] if _is_overall(row)), None),
+        "opportunity": next(
+            (row for row in bottlenecks["opportunities"] if _is_overall(row) and rules.shows_opportunity(row)), None
+        ),
         "bottleneck_rows": [
             {**row, "strategies": [each for each in strategies if each["phase"] == row["phase"]]}
             for row in bottlenecks["last_30_days"]
@@ -119,6 +123,19 @@ def _recent_downtime(comparisons: Document) -> list[Document]:
 
 def _is_overall(row: Document) -> bool:
     return row["scope"] == "all" and row["window_start"] is not None
+
+
+def _shares(phases: list[Document], kind: str) -> Document:
+    """The phases that have a share of one kind, its n, and its coverage of the resolved incidents."""
+    counted = next((row for row in phases if row[f"{kind}share_n"] is not None), None)
+    found = {name: counted[f"{kind}{name}"] if counted else None for name in ("share_n", "coverage_pct")}
+    return {
+        "rows": [row for row in phases if row[f"{kind}share_pct"] is not None],
+        "n": found["share_n"] or 0,
+        "coverage_pct": found["coverage_pct"],
+        "resolved": counted["incidents_with_recovery"] if counted else 0,
+        "is_shown": rules.shows_shares(found["share_n"], found["coverage_pct"]),
+    }
 
 
 def _shares_label(rows: list[Document]) -> str:

@@ -52,6 +52,7 @@ def facts(fields: Fields) -> Mapping[str, int]:
 SOURCE = Source(
     name="alertmanager",
     title="Alertmanager",
+    role="machine alert",
     yields=("records", "events", "words"),
     words={
         "severity": {  # the label severity

@@ -58,6 +58,7 @@ def read_access(environment: Environment) -> JsmAccess | None:
 SOURCE = Source(
     name="jsm",
     title="Jira Service Management Operations",
+    role="pager",
     yields=("records", "events", "teams", "responders", "deletions", "words", "pulled_alerts"),
     options=JsmOptions,
     traits=("alerts",),

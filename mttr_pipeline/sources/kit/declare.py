@@ -29,6 +29,7 @@ from pydantic import SecretStr
 from mttr_pipeline.config.environment import Environment
 from mttr_pipeline.config.options import SourceOptions
 from mttr_pipeline.config.settings import Account
+from mttr_pipeline.config.terms import Role
 from mttr_pipeline.errors import ConfigError
 from mttr_pipeline.landing.readers import Unreadable
 
@@ -101,6 +102,7 @@ class Source:
     name             lower case letters, digits and _; the folder of its SQL, `[sources.<name>]`, the prefix of its variables
     title            its name for people
     yields           the gathered tables that its SQL yields
+    role             pager, ticket, machine alert or channel: advice speaks of pages only where a pager acknowledged
     options          the model of `[sources.<name>]`
     words            its default words by kind (severity, status, resolution, type, field): word -> meaning
     traits           folders of shared SQL that its tables are made of too, such as alerts
@@ -118,6 +120,7 @@ class Source:
     name: str
     title: str
     yields: Sequence[str]
+    role: Role = "ticket"
     options: type[SourceOptions] = SourceOptions
     words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     traits: Sequence[str] = ()

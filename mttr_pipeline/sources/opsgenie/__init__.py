@@ -41,6 +41,7 @@ def recognises(fields: Fields) -> bool:
 SOURCE = Source(
     name="opsgenie",
     title="Opsgenie",
+    role="pager",
     yields=("records", "events", "services", "teams", "deletions", "words"),
     options=OpsgenieOptions,
     traits=("alerts",),

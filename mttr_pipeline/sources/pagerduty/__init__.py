@@ -45,6 +45,7 @@ def recognises(fields: Fields) -> bool:
 SOURCE = Source(
     name="pagerduty",
     title="PagerDuty",
+    role="pager",
     yields=("records", "events", "services", "teams", "deletions", "words"),
     options=PagerDutyOptions,
     variables=(

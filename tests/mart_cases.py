@@ -71,7 +71,8 @@ def fill(warehouse: Warehouse, incidents: Sequence[Incident]) -> None:
         f"""INSERT INTO {STORED} BY NAME
         SELECT incident_id, incident_id AS external_id, source, severity, service, team, auto_resolved, 1 AS episode,
             0 AS reopen_count, 'incident' AS kind, 'field' AS severity_source, 'detected' AS status,
-            'title of ' || incident_id AS title, make_timestamptz(started) AS started_at, {stamps}
+            'title of ' || incident_id AS title, make_timestamptz(started) AS started_at, {stamps},
+            make_timestamptz(started) AS last_event_at, false AS is_abandoned
         FROM drawn"""
     )
     warehouse.con.unregister("drawn")

@@ -1,7 +1,8 @@
 /*
 description = """Every incident that counts, as numbers: duplicates and non-incidents are left out. All statistics are made of this narrow
 table."""
-not_null = ["incident_no", "severity_id", "service_id", "team_id", "started_us", "by_timeout"]
+like = "core.incidents"
+not_null = ["incident_no", "severity_id", "service_id", "team_id", "started_us", "by_timeout", "is_over", "is_abandoned", "is_noise"]
 unique = [["incident_no"]]
 
 [columns]
@@ -19,6 +20,10 @@ mitigated_us = "mitigated_at in microseconds since 1970"
 resolved_us = "resolved_at in microseconds since 1970"
 closed_us = "closed_at in microseconds since 1970"
 by_timeout = "whether a timeout resolved it"
+last_event_us = "last_event_at in microseconds since 1970; NULL where a stamp says when users had service again"
+is_over = "the record says that the incident is over"
+is_abandoned = "="
+is_noise = "it resolved automatically and nobody acknowledged it"
 affected_users = "users affected; NULL when unknown"
 */
 SELECT
@@ -36,6 +41,10 @@ SELECT
     epoch_us(i.resolved_at) AS resolved_us,
     epoch_us(i.closed_at) AS closed_us,
     coalesce(i.resolution_kind = 'timeout', false) AS by_timeout,
+    CASE WHEN coalesce(i.mitigated_at, i.resolved_at, i.closed_at) IS NULL THEN epoch_us(i.last_event_at) END AS last_event_us,
+    i.status IN ('resolved', 'closed') AS is_over,
+    i.is_abandoned,
+    i.auto_resolved AND i.acknowledged_at IS NULL AS is_noise,
     i.affected_users
 FROM core.incidents AS i
 JOIN core.scope_members AS severity ON severity.scope = 'severity' AND severity.scope_value = i.severity

@@ -23,7 +23,7 @@ def compute(con: duckdb.DuckDBPyConnection) -> Columns:
     """
     rows = read(
         con,
-        """SELECT incident_no, service_id, start_us, end_us, weight::BIGINT AS weight, is_abandoned FROM facts.outages
+        """SELECT incident_no, service_id, start_us, end_us, weight, is_abandoned FROM facts.outages
         WHERE end_us > start_us AND weight > 0 ORDER BY start_us, end_us DESC, incident_no""",
     )
     parts: list[Columns] = []
@@ -48,27 +48,28 @@ def _on_an_axis(rows: Columns, groups: Groups) -> Iterator[tuple[Columns, Intege
 
 def _spans(rows: Columns, member: Integers, origin: int, length: int) -> Columns:
     """The spans of the members on one axis, at their instants again."""
-    living = _largest(picked(rows, ~rows["is_abandoned"]))
-    abandoned = _beyond(_largest(picked(rows, rows["is_abandoned"])), living)
-    spans = joined([living, abandoned])
+    is_abandoned, names = rows["is_abandoned"], ("incident_no", "start_us", "end_us", "weight")
+    living, abandoned = (
+        _largest({name: rows[name][chosen] for name in names}) for chosen in (~is_abandoned, is_abandoned)
+    )
+    added = _beyond(abandoned, living)
+    spans = joined([living, added])
     stretch = spans["start_us"] // length
     shift = stretch * length - origin
     return {
+        **spans,
         "member_id": member[stretch],
-        "incident_no": spans["incident_no"],
         "start_us": spans["start_us"] - shift,
         "end_us": spans["end_us"] - shift,
-        "weight": spans["weight"],
-        "is_abandoned": spans["is_abandoned"],
+        "is_abandoned": np.repeat([False, True], [len(living["weight"]), len(added["weight"])]),
     }
 
 
 def _largest(outages: Columns) -> Columns:
     """Spans with the largest weight of the outages in them. The outages are sorted by start."""
     spans = picked(outages, slice(0, 0))
-    for weight in np.unique(outages["weight"])[::-1]:
-        of_weight = outages["weight"] == weight
-        pieces = _beyond(_first(outages if of_weight.all() else picked(outages, of_weight)), spans)
+    for weight in np.flatnonzero(np.bincount(outages["weight"]))[::-1]:
+        pieces = _beyond(_first(picked(outages, outages["weight"] == weight)), spans)
         spans = joined([spans, pieces])
         spans = picked(spans, np.argsort(spans["start_us"], kind="stable"))
     return spans
@@ -95,7 +96,7 @@ def _beyond(pieces: Columns, spans: Columns) -> Columns:
     count = np.searchsorted(edges, pieces["end_us"], side="left") - first + 1
     piece = np.repeat(np.arange(len(first)), count)
     cell = np.arange(len(piece)) + np.repeat(first - np.cumsum(count) + count, count)
-    beyond = pieces["weight"][piece] - weights[cell]
+    beyond = pieces["weight"][piece] - weights[cell]  # of a wider type, so it may be negative
     more = np.flatnonzero(beyond > 0)
     piece, cell = piece[more], cell[more]
     bounded = np.concatenate(([np.iinfo(np.int64).min], edges, [np.iinfo(np.int64).max]))
@@ -103,6 +104,6 @@ def _beyond(pieces: Columns, spans: Columns) -> Columns:
         **picked(pieces, piece),
         "start_us": np.maximum(pieces["start_us"][piece], bounded[cell]),
         "end_us": np.minimum(pieces["end_us"][piece], bounded[cell + 1]),
-        "weight": beyond[more],
+        "weight": beyond[more].astype(np.uint16),
     }
     return picked(found, found["start_us"] < found["end_us"])

@@ -17,31 +17,27 @@ weight = "thousandths of the service that are down; 0 for noise, unless the conf
 affected_users = "="
 */
 WITH weights AS (
-    SELECT severity.member_id AS severity_id, service.member_id AS service_id, w.service IS NULL AS is_general, w.weight
-    FROM core.downtime_weights AS w
-    JOIN core.scope_members AS severity ON severity.scope = 'severity' AND severity.scope_value = w.severity
-    LEFT JOIN core.scope_members AS service ON service.scope = 'service' AND service.scope_value = w.service
+    SELECT severity.member_id AS severity_id, service.member_id AS service_id, coalesce(own.weight, general.weight) AS weight
+    FROM core.downtime_weights AS general
+    JOIN core.scope_members AS severity ON severity.scope = 'severity' AND severity.scope_value = general.severity
+    JOIN core.scope_members AS service ON service.scope = 'service'
+    LEFT JOIN core.downtime_weights AS own ON own.severity = general.severity AND own.service = service.scope_value
+    WHERE general.service IS NULL
 ),
-ends AS (
-    SELECT
-        i.incident_no, i.severity_id, i.service_id, i.is_noise, i.affected_users,
-        coalesce(i.occurred_us, i.started_us) AS start_us,
-        coalesce(i.mitigated_us, i.resolved_us, i.closed_us) AS known_us,
-        i.is_abandoned AND known_us IS NULL AS is_abandoned,
-        known_us IS NULL AND NOT i.is_abandoned AND NOT i.is_over AS is_open,
-        i.last_event_us
-    FROM facts.matched AS i
+run AS (
+    SELECT epoch_us(as_of) AS as_of_us, count_noise FROM config.run
 )
 SELECT
-    e.incident_no,
-    e.service_id,
-    e.start_us,
-    coalesce(e.known_us, CASE WHEN e.is_open THEN run.as_of_us ELSE greatest(e.last_event_us, e.start_us) END) AS end_us,
-    e.is_open,
-    e.is_abandoned,
-    CASE WHEN e.is_noise AND NOT run.count_noise THEN 0 ELSE coalesce(own.weight, general.weight) END::USMALLINT AS weight,
-    e.affected_users
-FROM ends AS e
-JOIN (SELECT epoch_us(as_of) AS as_of_us, count_noise FROM config.run) AS run ON e.start_us < run.as_of_us
-JOIN weights AS general ON general.severity_id = e.severity_id AND general.is_general
-LEFT JOIN weights AS own ON own.severity_id = e.severity_id AND own.service_id = e.service_id AND NOT own.is_general
+    i.incident_no,
+    i.service_id,
+    coalesce(i.occurred_us, i.started_us) AS start_us,
+    coalesce(i.mitigated_us, i.resolved_us, i.closed_us, CASE
+        WHEN i.is_abandoned OR i.is_over THEN greatest(i.last_event_us, i.occurred_us, i.started_us)
+        ELSE run.as_of_us END) AS end_us,
+    i.last_event_us IS NOT NULL AND NOT i.is_abandoned AND NOT i.is_over AS is_open,
+    i.last_event_us IS NOT NULL AND i.is_abandoned AS is_abandoned,
+    CASE WHEN i.is_noise AND NOT run.count_noise THEN 0 ELSE w.weight END::USMALLINT AS weight,
+    i.affected_users
+FROM facts.matched AS i
+JOIN run ON coalesce(i.occurred_us, i.started_us) < run.as_of_us
+JOIN weights AS w ON w.severity_id = i.severity_id AND w.service_id = i.service_id

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from mart_cases import AS_OF_US, built, needed
 from reference_targets import DAY, MINUTE, Incident
 from support import AS_OF, door, examples, iso, rows
+from support import AS_OF_US as NOW_US
 
 from mttr_pipeline.metrics.downtime import compute
 
@@ -233,3 +234,210 @@ def test_downtime_against_every_minute(noise_counts: bool) -> None:
     assert any(row["n_abandoned"] for row in found) and any(row["n_weightless"] for row in found)
     assert {row["incident_id"] for row in listed} == {one.incident.id for one in some if one.is_abandoned}
     assert {row["is_down"] for row in listed} == {True, False}
+
+
+# --- from records to downtime -----------------------------------------------------------------------------------------
+
+
+def ago(days: float) -> str:
+    return iso(NOW_US - round(days * DAY))
+
+
+def record(name: str, began: float, **more: Any) -> dict[str, Any]:
+    """A SEV1 incident of a service of its own that began so many days ago. Stamps are days ago too."""
+    stamps = {key: ago(value) if key.endswith("_at") else value for key, value in more.items()}
+    timeline = [{**entry, "at": ago(entry["at"])} for entry in more.get("timeline", ())]
+    given = {"external_id": name, "service": name, "severity": "SEV1", "detected_at": ago(began), **stamps}
+    return given | ({"timeline": timeline} if timeline else {})
+
+
+def note(days: float) -> dict[str, Any]:
+    return {"event_type": "note", "at": days, "notes": "still looking"}
+
+
+RECORDS = [
+    # Forgotten a year ago, and the only trouble that its service ever had.
+    record("forgotten", 400, acknowledged_at=399.5),
+    record("seven days quiet", 7),
+    record("just not", 6.999),
+    record("a note", 100, timeline=[note(3)]),
+    record("an old note", 100, timeline=[note(30)]),
+    record("touched", 100, updated_at=3),
+    record("touched long ago", 100, updated_at=30),
+    record("touched after the report", 100, updated_at=-2),
+    record("mitigated", 100, mitigated_at=99),
+    record("over", 100, resolved_at=99),
+    record("closed", 100, closed_at=98),
+    record("root", 100),
+    record("twin", 100, duplicate_of="root", timeline=[note(2)]),
+    # No downtime, or less.
+    record("upgrade", 10, kind="maintenance", resolved_at=8),
+    record("upgrade for ever", 300, kind="maintenance"),
+    record("flicker", 10, resolved_at=8, resolution_kind="integration"),
+    record("flicker with a person", 10, acknowledged_at=9.5, resolved_at=8, resolution_kind="integration"),
+    record("timed out", 10, resolved_at=8, resolution_kind="timeout"),
+    record("partial", 10, resolved_at=8, severity="SEV3"),
+    record("minor", 10, resolved_at=8, severity="SEV4"),
+    *(
+        record(f"both {severity}", 10, resolved_at=8, service="both", severity=severity)
+        for severity in ("SEV1", "SEV3")
+    ),
+    record("both later", 8, resolved_at=7, service="both", severity="SEV3"),
+    record("began before", 10, detected_at=9, occurred_at=10, mitigated_at=8, resolved_at=1),
+]
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """All of them in one build."""
+    folder = tmp_path_factory.mktemp("downtime")
+    file = {"targets": {"availability_pct": 99}}
+    with door(folder, RECORDS, configured=file) as warehouse:
+        yield warehouse.con
+
+
+def down(con: Any, service: str, window: str = "last30") -> dict[str, Any]:
+    found = rows(
+        con,
+        f"""SELECT d.* FROM mart.downtime AS d JOIN core.target_windows AS w
+            ON epoch_us(w.window_start) IS NOT DISTINCT FROM epoch_us(d.window_start)
+        WHERE d.scope_value = ? AND w.name = '{window}'""",
+        [service],
+    )
+    assert len(found) == 1, service
+    return found[0]
+
+
+def test_which_incidents_are_abandoned(history: Any) -> None:
+    """Open, and no event of any member and no update at the vendor for seven days, to the instant. An update that came after the
+    report tells nothing about the time before it.
+    """
+    found = {row["external_id"] for row in rows(history, "FROM mart.incidents WHERE is_abandoned")}
+    assert found == {
+        *("forgotten", "seven days quiet", "an old note", "touched long ago", "touched after the report"),
+        *("mitigated", "upgrade for ever"),
+    }
+
+
+def test_one_forgotten_ticket_does_not_take_availability_to_zero(history: Any) -> None:
+    """Its downtime ends at its last event, half a day after it began, and it counts apart."""
+    row = down(history, "forgotten", "whole")
+    assert (row["n"], row["n_open"], row["n_abandoned"]) == (0, 0, 1)
+    assert (row["weighted_downtime_minutes"], row["weighted_downtime_with_abandoned_minutes"]) == (0, 720)
+    assert row["availability_pct"] == 100
+    assert row["availability_with_abandoned_pct"] == pytest.approx(100 * (1 - 0.5 / 400))
+    recent = down(history, "forgotten")
+    assert recent["availability_pct"] == recent["availability_with_abandoned_pct"] == 100
+    assert (recent["n"], recent["n_abandoned"]) == (0, 0)
+
+
+def test_the_list_of_abandoned_incidents(history: Any) -> None:
+    """With links, age and last event, the quietest first; what was mitigated is listed, and its downtime is known. Maintenance is no
+    incident.
+    """
+    found = rows(history, "FROM mart.abandoned_incidents")
+    assert [(row["external_id"], round(row["quiet_days"], 3), row["is_down"]) for row in found[:1]] == [
+        ("forgotten", 399.5, True)
+    ]
+    assert found[0]["age_days"] == 400 and found[0]["last_event_at"] == AS_OF - timedelta(days=399.5)
+    quiet = {row["external_id"]: row["quiet_days"] for row in found}
+    assert quiet["an old note"] == quiet["touched long ago"] == 30 and quiet["touched after the report"] == 100
+    assert {row["external_id"]: row["is_down"] for row in found if not row["is_down"]} == {"mitigated": False}
+    assert "upgrade for ever" not in quiet
+
+
+DAYS_DOWN = {
+    "just not": (6.999, 6.999),
+    "a note": (30, 30),
+    "touched": (30, 30),
+    "root": (30, 30),
+    "flicker": (0, 0),
+    "flicker with a person": (2, 2),
+    "timed out": (0, 0),
+    "partial": (2, 0.6),
+    "minor": (0, 0),
+    "both": (3, 2.3),
+    "began before": (2, 2),
+}
+
+
+@pytest.mark.parametrize("service", DAYS_DOWN)
+def test_what_counts_and_by_how_much(history: Any, service: str) -> None:
+    """Open ones until now, weights by severity, the largest and not the sum, noise nothing, and from occurred to mitigated."""
+    row = down(history, service)
+    union, weighted = DAYS_DOWN[service]
+    assert row["downtime_minutes"] == pytest.approx(union * 1440)
+    assert row["weighted_downtime_minutes"] == pytest.approx(weighted * 1440, rel=1e-12)
+    assert row["error_budget_used_pct"] == pytest.approx(100 * weighted / 0.3, rel=1e-9)
+
+
+def test_mitigated_and_forgotten_has_a_known_end(history: Any) -> None:
+    """Users had service again after a day: that day is downtime, whatever became of the ticket."""
+    row = down(history, "mitigated", "whole")
+    assert (row["weighted_downtime_minutes"], row["n_abandoned"]) == (1440, 0)
+
+
+def test_maintenance_is_no_downtime(history: Any) -> None:
+    """A service with nothing but planned work has no row: it had no incident."""
+    assert not rows(history, "FROM mart.downtime WHERE scope_value LIKE 'upgrade%'")
+
+
+def test_which_incidents_used_the_budget(history: Any) -> None:
+    """A minute belongs to one incident, so that they add up: the smaller one of two gets only what the larger one leaves."""
+    found = rows(
+        history,
+        """FROM mart.downtime_incidents WHERE service = 'both'
+        AND window_start = (SELECT max(window_start) FROM mart.downtime_incidents) ORDER BY place""",
+    )
+    assert [(row["external_id"], row["weighted_downtime_minutes"]) for row in found] == [
+        ("both SEV1", 2 * 1440),
+        ("both later", 0.3 * 1440),
+    ]
+    used = [row["error_budget_used_pct"] for row in found]
+    assert sum(used) == pytest.approx(down(history, "both")["error_budget_used_pct"])
+
+
+def test_the_finding_counts_them_and_names_the_oldest(history: Any) -> None:
+    """A warning with the number and five of them, so that somebody closes them."""
+    (row,) = rows(history, "FROM mart.data_quality WHERE dq_check = 'abandoned_incidents'")
+    assert (row["source"], row["status"], row["n"]) == ("custom", "warn", 6)
+    assert row["total"] == 6 + 4  # open: what is alive too
+    assert row["examples"][0] == "forgotten" and len(row["examples"]) == 5
+    assert "for 7 days" in row["meaning"]
+
+
+def test_the_finding_clears() -> None:
+    """Closed at the source, or touched again: nothing is left to say. Without any open incident there is no row at all."""
+    alive = Incident("alive", (None, AS_OF_US - 20 * DAY, *[None] * 6), service="api")
+    over = Incident("over", (None, AS_OF_US - 20 * DAY, *[None] * 4, AS_OF_US - 19 * DAY, None), service="api")
+    for incidents, expected in (([alive, over], [(0, 1, "ok", None)]), ([over], [])):
+        with built(("mart.data_quality",), incidents) as warehouse:
+            found = rows(warehouse.con, "FROM mart.data_quality WHERE dq_check = 'abandoned_incidents'")
+            assert [(row["n"], row["total"], row["status"], row["examples"]) for row in found] == expected
+
+
+def test_over_at_an_unknown_time_is_not_down_until_now() -> None:
+    """A record that says it is over, without a stamp of it, is down until its last event, as far as anybody knows."""
+    over = Incident("over", (None, AS_OF_US - 20 * DAY, *[None] * 6), "SEV1", "api")
+    with built((), [over]) as warehouse:
+        warehouse.con.execute(
+            "UPDATE mart.incidents SET status = 'resolved', last_event_at = last_event_at + INTERVAL 3 HOUR"
+        )
+        for model in needed(TABLES):
+            warehouse.build(model)
+        found = rows(warehouse.con, "FROM mart.downtime WHERE scope = 'service' AND window_start IS NULL")
+        assert [(row["n"], row["n_open"], row["n_abandoned"], row["downtime_minutes"]) for row in found] == [
+            (1, 0, 0, 180)
+        ]
+        assert not rows(warehouse.con, "FROM mart.abandoned_incidents")
+
+
+def test_the_days_are_configurable(tmp_path: Path) -> None:
+    """Whoever closes tickets once a month sets thirty days, and the finding names them."""
+    with door(
+        tmp_path, [record("quiet", 20), record("dead", 31)], configured={"lifecycle": {"abandoned_days": 30}}
+    ) as warehouse:
+        found = rows(warehouse.con, "FROM mart.abandoned_incidents")
+        (finding,) = rows(warehouse.con, "FROM mart.data_quality WHERE dq_check = 'abandoned_incidents'")
+    assert [row["external_id"] for row in found] == ["dead"]
+    assert (finding["n"], finding["total"]) == (1, 2) and "for 30 days;" in finding["meaning"]

@@ -91,7 +91,9 @@ SELECT
     coalesce(resolved_at IS NOT NULL AND uniform(i, 24) < 0.1, false) AS auto_resolved,
     CASE WHEN resolved_at IS NULL THEN NULL WHEN uniform(i, 24) < 0.1 THEN 'integration' ELSE 'human' END AS resolution_kind,
     service, 'team-' || lpad((right(service, 3)::INTEGER % {teams})::VARCHAR, 2, '0') AS team,
-    updated_at: coalesce(closed_at, resolved_at, detected_at)
+    updated_at: coalesce(closed_at, resolved_at, detected_at),
+    last_event_at: coalesce(closed_at, resolved_at, mitigated_at, detected_at),
+    is_abandoned: resolved_at IS NULL AND last_event_at < TIMESTAMP '{as_of}' - INTERVAL 7 DAY
 FROM (SELECT *, md5(i::VARCHAR) AS h FROM closed)
 ORDER BY started_at, incident_id
 """

@@ -70,6 +70,8 @@ def fill(warehouse: Warehouse, incidents: Sequence[Incident]) -> None:
         | dict.fromkeys(("started", "updated", *STAMPS), number),
     )
     stamps = ", ".join(f"make_timestamptz({name}) AS {name}_at" for name in STAMPS)
+    last = "greatest(started, updated, acknowledged, investigating, root_cause_found, mitigated)"
+    silent = "(SELECT epoch_us(as_of) - abandoned_us FROM config.run)"
     warehouse.con.execute(f"DELETE FROM {STORED}")
     warehouse.con.register("drawn", frame.to_arrow())
     warehouse.con.execute(
@@ -77,7 +79,8 @@ def fill(warehouse: Warehouse, incidents: Sequence[Incident]) -> None:
         SELECT incident_id, incident_id AS external_id, source, severity, service, team, auto_resolved, is_before_history,
             1 AS episode, 0 AS reopen_count, 'incident' AS kind, 'field' AS severity_source, 'detected' AS status,
             'title of ' || incident_id AS title, make_timestamptz(started) AS started_at,
-            make_timestamptz(updated) AS updated_at, {stamps}
+            make_timestamptz(updated) AS updated_at, {stamps},
+            make_timestamptz(started) AS last_event_at, resolved IS NULL AND closed IS NULL AND {last} <= {silent} AS is_abandoned
         FROM drawn"""
     )
     warehouse.con.unregister("drawn")

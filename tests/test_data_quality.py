@@ -103,7 +103,7 @@ SAID = {
     "only open": " data quality  \N{BLACK CIRCLE} green: No data quality issues.",
     "only invalid": f" data quality  \N{BLACK DIAMOND} red: Not reliable, with 1 warning: custom, 1 of 1: {_INVALID}",
     "misspelt": " data quality  \N{BLACK UP-POINTING TRIANGLE} amber: Usable, with 1 warning: "
-    "configuration, 1 of 2: services that have targets or thresholds but that no incident names, perhaps misspelt.",
+    "configuration, 1 of 2: services that have targets, thresholds or weights but that no incident names, perhaps misspelt.",
     "both": " data quality  \N{BLACK DIAMOND} red: "
     f"Not reliable, with 2 warnings; the most important: custom, 1 of 1: {_INVALID}",
 }

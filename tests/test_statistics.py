@@ -477,7 +477,14 @@ def test_frequency(history: Any) -> None:
 
 
 def test_downtime_counts_every_minute_once(tmp_path: Path) -> None:
-    """Against a set of minutes. Users are down from occurred, else detected, to mitigated, else resolved."""
+    """Against a set of minutes. Users are down from occurred, else detected, to mitigated, else resolved. Here every incident takes
+    all of its service down, and no open one is abandoned: test_downtime.py has the others.
+    """
+    configured = {
+        "targets": {"availability_pct": 99.5},
+        "downtime": {"severities": {"SEV3": 1}},
+        "lifecycle": {"abandoned_days": 3650},
+    }
     random = np.random.default_rng(5)
     spans: list[tuple[int, int | None, str | None, int | None]] = [
         (
@@ -499,7 +506,7 @@ def test_downtime_counts_every_minute_once(tmp_path: Path) -> None:
             if number % 2:
                 stamps["resolved_at"] = iso(start + (length + 500) * MINUTE)
         records.append({"external_id": f"d-{number}", "service": service, "affected_users": users, **stamps})
-    with door(tmp_path, custom=records, configured={"targets": {"availability_pct": 99.5}}) as warehouse:
+    with door(tmp_path, custom=records, configured=configured) as warehouse:
         found = {
             (row["scope_value"], row["window_start"]): row for row in rows(warehouse.con, "SELECT * FROM mart.downtime")
         }
@@ -513,7 +520,7 @@ def test_downtime_counts_every_minute_once(tmp_path: Path) -> None:
         for window in (first, 30 * 24 * 60, 90 * 24 * 60):
             row = found[member, None if window == first else AS_OF - timedelta(minutes=window)]
             down = {m for ago, length, *_ in mine for m in range(-ago, length - ago) if m >= -window}
-            assert row["downtime_minutes"] == len(down), (member, window)
+            assert row["downtime_minutes"] == row["weighted_downtime_minutes"] == len(down), (member, window)
             assert row["window_minutes"] == window
             assert row["availability_pct"] == pytest.approx(100 * (1 - len(down) / window), rel=1e-12)
             if member == "all":  # each service has the target, not all of them together

@@ -11,7 +11,7 @@ from mttr_pipeline.config.imports import ImportPreset
 from mttr_pipeline.config.names import ByService, Name, normalize, owners
 from mttr_pipeline.config.options import Section, Vocabulary
 from mttr_pipeline.config.terms import FIXED_VARIANTS, LIFECYCLE_ONLY, Phase, Severity, Stamp, TargetPhase
-from mttr_pipeline.config.values import Zone, number
+from mttr_pipeline.config.values import Weight, Zone, number
 
 Minutes = Annotated[float, number("minutes")]
 #: From 1 on, so that a share like 0.8 is not taken for less than one percent.
@@ -42,6 +42,9 @@ class Lifecycle(Section):
     )
     flap_minutes: Annotated[float, number("minutes", or_zero=True)] = Field(
         10, description="the same dedup key again this soon after its resolve is one incident"
+    )
+    abandoned_days: Annotated[float, number("days")] = Field(
+        7, description="an open incident without an event or an update at the vendor for this long is abandoned"
     )
 
 
@@ -74,6 +77,24 @@ class Targets(Section):
     @classmethod
     def _with_defaults(cls, given: dict[Severity, float]) -> dict[Severity, float]:
         return DEFAULT_TARGETS | given
+
+
+DEFAULT_WEIGHTS: dict[Severity, float] = {"SEV1": 1, "SEV2": 1, "SEV3": 0.3, "SEV4": 0}
+
+
+class Downtime(Section):
+    """`[downtime]`: the part of a service that an incident takes down, from 0 (none) to 1 (all of it)."""
+
+    severities: dict[Severity, Weight] = Field(default_factory=lambda: dict(DEFAULT_WEIGHTS))
+    services: ByService[dict[Severity, Weight]] = Field(default_factory=dict)
+    count_noise: bool = Field(
+        False, description="whether incidents count that resolved automatically and that nobody acknowledged"
+    )
+
+    @field_validator("severities")
+    @classmethod
+    def _with_defaults(cls, given: dict[Severity, float]) -> dict[Severity, float]:
+        return DEFAULT_WEIGHTS | given
 
 
 class Threshold(Section):
@@ -135,6 +156,7 @@ class FileSettings(Section):
     )
     targets: Targets = Targets()
     thresholds: Thresholds = Thresholds()
+    downtime: Downtime = Downtime()
     lifecycle: Lifecycle = Lifecycle()
     publish: Publish = Publish()
     imports: dict[str, ImportPreset] = Field(
@@ -156,7 +178,11 @@ class FileSettings(Section):
     @model_validator(mode="after")
     def _one_table_for_a_service(self) -> FileSettings:
         names = self.service_names
-        for key, tables in (("targets", self.targets.services), ("thresholds", self.thresholds.services)):
+        for key, tables in (
+            ("targets", self.targets.services),
+            ("thresholds", self.thresholds.services),
+            ("downtime", self.downtime.services),
+        ):
             first: dict[str, str] = {}
             for name in tables:
                 service = names.get(normalize(name), name)

@@ -34,7 +34,8 @@ def config_tables(settings: Settings, as_of: datetime, definition_hash: str) -> 
     file, accounts = settings.file, settings.accounts
     return {
         "run": (
-            "as_of TIMESTAMP, reopen_us BIGINT, flap_us BIGINT, outliers_excluded BOOLEAN, outlier_hours DOUBLE, "
+            "as_of TIMESTAMP, reopen_us BIGINT, flap_us BIGINT, abandoned_us BIGINT, count_noise BOOLEAN, "
+            "outliers_excluded BOOLEAN, outlier_hours DOUBLE, "
             "at_risk_pct DOUBLE, availability_target_pct DOUBLE, phase_model VARCHAR, reporting_time_zone VARCHAR, "
             "definition_hash VARCHAR",
             [
@@ -42,6 +43,8 @@ def config_tables(settings: Settings, as_of: datetime, definition_hash: str) -> 
                     as_of.replace(tzinfo=None),
                     round(file.lifecycle.reopen_hours * 3_600_000_000),
                     round(file.lifecycle.flap_minutes * 60_000_000),
+                    round(file.lifecycle.abandoned_days * 86_400_000_000),
+                    file.downtime.count_noise,
                     file.outliers.enabled,
                     file.outliers.hours,
                     file.targets.at_risk_pct,
@@ -98,6 +101,15 @@ def config_tables(settings: Settings, as_of: datetime, definition_hash: str) -> 
                 [severity, service, minutes]
                 for service, targets in file.targets.services.items()
                 for severity, minutes in targets.items()
+            ],
+        ),
+        "downtime_weights": (
+            "severity VARCHAR, service VARCHAR, weight USMALLINT",
+            [[severity, None, round(weight * 1000)] for severity, weight in file.downtime.severities.items()]
+            + [
+                [severity, service, round(weight * 1000)]
+                for service, weights in file.downtime.services.items()
+                for severity, weight in weights.items()
             ],
         ),
         "phases": (

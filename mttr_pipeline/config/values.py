@@ -37,6 +37,18 @@ def number(
     return BeforeValidator(check)
 
 
+def _weight(value: Any) -> Any:
+    """A share of a service, in thousandths, so that sums of weighted time are whole numbers."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError("must be a number from 0 to 1 with at most three decimals")
+    if abs(value * 1000 - round(value * 1000)) > 1e-9:
+        raise ValueError("must be a number from 0 to 1 with at most three decimals")
+    return value
+
+
+Weight = Annotated[float, BeforeValidator(_weight)]
+
+
 def _day(value: Any) -> Any:
     """A date or instant, of TOML or as text. A bare number would be taken for seconds since 1970."""
     try:

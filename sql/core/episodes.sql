@@ -32,6 +32,7 @@ reopened_at = "last reopen within the episode, flaps included; NULL without one"
 reopen_count = "reopens within the episode, flaps not included"
 flap_count = "times that the same dedup key came back within the flap time"
 ack_count = "acknowledgements"
+last_event_at = "last event of any kind, notes included"
 active_us = "microseconds in which the incident was not resolved; an open one counts until as_of"
 resolution_kind = "human, integration or timeout: who or what made the resolve that counts"
 severity_first = "severity before the first change; NULL when it never changed"
@@ -62,6 +63,7 @@ folded AS (
         max(happened_at) FILTER (WHERE event_type = 'acknowledged') AS acknowledged_latest,
         max(happened_at) FILTER (WHERE event_type IN ('investigating', 'root_cause_found')) AS investigating_latest,
         max(happened_at) FILTER (WHERE event_type = 'mitigated') AS mitigated_latest,
+        max(happened_at) AS last_event_at,
         count(*) FILTER (WHERE is_reopen AND NOT is_flap) AS reopen_count,
         count(*) FILTER (WHERE is_flap) AS flap_count,
         count(*) FILTER (WHERE event_type = 'acknowledged' AND NOT is_field) AS ack_events,
@@ -127,6 +129,7 @@ SELECT
     s.reopen_count::INTEGER AS reopen_count,
     s.flap_count::INTEGER AS flap_count,
     greatest(s.ack_events, least(s.ack_fields, 1))::INTEGER AS ack_count,
+    s.last_event_at,
     CASE
         WHEN s.reopened_last IS NULL
             THEN epoch_us(coalesce(s.resolved_at, run.as_of)) - epoch_us(s.detected_at)

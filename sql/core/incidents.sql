@@ -4,7 +4,8 @@ duplicate_of and kind; no figure counts them. An incident has the earliest detec
 Every stamp has a provenance: api, changelog, field, derived or imputed."""
 published = true
 like = "core.episodes"
-not_null = ["incident_id", "source", "external_id", "kind", "severity", "severity_source", "status", "episode", "reopen_count", "auto_resolved", "started_at", "is_before_history"]
+not_null = ["incident_id", "source", "external_id", "kind", "severity", "severity_source", "status", "episode", "reopen_count", "auto_resolved", "started_at", "is_before_history",
+    "last_event_at", "is_abandoned"]
 unique = [["incident_id"]]
 
 [assert]
@@ -13,6 +14,7 @@ known_kind = "kind IN ('incident', 'false_alarm', 'maintenance', 'test')"
 known_status = "status IN ('detected', 'acknowledged', 'investigating', 'mitigated', 'resolved', 'closed')"
 resolved_has_its_status = "resolved_at IS NULL OR status IN ('resolved', 'closed')"
 never_its_own_duplicate = "duplicate_of <> incident_id"
+abandoned_means_open = "NOT is_abandoned OR (resolved_at IS NULL AND closed_at IS NULL AND status NOT IN ('resolved', 'closed'))"
 later_episodes_name_the_first = "(episode > 1) = (recurrence_of IS NOT NULL)"
 
 [columns]
@@ -55,6 +57,8 @@ reopen_count = "="
 flap_count = "times that the same dedup key came back within the flap time (default 10 minutes)"
 ack_count = "="
 active_minutes = "minutes in which the incident was not resolved; an open one counts until as_of. NULL where the resolve is before the detection or at an unknown time"
+last_event_at = "last event of the incident or of a duplicate of it, notes included. UTC"
+is_abandoned = "open, and neither an event nor a change at the vendor for the configured time (default 7 days) before as_of"
 auto_resolved = "resolved by an integration or a timeout, not by a person"
 resolution_kind = "human, integration or timeout; NULL while open or when unknown"
 service = "affected service; NULL when unknown"
@@ -73,12 +77,16 @@ WITH members AS (
         min(e.detected_at) AS detected_at,
         min(e.acknowledged_at) AS acknowledged_at,
         max(e.acknowledged_at) AS acknowledged_latest,
+        max(e.last_event_at) AS last_event_at,
+        max(r.updated_at) FILTER (WHERE epoch_us(r.updated_at) <= epoch_us(run.as_of) + 300_000_000) AS updated_at,
         (min({happened_at: e.detected_at, provenance: e.detected_provenance})
             FILTER (WHERE e.detected_at IS NOT NULL)).provenance AS detected_provenance,
         (min({happened_at: e.acknowledged_at, provenance: e.acknowledged_provenance})
             FILTER (WHERE e.acknowledged_at IS NOT NULL)).provenance AS acknowledged_provenance
     FROM core.duplicates AS d
     JOIN core.episodes AS e ON e.source = d.source AND e.record_id = d.external_id AND e.episode = 1
+    JOIN core.records AS r ON r.source = d.source AND r.external_id = d.external_id
+    CROSS JOIN config.run AS run
     GROUP BY d.source, d.root_id
 ),
 -- Of a record with several episodes the last one has its status, and of records that flapped all of them together.
@@ -110,6 +118,8 @@ gathered AS (
         e.*,
         least(e.detected_at, m.detected_at) AS detected_at_any,
         least(e.acknowledged_at, m.acknowledged_at) AS acknowledged_at_any,
+        greatest(e.last_event_at, m.last_event_at) AS last_event_at_any,
+        m.updated_at AS updated_at_any,
         least(e.occurred_at, e.acknowledged_at, m.acknowledged_at, e.investigating_at, e.root_cause_found_at, e.mitigated_at,
             e.resolved_at, e.closed_at) AS first_at,
         CASE WHEN m.detected_at < e.detected_at OR e.detected_at IS NULL THEN m.detected_provenance END AS detected_via,
@@ -165,6 +175,13 @@ SELECT
     g.ack_count,
     CASE WHEN NOT g.is_over_unknown THEN nullif(greatest(g.active_us + epoch_us(g.detected_at) - epoch_us(g.detected_at_any), -1), -1) / 6e7 END
         AS active_minutes,
+    make_timestamptz(epoch_us(g.last_event_at_any)) AS last_event_at,
+    -- A change at the vendor after as_of says nothing about the time before it.
+    g.status_any NOT IN ('resolved', 'closed') AND g.resolved_at IS NULL AND g.closed_at IS NULL
+        AND epoch_us(run.as_of) - run.abandoned_us >= greatest(
+            epoch_us(g.last_event_at_any), epoch_us(g.updated_at_any),
+            CASE WHEN epoch_us(r.updated_at) <= epoch_us(run.as_of) + 300_000_000 THEN epoch_us(r.updated_at) END
+        ) AS is_abandoned,
     coalesce(g.resolved_at IS NOT NULL AND coalesce(r.resolution_kind, g.resolution_kind) IN ('integration', 'timeout'), false)
         AS auto_resolved,
     CASE WHEN g.resolved_at IS NOT NULL THEN coalesce(r.resolution_kind, g.resolution_kind) END AS resolution_kind,
@@ -177,6 +194,7 @@ SELECT
     make_timestamptz(epoch_us(r.updated_at)) AS updated_at,
     coalesce(coalesce(g.detected_at_any, g.first_at) < h.complete_since, false) AS is_before_history
 FROM gathered AS g
+CROSS JOIN config.run AS run
 JOIN core.records AS r ON r.source = g.source AND r.external_id = g.record_id
 LEFT JOIN core.duplicates AS d ON d.source = g.source AND d.external_id = g.record_id
 LEFT JOIN core.complete_history AS h ON h.source = g.source

@@ -1,8 +1,9 @@
 /*
 description = """Every incident that counts, as numbers: duplicates and non-incidents are left out. All statistics are made of this narrow
 table."""
+like = "core.incidents"
 not_null = ["incident_no", "severity_id", "service_id", "team_id", "started_us", "is_over", "by_timeout", "is_paged",
-    "is_before_history", "is_abandoned"]
+    "is_noise", "is_before_history", "is_abandoned"]
 unique = [["incident_no"]]
 
 [columns]
@@ -22,9 +23,11 @@ closed_us = "closed_at in microseconds since 1970"
 is_over = "whether its status says that it is over, with or without a stamp of it"
 by_timeout = "whether a timeout resolved it"
 is_paged = "its acknowledgement, if it has one, comes from a pager, which notifies somebody; false for tickets, machine alerts and channels"
+last_event_us = "last_event_at in microseconds since 1970; NULL where a stamp says when users had service again"
+is_noise = "it resolved automatically and nobody acknowledged it"
 affected_users = "users affected; NULL when unknown"
-is_before_history = "it began before the complete history of its source"
-is_abandoned = "it is open, and nothing happened for 7 days: no stamp of it and no change at the vendor"
+is_before_history = "="
+is_abandoned = "="
 */
 SELECT
     i.rowid AS incident_no,
@@ -43,12 +46,12 @@ SELECT
     status_is_over(i.status) AS is_over,
     coalesce(i.resolution_kind = 'timeout', false) AS by_timeout,
     coalesce(r.role = 'pager', false) AS is_paged,
+    CASE WHEN coalesce(i.mitigated_at, i.resolved_at, i.closed_at) IS NULL THEN epoch_us(i.last_event_at) END AS last_event_us,
+    i.auto_resolved AND i.acknowledged_at IS NULL AS is_noise,
     i.affected_users,
-    coalesce(i.is_before_history, false) AS is_before_history,
-    i.resolved_at IS NULL AND i.closed_at IS NULL AND greatest(i.started_at, i.acknowledged_at, i.investigating_at,
-        i.root_cause_found_at, i.mitigated_at, i.updated_at) < make_timestamptz(epoch_us(run.as_of - INTERVAL 7 DAY)) AS is_abandoned
+    i.is_before_history,
+    i.is_abandoned
 FROM core.incidents AS i
-CROSS JOIN config.run AS run
 LEFT JOIN config.record_sources AS r ON r.source = i.source
 JOIN core.scope_members AS severity ON severity.scope = 'severity' AND severity.scope_value = i.severity
 JOIN core.scope_members AS service ON service.scope = 'service' AND service.scope_value = coalesce(i.service, 'unknown')

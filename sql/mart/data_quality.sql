@@ -87,11 +87,13 @@ row_checks AS (
 ),
 configuration_checks AS (
     SELECT 'unknown_service_in_configuration' AS dq_check, count(*) FILTER (WHERE s.service IS NULL) AS n, count(*) AS total,
-        'services that have targets or thresholds but that no incident names, perhaps misspelt' AS meaning
+        'services that have targets, thresholds or weights but that no incident names, perhaps misspelt' AS meaning
     FROM (
         SELECT service FROM core.targets WHERE service IS NOT NULL
         UNION
         SELECT scope_value FROM core.thresholds WHERE scope = 'service'
+        UNION
+        SELECT service FROM core.downtime_weights WHERE service IS NOT NULL
     ) AS c
     LEFT JOIN (SELECT DISTINCT service FROM core.incidents) AS s ON s.service = c.service
     UNION ALL
@@ -106,6 +108,8 @@ findings AS (
     FROM (FROM incident_checks UNION ALL FROM row_checks)
     UNION ALL
     SELECT dq_check, 'configuration', n, total, 'warn', meaning, NULL FROM configuration_checks WHERE total > 0
+    UNION ALL
+    FROM figures.findings_abandoned
     UNION ALL
     FROM figures.findings_words
     UNION ALL

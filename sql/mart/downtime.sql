@@ -1,14 +1,16 @@
 /*
-description = """What incidents cost: minutes in which a service had at least one open incident, over the whole history (from the first
-outage of all), the last 30 and the last 90 days. Overlapping incidents count once. Users are down from occurred, else started_at, to
-mitigated, else resolved, else closed, else as_of. The row of the scope all says when any service was down."""
+description = """What incidents cost: minutes in which a service was down, over the whole history (from the first outage of all), the last 30 and
+the last 90 days. Users are down from occurred, else started_at, to mitigated, else resolved, else closed, else as_of. An incident takes
+down the part of its service that is configured for its severity. Where incidents overlap, the largest part counts, not the sum.
+Maintenance is no downtime, and noise is none unless the configuration counts it. Abandoned incidents stand apart: they are down until
+their last event. The row of the scope all says when any service was down."""
 published = true
-not_null = ["scope", "scope_value", "as_of", "n", "n_open", "n_invalid", "downtime_minutes"]
+not_null = ["scope", "scope_value", "as_of", "n", "n_open", "n_abandoned", "n_weightless", "n_invalid", "downtime_minutes", "weighted_downtime_minutes", "weighted_downtime_with_abandoned_minutes"]
 unique = [["scope", "scope_value", "window_start"]]
 
 [assert]
-availability_is_a_share = "availability_pct BETWEEN 0 AND 100"
-not_longer_than_the_window = "downtime_minutes <= window_minutes"
+availability_is_a_share = "availability_pct BETWEEN 0 AND 100 AND availability_with_abandoned_pct BETWEEN 0 AND availability_pct"
+not_longer_than_the_window = "downtime_minutes <= window_minutes AND weighted_downtime_minutes <= downtime_minutes"
 
 [columns]
 scope = "all or service"
@@ -16,16 +18,23 @@ scope_value = "all, or the service; `unknown` where an incident has none"
 window_start = "first instant of the window; NULL = whole history. UTC"
 window_end = "first instant after the window; NULL = whole history. UTC"
 as_of = "clock of the run. UTC"
-n = "outages that overlap the window, including those of no length that start in it"
+n = "outages that overlap the window, including those of no length that start in it, without those of abandoned incidents"
 n_open = "outages that are not over at as_of"
+n_abandoned = "outages of abandoned incidents that overlap the window, down until their last event"
+n_weightless = "of n: outages that take nothing down, by the weight of their severity or as noise"
 n_invalid = "incidents of the scope, over the whole history, that end before they start: not counted"
 window_minutes = "length of the window from the start of the history on, which is the first outage of all"
-downtime_minutes = "union of the outages inside the window"
-availability_pct = "100 (1 - downtime / window)"
+downtime_minutes = "union of the outages inside the window that take anything down, without abandoned incidents"
+weighted_downtime_minutes = "the same, each minute times the largest weight in it"
+weighted_downtime_with_abandoned_minutes = "the same with abandoned incidents until their last event"
+availability_pct = "100 (1 - weighted downtime / window)"
+availability_with_abandoned_pct = "the same with abandoned incidents until their last event"
 availability_target_pct = "configured availability target of a service; NULL when there is none, and for the scope all"
-error_budget_minutes = "downtime that the target allows in the window"
-error_budget_used_pct = "100 * downtime / error budget; above 100 the target is missed"
-user_minutes = "sum over incidents of affected users times minutes down inside the window; NULL when no incident has affected users"
+error_budget_minutes = "weighted downtime that the target allows in the window"
+error_budget_used_pct = "100 * weighted downtime / error budget; above 100 the target is missed"
+error_budget_used_with_abandoned_pct = "the same with abandoned incidents until their last event"
+user_minutes = """sum over incidents of affected users times minutes down inside the window, whatever their weight, without abandoned
+incidents; NULL when no incident has affected users"""
 n_users_known = "outages behind user_minutes"
 */
 WITH history AS (
@@ -48,28 +57,41 @@ members AS (
     UNION ALL
     SELECT service_id, count(*) FILTER (WHERE end_us < start_us) FROM facts.outages GROUP BY service_id
 ),
+-- Weighted time is counted in thousandths of a microsecond, so that it is exact.
 down AS (
-    SELECT s.member_id, w.name, sum(least(s.end_us, w.end_us) - greatest(s.start_us, w.start_us)) AS down_us
-    FROM figures.downtime_spans AS s
-    JOIN windows AS w ON s.start_us < w.end_us AND s.end_us > w.start_us
-    GROUP BY s.member_id, w.name
+    SELECT
+        member_id, name,
+        sum(us) FILTER (WHERE NOT is_abandoned) AS down_us,
+        sum(us * weight) FILTER (WHERE NOT is_abandoned) AS weighted,
+        sum(us * weight) AS weighted_with_abandoned
+    FROM (
+        SELECT s.member_id, w.name, s.is_abandoned, s.weight,
+            least(s.end_us, w.end_us) - greatest(s.start_us, w.start_us) AS us
+        FROM figures.downtime_spans AS s
+        JOIN windows AS w ON s.start_us < w.end_us AND s.end_us > w.start_us
+    )
+    GROUP BY member_id, name
 ),
 by_service AS (
     SELECT
         o.service_id, w.name,
-        count(*) AS n,
+        count(*) FILTER (WHERE NOT o.is_abandoned) AS n,
         count(*) FILTER (WHERE o.is_open) AS n_open,
-        count(o.affected_users) AS n_users_known,
-        sum(o.affected_users::HUGEINT * (least(o.end_us, w.end_us) - greatest(o.start_us, w.start_us))) AS user_us
+        count(*) FILTER (WHERE o.is_abandoned) AS n_abandoned,
+        count(*) FILTER (WHERE o.weight = 0 AND NOT o.is_abandoned) AS n_weightless,
+        count(o.affected_users) FILTER (WHERE NOT o.is_abandoned) AS n_users_known,
+        sum(o.affected_users::HUGEINT * (least(o.end_us, w.end_us) - greatest(o.start_us, w.start_us)))
+            FILTER (WHERE NOT o.is_abandoned) AS user_us
     FROM facts.outages AS o
     JOIN windows AS w ON o.start_us < w.end_us AND (o.end_us > w.start_us OR o.start_us >= w.start_us)
     WHERE o.end_us >= o.start_us
     GROUP BY o.service_id, w.name
 ),
 counted AS (
-    SELECT service_id AS member_id, name, n, n_open, n_users_known, user_us FROM by_service
+    SELECT service_id AS member_id, * EXCLUDE (service_id) FROM by_service
     UNION ALL
-    SELECT 0, name, sum(n)::BIGINT, sum(n_open)::BIGINT, sum(n_users_known)::BIGINT, sum(user_us)
+    SELECT 0, name, sum(n)::BIGINT, sum(n_open)::BIGINT, sum(n_abandoned)::BIGINT, sum(n_weightless)::BIGINT,
+        sum(n_users_known)::BIGINT, sum(user_us)
     FROM by_service GROUP BY name
 ),
 measured AS (
@@ -78,10 +100,15 @@ measured AS (
         run.as_of,
         coalesce(c.n, 0) AS n,
         coalesce(c.n_open, 0) AS n_open,
+        coalesce(c.n_abandoned, 0) AS n_abandoned,
+        coalesce(c.n_weightless, 0) AS n_weightless,
         coalesce(c.n_users_known, 0) AS n_users_known,
         c.user_us,
         nullif(w.end_us - w.start_us, 0) AS window_us,
+        1000 * window_us AS weighted_window,
         coalesce(d.down_us, 0)::BIGINT AS down_us,
+        coalesce(d.weighted, 0)::BIGINT AS weighted,
+        coalesce(d.weighted_with_abandoned, 0)::BIGINT AS weighted_with_abandoned,
         CASE WHEN member.scope = 'service' THEN run.availability_target_pct END AS target_pct
     FROM members AS m
     JOIN core.scope_members AS member ON member.member_id = m.member_id
@@ -98,13 +125,19 @@ SELECT
     make_timestamptz(epoch_us(as_of)) AS as_of,
     n,
     n_open,
+    n_abandoned,
+    n_weightless,
     n_invalid,
     window_us / 6e7 AS window_minutes,
     down_us / 6e7 AS downtime_minutes,
-    100 * ((window_us - down_us)::DOUBLE / window_us) AS availability_pct,
+    weighted / 6e10 AS weighted_downtime_minutes,
+    weighted_with_abandoned / 6e10 AS weighted_downtime_with_abandoned_minutes,
+    100 * ((weighted_window - weighted)::DOUBLE / weighted_window) AS availability_pct,
+    100 * ((weighted_window - weighted_with_abandoned)::DOUBLE / weighted_window) AS availability_with_abandoned_pct,
     target_pct AS availability_target_pct,
     window_us / 6e7 * (100 - target_pct) / 100 AS error_budget_minutes,
-    100 * (down_us / (window_us * (100 - target_pct) / 100)) AS error_budget_used_pct,
+    100 * (weighted / (weighted_window * (100 - target_pct) / 100)) AS error_budget_used_pct,
+    100 * (weighted_with_abandoned / (weighted_window * (100 - target_pct) / 100)) AS error_budget_used_with_abandoned_pct,
     CASE WHEN n_users_known > 0 THEN user_us::DOUBLE / 6e7 END AS user_minutes,
     n_users_known
 FROM measured

@@ -193,6 +193,7 @@ class Warehouse:
             outlier_hours=repr(file.outliers.hours),
             outliers_excluded=str(file.outliers.enabled).lower(),
             time_zone=file.reporting_time_zone,
+            as_of=self.as_of.isoformat(),
             variant_starts=" ".join(f"WHEN '{name}' THEN '{start}'" for name, (start, _) in variants.items()),
             variant_ends=" ".join(f"WHEN '{name}' THEN '{end}'" for name, (_, end) in variants.items()),
             variant_names=", ".join(variants),

@@ -85,6 +85,9 @@ SELECT
     detected_at AS started_at, occurred_at, detected_at, acknowledged_at, root_cause_found_at, mitigated_at, resolved_at,
     closed_at, resolved_at AS first_resolved_at,
     'derived' AS occurred_provenance, 'api' AS detected_provenance,
+    uniform(i, 22) < 0.99 AS is_counted,
+    CASE WHEN uniform(i, 22) < 0.99 AND resolved_at >= detected_at THEN (epoch_us(resolved_at) - epoch_us(detected_at)) / 6e7 END
+        AS resolve_minutes,
     1 AS episode, (uniform(i, 23) < 0.05)::INTEGER AS reopen_count, 0 AS flap_count,
     (acknowledged_at IS NOT NULL)::INTEGER AS ack_count,
     (epoch_us(coalesce(resolved_at, TIMESTAMP '{as_of}')) - epoch_us(detected_at)) / 6e7 AS active_minutes,

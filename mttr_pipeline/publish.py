@@ -32,7 +32,7 @@ from mttr_pipeline.warehouse.preparation import quoted
 _PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, DICTIONARY_SIZE_LIMIT 5000"
 _MACRO_COMMENTS = {
     "mttr": "the calculation over the incidents that match the filters: one row",
-    "mttr_by": "the calculation per severity, service, team, day, week or month",
+    "mttr_by": "the calculation per severity, service, team, day, week or month, or per combination of a list of them",
     "mttr_population": "the incidents behind a figure, each with its population and duration",
 }
 _FUNCTION_COMMENTS = {
@@ -49,6 +49,10 @@ _FUNCTION_COMMENTS = {
     "folded_name": "the name of a service or team as filters compare it",
     "status_is_over": "whether an incident of this status is over",
     "population_of": "the one population an incident falls in",
+    "window_date_of": "the first day of the day, week or month in which an instant lies, in the reporting time zone",
+    "dimensions_of": "the dimensions that mttr_by is asked for, as a list",
+    "window_unit_of": "the dimension among them that is a window: day, week or month",
+    "checked_dimensions_of": "the dimensions that mttr_by is asked for, or an error",
     "scope_value_of": "the severity, service, team, day, week or month an incident belongs to",
 }
 

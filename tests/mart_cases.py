@@ -79,7 +79,8 @@ def fill(warehouse: Warehouse, incidents: Sequence[Incident]) -> None:
         SELECT incident_id, incident_id AS external_id, source, severity, service, team, auto_resolved, is_before_history,
             1 AS episode, 0 AS reopen_count, 'incident' AS kind, 'field' AS severity_source, 'detected' AS status,
             'title of ' || incident_id AS title, make_timestamptz(started) AS started_at,
-            make_timestamptz(updated) AS updated_at, {stamps},
+            make_timestamptz(updated) AS updated_at, {stamps}, true AS is_counted,
+            CASE WHEN resolved >= detected THEN (resolved - detected) / 6e7 END AS resolve_minutes,
             make_timestamptz(started) AS last_event_at, resolved IS NULL AND closed IS NULL AND {last} <= {silent} AS is_abandoned
         FROM drawn"""
     )

@@ -199,6 +199,7 @@ class Warehouse:
             time_zone=file.reporting_time_zone,
             wide_letters=quoted(_WIDE_LETTERS),
             plain_letters=quoted(unicodedata.normalize("NFKC", _WIDE_LETTERS)),
+            as_of=self.as_of.isoformat(),
             variant_starts=" ".join(f"WHEN '{name}' THEN '{start}'" for name, (start, _) in variants.items()),
             variant_ends=" ".join(f"WHEN '{name}' THEN '{end}'" for name, (_, end) in variants.items()),
             variant_names=", ".join(variants),

@@ -4,7 +4,7 @@ duplicate_of and kind; no figure counts them. An incident has the earliest detec
 Every stamp has a provenance: api, changelog, field, derived or imputed."""
 published = true
 like = "core.episodes"
-not_null = ["incident_id", "source", "external_id", "kind", "severity", "severity_source", "status", "episode", "reopen_count", "auto_resolved", "started_at", "is_before_history",
+not_null = ["incident_id", "source", "external_id", "kind", "is_counted", "severity", "severity_source", "status", "episode", "reopen_count", "auto_resolved", "started_at", "is_before_history",
     "last_event_at", "is_abandoned"]
 unique = [["incident_id"]]
 
@@ -13,6 +13,8 @@ known_severity = "severity IN ('SEV1', 'SEV2', 'SEV3', 'SEV4')"
 known_kind = "kind IN ('incident', 'false_alarm', 'maintenance', 'test')"
 known_status = "status IN ('detected', 'acknowledged', 'investigating', 'mitigated', 'resolved', 'closed')"
 resolved_has_its_status = "resolved_at IS NULL OR status IN ('resolved', 'closed')"
+counted_is_no_duplicate = "is_counted = (duplicate_of IS NULL AND kind = 'incident')"
+resolve_minutes_of_counted_only = "resolve_minutes IS NULL OR (is_counted AND resolve_minutes >= 0)"
 never_its_own_duplicate = "duplicate_of <> incident_id"
 abandoned_means_open = "NOT is_abandoned OR (resolved_at IS NULL AND closed_at IS NULL AND status NOT IN ('resolved', 'closed'))"
 later_episodes_name_the_first = "(episode > 1) = (recurrence_of IS NOT NULL)"
@@ -42,6 +44,8 @@ mitigated_at = "users had service again. UTC"
 resolved_at = "last resolve that no reopen undid; NULL while open, and where its time is unknown. UTC"
 closed_at = "follow-up finished, record closed. UTC"
 first_resolved_at = "first resolve, even if a reopen undid it; a close without a resolve counts as one. UTC"
+is_counted = "whether figures count it: no duplicate, and of the kind incident"
+resolve_minutes = "from detected_at to resolved_at: the duration of the variant basic, outliers included. NULL for rows that do not count, without one of the two stamps, and where the resolve is before the detection"
 occurred_provenance = "where occurred_at comes from"
 detected_provenance = "where detected_at comes from"
 acknowledged_provenance = "where acknowledged_at comes from"
@@ -159,6 +163,9 @@ SELECT
     make_timestamptz(epoch_us(g.resolved_at)) AS resolved_at,
     make_timestamptz(epoch_us(g.closed_at)) AS closed_at,
     make_timestamptz(epoch_us(g.first_resolved_at)) AS first_resolved_at,
+    d.root_id IS NULL AND r.kind = 'incident' AS is_counted,
+    CASE WHEN d.root_id IS NULL AND r.kind = 'incident' AND g.resolved_at >= g.detected_at_any
+        THEN (epoch_us(g.resolved_at) - epoch_us(g.detected_at_any)) / 6e7 END AS resolve_minutes,
     g.occurred_provenance,
     coalesce(g.detected_via, g.detected_provenance) AS detected_provenance,
     coalesce(g.acknowledged_via, g.acknowledged_provenance) AS acknowledged_provenance,

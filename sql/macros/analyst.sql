@@ -1,5 +1,6 @@
 -- Macros that are stored in the published file. The nightly tables are computed with the same macros, so both always agree.
 -- ${outlier_hours} and ${outliers_excluded} are the configured outlier rule (168 hours, on), ${variant_names} are the variants.
+-- The table macros nest their queries and have no WITH: DuckDB 1.4.0 and 1.4.1 cannot read a stored table macro that has one.
 
 -- The offset of an ISO 8601 text from UTC, in minutes; 0 without an offset.
 CREATE OR REPLACE MACRO offset_minutes(text) AS
@@ -116,38 +117,13 @@ CREATE OR REPLACE MACRO mttr_population(
     calculation_type := 'basic', severities := NULL, services := NULL, teams := NULL, start_date := NULL, end_date := NULL,
     exclude_outliers := ${outliers_excluded}, outlier_threshold_hours := ${outlier_hours}, start_stamp := NULL, end_stamp := NULL
 ) AS TABLE
-    WITH asked AS (
-        SELECT
-            coalesce(start_stamp, CASE calculation_type ${variant_starts} END) AS from_stamp,
-            coalesce(end_stamp, CASE calculation_type ${variant_ends} END) AS to_stamp,
-            stamp_names() AS known,
-            -- With two stamps the variant may be NULL or custom. Any other unknown name is an error.
-            coalesce(calculation_type = 'custom' OR CASE calculation_type ${variant_starts} END IS NOT NULL, true) AS is_known,
-            [name for name in (coalesce(severities, [])::VARCHAR[])
-                if coalesce(name NOT IN ('SEV1', 'SEV2', 'SEV3', 'SEV4'), true)] AS strange
-    ),
-    -- This row exists without incidents too, so that wrong arguments are always an error.
-    stamps AS (
-        SELECT CASE
-            WHEN from_stamp IS NULL OR to_stamp IS NULL OR NOT is_known
-                THEN error('unknown calculation_type ' || coalesce(calculation_type, 'NULL')
-                    || '; use ${variant_names}, or name start_stamp and end_stamp')
-            WHEN NOT list_contains(known, from_stamp) OR NOT list_contains(known, to_stamp)
-                THEN error('unknown stamp ' || CASE WHEN list_contains(known, from_stamp) THEN to_stamp ELSE from_stamp END
-                    || '; use one of ' || array_to_string(known, ', '))
-            WHEN from_stamp = to_stamp THEN error('start_stamp and end_stamp are both ' || from_stamp)
-            WHEN len(strange) > 0
-                THEN error('unknown severity ' || coalesce(strange[1], 'NULL') || '; use SEV1, SEV2, SEV3 or SEV4')
-            WHEN exclude_outliers IS NULL THEN error('exclude_outliers is NULL; use true or false')
-            WHEN NOT coalesce(isfinite(outlier_threshold_hours::DOUBLE) AND outlier_threshold_hours > 0, false)
-                THEN error('outlier_threshold_hours is ' || coalesce(outlier_threshold_hours::VARCHAR, 'NULL')
-                    || '; use a number of hours above 0')
-            ELSE {start: list_position(known, from_stamp), stop: list_position(known, to_stamp),
-                since: instant_us(start_date), until: instant_us(end_date)}
-        END AS span
-        FROM asked
-    ),
-    chosen AS (
+    SELECT
+        incident_id, source, external_id, severity, service, team,
+        make_timestamptz(started_us) AS started_at,
+        population_of(us[span.start], us[span.stop], list_max(us[span.stop:]), exclude_outliers, outlier_threshold_hours,
+            is_over) AS population,
+        CASE WHEN us[span.stop] >= us[span.start] THEN us[span.stop] - us[span.start] END AS duration_us
+    FROM (
         SELECT
             i.incident_id, i.source, i.external_id, i.severity, status_is_over(i.status) AS is_over,
             coalesce(i.service, 'unknown') AS service, coalesce(i.team, 'unknown') AS team,
@@ -156,7 +132,37 @@ CREATE OR REPLACE MACRO mttr_population(
                 i.mitigated_at, i.resolved_at, i.closed_at) AS us,
             s.span
         FROM incidents AS i
-        CROSS JOIN stamps AS s
+        -- This row exists without incidents too, so that wrong arguments are always an error.
+        CROSS JOIN (
+            SELECT CASE
+                WHEN from_stamp IS NULL OR to_stamp IS NULL OR NOT is_known
+                    THEN error('unknown calculation_type ' || coalesce(calculation_type, 'NULL')
+                        || '; use ${variant_names}, or name start_stamp and end_stamp')
+                WHEN NOT list_contains(known, from_stamp) OR NOT list_contains(known, to_stamp)
+                    THEN error('unknown stamp ' || CASE WHEN list_contains(known, from_stamp) THEN to_stamp ELSE from_stamp END
+                        || '; use one of ' || array_to_string(known, ', '))
+                WHEN from_stamp = to_stamp THEN error('start_stamp and end_stamp are both ' || from_stamp)
+                WHEN len(strange) > 0
+                    THEN error('unknown severity ' || coalesce(strange[1], 'NULL') || '; use SEV1, SEV2, SEV3 or SEV4')
+                WHEN exclude_outliers IS NULL THEN error('exclude_outliers is NULL; use true or false')
+                WHEN NOT coalesce(isfinite(outlier_threshold_hours::DOUBLE) AND outlier_threshold_hours > 0, false)
+                    THEN error('outlier_threshold_hours is ' || coalesce(outlier_threshold_hours::VARCHAR, 'NULL')
+                        || '; use a number of hours above 0')
+                ELSE {start: list_position(known, from_stamp), stop: list_position(known, to_stamp),
+                    since: instant_us(start_date), until: instant_us(end_date)}
+            END AS span
+            FROM (
+                SELECT
+                    coalesce(start_stamp, CASE calculation_type ${variant_starts} END) AS from_stamp,
+                    coalesce(end_stamp, CASE calculation_type ${variant_ends} END) AS to_stamp,
+                    stamp_names() AS known,
+                    -- With two stamps the variant may be NULL or custom. Any other unknown name is an error.
+                    coalesce(calculation_type = 'custom' OR CASE calculation_type ${variant_starts} END IS NOT NULL, true)
+                        AS is_known,
+                    [name for name in (coalesce(severities, [])::VARCHAR[])
+                        if coalesce(name NOT IN ('SEV1', 'SEV2', 'SEV3', 'SEV4'), true)] AS strange
+            ) AS asked
+        ) AS s
         WHERE i.duplicate_of IS NULL AND i.kind = 'incident'
             AND (severities IS NULL OR list_contains(severities, i.severity))
             -- Names are few, so they are folded and not the incidents.
@@ -168,17 +174,7 @@ CREATE OR REPLACE MACRO mttr_population(
                 WHERE teams IS NOT NULL AND list_contains([folded_name(t) for t in (teams::VARCHAR[])], folded_name(n.name))))
             AND (s.span.since IS NULL OR epoch_us(i.started_at) >= s.span.since)
             AND (s.span.until IS NULL OR epoch_us(i.started_at) < s.span.until)
-    ),
-    timed AS (
-        SELECT *, us[span.stop] - us[span.start] AS duration_us FROM chosen
-    )
-    SELECT
-        incident_id, source, external_id, severity, service, team,
-        make_timestamptz(started_us) AS started_at,
-        population_of(us[span.start], us[span.stop], list_max(us[span.stop:]), exclude_outliers, outlier_threshold_hours,
-            is_over) AS population,
-        CASE WHEN duration_us >= 0 THEN duration_us END AS duration_us
-    FROM timed;
+    ) AS chosen;
 
 -- The calculation: one row.
 CREATE OR REPLACE MACRO mttr(
@@ -192,6 +188,14 @@ CREATE OR REPLACE MACRO mttr(
             outlier_threshold_hours := outlier_threshold_hours, start_stamp := start_stamp, end_stamp := end_stamp)
     );
 
+-- The first day of the day, week or month in which an instant lies, in the reporting time zone; NULL for anything else.
+CREATE OR REPLACE MACRO window_date_of(dimension, instant) AS
+    CASE dimension
+        WHEN 'day' THEN timezone('${time_zone}', instant)::DATE
+        WHEN 'week' THEN date_trunc('week', timezone('${time_zone}', instant))::DATE
+        WHEN 'month' THEN date_trunc('month', timezone('${time_zone}', instant))::DATE
+    END;
+
 -- The member of a dimension that an incident belongs to: its severity, service or team, or the first day of the day, week or month
 -- in which it started, in the reporting time zone.
 CREATE OR REPLACE MACRO scope_value_of(dimension, severity, service, team, started_at) AS
@@ -199,30 +203,92 @@ CREATE OR REPLACE MACRO scope_value_of(dimension, severity, service, team, start
         WHEN 'severity' THEN severity
         WHEN 'service' THEN service
         WHEN 'team' THEN team
-        WHEN 'day' THEN strftime(timezone('${time_zone}', started_at), '%Y-%m-%d')
-        WHEN 'week' THEN strftime(date_trunc('week', timezone('${time_zone}', started_at)), '%Y-%m-%d')
-        WHEN 'month' THEN strftime(date_trunc('month', timezone('${time_zone}', started_at)), '%Y-%m-%d')
+        ELSE strftime(window_date_of(dimension, started_at), '%Y-%m-%d')
     END;
 
--- The calculation per severity, service, team, day, week or month.
+-- The dimensions that mttr_by is asked for: a name, a list of names, or names with commas between them.
+CREATE OR REPLACE MACRO dimensions_of(dimension) AS
+    [trim(name) for name in string_split(regexp_replace(coalesce(dimension::VARCHAR, 'NULL'), '^\[|\]$', '', 'g'), ',')];
+
+-- The one of these dimensions that is a window; NULL without one.
+CREATE OR REPLACE MACRO window_unit_of(dimension) AS
+    [name for name in dimensions_of(dimension) if name IN ('day', 'week', 'month')][1];
+
+-- The same dimensions, or an error.
+CREATE OR REPLACE MACRO checked_dimensions_of(dimension) AS
+    CASE
+        WHEN dimensions_of(dimension) = ['']
+            THEN error('mttr_by got no dimension; use severity, service, team, day, week or month')
+        WHEN len([name for name in dimensions_of(dimension) if name NOT IN ('severity', 'service', 'team', 'day', 'week', 'month')]) > 0
+            THEN error('unknown dimension '
+                || [name for name in dimensions_of(dimension)
+                    if name NOT IN ('severity', 'service', 'team', 'day', 'week', 'month')][1]
+                || '; use severity, service, team, day, week or month')
+        WHEN len(list_distinct(dimensions_of(dimension))) < len(dimensions_of(dimension))
+            THEN error('mttr_by got a dimension twice: ' || array_to_string(dimensions_of(dimension), ', '))
+        WHEN len([name for name in dimensions_of(dimension) if name IN ('day', 'week', 'month')]) > 1
+            THEN error('mttr_by takes one of day, week and month, not several: ' || array_to_string(dimensions_of(dimension), ', '))
+        ELSE dimensions_of(dimension)
+    END;
+
+-- The calculation per severity, service, team, day, week or month, or per combination of a list of them. A day, week or month
+-- without incidents has a row too, from start_date, else the first matching incident, to end_date, else the last matching
+-- incident. No window begins after the time of the run, ${as_of}.
 CREATE OR REPLACE MACRO mttr_by(
     dimension,
     calculation_type := 'basic', severities := NULL, services := NULL, teams := NULL, start_date := NULL, end_date := NULL,
     exclude_outliers := ${outliers_excluded}, outlier_threshold_hours := ${outlier_hours}, start_stamp := NULL, end_stamp := NULL
 ) AS TABLE
-    WITH asked AS (
-        SELECT CASE
-            WHEN dimension IN ('severity', 'service', 'team', 'day', 'week', 'month') THEN dimension
-            ELSE error('unknown dimension ' || coalesce(dimension, 'NULL') || '; use severity, service, team, day, week or month')
-        END AS known_dimension
-    )
-    SELECT scope_value, unnest(result) FROM (
+    SELECT array_to_string(scope_values, ' / ') AS scope_value, scope_values, window_start, unnest(result)
+    FROM (
         SELECT
-            scope_value_of(known_dimension, severity, service, team, started_at) AS scope_value,
-            mttr_measures(population, duration_us) AS result
-        FROM mttr_population(calculation_type := calculation_type, severities := severities, services := services, teams := teams,
-            start_date := start_date, end_date := end_date, exclude_outliers := exclude_outliers,
-            outlier_threshold_hours := outlier_threshold_hours, start_stamp := start_stamp, end_stamp := end_stamp)
-        CROSS JOIN asked
-        GROUP BY 1
-    ) ORDER BY scope_value;
+            [CASE name WHEN 'severity' THEN severity WHEN 'service' THEN service WHEN 'team' THEN team
+                ELSE strftime(shown, '%Y-%m-%d') END for name in names] AS scope_values,
+            shown AS window_start,
+            CASE WHEN shown IS NOT DISTINCT FROM found THEN result ELSE nothing END AS result
+        FROM (
+            -- One row per combination and window with incidents, and one per empty window between it and the next.
+            SELECT
+                a.names, a.nothing, g.severity, g.service, g.team, g.found, g.result,
+                unnest(CASE
+                    WHEN a.unit IS NULL THEN CASE WHEN g.result IS NOT NULL THEN [NULL::DATE] END
+                    WHEN g.result IS NOT NULL THEN generate_series(
+                        CASE WHEN g.is_first THEN coalesce(a.since, g.earliest) ELSE g.found END,
+                        CASE WHEN g.next_found IS NULL THEN greatest(a.until, g.latest) ELSE g.next_found - a.step END,
+                        a.step)::DATE[]
+                    WHEN len(a.names) = 1 THEN generate_series(a.since, a.until, a.step)::DATE[]
+                END) AS shown
+            FROM (
+                -- This row exists without incidents too, so that a wrong dimension is always an error.
+                SELECT
+                    checked_dimensions_of(dimension) AS names,
+                    window_unit_of(dimension) AS unit,
+                    CASE window_unit_of(dimension) WHEN 'day' THEN INTERVAL 1 DAY WHEN 'week' THEN INTERVAL 7 DAY
+                        ELSE INTERVAL 1 MONTH END AS step,
+                    window_date_of(window_unit_of(dimension), make_timestamptz(instant_us(start_date))) AS since,
+                    CASE WHEN instant_us(end_date) IS NOT NULL THEN window_date_of(window_unit_of(dimension),
+                        make_timestamptz(least(instant_us(end_date) - 1, instant_us('${as_of}')))) END AS until,
+                    mttr_measures(NULL::VARCHAR, NULL::BIGINT) AS nothing
+            ) AS a
+            LEFT JOIN (
+                SELECT
+                    *,
+                    min(found) OVER () AS earliest,
+                    max(found) OVER () AS latest,
+                    row_number() OVER (PARTITION BY severity, service, team ORDER BY found) = 1 AS is_first,
+                    lead(found) OVER (PARTITION BY severity, service, team ORDER BY found) AS next_found
+                FROM (
+                    SELECT
+                        CASE WHEN list_contains(dimensions_of(dimension), 'severity') THEN severity END AS severity,
+                        CASE WHEN list_contains(dimensions_of(dimension), 'service') THEN service END AS service,
+                        CASE WHEN list_contains(dimensions_of(dimension), 'team') THEN team END AS team,
+                        window_date_of(window_unit_of(dimension), started_at) AS found,
+                        mttr_measures(population, duration_us) AS result
+                    FROM mttr_population(calculation_type := calculation_type, severities := severities, services := services,
+                        teams := teams, start_date := start_date, end_date := end_date, exclude_outliers := exclude_outliers,
+                        outlier_threshold_hours := outlier_threshold_hours, start_stamp := start_stamp, end_stamp := end_stamp)
+                    GROUP BY 1, 2, 3, 4
+                )
+            ) AS g ON true
+        )
+    ) ORDER BY scope_values;

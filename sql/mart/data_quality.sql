@@ -111,6 +111,8 @@ findings AS (
     UNION ALL
     FROM figures.findings_records
     UNION ALL
+    FROM figures.findings_past
+    UNION ALL
     FROM figures.findings_pulls
 )
 SELECT

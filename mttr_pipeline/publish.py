@@ -1,6 +1,6 @@
 """Publishing: one complete, read-only generation per run, and the atomic move of `latest` onto it.
 
-    published/<run-id>/  mttr.duckdb  parquet/<table>.parquet  json/<report>.json  report.html  manifest.json
+    published/<run-id>/  mttr.duckdb  parquet/<table>.parquet  json/<report>.json  report.html  report/  manifest.json
     published/latest     -> <run-id>   (latest.json names it too)
 
 A generation is written under a hidden name, renamed when it is whole, and only then becomes `latest`: readers see the old
@@ -16,6 +16,7 @@ import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,6 @@ def publish(warehouse: Warehouse, root: Path, run_id: str, keep: int) -> Generat
         for leftover in root.glob(".*.partial"):  # of a run that was killed
             _remove(leftover)
         (partial / "parquet").mkdir(parents=True)
-        (partial / "json").mkdir()
         files = _write(warehouse, partial)
         _write_manifest(warehouse, partial, run_id, files)
         for path in sorted(partial.rglob("*")):
@@ -117,9 +117,13 @@ def _write(warehouse: Warehouse, folder: Path) -> dict[str, int | None]:
         documents = reports.documents(warehouse.con)
         texts = {f"json/{name}.json": reports.dumps(document) for name, document in documents.items()}
         texts["report.html"] = reports.render(documents)
-        files: dict[str, int | None] = {"mttr.duckdb": None, **dict.fromkeys(texts), **parquet.result()}
-    for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8")
+        more = {dimension: reports.members(warehouse.con, dimension) for dimension in ("service", "team")}
+        files: dict[str, int | None] = {"mttr.duckdb": None}
+        for name, text in chain(texts.items(), reports.pages(documents, more)):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text, encoding="utf-8")
+            files[name] = None
+        files |= parquet.result()
     _write_database(warehouse, folder / "mttr.duckdb")
     return files
 

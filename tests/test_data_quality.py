@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +19,8 @@ from support import settings_for
 from mttr_pipeline.cli.terminal import quality_line
 from mttr_pipeline.intake.importer import import_files
 from mttr_pipeline.landing.store import Landing
+from mttr_pipeline.reports import data_quality
+from mttr_pipeline.reports.document import instant_text
 from mttr_pipeline.warehouse.catalog import default_catalog
 from mttr_pipeline.warehouse.database import Warehouse
 
@@ -137,8 +139,8 @@ def _record(number: int, **more: Any) -> bytes:
 
 
 @contextmanager
-def _loaded(landing: Landing, folder: Path) -> Iterator[Warehouse]:
-    warehouse = Warehouse(folder / "work.duckdb", settings_for(folder), AS_OF, "run")
+def _loaded(landing: Landing, folder: Path, clock: datetime = AS_OF) -> Iterator[Warehouse]:
+    warehouse = Warehouse(folder / "work.duckdb", settings_for(folder), clock, "run")
     try:
         warehouse.load(landing)
         for model in default_catalog():
@@ -183,7 +185,7 @@ def test_a_failed_pull_is_red(tmp_path: Path) -> None:
 
 def test_records_of_every_kind_of_trouble(tmp_path: Path) -> None:
     """Future stamps, unknown severities, repeats and quarantined records, counted once each."""
-    later, old = (AS_OF + timedelta(hours=1)).isoformat(), "1999-12-31T00:00:00Z"
+    later, old = "2090-01-01T00:00:00Z", "1999-12-31T00:00:00Z"
     lines: list[dict[str, Any]] = [
         {"external_id": "ok", "severity": "SEV1", "detected_at": (AS_OF - timedelta(days=1)).isoformat()},
         {"external_id": "no severity", "detected_at": (AS_OF - timedelta(days=1)).isoformat()},
@@ -217,6 +219,76 @@ def test_records_of_every_kind_of_trouble(tmp_path: Path) -> None:
         assert found["record_without_stamp", "custom"]["n"] == 2
         (row,) = rows(warehouse, "FROM mart.data_quality_status WHERE source = 'custom'")
         assert row["light"] == "red" and row["warnings"] == 5
+
+
+@contextmanager
+def _past(folder: Path, clock: datetime) -> Iterator[Warehouse]:
+    """A report with `clock` as its clock on data landed now: nine incidents, a record a day, from nine days ago until yesterday.
+
+    The last one is resolved in 2090. A pull that goes until now follows; the newest pull failed.
+    """
+    now = datetime.now(UTC)
+    landing = Landing(folder / "landing")
+
+    def record(n: int, **more: Any) -> bytes:
+        at = now - timedelta(days=n)
+        stamps = {"detected_at": at.isoformat(), "resolved_at": (at + timedelta(hours=30)).isoformat()}
+        return json.dumps(
+            {"file": "a", "line": n, "record": {"external_id": f"R-{n}", "severity": "SEV2", **stamps, **more}}
+        ).encode()
+
+    lines = [record(n) for n in range(2, 10)] + [record(1, resolved_at="2090-01-01T00:00:00Z")]
+    lines.append(record(10, external_id="D", duplicate_of="R-3"))
+    extract = landing.begin("custom", "run-1", {"number": 1})
+    extract.land("records", "all", lines)
+    extract.finish(now)
+    for number, source in enumerate(("jira", "opsgenie")):
+        landing.begin(source, "run-2", {"number": number}).finish(now)
+    landing.begin("opsgenie", "run-3", {"number": 3}).fail("the door was shut")
+    with _loaded(landing, folder, clock) as warehouse:
+        yield warehouse
+
+
+def test_a_report_about_the_past_is_not_red_for_what_happened_later(tmp_path: Path) -> None:
+    """Whoever asks for `--as-of` last week asks to set later events aside: they are counted, and no finding warns of them.
+
+    A stamp that lies after the newest landed data is wrong in every report.
+    """
+    clock = datetime.now(UTC) - timedelta(days=5, hours=12)
+    with _past(tmp_path, clock) as warehouse:
+        found = _checks(warehouse)
+        assert found["event_after_as_of", "custom"]["status"] == "info"
+        assert (
+            found["event_after_as_of", "custom"]["n"] == 5 + 5 + 1 - 1
+        )  # of the five later ones, and a resolve before them
+        assert (found["record_after_as_of", "custom"]["n"], found["record_after_as_of", "custom"]["total"]) == (5, 10)
+        assert (found["future_stamp", "custom"]["n"], found["future_stamp", "custom"]["status"]) == (1, "warn")
+        assert [found[check, "custom"]["n"] for check in ("record_without_stamp", "duplicate_of_unknown")] == [0, 0]
+        assert rows(warehouse, "SELECT count(*) AS n FROM mart.incidents WHERE duplicate_of IS NULL") == [{"n": 5}]
+        assert rows(warehouse, "SELECT max(e.at) <= ? AS past FROM mart.incident_events AS e", [clock]) == [{"past": True}]
+
+
+def test_a_report_about_the_past_is_as_fresh_as_its_clock(tmp_path: Path) -> None:
+    """It uses no data after its clock, so it must not call itself fresh up to a later date. A pull that failed later
+    takes nothing from it."""
+    clock = (datetime.now(UTC) - timedelta(days=5)).replace(microsecond=0)
+    with _past(tmp_path, clock) as warehouse:
+        pulls = {row["source"]: row for row in data_quality.sources(warehouse.con)}
+        assert {row["data_as_of"] for row in pulls.values()} == {instant_text(clock)}
+        assert {row["status"] for row in pulls.values()} == {"complete"}
+        assert rows(warehouse, "SELECT max(data_as_of) <= ? AS past FROM mart.source_runs", [clock]) == [{"past": True}]
+        assert _checks(warehouse)["last_pull_failed", "opsgenie"]["n"] == 0
+
+
+def test_a_report_about_now_knows_no_later_events(tmp_path: Path) -> None:
+    """Here the same records have no later events, the failed pull is a finding, and the stamp in 2090 still is one."""
+    with _past(tmp_path, datetime.now(UTC) + timedelta(minutes=1)) as warehouse:
+        found = _checks(warehouse)
+        assert not [key for key in found if key[0].endswith("_after_as_of")]
+        assert found["future_stamp", "custom"]["n"] == 1
+        assert found["last_pull_failed", "opsgenie"]["n"] == 1
+        assert {row["status"] for row in data_quality.sources(warehouse.con)} == {"complete", "failed"}
+        assert _lights(warehouse)["opsgenie"] == "red"
 
 
 def test_a_merge_target_that_is_deleted(tmp_path: Path) -> None:

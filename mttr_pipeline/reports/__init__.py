@@ -13,9 +13,21 @@ import duckdb
 
 from mttr_pipeline.reports import bottlenecks, comparisons, compliance, data_quality, summary, trend
 from mttr_pipeline.reports.document import Document, dumps, instant_text
-from mttr_pipeline.reports.page import markdown, render
+from mttr_pipeline.reports.members import members
+from mttr_pipeline.reports.page import markdown, pages, render
 
-__all__ = ["DOCUMENTS", "Document", "documents", "dumps", "instant_text", "markdown", "read", "render"]
+__all__ = [
+    "DOCUMENTS",
+    "Document",
+    "documents",
+    "dumps",
+    "instant_text",
+    "markdown",
+    "members",
+    "pages",
+    "read",
+    "render",
+]
 
 DOCUMENTS = {
     "summary": summary.document,

@@ -118,11 +118,15 @@ def lights(con: duckdb.DuckDBPyConnection) -> list[Document]:
 
 
 def sources(con: duckdb.DuckDBPyConnection) -> list[Document]:
-    """The newest `Pull` of each source that is pulled. Imported records and received webhooks have no freshness."""
+    """The newest `Pull` of each source that is pulled. Imported records and received webhooks have no freshness.
+
+    A failed pull counts only where it is a finding: a report about the past may have all its data from an earlier one.
+    """
     return rows(
         con,
         Pull,
-        """FROM mart.source_runs WHERE NOT list_contains(?, source)
+        """FROM mart.source_runs WHERE NOT list_contains(?, source) AND NOT (status = 'failed'
+            AND source IN (SELECT source FROM mart.data_quality WHERE dq_check = 'last_pull_failed' AND n = 0))
         QUALIFY row_number() OVER (PARTITION BY source ORDER BY started_at DESC, run_id DESC) = 1 ORDER BY source""",
         [NOT_PULLED],
     )

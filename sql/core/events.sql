@@ -19,7 +19,7 @@ provenance = "api, changelog, field or derived"
 severity_from = "severity before a change"
 severity_to = "severity after a change"
 is_routine = "of type `other`, and known to say nothing about the life of an incident"
-set_aside = "future, before 2000, or no record: why the fold does not see it; NULL when it does"
+set_aside = "why the fold does not see it: `after as_of` (more than 5 minutes after the clock of the run, yet not after the newest landed data: the report is about the past), future (more than 5 minutes after both), before 2000, or no record; NULL when the fold sees it"
 landed_in = "landing file"
 */
 WITH numbered AS (
@@ -49,10 +49,12 @@ SELECT
     CASE
         WHEN r.external_id IS NULL THEN 'no record'
         WHEN e.happened_at IS NULL OR e.happened_at < TIMESTAMP '2000-01-01' THEN 'before 2000'
-        WHEN e.happened_at > run.as_of + INTERVAL 5 MINUTE THEN 'future'
+        WHEN e.happened_at > greatest(run.as_of, coalesce(newest.landed_at, run.as_of)) + INTERVAL 5 MINUTE THEN 'future'
+        WHEN e.happened_at > run.as_of + INTERVAL 5 MINUTE THEN 'after as_of'
     END AS set_aside,
     e.landed_in
 FROM numbered AS e
 CROSS JOIN config.run AS run
+CROSS JOIN (SELECT max(coalesce(finished_at, started_at)) AS landed_at FROM ops.attempts) AS newest
 LEFT JOIN core.records AS r ON r.source = e.source AND r.external_id = e.external_id
 WHERE e.repeat_number = 1

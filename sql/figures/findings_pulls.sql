@@ -9,7 +9,10 @@ WITH loads AS (
     GROUP BY source
 ),
 newest AS (
-    SELECT *, row_number() OVER (PARTITION BY source ORDER BY started_at DESC, run_id DESC) AS place FROM ops.attempts
+    SELECT *,
+        row_number() OVER (PARTITION BY source ORDER BY started_at DESC, run_id DESC) AS place,
+        max(data_as_of) OVER (PARTITION BY source) AS known_until
+    FROM ops.attempts
 ),
 -- What the pulls reported. Of what a plan lacks, of what was postponed and of what was not
 -- believed, only the last pull counts.
@@ -51,9 +54,13 @@ SELECT 'quarantined', l.source, coalesce(q.n, 0), l.fetched, 'warn', 'records th
 FROM loads AS l
 LEFT JOIN (SELECT source, count(*) AS n FROM ops.quarantine GROUP BY source) AS q ON q.source = l.source
 UNION ALL
-SELECT 'last_pull_failed', source, CASE WHEN status = 'failed' THEN 1 ELSE 0 END, 1, 'warn',
+-- A report about the past does not need the newest pull when an earlier one goes beyond its clock.
+SELECT 'last_pull_failed', n.source,
+    CASE WHEN n.status = 'failed' AND NOT coalesce(n.known_until > run.as_of, false) THEN 1 ELSE 0 END, 1, 'warn',
     'the newest pull of this source failed; its figures, if any, come from an earlier pull, see source_runs', NULL
-FROM newest WHERE place = 1
+FROM newest AS n
+CROSS JOIN config.run AS run
+WHERE n.place = 1
 UNION ALL
 SELECT fact, source, sum(n)::BIGINT, max(fetched), level, meaning, NULL
 FROM reported

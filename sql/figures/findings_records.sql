@@ -8,7 +8,7 @@ WITH event_checks AS ( -- in one pass over the events
             {dq_check: 'unknown_event_type', n: count(*) FILTER (WHERE event_type = 'other' AND NOT is_routine), level: 'info',
                 meaning: 'history entries of a type that no mapping knows; they set no stamp'},
             {dq_check: 'future_stamp', n: count(*) FILTER (WHERE set_aside = 'future'), level: 'warn',
-                meaning: 'events more than five minutes after the clock of the run; they are ignored'},
+                meaning: 'events more than five minutes after the clock of the run and after the newest landed data; they are ignored'},
             {dq_check: 'stamp_before_2000', n: count(*) FILTER (WHERE set_aside = 'before 2000'), level: 'warn',
                 meaning: 'events before the year 2000 or without an instant; they are ignored'}
         ]) AS c
@@ -21,16 +21,23 @@ counted AS (
     UNION
     SELECT source, external_id FROM core.flaps
 ),
+-- Of a report about the past: records with later events, of which the fold sees none.
+later AS (
+    SELECT DISTINCT source, external_id FROM core.events WHERE set_aside = 'after as_of'
+),
 record_checks AS (
     SELECT r.source, count(*) AS total, count(r.duplicate_of_id) AS duplicates,
-        count(*) FILTER (WHERE own.external_id IS NULL) AS without_stamp,
-        count(*) FILTER (WHERE r.duplicate_of_id IS NOT NULL AND target.external_id IS NULL) AS of_unknown,
+        count(*) FILTER (WHERE own.external_id IS NULL AND l.external_id IS NULL) AS without_stamp,
+        count(*) FILTER (WHERE r.duplicate_of_id IS NOT NULL AND target.external_id IS NULL
+            AND NOT (own.external_id IS NULL AND l.external_id IS NOT NULL) AND later_target.external_id IS NULL) AS of_unknown,
         count(*) FILTER (WHERE target.external_id IS NOT NULL AND d.external_id IS NULL) AS in_circle,
         count(*) FILTER (WHERE r.severity_source = 'urgency') AS by_urgency
     FROM core.records AS r
     LEFT JOIN counted AS own ON own.source = r.source AND own.external_id = r.external_id
     LEFT JOIN counted AS target ON target.source = r.source AND target.external_id = r.duplicate_of_id
     LEFT JOIN core.duplicates AS d ON d.source = r.source AND d.external_id = r.external_id
+    LEFT JOIN later AS l ON l.source = r.source AND l.external_id = r.external_id
+    LEFT JOIN later AS later_target ON later_target.source = r.source AND later_target.external_id = r.duplicate_of_id
     GROUP BY r.source
 )
 SELECT c.dq_check AS dq_check, source, c.n AS n, total, c.level AS level, c.meaning AS meaning, NULL::VARCHAR[] AS examples

@@ -119,6 +119,8 @@ findings AS (
     UNION ALL
     FROM figures.findings_out_of_sight
     UNION ALL
+    FROM figures.findings_past
+    UNION ALL
     FROM figures.findings_pulls
     UNION ALL
     FROM figures.findings_files

@@ -22,7 +22,7 @@ quarantined = "records that could not be read"
 since = "start of the requested window. UTC"
 until = "end of the requested window. UTC"
 error = "why the run failed"
-data_as_of = "the data of the source is as of this instant after the pull; for a failed pull, as of the last successful one. UTC"
+data_as_of = "the data of the source is as of this instant after the pull; for a failed pull, as of the last successful one. Never after the clock of the run: a report about the past uses nothing later. UTC"
 */
 WITH loaded AS (
     SELECT source, extract_id, sum(normalised) AS normalised, sum(duplicates) AS duplicates, sum(quarantined) AS quarantined
@@ -52,8 +52,8 @@ runs AS (
     GROUP BY a.source, a.run_id
 )
 SELECT
-    source,
-    run_id,
+    runs.source,
+    runs.run_id,
     make_timestamptz(epoch_us(started_at)) AS started_at,
     make_timestamptz(epoch_us(finished_at)) AS finished_at,
     status,
@@ -65,6 +65,8 @@ SELECT
     make_timestamptz(epoch_us(since)) AS since,
     make_timestamptz(epoch_us(until)) AS until,
     error,
-    make_timestamptz(epoch_us(max(data_as_of) OVER (PARTITION BY source ORDER BY started_at, run_id))) AS data_as_of
+    make_timestamptz(epoch_us(max(CASE WHEN data_as_of > run.as_of THEN run.as_of ELSE data_as_of END)
+        OVER (PARTITION BY source ORDER BY started_at, run_id))) AS data_as_of
 FROM runs
+CROSS JOIN config.run AS run
 ORDER BY source, started_at, run_id

@@ -1,6 +1,7 @@
-"""report.html and its short form in Markdown, made from the JSON documents of the same run."""
+"""report.html, the pages beside it and its short form in Markdown, made from the JSON documents of the same run."""
 
 from mttr_pipeline.reports.page.markdown import markdown
 from mttr_pipeline.reports.page.render import render
+from mttr_pipeline.reports.page.site import pages
 
-__all__ = ["markdown", "render"]
+__all__ = ["markdown", "pages", "render"]

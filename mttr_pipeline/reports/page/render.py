@@ -1,13 +1,15 @@
 """The page as text, from templates, style sheet and charts.
 
 Text from a source record (markup, emoji, right-to-left text, control characters) passes through `_printable` and Jinja's
-escaping. In addition, the content security policy forbids the page to load anything.
+escaping. In addition, the content security policy forbids the page to load anything, and to run any other script than the one
+whose hash it names.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -18,22 +20,31 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from mttr_pipeline.reports.document import Document
-from mttr_pipeline.reports.page import changes, rules, verdict, words
+from mttr_pipeline.reports.page import changes, files, names, rules, verdict, words
 from mttr_pipeline.reports.page.view import context
 
 _FOLDER = Path(__file__).parent / "templates"
+_SUFFIX = {"style": "css", "script": "js"}
+# The text of records cannot look like this: its quotes are escaped.
+_COLOURED = re.compile(r' class="([^"]*\b(?:good|fair|bad)\b[^"]*)"')
+_COLOURS = {"good", "fair", "bad"}
 _CONTROL = {code: "\N{REPLACEMENT CHARACTER}" for code in [*range(32), *range(127, 160)] if chr(code) not in "\t\n"}
 
 
 def render(documents: Mapping[str, Document]) -> str:
-    """The whole page as HTML. The same documents give the same text on the same machine."""
-    style = (_FOLDER / "report.css").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return (
-        _environment()
-        .get_template("report.html.j2")
-        .render(**context(documents), style=Markup(style), style_hash=digest)
-    )
+    """The whole main page as HTML. The same documents give the same text on the same machine."""
+    return page("report.html.j2", context(documents), is_red=verdict.is_red(documents))
+
+
+def page(template: str, values: Mapping[str, Any], *, is_red: bool) -> str:
+    """One page as HTML. Where data quality is red no verdict has a colour, whichever template or sentence gave it one."""
+    text = _environment().get_template(template).render(values)
+    return _COLOURED.sub(_without_colours, text) if is_red else text
+
+
+def _without_colours(match: re.Match[str]) -> str:
+    names = [name for name in match[1].split() if name not in _COLOURS]
+    return f' class="{" ".join(names)}"' if names else ""
 
 
 def link(url: str | None) -> str | None:
@@ -55,8 +66,16 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_printable,
     )
+    for name in ("style", "script"):
+        text = (_FOLDER / f"report.{_SUFFIX[name]}").read_text(encoding="utf-8")
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        environment.globals |= {name: Markup(text), f"{name}_hash": digest}
     environment.filters |= {name: getattr(words, name) for name in words.__all__} | {
         "link": link,
+        "linked": files.linked,
+        "parquet": files.parquet,
+        "files_of_section": files.of_section,
+        "several": names.DIMENSIONS_AND_SEVERITY.__getitem__,
         "limits": verdict.limits,
         "bad_day": verdict.bad_day,
         "since": changes.since,

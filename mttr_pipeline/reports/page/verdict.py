@@ -49,14 +49,24 @@ def lead(summary: Document) -> Markup:
     return text + ". " + changes.sentence(summary["change"])
 
 
+def is_red(documents: Mapping[str, Document]) -> bool:
+    """Whether the data is not reliable. Then that is said before anything else, and no verdict has a colour."""
+    return bool(documents["summary"]["traffic_light"]["light"] == "red")
+
+
+def warning(documents: Mapping[str, Document], main_page: str = "") -> Markup:
+    """What comes first on every page where the data is not reliable. Else empty."""
+    if not is_red(documents):
+        return Markup("")
+    text = Markup(
+        '<strong class="alarm">Do not rely on these figures yet</strong>: see <a href="{}#quality">data quality</a>.'
+    )
+    return text.format(main_page)
+
+
 def attention(documents: Mapping[str, Document]) -> Markup:
-    """What needs attention: data that is not reliable, missed targets, open incidents past their target. Else empty."""
+    """What needs attention: missed targets, open incidents past their target. Else empty."""
     sentences = []
-    if documents["summary"]["traffic_light"]["light"] == "red":
-        warning = (
-            '<strong class="bad">Do not rely on these figures yet</strong>: see <a href="#quality">data quality</a>.'
-        )
-        sentences.append(Markup(warning))
     missed = [row["severity"] for row in _missed(documents["compliance"])]
     if missed:
         targets = "its target" if len(missed) == 1 else "their targets"
@@ -79,10 +89,10 @@ def _missed(compliance: Document) -> list[Document]:
 
 
 def cards(documents: Mapping[str, Document]) -> list[Card]:
-    """One card per question, in the order in which readers ask."""
+    """One card per question, in the order in which readers ask; data quality first where it is red."""
     summary = documents["summary"]
     now = summary["recovery"]["current"]
-    return [
+    found = [
         _typical(now),
         _bad_day(now),
         _change(summary, documents["comparisons"]),
@@ -90,6 +100,7 @@ def cards(documents: Mapping[str, Document]) -> list[Card]:
         _open(summary, documents["compliance"]),
         _data_quality(documents["data_quality"]),
     ]
+    return [*found[-1:], *found[:-1]] if is_red(documents) else found
 
 
 def _typical(now: Document) -> Card:
@@ -157,7 +168,7 @@ def _open(summary: Document, compliance: Document) -> Card:
 _LIGHTS = {
     "green": ("good", "\N{BLACK CIRCLE} green"),
     "amber": ("fair", "\N{BLACK UP-POINTING TRIANGLE} amber"),
-    "red": ("bad", "\N{BLACK DIAMOND} red"),
+    "red": ("alarm", "\N{BLACK DIAMOND} red"),
     "no_data": (None, "no data"),
 }
 

@@ -11,10 +11,10 @@ from typing import Any
 from mttr_pipeline.reports.comparisons import DIMENSIONS
 from mttr_pipeline.reports.compliance import recent as recent_targets
 from mttr_pipeline.reports.document import Document
-from mttr_pipeline.reports.page import charts, rules, verdict, words
+from mttr_pipeline.reports.page import charts, names, rules, verdict, words
 from mttr_pipeline.reports.page.terms import TERMS
 
-_NO_COMPARISON: Document = {"verdict": "not enough data", "q": None, "is_mixed": False, "hangs_on_abandoned": False}
+NO_COMPARISON: Document = {"verdict": "not enough data", "q": None, "is_mixed": False, "hangs_on_abandoned": False}
 SECTIONS = {
     "trend": "Trend",
     "phases": "Where the time goes",
@@ -36,9 +36,14 @@ def context(documents: Mapping[str, Document]) -> dict[str, Any]:
     shares = _shares(summary["phase_breakdown"], "")
     recent = [row for row in recent_targets(compliance["targets"]) if row["incidents_count"]]
     weeks = weeks_of(documents["trend"])
+    compared, unlisted = _compared(documents["comparisons"])
+    downtime, unlisted["downtime"] = _recent_downtime(documents["comparisons"])
     return {
         **documents,
         "sections": SECTIONS.items(),
+        "search_label": "Search services, teams, breaches and findings",
+        "pages": {"severity": {}, **names.with_pages(documents["comparisons"])},
+        "warning": verdict.warning(documents),
         "lead": verdict.lead(summary),
         "attention": verdict.attention(documents),
         "cards": verdict.cards(documents),
@@ -51,8 +56,9 @@ def context(documents: Mapping[str, Document]) -> dict[str, Any]:
         "targets": charts.figure(charts.targets(recent), _targets_label(recent)) if recent else None,
         "target_rows": _target_rows(compliance),
         "phase_targets": recent_targets(compliance["phases"], "severity"),
-        "compared": _compared(documents["comparisons"]),
-        "downtime": _recent_downtime(documents["comparisons"]),
+        "compared": compared,
+        "downtime": downtime,
+        "unlisted": unlisted,
         "directions": documents["trend"]["directions"],
         "opportunity": next(
             (row for row in bottlenecks["opportunities"] if _is_overall(row) and rules.shows_opportunity(row)), None
@@ -95,30 +101,40 @@ def _trend_label(weeks: list[Document]) -> str:
     )
 
 
-def _compared(comparisons: Document) -> dict[str, list[Document]]:
-    """Dimension -> its members in the last 30 days, each with its change and its frequency."""
-    found: dict[str, dict[tuple[str, str], Document]] = {
-        name: {(row["scope"], row["scope_value"]): row for row in comparisons[name]}
-        for name in ("changes", "frequency")
-    }
-    return {
+def _compared(comparisons: Document) -> tuple[dict[str, list[Document]], dict[str, int]]:
+    """Dimension -> its members with an incident in the last 30 days, each with its change and its frequency; and how many
+    members have none."""
+    found = comparisons_of(comparisons)
+    recent = {
         dimension: [
             {
                 **row,
-                "change": found["changes"].get((dimension, row["scope_value"]), _NO_COMPARISON),
-                "frequency": found["frequency"].get((dimension, row["scope_value"]), _NO_COMPARISON),
+                "change": found["changes"].get((dimension, row["scope_value"]), NO_COMPARISON),
+                "frequency": found["frequency"].get((dimension, row["scope_value"]), NO_COMPARISON),
             }
             for row in comparisons[dimension]
             if row["window_start"] is not None
         ]
         for dimension in DIMENSIONS
     }
+    listed = {name: [row for row in rows if row["incidents_matched"]] for name, rows in recent.items()}
+    return listed, {name: len(rows) - len(listed[name]) for name, rows in recent.items()}
 
 
-def _recent_downtime(comparisons: Document) -> list[Document]:
-    """The downtime of the last 30 days."""
+def comparisons_of(comparisons: Document) -> dict[str, dict[tuple[str, str], Document]]:
+    """`changes` and `frequency`, by dimension and member."""
+    return {
+        name: {(row["scope"], row["scope_value"]): row for row in comparisons[name]}
+        for name in ("changes", "frequency")
+    }
+
+
+def _recent_downtime(comparisons: Document) -> tuple[list[Document], int]:
+    """The downtime of the last 30 days of services with an incident in them, and how many services have none."""
     latest = max((row["window_start"] for row in comparisons["downtime"] if row["window_start"]), default=None)
-    return [row for row in comparisons["downtime"] if row["window_start"] == latest and latest]
+    rows = [row for row in comparisons["downtime"] if row["window_start"] == latest and latest]
+    listed = [row for row in rows if row["n"] or row["scope"] == "all"]
+    return listed, len(rows) - len(listed)
 
 
 def _is_overall(row: Document) -> bool:
@@ -146,14 +162,19 @@ def _shares_label(rows: list[Document]) -> str:
     )
 
 
+def periods(rows: list[Document]) -> dict[str | None, str]:
+    """The start of each window of these rows -> its name."""
+    spans = sorted({row["window_start"] for row in rows if row["window_start"]})
+    return dict(zip([None, *spans], ["whole history", "last 90 days", "last 30 days"], strict=False))
+
+
 def _target_rows(compliance: Document) -> list[Document]:
     """The rows of whole severities, each with the name of its period and its colour."""
-    spans = sorted({row["window_start"] for row in compliance["targets"] if row["window_start"]})
-    names = dict(zip([None, *spans], ["whole history", "last 90 days", "last 30 days"], strict=False))
+    named = periods(compliance["targets"])
     rows = [
         {
             **row,
-            "period": names[row["window_start"]],
+            "period": named[row["window_start"]],
             "word": words.status(row["status"]),
             "colour": rules.target_colour(row),
         }

@@ -1,0 +1,53 @@
+"""What the pages of single services and teams show beyond the documents: their breaches, and who owns what.
+
+Only the worst breaches are in compliance.json; these are those of one member, read from the published tables.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+import duckdb
+
+from mttr_pipeline.reports.compliance import Breach
+from mttr_pipeline.reports.document import Document, columns, query
+
+MOST = 10  # breaches of each kind
+
+
+@dataclass
+class Member:
+    """One service or team: its worst breaches, how many there are, its owners (of a service) or services (of a team)."""
+
+    recent: list[Document] = field(default_factory=list)
+    recent_count: int = 0
+    open: list[Document] = field(default_factory=list)
+    open_count: int = 0
+    related: list[str] = field(default_factory=list)
+
+
+def members(con: duckdb.DuckDBPyConnection, dimension: str) -> dict[str, Member]:
+    """Member -> what is known of it; members without any of it are not there."""
+    found: dict[str, Member] = defaultdict(Member)
+    for row in query(con, _breaches(dimension, _RECENT)):
+        found[row[dimension]].recent_count = row.pop("breaches")
+        found[row[dimension]].recent.append(row)
+    for row in query(con, _breaches(dimension, "is_open")):
+        found[row[dimension]].open_count = row.pop("breaches")
+        found[row[dimension]].open.append(row)
+    related = "team" if dimension == "service" else "service"
+    for row in query(con, "SELECT service, team FROM mart.services WHERE team IS NOT NULL ORDER BY service"):
+        found[row[dimension]].related.append(row[related])
+    return dict(found)
+
+
+_RECENT = "started_at >= (SELECT min(window_start) FROM mart.target_compliance)"
+
+
+def _breaches(dimension: str, condition: str) -> str:
+    """The worst breaches of each member, most minutes over the target first, each with the number of them all."""
+    return f"""SELECT {columns(Breach)}, count(*) OVER (PARTITION BY {dimension}) AS breaches
+        FROM mart.target_breaches WHERE {condition}
+        QUALIFY row_number() OVER (PARTITION BY {dimension} ORDER BY over_minutes DESC, incident_id) <= {MOST}
+        ORDER BY {dimension}, over_minutes DESC, incident_id"""

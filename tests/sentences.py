@@ -85,7 +85,8 @@ def _of_python(text: str) -> Iterator[str]:
 
 def _of_sql(text: str) -> Iterator[str]:
     """The string constants of the SELECT; the header describes, it prints nothing."""
-    select = re.sub(r"--[^\n]*", "", re.sub(r"/\*.*?\*/", "", text, flags=re.S))
+    comment = r"--[^\n]*|/\*.*?\*/"
+    select = re.sub(rf"('(?:[^']|'')*')|{comment}", lambda match: match[1] or "", text, flags=re.S)
     *pieces, _ = re.split(r"'((?:[^']|'')*)'", select)
     text = ""
     for code, constant in zip(pieces[::2], pieces[1::2], strict=True):

@@ -78,6 +78,17 @@ SERVICES = (
 )
 SERVICES_BY_NAME = {service.name: service for service in SERVICES}
 
+
+def as_written(service: str, identity: str) -> str:
+    """The name of a service where people type it: one alert in eight has another spelling.
+
+    `identity` is that of the record, so that a record is always written the same way.
+    """
+    spellings = (service.lower(), service.replace(" ", "-"), service.upper(), service.lower().replace(" ", "_"))
+    number = sum(map(ord, identity))
+    return service if number % 8 else spellings[number // 8 % len(spellings)]
+
+
 #: Mean minutes per severity: acknowledgement, investigation, mitigation, final resolution.
 PHASE_MINUTES: dict[str, tuple[float, float, float, float]] = {
     "SEV1": (4, 18, 15, 13),

@@ -98,7 +98,7 @@ def _alert(case: Case, facts: list[Fact]) -> Json:
         "integrationType": "Prometheus",
         "integrationName": INTEGRATION,
         "description": f"Runbook: https://runbooks.example.com/{company.SERVICES_BY_NAME[case.service].slug}",
-        "extraProperties": {"service": case.service, "region": "eu-south-1"},
+        "extraProperties": {"service": company.as_written(case.service, case.id), "region": "eu-south-1"},
     }
     if acks:
         alert["ackTime"] = iso_millis(acks[0].at)

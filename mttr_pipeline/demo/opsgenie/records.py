@@ -137,7 +137,7 @@ def _alert(case: Case, facts: list[Fact]) -> Json:
         "acknowledged": bool(taken and taken.kind == "acknowledged" and not close),
         "isSeen": bool(acks or close),
         "seen": bool(acks or close),
-        "tags": ["prod", f"service:{case.service}"],
+        "tags": ["prod", f"service:{company.as_written(case.service, case.id)}"],
         "snoozed": False,
         "count": 1 + len(facts) // 3,
         "lastOccurredAt": iso_millis(again),
@@ -153,7 +153,7 @@ def _alert(case: Case, facts: list[Fact]) -> Json:
         "actions": [],
         "entity": case.service,
         "description": f"Runbook: https://runbooks.example.com/{company.SERVICES_BY_NAME[case.service].slug}",
-        "details": {"service": case.service, "region": "eu-south-1"},
+        "details": {"service": company.as_written(case.service, case.id), "region": "eu-south-1"},
     }
     if report:
         alert["report"] = report

@@ -132,7 +132,9 @@ def test_mttr_by_time_is_mttr_of_each_window(analyst: duckdb.DuckDBPyConnection,
     found = rows(analyst, f"FROM mttr_by('{dimension}')")
     starts = [row.pop("window_start") for row in found]
     step = {"day": "1 DAY", "week": "7 DAY", "month": "1 MONTH"}[dimension]
-    expected = analyst.execute(f"SELECT generate_series(?, ?, INTERVAL {step})::DATE[]", [starts[0], starts[-1]]).fetchall()
+    expected = analyst.execute(
+        f"SELECT generate_series(?, ?, INTERVAL {step})::DATE[]", [starts[0], starts[-1]]
+    ).fetchall()
     assert starts == expected[0][0] and len(starts) > 4
     if dimension == "day":
         assert 0 in [row["incidents_matched"] for row in found]
@@ -183,10 +185,30 @@ def test_combinations_with_a_window_have_the_same_windows(analyst: duckdb.DuckDB
 @pytest.mark.parametrize(
     ("call", "first", "last", "n"),
     [
-        ("'month', start_date := '2025-01-15', end_date := '2025-04-01', services := ['api']", "2025-01-01", "2025-03-01", 3),
-        ("'month', start_date := '2025-01-15', end_date := '2025-04-01', services := []", "2025-01-01", "2025-03-01", 3),
-        ("'week', start_date := '2026-10-01', end_date := '2026-10-05T00:00:00.000001Z'", "2026-09-28", "2026-10-05", 2),
-        ("'day', start_date := '2026-10-20', end_date := '9999-12-31', services := ['no such thing']", "2026-10-20", "2026-11-01", 13),
+        (
+            "'month', start_date := '2025-01-15', end_date := '2025-04-01', services := ['api']",
+            "2025-01-01",
+            "2025-03-01",
+            3,
+        ),
+        (
+            "'month', start_date := '2025-01-15', end_date := '2025-04-01', services := []",
+            "2025-01-01",
+            "2025-03-01",
+            3,
+        ),
+        (
+            "'week', start_date := '2026-10-01', end_date := '2026-10-05T00:00:00.000001Z'",
+            "2026-09-28",
+            "2026-10-05",
+            2,
+        ),
+        (
+            "'day', start_date := '2026-10-20', end_date := '9999-12-31', services := ['no such thing']",
+            "2026-10-20",
+            "2026-11-01",
+            13,
+        ),
         ("'day', start_date := '2026-12-01', end_date := '2026-12-05'", None, None, 0),
         ("'day', end_date := '2000-01-01'", None, None, 0),
         ("'day', start_date := '2026-10-01', services := []", None, None, 0),
@@ -210,7 +232,11 @@ def test_dimensions_may_be_a_parameter_or_a_text(analyst: duckdb.DuckDBPyConnect
     """A dashboard passes what a user chose; many can pass a text only."""
     expected = rows(analyst, "FROM mttr_by(['severity', 'month'])")
     assert rows(analyst, "FROM mttr_by($1)", [["severity", "month"]]) == expected
-    assert rows(analyst, "FROM mttr_by($1)", ["severity, month"]) == expected == rows(analyst, "FROM mttr_by('severity,month')")
+    assert (
+        rows(analyst, "FROM mttr_by($1)", ["severity, month"])
+        == expected
+        == rows(analyst, "FROM mttr_by('severity,month')")
+    )
     assert rows(analyst, "FROM mttr_by(['team'])") == rows(analyst, "FROM mttr_by('team')")
 
 
@@ -260,7 +286,9 @@ def test_the_command_has_the_phases_of_the_nightly_rows(published: Path, dimensi
             [variant, answer.basis["phase_model"], dimension or "all"],
         )
     names = [name for name in measures[0] if name not in ("scope_values", "window_start")]
-    assert [{name: row[name] for name in names} for row in found] == [{name: row[name] for name in names} for row in measures]
+    assert [{name: row[name] for name in names} for row in found] == [
+        {name: row[name] for name in names} for row in measures
+    ]
     assert len(nightly) == len(found) * (6 if answer.basis["phase_model"] == "lifecycle" else 5)
     members = {row.get("scope_value", "all"): row for row in found}
     for row in nightly:
@@ -645,7 +673,9 @@ def test_every_release_of_duckdb_answers_the_same(published: Path, tmp_path: Pat
         tables = [name for (name,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
         counts = {name: con.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables}  # type: ignore[index]
         con.execute("SET TimeZone = 'Asia/Kathmandu'")
-        answers = json.loads(json.dumps([con.execute(f"SELECT * FROM {call}").fetchall() for call in CALLS], default=str))
+        answers = json.loads(
+            json.dumps([con.execute(f"SELECT * FROM {call}").fetchall() for call in CALLS], default=str)
+        )
     questions = json.dumps(CALLS), str(empty), json.dumps([call for call, _ in WRONG])
     tried, wrong = [], {}
     for version in releases(pip):

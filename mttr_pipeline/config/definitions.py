@@ -28,7 +28,7 @@ DEFINITIONS = {
     "incident is censored; log-rank p, Benjamini-Hochberg q over the members of a scope; a verdict needs 6 incidents in each "
     "period and q < 0.05",
     "direction": "Theil-Sen slope of ln(weekly Kaplan-Meier median), Mann-Kendall p; needs 8 full weeks with 6 incidents each",
-    "shift": "Pettitt test on the durations of recovered incidents in the order in which they started; needs 20 of them",
+    "shift": "change point of the martingale residuals of all incidents, open ones censored, in the order in which they started, and a log-rank test of both sides; needs 20 incidents and 10 recoveries",
     "frequency": "incidents that started in a window; exact binomial comparison, Garwood limits",
     "downtime": "union of the outages, each from occurred, else started_at, to mitigated, else resolved, else closed, else as_of",
     "no_data": "NULL, never 0 and never 100 percent",

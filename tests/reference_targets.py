@@ -349,7 +349,9 @@ def trend_row(
         "analyzed_count": len(analysed),
         **counts,
         "immature": counts["open_count"] > 0,
-        "outlier_minutes_share": float(Fraction(outliers, outliers + sum(analysed))) if outliers + sum(analysed) else None,
+        "outlier_minutes_share": float(Fraction(outliers, outliers + sum(analysed)))
+        if outliers + sum(analysed)
+        else None,
         "mttr": minutes(Fraction(sum(analysed), len(analysed))) if analysed else None,
         "median": minutes(median(analysed)) if analysed else None,
         "p90": minutes(quantile(analysed, Fraction(9, 10))) if analysed else None,

@@ -240,7 +240,9 @@ def test_a_miss_is_an_exact_binomial_test() -> None:
         if size == 0:
             assert np.isnan(p[row])
             continue
-        assert p[row] == pytest.approx(stats.binomtest(k, size, 0.05, alternative="greater").pvalue, rel=1e-6, abs=1e-300)
+        assert p[row] == pytest.approx(
+            stats.binomtest(k, size, 0.05, alternative="greater").pvalue, rel=1e-6, abs=1e-300
+        )
     for name in range(3):
         tested = (family == name) & (n >= 6)
         assert q[tested] == pytest.approx(stats.false_discovery_control(p[tested]), rel=1e-9, abs=1e-300)

@@ -81,7 +81,19 @@ def print_summary(generation: Path, console: Console) -> None:
 def _recovery(con: duckdb.DuckDBPyConnection) -> Table:
     as_of = con.execute("SELECT strftime(max(as_of), '%Y-%m-%d %H:%M UTC') FROM mttr_stats").fetchall()[0][0]
     table = Table(title=f"Minutes from detected to resolved, as of {as_of}", title_justify="left", box=box.SIMPLE_HEAD)
-    for name in ("scope", "window", "incidents", "analysed", "open", "outliers", "of minutes", "other", "mean", "median", "p95"):
+    for name in (
+        "scope",
+        "window",
+        "incidents",
+        "analysed",
+        "open",
+        "outliers",
+        "of minutes",
+        "other",
+        "mean",
+        "median",
+        "p95",
+    ):
         table.add_column(name, justify="left" if name in ("scope", "window") else "right", no_wrap=True)
     rows = con.execute(
         """SELECT scope_value,

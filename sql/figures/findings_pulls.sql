@@ -11,7 +11,7 @@ WITH loads AS (
 newest AS (
     SELECT *, row_number() OVER (PARTITION BY source ORDER BY started_at DESC, run_id DESC) AS place FROM ops.attempts
 ),
--- What the pulls reported. Of what a plan lacks and of what was postponed, only the last pull counts.
+-- What the pulls reported. Of what a plan lacks, what was postponed and what was not believed, only the last pull counts.
 reported AS (
     SELECT f.fact, f.source, f.n, l.fetched,
         CASE WHEN f.fact = 'audit_answers_not_believed' THEN 'warn' ELSE coalesce(d.level, 'info') END AS level,
@@ -32,7 +32,7 @@ reported AS (
     JOIN loads AS l ON l.source = f.source
     LEFT JOIN config.findings AS d ON d.fact = f.fact
     WHERE f.fact NOT LIKE '%_repeats' AND f.fact NOT LIKE '%_deleted_at_source'
-        AND (f.extract_id = l.last_extract OR (f.fact NOT LIKE '%_not_in_plan' AND f.fact <> 'audit_windows_postponed'))
+        AND (f.extract_id = l.last_extract OR (f.fact NOT LIKE '%_not_in_plan' AND f.fact NOT IN ('audit_windows_postponed', 'audit_answers_not_believed')))
 )
 SELECT
     'duplicates_dropped' AS dq_check, source, duplicates AS n, fetched AS total, 'info' AS level,
@@ -47,7 +47,7 @@ LEFT JOIN (SELECT source, sum(expected - received)::BIGINT AS n FROM ops.differe
 UNION ALL
 SELECT 'quarantined', l.source, coalesce(q.n, 0), l.fetched, 'warn', 'records that could not be read; see the table quarantine', NULL
 FROM loads AS l
-LEFT JOIN (SELECT source, count(*) AS n FROM ops.quarantine GROUP BY source) AS q ON q.source = l.source
+LEFT JOIN (SELECT source, count(*) AS n FROM ops.quarantine WHERE NOT coalesce(is_refused(reason), false) GROUP BY source) AS q ON q.source = l.source
 UNION ALL
 SELECT 'last_pull_failed', source, CASE WHEN status = 'failed' THEN 1 ELSE 0 END, 1, 'warn',
     'the newest pull of this source failed; its figures, if any, come from an earlier pull, see source_runs', NULL

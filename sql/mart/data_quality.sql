@@ -114,6 +114,8 @@ findings AS (
     FROM figures.findings_pulls
     UNION ALL
     FROM figures.findings_outliers
+    UNION ALL
+    FROM figures.findings_received
 )
 SELECT
     dq_check,

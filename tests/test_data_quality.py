@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mart_cases import AS_OF, NOTHING_USEFUL, alone, built, many, rows
+from mart_cases import AS_OF, NOTHING_USEFUL, alone, built, many, needed, rows
 from reference_targets import Incident, quality
 from rich.console import Console
 from support import settings_for
@@ -70,6 +70,63 @@ def test_a_tenth_makes_it_red(bad: int, light: str) -> None:
         assert _lights(warehouse) == {"all": light, "custom": light}
         (row,) = rows(warehouse, "FROM mart.data_quality_status WHERE source = 'all'")
         assert row["findings"] == ([f"custom negative_duration: {bad} of 100"] if bad else [])
+
+
+def test_a_missing_severity_changes_no_overall_figure() -> None:
+    """All severities missing: the figures per severity say nothing, the overall ones are as right as before. Gone with its cause."""
+    with built(TABLES, [alone(60, 59, 58, 57, 56, 55, 54, number=number) for number in range(8)]) as warehouse:
+        for source, light in (("default", "amber"), ("field", "green")):
+            warehouse.con.execute("UPDATE mart.incidents SET severity_source = ?", [source])
+            for model in needed(TABLES):
+                warehouse.build(model)
+            assert _lights(warehouse) == {"all": light, "custom": light}
+        (row,) = rows(warehouse, "FROM mart.data_quality_status WHERE source = 'all'")
+        assert row["findings"] == []
+
+
+def test_a_small_source_does_not_make_a_large_history_red() -> None:
+    """Two of three tickets have their stamps out of order: their own figures are not reliable, those of all two hundred are."""
+    pager = [Incident(f"p{n}", alone(60, 59, 58, 57, 56, 55, 54).stamps, source="pagerduty") for n in range(200)]
+    ticket = [Incident(f"t{n}", alone(60, 59, 58, 57, 56, 55, 70).stamps, source="jira") for n in range(2)]
+    ticket += [Incident("t2", alone(60, 59, 58, 57, 56, 55, 54).stamps, source="jira")]
+    with built(TABLES, pager + ticket) as warehouse:
+        assert _lights(warehouse) == {"all": "amber", "pagerduty": "green", "jira": "red"}
+        (row,) = rows(warehouse, "FROM mart.data_quality_status WHERE source = 'all'")
+        assert row["headline"].startswith("Usable, with 1 warning: jira, 2 of 3: ")
+
+
+def _lasting(*days: float) -> list[Incident]:
+    return [Incident(f"d{n}", alone(None, 60 * 1440, *[None] * 4, (60 - d) * 1440).stamps) for n, d in enumerate(days)]
+
+
+@pytest.mark.parametrize(
+    ("days", "n", "status", "share"),
+    [
+        ([1] * 9, 0, "ok", None),
+        ([1] * 19 + [8], 1, "info", "29.6 %"),  # 5 % of the durations, 30 % of the minutes
+        ([2] * 9 + [8], 1, "info", "30.7 %"),  # a tenth of the durations is not more than a tenth
+        ([2] * 8 + [8], 1, "warn", "33.3 %"),  # more than a tenth
+        ([1] * 19 + [19], 1, "info", "50.0 %"),  # half of the minutes is not more than half
+        ([1] * 19 + [19.5], 1, "warn", "50.6 %"),  # more than half of the minutes
+        ([30] * 6 + [1], 6, "warn", "99.4 %"),
+    ],
+)
+def test_what_the_outlier_rule_hides(days: list[float], n: int, status: str, share: str | None) -> None:
+    """The rule takes incidents out of every mean: more than a tenth of them, or most of the time, is a reservation."""
+    with built(TABLES, _lasting(*days)) as warehouse:
+        row = _checks(warehouse)["outliers_left_out", "custom"]
+        assert (row["n"], row["total"], row["status"]) == (n, len(days), status)
+        assert (f"with {share} of all minutes" in row["meaning"]) if share else ("minutes" not in row["meaning"])
+        assert ("[outliers]" in row["meaning"]) is (status == "warn")
+        assert _lights(warehouse)["all"] == ("amber" if status == "warn" else "green")
+
+
+def test_without_an_outlier_rule_nothing_is_hidden() -> None:
+    """Whoever follows the advice, and switches the rule off or raises it, has no finding any more."""
+    with built(TABLES, _lasting(30, 30, 1), {"outliers": {"enabled": False}}) as warehouse:
+        assert not [key for key in _checks(warehouse) if key[0] == "outliers_left_out"]
+    with built(TABLES, _lasting(30, 30, 1), {"outliers": {"hours": 1000}}) as warehouse:
+        assert _checks(warehouse)["outliers_left_out", "custom"]["status"] == "ok"
 
 
 def test_a_name_that_no_incident_has() -> None:

@@ -14,8 +14,7 @@ newest AS (
         max(data_as_of) OVER (PARTITION BY source) AS known_until
     FROM ops.attempts
 ),
--- What the pulls reported. Of what a plan lacks, of what was postponed and of what was not
--- believed, only the last pull counts.
+-- What the pulls reported. Of what a plan lacks, what was postponed and what was not believed, only the last pull counts.
 reported AS (
     SELECT f.fact, f.source, f.n, l.fetched,
         CASE WHEN f.fact = 'audit_answers_not_believed' THEN 'warn' ELSE coalesce(d.level, 'info') END AS level,
@@ -52,7 +51,7 @@ LEFT JOIN (SELECT source, sum(expected - received)::BIGINT AS n FROM ops.differe
 UNION ALL
 SELECT 'quarantined', l.source, coalesce(q.n, 0), l.fetched, 'warn', 'records that could not be read; see the table quarantine', NULL
 FROM loads AS l
-LEFT JOIN (SELECT source, count(*) AS n FROM ops.quarantine GROUP BY source) AS q ON q.source = l.source
+LEFT JOIN (SELECT source, count(*) AS n FROM ops.quarantine WHERE NOT coalesce(is_refused(reason), false) GROUP BY source) AS q ON q.source = l.source
 UNION ALL
 -- A report about the past does not need the newest pull when an earlier one goes beyond its clock.
 SELECT 'last_pull_failed', n.source,

@@ -25,6 +25,10 @@ CREATE OR REPLACE MACRO instant_problem(name, text, parsed) AS
 CREATE OR REPLACE MACRO unreadable_reason(reason, text) AS
     coalesce(reason, 'no JSON object') || coalesce(': ' || nullif(left(text, 80), ''), '');
 
+-- Whether a body was left out because of its signature. mttr_pipeline.intake.signatures writes these reasons.
+CREATE OR REPLACE MACRO is_refused(reason) AS
+    starts_with(reason, 'not signed: ') OR starts_with(reason, 'the signature in ');
+
 -- The instant of an epoch number in seconds or milliseconds. The magnitude tells which of the two it is.
 CREATE OR REPLACE MACRO epoch_instant(number) AS
     make_timestamp(CASE WHEN abs(number::BIGINT) < 100000000000 THEN number::BIGINT * 1000000 ELSE number::BIGINT * 1000 END);

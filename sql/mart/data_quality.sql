@@ -130,6 +130,8 @@ findings AS (
     FROM figures.findings_history
     UNION ALL
     FROM figures.findings_outliers
+    UNION ALL
+    FROM figures.findings_received
 )
 SELECT
     dq_check,

@@ -1,7 +1,11 @@
 /*
-description = """Data quality as a traffic light, per source and for all sources together. Red: the newest pull of a source failed, or a
-finding that distorts figures affects at least a tenth of the rows it could affect. Amber: some finding warns. The light of all
-sources is that of the worst one."""
+description = """Data quality as a traffic light, per source and for all sources together. A light is red for two reasons: the newest pull of
+a source failed, or a finding that changes overall figures affects at least a tenth of the rows it could affect, those of this source
+for its own light, those of all sources together for the light of all. The findings that change overall figures are
+record_without_stamp, quarantined and vendor_count_difference (incidents are missing), negative_duration, future_stamp and
+stamp_before_2000 (durations are missing). Every other finding that warns is amber, whatever its share: a missing severity changes
+only the figures per severity, outliers are counted beside every mean, a refused webhook is nobody's incident, and words and settings
+are names."""
 published = true
 not_null = ["source", "light", "warnings", "findings", "incidents", "headline"]
 unique = [["source"]]
@@ -19,13 +23,22 @@ incidents = "incidents of the source, without duplicates and non-incidents"
 headline = "the light as a sentence, with the most important warning"
 as_of = "clock of the run. UTC"
 */
-WITH warned AS (
+WITH weighed AS (
     SELECT
         *,
-        -- Findings that are not in this list concern names, not incidents, so they stay amber whatever their share is.
-        dq_check = 'last_pull_failed' OR (n * 10 >= total AND dq_check IN ('severity_by_default', 'record_without_stamp',
-            'negative_duration', 'quarantined', 'future_stamp', 'stamp_before_2000', 'vendor_count_difference')) AS is_red
+        dq_check IN ('record_without_stamp', 'quarantined', 'vendor_count_difference', 'negative_duration', 'future_stamp',
+            'stamp_before_2000') AS is_overall,
+        sum(n) OVER one_check AS all_n,
+        sum(total) OVER one_check AS all_total
     FROM mart.data_quality
+    WINDOW one_check AS (PARTITION BY dq_check)
+),
+warned AS (
+    SELECT
+        *,
+        dq_check = 'last_pull_failed' OR (is_overall AND n * 10 >= total) AS is_red,
+        dq_check = 'last_pull_failed' OR (is_overall AND all_n * 10 >= all_total) AS is_red_of_all
+    FROM weighed
     WHERE status = 'warn'
 ),
 counted AS (
@@ -47,10 +60,11 @@ judged AS (
     GROUP BY s.source
     UNION ALL
     SELECT
-        'all', count(dq_check), coalesce(bool_or(is_red), false),
-        coalesce(list(source || ' ' || dq_check || ': ' || n || ' of ' || total ORDER BY is_red DESC, source, dq_check)
-            FILTER (WHERE dq_check IS NOT NULL), []),
-        first(source || ', ' || n || ' of ' || total || ': ' || meaning ORDER BY is_red DESC, source, dq_check)
+        'all', count(dq_check), coalesce(bool_or(is_red_of_all), false),
+        coalesce(list(source || ' ' || dq_check || ': ' || n || ' of ' || total
+            ORDER BY is_red_of_all DESC, is_red DESC, source, dq_check) FILTER (WHERE dq_check IS NOT NULL), []),
+        first(source || ', ' || n || ' of ' || total || ': ' || meaning
+            ORDER BY is_red_of_all DESC, is_red DESC, source, dq_check)
     FROM warned
 ),
 lit AS (

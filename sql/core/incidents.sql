@@ -105,7 +105,7 @@ flapped AS (
 ),
 -- Without a time of its last change, a record that ends after as_of may have got its status then.
 ends_later AS (
-    SELECT DISTINCT source, external_id FROM core.events WHERE set_aside = 'future' AND event_type IN ('resolved', 'closed')
+    SELECT DISTINCT source, external_id FROM core.events WHERE set_aside IN ('future', 'after as_of') AND event_type IN ('resolved', 'closed')
 ),
 over AS (
     SELECT e.source, e.record_id, e.episode, r.status_event AS status

@@ -267,7 +267,12 @@ def pagerduty_history(
         if kind == "annotate":
             marks = _marked(channel.get("summary"))
             events += [Event(external_id, f"{entry['id']}/{name}", name, at, "derived", actor) for name in marks]
-        if kind in ("acknowledge", "unacknowledge", "trigger") and resolves and at is not None and min(resolves) < at <= settled:
+        if (
+            kind in ("acknowledge", "unacknowledge", "trigger")
+            and resolves
+            and at is not None
+            and min(resolves) < at <= settled
+        ):
             events.append(Event(external_id, f"{entry['id']}/reopened", "reopened", at, "derived", actor))
     if incident["status"] == "resolved" and not resolves and incident["resolved_at"]:
         events.append(Event(external_id, "resolved", "resolved", _era(incident["resolved_at"])))

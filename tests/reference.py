@@ -156,9 +156,9 @@ def fold(
                 told += [replace(e, type="flap") if e.type == "detected" else e for e in history[member]]
         found = _episodes(root, told, as_of, reopen)
         members = [root, *(known[member] for member, first in came_back.items() if first == root.external_id)]
-        if found and all(member.over for member in members) and "resolved" not in found[-1].at:
-            if root.is_dated or root.external_id not in ends_later:  # over at an unknown time
-                found[-1].status, found[-1].active_us = root.over or "", None
+        is_told_now = root.is_dated or root.external_id not in ends_later
+        if found and all(member.over for member in members) and "resolved" not in found[-1].at and is_told_now:
+            found[-1].status, found[-1].active_us = root.over or "", None  # over at an unknown time
         incidents += found
     _merge(known, came_back, incidents)
     for incident in incidents:

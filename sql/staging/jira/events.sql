@@ -50,7 +50,10 @@ moves AS (
         coalesce(
             s.is_done AND s.was_unknown AND i.resolution_at < s.happened_at - INTERVAL 60 SECOND
             AND i.resolution_at >= coalesce(lag(s.happened_at) OVER before_it - INTERVAL 60 SECOND, i.created_at), false
-        ) AS is_contradicted, i.resolution_at
+        ) AS is_contradicted, i.resolution_at,
+        -- Who entered that status then, where that is what resolved the issue.
+        CASE WHEN within_a_minute(lag(s.happened_at) OVER before_it, i.resolution_at)
+            THEN {actor: lag(s.actor) OVER before_it, kind: lag(s.actor_kind) OVER before_it} END AS resolver
     FROM steps AS s
     JOIN staging.${source}_issues AS i ON i.external_id = s.external_id
     CROSS JOIN config.run AS run
@@ -72,7 +75,7 @@ entered AS (
 dated AS (
     SELECT
         external_id, external_id || '/resolutiondate' AS event_id, 'resolved' AS event_type, 'resolutiondate' AS vendor_type,
-        resolution_at AS happened_at, 'api' AS provenance, landed_in
+        resolution_at AS happened_at, resolver.actor AS actor, resolver.kind AS actor_kind, 'api' AS provenance, landed_in
     FROM moves
     WHERE is_contradicted
 ),

@@ -41,7 +41,12 @@ def site_of(sizes: dict[str, int], *, is_retyped: bool = False) -> list[dict[str
             }
             changelog = {"histories": [], "total": 0}
             found.append(
-                {"id": str(100 * place + number), "key": f"{project}-{number}", "fields": fields, "changelog": changelog}
+                {
+                    "id": str(100 * place + number),
+                    "key": f"{project}-{number}",
+                    "fields": fields,
+                    "changelog": changelog,
+                }
             )
     return found
 
@@ -83,9 +88,7 @@ class Nights:
         try:
             warehouse.load(self.landing)
             loaded = WarehouseRecords(warehouse, "jira")
-            return pull(
-                source, self.settings, self.landing, f"run-{night}", as_of=NOW + night * DAY, loaded=loaded
-            )
+            return pull(source, self.settings, self.landing, f"run-{night}", as_of=NOW + night * DAY, loaded=loaded)
         finally:
             source.close()
             warehouse.close()

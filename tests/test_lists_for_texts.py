@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,7 +45,11 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], 
         custom.append({"external_id": ident, "detected_at": AT, "service": value})
     land(landing, "pagerduty", {"incidents": pages, "incident_fields": fields})
     land(landing, "opsgenie", {"alerts": alerts, "alert_details": details})
-    land(landing, "jsm", {"alerts": alerts, "alert_details": [{**row, "extraProperties": row["details"]} for row in details]})
+    land(
+        landing,
+        "jsm",
+        {"alerts": alerts, "alert_details": [{**row, "extraProperties": row["details"]} for row in details]},
+    )
     land(landing, "jira", {"issues": issues, "fields": [{"id": "customfield_1", "name": "Affected"}]})
     land_custom(landing, custom)
     mapped = {"fields": {"Affected": "service"}}

@@ -306,7 +306,11 @@ def test_the_removed_search_names_the_change(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("response", "remedy"),
     [
-        (Response(401, b'{"message": "scope does not match"}'), "lacks a scope"),
+        (Response(401, b'{"message": "scope does not match"}'), "lacks a scope.*read:jira-work and read:jira-user"),
+        (
+            Response(401, b""),
+            r"token with scopes \(read:jira-work.*JIRA_URL=https://api.atlassian.com/ex/jira/<cloud id>",
+        ),
         (Response(403, b"", {"X-Seraph-LoginReason": "AUTHENTICATION_DENIED"}), "CAPTCHA"),
         (Response(403, b"", {"X-Authentication-Denied-Reason": "CAPTCHA_CHALLENGE; login-url=x"}), "CAPTCHA"),
     ],
@@ -387,6 +391,42 @@ def test_wrong_credentials_name_the_variables(tmp_path: Path) -> None:
         jira_site.server.set_faults("unauthorized")
         with pytest.raises(PermanentError, match="check JIRA_EMAIL and JIRA_API_TOKEN"):
             jira_site.pull()
+
+
+@pytest.mark.parametrize(
+    ("response", "told", "untold"),
+    [
+        (
+            Response(200, b'{"errorMessages": ["Field \'squad\' does not exist."], "errors": {}}'),
+            r"an error message instead of data \(Field 'squad' does not exist\.\); correct what the message names",
+            "proxy",
+        ),
+        (
+            Response(200, b"", {"X-Seraph-LoginReason": "AUTHENTICATED_FAILED"}),
+            "an empty response; the site did not accept the login: check JIRA_EMAIL and JIRA_API_TOKEN",
+            "JIRA_URL",
+        ),
+        (
+            Response(200, b"", {"X-Seraph-LoginReason": "OK"}),
+            "an empty response; check JIRA_URL and any proxy",
+            "login",
+        ),
+        (Response(200, b'{"data": []}'), "unexpected JSON.*; check JIRA_URL and any proxy", "error message"),
+    ],
+)
+def test_a_success_without_data_tells_what_the_site_says(
+    tmp_path: Path, response: Response, told: str, untold: str
+) -> None:
+    """The site's own sentence, or the header about the login, was lost, and the address was blamed."""
+    with site(JiraSimulator.from_issues([issue(1, NOW - DAY)]), tmp_path, "project = OPS") as jira_site:
+        simulator = jira_site.server.simulators[jira_site.name]
+        plain = simulator.handle
+        simulator.handle = lambda request, now: (  # type: ignore[method-assign]
+            response if "/search/jql" in request.path else plain(request, now)
+        )
+        with pytest.raises(TransientError, match=told) as caught:
+            jira_site.pull()
+        assert untold not in str(caught.value)
 
 
 def test_a_login_page_instead_of_json_is_told(tmp_path: Path) -> None:

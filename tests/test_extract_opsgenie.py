@@ -322,6 +322,28 @@ def test_faults_change_nothing_in_what_is_landed(tmp_path: Path) -> None:
         assert len(site.rows(manifest, "alert_logs")) == 130
 
 
+@pytest.mark.parametrize(
+    ("said", "told", "untold"),
+    [
+        (
+            "Api key is not authorized, use an API key from an API integration",
+            "key of another kind of integration",
+            "team",
+        ),
+        ("You are not authorized to access this resource", "needs read access to the account, not to a team", "kind"),
+    ],
+)
+def test_a_forbidden_key_is_told_by_its_cause(tmp_path: Path, said: str, told: str, untold: str) -> None:
+    """Both have status 403: a key of, say, a Prometheus integration is no matter of a team's rights."""
+    simulator = OpsgenieSimulator.from_records([alert(1, NOW - DAY)], logs={})
+    body = f'{{"message":"{said}","code":40301}}'.encode()
+    simulator.handle = lambda request, now: Response(403, body)  # type: ignore[method-assign]
+    with account(simulator, tmp_path) as site:
+        with pytest.raises(PermanentError, match=told) as caught:
+            site.pull()
+        assert untold not in str(caught.value)
+
+
 @pytest.mark.parametrize("after", [8, 30, 100])
 def test_a_pull_that_broke_off_continues_with_what_is_missing(tmp_path: Path, after: int) -> None:
     rows = [alert(n, NOW - 50 * DAY + n * 3600 * SECOND) for n in range(200)]

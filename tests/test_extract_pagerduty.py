@@ -281,6 +281,32 @@ def test_a_refused_key_names_the_variable_and_not_the_key(puller: Puller) -> Non
     assert all(b"demo-token" not in path.read_bytes() for path in puller.landing.root.rglob("*") if path.is_file())
 
 
+@pytest.mark.parametrize(
+    ("token", "told", "untold"),
+    [
+        (
+            "u+unknown",
+            "must be a REST API key of this account; accounts in the EU need .*=https://api.eu.pagerduty.com",
+            "OAuth",
+        ),
+        (
+            "pdus+_0AB_1f2e3d4c",
+            r"PAGERDUTY_TOKEN is an OAuth token \(it begins with pdus\+\): set a REST API key",
+            "_0AB",
+        ),
+    ],
+)
+def test_a_refused_key_names_the_region_and_the_kind_of_token(
+    puller: Puller, token: str, told: str, untold: str
+) -> None:
+    """A key of an EU account, and a token of an app: both are status 401, and neither is misspelt."""
+    env = {**puller.server.env("pagerduty"), "PAGERDUTY_TOKEN": token}
+    puller.settings = settings_for(puller.landing.root.parent, None, env)
+    with pytest.raises(PermanentError, match=told) as caught:
+        puller()
+    assert untold not in str(caught.value)
+
+
 def test_a_vendor_that_is_down_ends_in_a_sentence(puller: Puller) -> None:
     puller = Puller(puller.server, puller.landing.root.parent, max_wait_minutes=0.02)
     puller.server.set_faults("unavailable")

@@ -302,14 +302,14 @@ def one_record_each(word: str) -> dict[str, Streams]:
 
 
 def test_a_severity_that_no_map_contains(tmp_path: Path) -> None:
-    """Each source counts it with the word itself, also where an urgency then decided. A custom record is not taken at all."""
+    """Each source counts it with the word itself, and no urgency decides in its place. A custom record is not taken at all."""
     with built(tmp_path, one_record_each("Sev-Zero")) as warehouse:
         found = severities(warehouse)
         assert set(found) == {s for name, source in registry().sources.items() for s in source.record_sources(name)} - {
             "custom"
         }
         for source, severity in found.items():
-            assert severity == (("SEV1", "urgency") if source == "pagerduty" else ("SEV3", "default"))
+            assert severity == ("SEV3", "default"), source
             assert finding(warehouse, "unmapped_severity", source) == (1, 1, "warn", ["Sev-Zero"])
         (rejected,) = rows(warehouse.con, "SELECT source, reason FROM ops.quarantine")
         assert rejected["source"] == "custom" and "Sev-Zero" in rejected["reason"]
@@ -356,7 +356,9 @@ def test_a_record_with_several_unknown_severities_counts_once(tmp_path: Path) ->
         by_id = rows(
             warehouse.con, "SELECT external_id, severity FROM core.records WHERE source = 'pagerduty' ORDER BY 1"
         )
-        assert [row["severity"] for row in by_id] == ["SEV1", "SEV2", "SEV2", "SEV1"]
+        assert [row["severity"] for row in by_id] == [None, "SEV2", "SEV2", "SEV1"], (
+            "urgency only for the one without a word"
+        )
 
 
 def test_the_house_knows_sev_words_at_every_source(tmp_path: Path) -> None:
@@ -364,7 +366,7 @@ def test_the_house_knows_sev_words_at_every_source(tmp_path: Path) -> None:
     incidents = [page("A", "SEV-2"), page("B", "Major Outage", "low")]
     with built(tmp_path, {"pagerduty": {"incidents": incidents}}) as warehouse:
         found = rows(warehouse.con, "SELECT severity, severity_source FROM core.records ORDER BY external_id")
-        assert [tuple(row.values()) for row in found] == [("SEV2", "priority"), ("SEV3", "urgency")]
+        assert [tuple(row.values()) for row in found] == [("SEV2", "priority"), (None, None)]
         assert finding(warehouse, "unmapped_severity", "pagerduty") == (1, 2, "warn", ["Major Outage"])
 
 

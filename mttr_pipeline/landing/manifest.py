@@ -34,7 +34,7 @@ class LandedFile(msgspec.Struct, frozen=True):
     file     its path within the extract's folder
     records  how many lines it has
     bytes    its size on disk
-    marked   how many lines hold U+FFFD, the replacement character (see `characters`)
+    marked   how many lines hold a bad character, or U+FFFD in place of one (see `characters`)
     """
 
     stream: str

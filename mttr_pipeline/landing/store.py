@@ -1,5 +1,4 @@
-"""The landing zone: every record as the vendor sent it, one per line, compressed, never changed. Only characters that no reader
-takes are replaced before a record is landed (`characters`).
+"""The landing zone: every record as the vendor sent it, one per line, compressed, never changed.
 
     landing/<source>/<extract-id>/
         <stream>/00001.jsonl.zst    one file per finished window, the records byte for byte
@@ -239,11 +238,8 @@ class Extract:
                     def flush() -> None:
                         nonlocal size, marked
                         block = b"".join(lines)
-                        if is_suspicious(block):  # a check of every line costs more
-                            lines[:] = map(repaired, lines)
-                            block = b"".join(lines)
-                        if has_mark(block):
-                            marked += sum(map(has_mark, lines))
+                        if is_suspicious(block) or has_mark(block):  # a check of every line costs more
+                            marked += sum(repaired(line) is not line or has_mark(line) for line in lines)
                         out.write(block)
                         lines.clear()
                         size = 0

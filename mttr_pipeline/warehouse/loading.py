@@ -21,7 +21,7 @@ from mttr_pipeline.landing.manifest import LandedFile, Manifest
 from mttr_pipeline.landing.store import NOT_PULLED, TOMBSTONES, UNDONE, Landing
 from mttr_pipeline.warehouse.fingerprint import raw_fingerprint
 from mttr_pipeline.warehouse.histories import record_histories
-from mttr_pipeline.warehouse.mending import mended
+from mttr_pipeline.warehouse.mending import LIMITS, mended
 from mttr_pipeline.warehouse.models import Model
 from mttr_pipeline.warehouse.quarantine import clear_by_content, clear_by_file, note_marked, quarantine_long_lines
 
@@ -93,23 +93,27 @@ def _forget_undone(
         for model in catalog.of_layer("raw"):
             if model.source == source:
                 con.execute(f"DELETE FROM {model.table}")
-        for table in ("loads", "quarantine", "quarantine_content"):
+        for table in ("loads", "quarantine", "quarantine_content", "marked"):
             con.execute(f"DELETE FROM ops.{table} WHERE source = ?", [source])
         con.execute("COMMIT")
 
 
 def _load_extract(con: duckdb.DuckDBPyConnection, catalog: Catalog, landing: Landing, manifest: Manifest) -> int:
     """All streams of one extract, in one transaction: it is in whole or not at all."""
-    try:
-        _load_streams(con, catalog, landing, manifest, careful=False)
-    except duckdb.Error:  # perhaps for one line; to look at every line before is too slow
-        _load_streams(con, catalog, landing, manifest, careful=True)
+    for limit in (None, *LIMITS):
+        try:
+            _load_streams(con, catalog, landing, manifest, limit)
+            break
+        except duckdb.Error:  # perhaps for one long line; to look at every line before is too slow
+            if limit == LIMITS[-1]:
+                raise
     return manifest.records
 
 
 def _load_streams(
-    con: duckdb.DuckDBPyConnection, catalog: Catalog, landing: Landing, manifest: Manifest, *, careful: bool
+    con: duckdb.DuckDBPyConnection, catalog: Catalog, landing: Landing, manifest: Manifest, limit: int | None
 ) -> None:
+    """Without a limit for the length of a line, lines are not looked at before they are loaded."""
     con.execute("BEGIN")
     try:
         readers = {model.stream: model for model in catalog.of_layer("raw") if model.source == manifest.source}
@@ -119,9 +123,7 @@ def _load_streams(
             records = sum(file.records for file in files)
             if stream in readers:
                 with tempfile.TemporaryDirectory(prefix=".load-", dir=landing.root.parent) as folder:
-                    _load_stream(
-                        con, catalog, readers[stream], manifest, landing.root, files, Path(folder), careful=careful
-                    )
+                    _load_stream(con, catalog, readers[stream], manifest, landing.root, files, Path(folder), limit)
             else:
                 _set_aside(con, manifest, stream, records)
         if not manifest.files:
@@ -153,20 +155,22 @@ def _load_stream(
     root: Path,
     files: list[LandedFile],
     folder: Path,
-    *,
-    careful: bool,
+    limit: int | None,
 ) -> None:
     """Newest payload per key into the raw table, rejects into quarantine, the counts into the ledger.
 
-    `careful` looks at every line before; `folder` is an empty one, for copies of files that need it.
+    With a limit for the length of a line, each is looked at before; `folder` is an empty one, for copies of files.
     """
     promised = sum(file.records for file in files)
     paths = [str(root / manifest.source / manifest.extract_id / file.file) for file in files]
-    copies = mended(paths, root, folder) if careful else None
+    has_marks = any(file.marked for file in files)
+    copies = mended(paths, root, folder, limit or LIMITS[0]) if limit or has_marks else None
     fetched, quarantined, distinct = _read_delta(
         con, model, copies.paths if copies else paths, copies.root if copies else root
     )
-    if quarantined and not careful and (copies := mended(paths, root, folder)):  # perhaps for one character
+    if (
+        quarantined and not (limit or has_marks) and (copies := mended(paths, root, folder))
+    ):  # perhaps for one character
         fetched, quarantined, distinct = _read_delta(con, model, copies.paths, copies.root)
     long_lines = copies.long_lines if copies else []
     key = ", ".join(model.key)
@@ -198,7 +202,7 @@ def _load_stream(
         "FROM delta WHERE reject_reason IS NOT NULL",
         [manifest.source, model.stream, manifest.extract_id],
     )
-    quarantine_long_lines(con, manifest, stream, root, long_lines)
+    quarantine_long_lines(con, manifest, stream, root, long_lines, limit or LIMITS[0])
     marked = copies.paths if copies else [path for path, file in zip(paths, files, strict=True) if file.marked]
     note_marked(con, manifest.source, stream, identity, copies.root if copies else root, marked)
     if quarantined:

@@ -1,6 +1,6 @@
 """Copies of landing files without what DuckDB cannot read, for extracts that would otherwise stop every load.
 
-    a line longer than MAX_LINE     is left out; its id and size are told, so that it can be listed in quarantine
+    a line longer than a limit      is left out; its id and size are told, so that it can be listed in quarantine
     a line with a bad character     has it replaced (`landing.characters`), as newer extracts have it from the start
 
 What belongs here: lines. What does not: raw tables and the ledger (`loading`).
@@ -19,7 +19,10 @@ import zstandard
 
 from mttr_pipeline.landing.characters import has_mark, is_suspicious, repaired
 
-MAX_LINE = 32_000_000  # bytes; the macro `landed` lets DuckDB take a little more
+LIMITS = (
+    64_000_000,
+    32_000_000,
+)  # bytes of a line: what DuckDB takes as a rule, and what it always takes (macro `landed`)
 _HEAD = 1 << 20  # bytes of a long line that are searched for its id
 _IDENTITIES = ("id", "issueId", "parent_id", "external_id")
 _UNREADABLE = b'{"unreadable":"'
@@ -44,17 +47,20 @@ class Mended:
     long_lines: list[LongLine] = field(default_factory=list)
 
 
-def mended(paths: Iterable[str], root: Path, folder: Path) -> Mended | None:
-    """The files of `paths`, below `root`, as files that can be loaded, below `folder`; None when they are fine as they are."""
+def mended(paths: Iterable[str], root: Path, folder: Path, limit: int = LIMITS[0]) -> Mended | None:
+    """The files of `paths`, below `root`, as files that can be loaded, below `folder`; None when they are fine as they are.
+
+    `limit` is the longest line in bytes that is taken.
+    """
     result = Mended(folder)
     changed = False
     for name in paths:
         path = Path(name)
         copy = folder / path.relative_to(root)
         copy.parent.mkdir(parents=True, exist_ok=True)
-        if any(size > MAX_LINE or is_suspicious(line) or line.startswith(_UNREADABLE) for line, size in _lines(path)):
+        if any(size > limit or is_suspicious(line) or line.startswith(_UNREADABLE) for line, size in _lines(path)):
             changed = True
-            result.long_lines += _write_copy(path, copy)
+            result.long_lines += _write_copy(path, copy, limit)
         else:
             copy.symlink_to(path.absolute())
         result.paths.append(str(copy))
@@ -92,13 +98,13 @@ def _skip(text: str, at: int) -> int:
     return at
 
 
-def _write_copy(path: Path, copy: Path) -> list[LongLine]:
+def _write_copy(path: Path, copy: Path, limit: int) -> list[LongLine]:
     """Write the lines that can be loaded; gives those that cannot."""
     long_lines: list[LongLine] = []
     with copy.open("wb") as raw, zstandard.ZstdCompressor(level=1).stream_writer(raw, closefd=False) as out:
         for line, size in _lines(path):
-            if size > MAX_LINE:
-                long_lines.append(LongLine(identity_of(line), size, path))
+            if size > limit:
+                long_lines.append(LongLine(identity_of(line[:_HEAD]), size, path))
             else:
                 out.write(_recovered(line) + b"\n")
     return long_lines
@@ -119,13 +125,14 @@ def _lines(path: Path) -> Iterator[tuple[bytes, int]]:
     """The lines of a landing file and their sizes, without the newline. Of a line that is too long only the start is kept."""
     with path.open("rb") as raw, zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True) as plain:
         stream = io.BufferedReader(plain, 1 << 20)
-        while line := stream.readline(MAX_LINE + 2):
+        longest = max(LIMITS)
+        while line := stream.readline(longest + 2):
             size = len(line)
-            if size > MAX_LINE + 1:
+            if size > longest + 1:
                 line = line[:_HEAD]
                 while not (part := stream.readline(1 << 20)).endswith(b"\n") and part:
                     size += len(part)
                 size += len(part)
-            ended = size <= MAX_LINE + 1
+            ended = size <= longest + 1
             line = line.rstrip(b"\n") if ended else line
             yield line, len(line) if ended else size

@@ -12,15 +12,15 @@ from pathlib import Path
 import duckdb
 
 from mttr_pipeline.landing.manifest import Manifest
-from mttr_pipeline.warehouse.mending import MAX_LINE, LongLine, marked_records
+from mttr_pipeline.warehouse.mending import LongLine, marked_records
 
 
 def quarantine_long_lines(
-    con: duckdb.DuckDBPyConnection, manifest: Manifest, stream: str, root: Path, lines: Iterable[LongLine]
+    con: duckdb.DuckDBPyConnection, manifest: Manifest, stream: str, root: Path, lines: Iterable[LongLine], limit: int
 ) -> None:
     """List the lines that were left out, each record once."""
     for line in lines:
-        reason = f"the record has {line.size / 1e6:.1f} MB, more than the {MAX_LINE // 1_000_000} MB that can be loaded"
+        reason = f"the record has {line.size / 1e6:.1f} MB, more than the {limit // 1_000_000} MB that can be loaded"
         con.execute(
             "DELETE FROM ops.quarantine WHERE source = ? AND stream = ? AND external_id = ?",
             [manifest.source, stream, line.identity],

@@ -138,7 +138,12 @@ SOURCE = Source(
     variables=(
         Variable("URL", "address of the site, such as `https://acme.atlassian.net`"),
         Variable("EMAIL", "for Jira Cloud: address of the account that the token belongs to"),
-        Variable("API_TOKEN", "for Jira Cloud: API token of that account", secret=True),
+        Variable(
+            "API_TOKEN",
+            "for Jira Cloud: API token of that account. A token with scopes needs `read:jira-work` and `read:jira-user`, and "
+            "`https://api.atlassian.com/ex/jira/<cloud id>` as the address",
+            secret=True,
+        ),
         Variable(
             "PERSONAL_TOKEN", "for Jira Data Center: a personal access token, instead of the two above", secret=True
         ),

@@ -6,6 +6,8 @@ What belongs here: JSON as bytes. What does not: HTTP, paging, the meaning of an
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import msgspec
@@ -26,13 +28,13 @@ class InvalidBody(Exception):
 
 def members(body: bytes) -> dict[str, bytes]:
     """The members of a JSON object: name -> the value's bytes as sent, bad characters replaced. Raises InvalidBody."""
-    body = repaired(body)
-    try:
-        return {name: bytes(raw) for name, raw in _MEMBERS.decode(body).items()}
-    except msgspec.ValidationError as error:
-        raise InvalidBody(str(error)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass  # one record that a strict parser rejects must not cost the whole page: parse leniently
+    for text in _readings(body):
+        try:
+            return {name: bytes(raw) for name, raw in _MEMBERS.decode(text).items()}
+        except msgspec.ValidationError as error:
+            raise InvalidBody(str(error)) from error
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            pass  # one record that a strict parser rejects must not cost the whole page: parse leniently
     return dict(_lenient_members(body))
 
 
@@ -49,13 +51,13 @@ def items(raw: bytes) -> list[bytes]:
     An element that is not a readable JSON object is wrapped as `{"unreadable": ...}`: it keeps its place in every count
     and ends in quarantine.
     """
-    raw = repaired(raw)
-    try:
-        return [as_record(bytes(item)) for item in _ITEMS.decode(raw)]
-    except msgspec.ValidationError as error:
-        raise InvalidBody(str(error)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass
+    for text in _readings(raw):
+        try:
+            return [as_record(bytes(item)) for item in _ITEMS.decode(text)]
+        except msgspec.ValidationError as error:
+            raise InvalidBody(str(error)) from error
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            pass
     return [as_record(item) if _is_strict(item) else unreadable_record(item) for item in _lenient_items(raw)]
 
 
@@ -77,7 +79,7 @@ def member_list(body: bytes, name: str) -> list[bytes]:
 def whole_object(body: bytes) -> bytes:
     """The body itself, bad characters replaced, after a check that it is one complete JSON object. Raises InvalidBody."""
     members(body)
-    return repaired(body)
+    return body if _is_strict(body) else repaired(body)
 
 
 def decode(raw: bytes | None) -> Any:
@@ -106,6 +108,16 @@ def decode_as(decoder: msgspec.json.Decoder[T], record: bytes) -> T | None:
         return decoder.decode(record)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+
+
+def _readings(text: bytes) -> Iterator[bytes]:
+    """What a strict parser may take: the text as sent if it is UTF-8, then without its bad characters."""
+    with suppress(UnicodeDecodeError):
+        if text.isascii() or text.decode("utf-8") is not None:
+            yield text
+    better = repaired(text)
+    if better is not text:
+        yield better
 
 
 def _is_strict(raw: bytes) -> bool:

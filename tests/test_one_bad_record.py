@@ -1,0 +1,160 @@
+"""One record that no reader takes costs nothing but itself: a bad character is replaced, a line that is too long is set aside."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import zstandard
+from support import AS_OF, land, open_warehouse, rows
+
+from mttr_pipeline.landing import characters
+from mttr_pipeline.landing.store import Landing
+from mttr_pipeline.sources.kit import envelope
+from mttr_pipeline.warehouse.mending import LIMITS, identity_of
+
+BAD = {
+    "half a pair, escaped": b"a\\ud83db",
+    "the other half": b"a\\uDE00b",
+    "NUL, escaped": b"a\\u0000b",
+    "NUL": b"a\x00b",
+    "no UTF-8": b"a\xffb",
+}
+GOOD = [b'{"a":"\\ud83d\\ude00 \\\\ud800 \\n"}', '{"ä":\n"😀"}'.encode(), b'{\t"a": [1.50, "x/y"]}', b"[]"]
+
+
+def incident(number: int, title: bytes = b"x") -> bytes:
+    """A PagerDuty incident as it is landed."""
+    return (
+        b'{"id":"Q%d","title":"%s","status":"resolved","urgency":"high","created_at":"2026-10-01T10:00:00Z",'
+        b'"resolved_at":"2026-10-01T11:00:00Z","updated_at":"2026-10-01T11:00:00Z"}' % (number, title)
+    )
+
+
+def extract_of(landing: Landing, lines: list[bytes], run_id: str) -> Path:
+    """Land the lines as a finished extract; gives its folder."""
+    extract = landing.begin("pagerduty", run_id, {"extract": run_id})
+    extract.land("incidents", "all", lines)
+    extract.finish(AS_OF)
+    return extract.folder
+
+
+def state(folder: Path, landing: Landing) -> dict[str, list[dict[str, Any]]]:
+    """Load what is landed; the records, the ledger, the quarantine and the records with a replaced character."""
+    warehouse = open_warehouse(folder, as_of=AS_OF)
+    try:
+        warehouse.load(landing)
+        queries = {
+            "records": "SELECT external_id, title, created_at IS NOT NULL AS is_stamped FROM raw.pagerduty_incidents ORDER BY 1",
+            "ledger": "SELECT fetched, normalised, duplicates, quarantined FROM ops.loads ORDER BY extract_id",
+            "quarantine": "SELECT stream, external_id, reason, raw_reference FROM ops.quarantine",
+            "marked": "SELECT external_id FROM ops.marked ORDER BY 1",
+        }
+        return {name: rows(warehouse.con, query) for name, query in queries.items()}
+    finally:
+        warehouse.close()
+
+
+@pytest.mark.parametrize("text", BAD.values(), ids=BAD)
+def test_a_bad_character_is_replaced_and_nothing_else(text: bytes) -> None:
+    """Strict readers take what comes out, and the text around the character is as sent."""
+    found = characters.repaired(b'{"id": 7 , "title":"' + text + b'"}')
+    assert msgspec.json.decode(found) == {"id": 7, "title": "a\ufffdb"}
+    assert found.startswith(b'{"id": 7 , ') and characters.has_mark(found)
+
+
+@pytest.mark.parametrize("text", GOOD)
+def test_good_text_stays_byte_for_byte(text: bytes) -> None:
+    """Whole pairs, escaped backslashes and white space between values are no bad characters."""
+    assert characters.repaired(text) is text and not characters.has_mark(text)
+
+
+def test_a_control_character_in_a_string_is_kept_escaped() -> None:
+    """It breaks strict readers, but it is a character; only its spelling is wrong."""
+    assert msgspec.json.decode(characters.repaired(b'{\n"a":"x\n\x02"\n}')) == {"a": "x\n\x02"}
+
+
+@pytest.mark.parametrize("text", BAD.values(), ids=BAD)
+def test_a_page_keeps_every_id(text: bytes) -> None:
+    """The client looks for ids in the rows of a page: to read their children, and to see repeats."""
+    page = envelope.member_list(b'{"incidents":[' + incident(1) + b"," + incident(2, text) + b"]}", "incidents")
+    assert [json.loads(row)["id"] for row in page] == ["Q1", "Q2"] and page[0] == incident(1)
+
+
+def test_the_record_its_id_and_its_stamps_stay_and_it_is_counted(tmp_path: Path) -> None:
+    """The landing zone keeps what it is given, the loader replaces it. A later delivery without such a character clears the note."""
+    landing = Landing(tmp_path / "landing")
+    extract_of(landing, [incident(0), *(incident(n, text) for n, text in enumerate(BAD.values(), 1))], "run-1")
+    found = state(tmp_path, landing)
+    ids = [f"Q{n}" for n in range(1, len(BAD) + 1)]
+    assert [row["title"] for row in found["records"]] == ["x", *["a\ufffdb"] * len(BAD)]
+    assert all(row["is_stamped"] for row in found["records"]) and found["quarantine"] == []
+    assert [row["external_id"] for row in found["marked"]] == ids
+    extract_of(landing, [incident(1, b"mended").replace(b"T11:00:00Z", b"T12:00:00Z")], "run-2")
+    assert [row["external_id"] for row in state(tmp_path, landing)["marked"]] == ids[1:]
+
+
+def test_what_an_older_release_has_landed_is_mended_when_it_is_loaded(tmp_path: Path) -> None:
+    """It landed such lines as they came, or as a text under `unreadable`; both were rejected as records without an id."""
+    landing = Landing(tmp_path / "landing")
+    folder = extract_of(landing, [incident(0), incident(1), incident(2)], "run-1")
+    old = [incident(0), incident(1, b"a\\ud800b"), envelope.unreadable_record(incident(2, b"a\xffb"))]
+    (path,) = folder.glob("incidents/*.zst")
+    path.write_bytes(zstandard.compress(b"\n".join(old) + b"\n"))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"][0] |= {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "bytes": path.stat().st_size}
+    del manifest["files"][0]["marked"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    found = state(tmp_path, landing)
+    assert [row["title"] for row in found["records"]] == ["x", "a\ufffdb", "a\ufffdb"] and found["quarantine"] == []
+    assert [row["external_id"] for row in found["marked"]] == ["Q1", "Q2"]
+
+
+def test_a_line_that_is_too_long_is_set_aside_and_everything_else_is_loaded(tmp_path: Path) -> None:
+    """Before, it failed the load of every source, on every later night and in every rebuild."""
+    landing = Landing(tmp_path / "landing")
+    extract_of(landing, [incident(0), incident(1, b"x" * (LIMITS[0] + 6_000_000)), incident(2)], "run-1")
+    land(landing, "opsgenie", {"alerts": [{"id": "A", "createdAt": "2026-10-01T10:00:00Z", "message": "m"}]})
+    found = state(tmp_path, landing)
+    assert [row["external_id"] for row in found["records"]] == ["Q0", "Q2"]
+    (row,) = found["quarantine"]
+    assert (row["stream"], row["external_id"]) == ("incidents", "Q1")
+    assert row["reason"] == "the record has 70.0 MB, more than the 64 MB that can be loaded"
+    assert row["raw_reference"] == "pagerduty/run-1/incidents/00001.jsonl.zst"
+    assert {"fetched": 3, "normalised": 2, "duplicates": 0, "quarantined": 1} in found["ledger"] and len(
+        found["ledger"]
+    ) == 2
+    extract_of(landing, [incident(1)], "run-2")
+    later = state(tmp_path, landing)
+    assert later["quarantine"] == [] and [row["external_id"] for row in later["records"]] == ["Q0", "Q1", "Q2"]
+
+
+@pytest.mark.parametrize(
+    ("line", "identity"),
+    [
+        (b'{"expand":"x","id":"10","fields":{"a":[', "10"),
+        (b'{"issueId": 7, "changeHistories":[{"id":"1"}', "7"),
+        (b'{"fields":{"id":"inner', None),
+        (b'{"parent_id":"A","record":{"id":"B"}}', "A"),
+        (b"[]", None),
+    ],
+)
+def test_the_id_of_a_line_that_ends_early(line: bytes, identity: str | None) -> None:
+    """Only the start of a long line is kept; an `id` inside another member is not the record's."""
+    assert identity_of(line) == identity
+
+
+def test_a_window_counts_its_marked_records(tmp_path: Path) -> None:
+    """The loader opens only files with such records again."""
+    extract = Landing(tmp_path).begin("pagerduty", "run", {})
+    extract.land("incidents", "a", [incident(1), incident(2, b"a\\ud800")])
+    extract.land("incidents", "b", [incident(3)])
+    files = extract.finish().files
+    assert [file.marked for file in files] == [1, 0]
+    plain = zstandard.ZstdDecompressor().stream_reader(io.BytesIO((extract.folder / files[1].file).read_bytes()))
+    assert plain.read() == incident(3) + b"\n"

@@ -47,7 +47,8 @@ DUCKDB = {
     "metrics": "reads and returns whole columns",
     "warehouse": "runs the SQL",
     "config.values": "a time zone must be one that DuckDB knows",
-    "landing.readers": "reads the CSV and Parquet files that users give",
+    "landing.formats": "reads the Parquet files that users give",
+    "intake.presets": "runs the SQL of an import preset, in memory",
 }
 #: The company behind some of the vendors, which is named with them only.
 COMPANIES = {"atlassian": {"jira", "jsm", "opsgenie"}}

@@ -18,8 +18,10 @@ from typing import Any, get_args
 from pydantic.fields import FieldInfo
 
 from mttr_pipeline.config.environment import Environment
+from mttr_pipeline.config.imports import ImportPreset
 from mttr_pipeline.config.options import SourceOptions
 from mttr_pipeline.config.vocabulary import HOUSE
+from mttr_pipeline.intake.presets import house_presets
 from mttr_pipeline.sources.kit.declare import Source
 from mttr_pipeline.sources.registry import registry
 
@@ -106,6 +108,23 @@ def words() -> str:
     return _table(["source", "table", "default words"], rows)
 
 
+def import_settings() -> str:
+    """The keys of `[imports.<name>]`."""
+    rows = [
+        [_code(name), "required" if field.is_required() else _default(field), field.description or ""]
+        for name, field in ImportPreset.model_fields.items()
+    ]
+    return _table(["key", "default", "meaning"], rows)
+
+
+def presets() -> str:
+    """The presets that are there already."""
+    return _table(
+        ["preset", "reads", "its records go to"],
+        [[_code(name), found.description, _code(found.lands)] for name, found in house_presets().items()],
+    )
+
+
 BLOCKS: Mapping[str, Callable[[], str]] = {
     "sources": sources,
     "environment": environment,
@@ -113,6 +132,8 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "own settings": own_settings,
     "meanings": meanings,
     "words": words,
+    "import settings": import_settings,
+    "presets": presets,
 }
 
 
@@ -123,7 +144,7 @@ def _own() -> Iterator[Source]:
 def _default(field: FieldInfo) -> str:
     """The default of a key as TOML has it."""
     value = field.get_default(call_default_factory=True)
-    return "none" if value is None or value == {} else _code(json.dumps(value, ensure_ascii=False))
+    return "none" if value is None or value in ({}, ()) else _code(json.dumps(value, ensure_ascii=False))
 
 
 def _grouped(given: Mapping[str, str]) -> str:

@@ -19,7 +19,7 @@ from mttr_pipeline.errors import ConfigError
 from mttr_pipeline.intake.presets import Preset, elements, house_presets
 from mttr_pipeline.intake.strangers import whose
 from mttr_pipeline.landing.formats import DELIMITERS, NULL_WORDS
-from mttr_pipeline.landing.readers import Input, Unreadable, explained, readable
+from mttr_pipeline.landing.readers import Input, Readable, Unreadable, explained, readable
 from mttr_pipeline.sources.kit.declare import Fields
 
 ID = "external_id"
@@ -96,17 +96,21 @@ def inspect_for(preset: Preset, file: Input) -> None:
             raise ConfigError(
                 f"{file.name} does not fit the preset {preset.name}, which reads a {right}; name another preset."
             )
-        if columns is not None:
-            names: Collection[str] = columns
-        else:
+        names: Collection[str] = columns or ()
+        inner: Collection[str] = ()
+        if columns is None:
             found = (readable(c) for _, c in elements(preset, file.read()) if not isinstance(c, Unreadable))
-            names = next((record.fields.keys() for record in found if not isinstance(record, Unreadable)), ())
+            first = next((record for record in found if isinstance(record, Readable)), None)
+            names = first.fields.keys() if first else ()
+            nested = readable(n[1][0]) if first and (n := _nested(first.fields)) else None
+            inner = nested.fields.keys() if isinstance(nested, Readable) else ()
     missing = preset.missing(names)
     if missing:
+        table = columns is not None
         wanted = ", ".join(need.replace("|", " or ") for need in missing)
-        other = [name for name in _fitting(names, columns is not None) if name != preset.name]
+        other = [name for name in [*_fitting(names, table), *_fitting(inner, table)] if name != preset.name]
         advice = f"use `--as {other[0]}`" if other else "name a preset that does"
-        what = "no column" if columns is not None else "no record with"
+        what = "no column" if table else "no record with"
         raise ConfigError(
             f"{file.name} does not fit the preset {preset.name}: it has {what} {wanted} (found: {_shown(names)}); {advice}."
         )
@@ -173,7 +177,9 @@ def _fitting(names: Iterable[str], table: bool) -> list[str]:
 
 
 def _nested(fields: Fields) -> tuple[str, list[bytes]] | None:
-    """The longest list of objects among the members of an object."""
+    """The longest list of objects among the members of an object; None for one that has an id, and so is a record itself."""
+    if any(_plain(name) in _IDS for name in fields):
+        return None
     lists = []
     for name, raw in fields.items():
         if bytes(raw).lstrip().startswith(b"["):

@@ -152,7 +152,9 @@ def _word(word: str) -> str:
 
 
 def _path(column: str) -> str:
-    return "$" + "".join('."{}"'.format(part.replace('"', "")) for part in column.split("."))
+    parts = column.split(".")
+    parts = parts if all(parts) else [column]
+    return "$" + "".join('."{}"'.format(part.replace('"', "")) for part in parts)
 
 
 def _quoted(text: str) -> str:

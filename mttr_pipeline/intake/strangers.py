@@ -42,7 +42,8 @@ def whose(record: bytes) -> Stranger | None:
 
 def has(content: Any, paths: str) -> bool:
     """Whether one of the paths, joined by `|`, leads to a member, whatever its value."""
-    return any(_leads(content, path.split(".")) for path in paths.split("|"))
+    named = content if isinstance(content, Mapping) else {}
+    return any(path in named or _leads(content, path.split(".")) for path in paths.split("|"))
 
 
 def _leads(content: Any, path: list[str]) -> bool:

@@ -28,7 +28,11 @@ DEFINITIONS = {
     "incident is censored; log-rank p, Benjamini-Hochberg q over the members of a scope; a verdict needs 6 incidents in each "
     "period and q < 0.05",
     "direction": "Theil-Sen slope of ln(weekly Kaplan-Meier median), Mann-Kendall p; needs 8 full weeks with 6 incidents each",
-    "shift": "change point of the martingale residuals of all incidents, open ones censored, in the order in which they started, and a log-rank test of both sides; needs 20 incidents and 10 recoveries",
+    "shift": "change point of the martingale residuals (event less Nelson-Aalen hazard) of all incidents in the order in which "
+    "they started, open ones censored; Kolmogorov p, q over the members of a scope, and a log-rank test of both sides in the same "
+    "direction; needs 20 incidents and 10 recoveries",
+    "complete_history": "incidents that began before the complete history of their source are left out of survival, change, "
+    "direction, shift, frequency and trend",
     "frequency": "incidents that started in a window; exact binomial comparison, Garwood limits",
     "downtime": "union of the outages, each from occurred, else started_at, to mitigated, else resolved, else closed, else as_of",
     "no_data": "NULL, never 0 and never 100 percent",

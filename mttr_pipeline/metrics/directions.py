@@ -40,6 +40,7 @@ from mttr_pipeline.metrics.survival import medians
 MIN_PER_WEEK = 6  # observations that a week needs to count
 MIN_WEEKS = 8  # weeks that a direction needs
 MIN_OBSERVATIONS = 20  # observations that a shift needs
+SIGNIFICANT_P = 0.05  # the log-rank test follows where no change is that unlikely
 MIN_EVENTS = 10  # recoveries among them that it needs
 RECENT_US = 90 * 86_400_000_000
 
@@ -151,7 +152,12 @@ def shifts(groups: Groups, rows: Columns, by_start: Integers) -> Columns:
     is_after = np.empty(len(order), dtype=np.bool_)
     is_after[by_start] = np.arange(len(order)) >= np.repeat(bounds[:-1] + n_before, n)
     is_after = is_after[order]
-    log_rank_p, excess = log_rank(bounds, time_us, is_event, is_after)
+    log_rank_p, excess = np.full(len(n), np.nan), np.full(len(n), np.nan)
+    is_tested = has_shift & (p < SIGNIFICANT_P)
+    if is_tested.any():  # one pass over the rows of few groups
+        chosen = np.repeat(is_tested, n)
+        found = log_rank(edges_of(n[is_tested]), time_us[chosen], is_event[chosen], is_after[chosen])
+        log_rank_p[is_tested], excess[is_tested] = found
     before_us, after_us = (
         medians(edges_of(side.astype(np.int64))[bounds], time_us[side], is_event[side])
         for side in (~is_after, is_after)
@@ -165,6 +171,6 @@ def shifts(groups: Groups, rows: Columns, by_start: Integers) -> Columns:
         "shift_p": p,
         "shift_q": benjamini_hochberg(p),
         "before_sum": np.where(has_shift, before_sum, np.nan),
-        "shift_log_rank_p": np.where(has_shift, log_rank_p, np.nan),
-        "after_excess": np.where(has_shift, excess, np.nan),
+        "shift_log_rank_p": log_rank_p,
+        "after_excess": excess,
     }

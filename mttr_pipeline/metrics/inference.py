@@ -24,10 +24,8 @@ MAX_PAIRS = 4_000_000  # up to here Hodges-Lehmann uses every pair, beyond it a 
 _MAX_EXACT = 33  # longest series whose Mann-Kendall test uses the exact distribution
 #: Residuals are integers in this unit, and the hazard in a finer one: sums are exact in any order.
 RESIDUAL_UNIT = 2**36
-_HAZARD_PER_RESIDUAL = 2**20
-_HAZARD_UNIT = float(
-    RESIDUAL_UNIT * _HAZARD_PER_RESIDUAL
-)  # a hazard stays below ln n + 1, 32 for any n that fits in memory
+_HAZARD_SHIFT = 20
+_HAZARD_UNIT = float(RESIDUAL_UNIT << _HAZARD_SHIFT)  # a hazard stays below ln n + 1, 32 for any n that fits in memory
 _POWER_Z = 0.8416212335729143  # 80th percentile of the normal distribution
 
 
@@ -193,24 +191,36 @@ def martingale_residuals(bounds: Integers, time_us: Integers, is_event: Flags) -
 
     Therneau, Grambsch and Fleming, Biometrika 77 (1990).
     """
-    filled = np.flatnonzero(np.diff(bounds))
-    if len(filled) == 0:
+    n = np.diff(bounds)
+    if n.sum() == 0:
         return np.zeros(0, dtype=np.int64)
-    starts, ends = bounds[filled], bounds[filled + 1]
-    is_step = np.ones(len(time_us), dtype=np.bool_)
-    is_step[1:] = time_us[1:] != time_us[:-1]
-    is_step[starts] = True
-    steps = np.flatnonzero(is_step)
-    first_steps = np.searchsorted(steps, starts)
-    at_risk = np.repeat(ends, np.diff(np.append(first_steps, len(steps)))) - steps
-    added = np.add.reduceat(is_event.astype(np.int64), steps) / at_risk
+    starts = np.repeat(bounds[:-1], n)
+    at_risk = np.repeat(bounds[1:], n)
+    at_risk -= np.arange(len(time_us))
+    # Rows of a group with equal times are one step: they share its number at risk and the hazard after it.
+    is_same = time_us[1:] == time_us[:-1]
+    is_same &= starts[1:] == starts[:-1]
+    tied = np.flatnonzero(is_same) + 1
+    if len(tied):
+        first = np.ones(len(time_us), dtype=np.bool_)
+        first[tied] = False
+        steps = np.flatnonzero(first)
+        at_risk[tied] = at_risk[steps[np.searchsorted(steps, tied) - 1]]
+    added = is_event / at_risk
     added *= _HAZARD_UNIT
-    hazard = np.cumsum(np.rint(added, out=added).astype(np.int64))  # may overflow over all groups; differences do not
-    hazard -= np.repeat(
-        hazard[first_steps] - added[first_steps].astype(np.int64), np.diff(np.append(first_steps, len(steps)))
-    )
-    hazard = (hazard + _HAZARD_PER_RESIDUAL // 2) // _HAZARD_PER_RESIDUAL
-    residuals: Integers = is_event * RESIDUAL_UNIT - np.repeat(hazard, np.diff(np.append(steps, len(time_us))))
+    hazard = np.rint(added, out=added).astype(np.int64)
+    before = -hazard[bounds[:-1][n > 0]]
+    np.cumsum(hazard, out=hazard)  # may overflow over all groups; differences do not
+    before += hazard[bounds[:-1][n > 0]]
+    hazard -= np.repeat(before, n[n > 0])
+    if len(tied):
+        ends = np.append(steps[1:], len(time_us)) - 1
+        hazard[tied] = hazard[ends[np.searchsorted(steps, tied) - 1]]
+        hazard[steps] = hazard[ends]
+    hazard += 1 << (_HAZARD_SHIFT - 1)
+    hazard >>= _HAZARD_SHIFT
+    residuals: Integers = is_event * np.int64(RESIDUAL_UNIT)
+    residuals -= hazard
     return residuals
 
 

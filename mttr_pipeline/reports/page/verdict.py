@@ -203,7 +203,11 @@ def _not_enough_data(row: Document) -> Markup:
 def _sample(row: Document) -> Markup:
     """How many incidents a figure of recovery is based on."""
     if not row["n_events"] + row["n_open"]:
-        return Markup("{}, none with a usable duration").format(plural(row["incidents_matched"], "incident"))
+        if not row["n_before_history"]:
+            return Markup("{}, none with a usable duration").format(plural(row["incidents_matched"], "incident"))
+        return Markup("{}, {} left out because they began before the complete history of their source").format(
+            plural(row["incidents_matched"], "incident"), count(row["n_before_history"])
+        )
     text = Markup("{} recovered, {} still open or timed out").format(count(row["n_events"]), count(row["n_open"]))
     if not row["n_before_history"]:
         return text

@@ -33,9 +33,9 @@ from reference_targets import (
 from scipy import stats
 from support import settings_for
 
-from mttr_pipeline.metrics.targets import missed
 from mttr_pipeline.intake.importer import import_files
 from mttr_pipeline.landing.store import Landing
+from mttr_pipeline.metrics.targets import missed
 from mttr_pipeline.warehouse.catalog import default_catalog
 from mttr_pipeline.warehouse.database import Warehouse
 

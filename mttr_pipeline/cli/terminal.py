@@ -90,7 +90,8 @@ def _recovery(con: duckdb.DuckDBPyConnection) -> Table:
                 WHEN window_end = as_of THEN '30 d' ELSE '30 d before' END AS span,
             incidents_matched, incidents_analyzed, excluded_open, excluded_outlier,
             excluded_invalid + excluded_missing_start + excluded_missing_end, -- so that the counts add up
-            CASE WHEN excluded_outlier > 0 THEN outlier_minutes_share END, mean_minutes, median_minutes, CASE WHEN incidents_analyzed >= 20 THEN p95_minutes END
+            CASE WHEN excluded_outlier > 0 THEN outlier_minutes_share END,
+            mean_minutes, median_minutes, CASE WHEN incidents_analyzed >= 20 THEN p95_minutes END
         FROM mttr_stats
         WHERE calculation_type = 'basic' AND (scope = 'all' OR (scope = 'severity' AND window_start IS NULL))
         ORDER BY scope, scope_value, window_start DESC NULLS LAST"""

@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
@@ -159,6 +160,9 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "data"
 
 
+FIGURES = ("mean", "median", "p95")
+
+
 def test_the_summary_adds_up_and_shows_no_percentile_of_a_few(tmp_path: Path) -> None:
     """Incidents that end before they start, or start nowhere, are in no other column; a 95th percentile of 19 is a maximum."""
     records = [
@@ -176,10 +180,21 @@ def test_the_summary_adds_up_and_shows_no_percentile_of_a_few(tmp_path: Path) ->
     base = ("--data-dir", tmp_path / "data")
     mttr(*base, "import", tmp_path / "records.jsonl").ended(0)
     found = {tuple(line.split()) for line in mttr(*base, "rebuild", *AS_OF).ended(0).out.splitlines()}
-    assert ("scope", "window", "incidents", "analysed", "open", "outliers", "other", "mean", "median", "p95") in found
-    assert ("SEV1", "all", "19", "19", "0", "0", "0", "30.0", "30.0", "-") in found
-    assert ("SEV2", "all", "20", "20", "0", "0", "0", "30.0", "30.0", "30.0") in found
-    assert ("SEV3", "all", "3", "0", "0", "0", "3", "-", "-", "-") in found
+    assert (
+        "scope",
+        "window",
+        "incidents",
+        "analysed",
+        "open",
+        "outliers",
+        "other",
+        "outlier",
+        "minutes",
+        *FIGURES,
+    ) in found
+    assert ("SEV1", "all", "19", "19", "0", "0", "0", "-", "30.0", "30.0", "-") in found
+    assert ("SEV2", "all", "20", "20", "0", "0", "0", "-", "30.0", "30.0", "30.0") in found
+    assert ("SEV3", "all", "3", "0", "0", "0", "3", "-", "-", "-", "-") in found
 
     lines = mttr(*base, "stats", "--by", "service").ended(0).out.splitlines()
     assert lines[2].split()[:5] == ["matched", "analysed", "open", "outliers", "other"]
@@ -210,6 +225,42 @@ def test_an_import_waits_for_the_next_run_to_be_seen(imported: Path, tmp_path: P
 
 def test_a_rebuild_without_anything_says_what_fills_it(tmp_path: Path) -> None:
     assert "mttr import" in mttr("--data-dir", tmp_path, "rebuild").ended(2).err
+
+
+def test_what_the_outlier_rule_hides_and_what_misses_its_target_is_said(tmp_path: Path) -> None:
+    """Beside every mean in the summary and in `mttr stats`: how many, and their part of the minutes. A miss only with its test."""
+    hours = {"SEV1": [6] * 6 + [0.1] * 6, "SEV2": [9, 1], "SEV3": [1, 1, 1, 1, 196]}
+    records = [
+        {
+            "external_id": f"{severity} {number}",
+            "severity": severity,
+            "service": f"s{number % 6}",
+            "detected_at": "2025-09-01T10:00:00Z",
+            "resolved_at": (datetime(2025, 9, 1, 10, tzinfo=UTC) + timedelta(hours=took)).isoformat(),
+        }
+        for severity, all_hours in hours.items()
+        for number, took in enumerate(all_hours)
+    ]
+    (tmp_path / "records.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    base = ("--data-dir", tmp_path / "data")
+    mttr(*base, "import", tmp_path / "records.jsonl").ended(0)
+    told = mttr(*base, "rebuild", "--as-of", "2025-10-01T00:00:00Z").ended(0).out
+    found = {tuple(line.split()) for line in told.splitlines()}
+    assert ("SEV3", "all", "5", "4", "0", "1", "0", "98.0", "%", "60.0", "60.0", "-") in found
+    assert (
+        "\n targets       within target in the last 90 days: SEV1 6 of 12, SEV2 1 of 2, SEV3 4 of 5. "
+        "SEV1 missed its target more often than the goal allows.\n"
+    ) in told
+    assert "incidents longer than 168 h, which means, percentiles and phases leave out, with " in told
+    severity = ("stats", "--severity", "SEV3")
+    for options in (severity, ("stats", "--by", "severity")):
+        assert "98.0 %" in mttr(*base, *options).ended(0).out
+    (answer,) = json.loads(mttr(*base, *severity, "--format", "json").ended(0).out)
+    assert (answer["excluded_outlier"], answer["outlier_minutes_share"]) == (1, 0.98)
+    (line,) = csv.DictReader(io.StringIO(mttr(*base, *severity, "--format", "csv").ended(0).out))
+    assert (line["excluded_outlier"], line["outlier_minutes_share"]) == ("1", "0.98")
+    many = mttr(*base, "stats", "--by", "service").ended(0).out.splitlines()
+    assert many[2].split()[5:7] == ["outlier", "minutes"] and any(" %" in line for line in many[4:])
 
 
 # -- stats -------------------------------------------------------------------------------------------------------------

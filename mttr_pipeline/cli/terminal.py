@@ -81,36 +81,24 @@ def print_summary(generation: Path, console: Console) -> None:
 def _recovery(con: duckdb.DuckDBPyConnection) -> Table:
     as_of = con.execute("SELECT strftime(max(as_of), '%Y-%m-%d %H:%M UTC') FROM mttr_stats").fetchall()[0][0]
     table = Table(title=f"Minutes from detected to resolved, as of {as_of}", title_justify="left", box=box.SIMPLE_HEAD)
-    for name in (
-        "scope",
-        "window",
-        "incidents",
-        "analysed",
-        "open",
-        "outliers",
-        "of minutes",
-        "other",
-        "mean",
-        "median",
-        "p95",
-    ):
+    counts = ("incidents", "analysed", "open", "outliers", "other", "outlier minutes")
+    for name in ("scope", "window", *counts, "mean", "median", "p95"):
         table.add_column(name, justify="left" if name in ("scope", "window") else "right", no_wrap=True)
     rows = con.execute(
         """SELECT scope_value,
             CASE WHEN window_start IS NULL THEN 'all'
                 WHEN window_end = as_of THEN '30 d' ELSE '30 d before' END AS span,
-            incidents_matched, incidents_analyzed, excluded_open, excluded_outlier, outlier_minutes_share,
+            incidents_matched, incidents_analyzed, excluded_open, excluded_outlier,
             excluded_invalid + excluded_missing_start + excluded_missing_end, -- so that the counts add up
+            CASE WHEN excluded_outlier > 0 THEN outlier_minutes_share END,
             mean_minutes, median_minutes, CASE WHEN incidents_analyzed >= 20 THEN p95_minutes END
         FROM mttr_stats
         WHERE calculation_type = 'basic' AND (scope = 'all' OR (scope = 'severity' AND window_start IS NULL))
         ORDER BY scope, scope_value, window_start DESC NULLS LAST"""
     ).fetchall()
-    for scope, span, *counts, outliers, share, other, mean, median, p95 in rows:
-        table.add_row(
-            *(scope, span, *(f"{count:,}" for count in (*counts, outliers)), percent(share if outliers else None)),
-            *(f"{other:,}", *(minutes(value) for value in (mean, median, p95))),
-        )
+    for scope, span, *numbers, share, mean, median, p95 in rows:
+        figures = (minutes(value) for value in (mean, median, p95))
+        table.add_row(scope, span, *(f"{count:,}" for count in numbers), percent(share), *figures)
     return table
 
 

@@ -32,9 +32,9 @@ def shows_shares(n: int | None, coverage_pct: float | None) -> bool:
     return n is not None and n > 0 and (n >= SHARES_N or (coverage_pct or 0) >= SHARES_COVERAGE_PCT)
 
 
-def shows_opportunity(row: Document | None) -> bool:
+def shows_opportunity(row: Document) -> bool:
     """Whether the page may name the phase that takes the most time: phases measure at least half of the minutes."""
-    return row is not None and bool(row["total_minutes"]) and bool(row["unmeasured_pct"] <= 50)
+    return bool(row["total_minutes"]) and bool(row["unmeasured_pct"] <= 50)
 
 
 def shows_p90(row: Document) -> bool:

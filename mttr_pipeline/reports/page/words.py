@@ -17,6 +17,7 @@ __all__ = [
     "listed",
     "minutes",
     "number",
+    "part",
     "percent",
     "plural",
     "probability",
@@ -78,6 +79,13 @@ def share(value: float | None, goal: float = 95) -> Markup:
         5,
     )
     return percent(value, digits if value % 1 else 0)
+
+
+def part(value: float | None) -> Markup:
+    """A part of a whole, 0 to 1, as a percentage; it carries the exact part."""
+    if value is None:
+        return _NONE
+    return Markup('<data value="{}">{}</data>').format(repr(value), share(100 * value).striptags())
 
 
 def times(value: float | None) -> Markup:

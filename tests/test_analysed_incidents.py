@@ -30,7 +30,8 @@ EXCLUDED = ("missing_start", "missing_end", "open", "invalid", "outlier")
 def warehouse() -> Iterator[Warehouse]:
     """Drawn incidents of every population, in three services, with a variant of one's own."""
     incidents = [
-        replace(one, service=None if one.service is None else ("api", "web", "db")[n % 3]) for n, one in enumerate(many(50))
+        replace(one, service=None if one.service is None else ("api", "web", "db")[n % 3])
+        for n, one in enumerate(many(50))
     ]
     file = {
         "reporting_time_zone": ZONE,
@@ -69,9 +70,13 @@ def test_counts_and_sums_are_those_of_mttr_stats(warehouse: Warehouse) -> None:
 
 def test_each_variant_has_each_counted_incident_once(warehouse: Warehouse) -> None:
     """In an order that leaves nothing to chance: the same input gives the same bytes."""
-    found = rows(warehouse, "SELECT calculation_type, incident_id, epoch_us(started_at) AS us FROM mart.analysed_incidents")
+    found = rows(
+        warehouse, "SELECT calculation_type, incident_id, epoch_us(started_at) AS us FROM mart.analysed_incidents"
+    )
     keys = [(row["us"], row["incident_id"]) for row in found]
-    assert len(found) == 4 * len(set(keys)) and len({(row["incident_id"], row["calculation_type"]) for row in found}) == len(found)
+    assert len(found) == 4 * len(set(keys)) and len(
+        {(row["incident_id"], row["calculation_type"]) for row in found}
+    ) == len(found)
     for _, group in itertools.groupby(found, key=lambda row: row["incident_id"]):
         assert [row["calculation_type"] for row in group] == ["basic", "full_recovery", "handover", "service_restore"]
 
@@ -171,7 +176,9 @@ def test_resolve_minutes_are_the_minutes_of_basic(counted: Warehouse) -> None:
     )
     assert plain == long and len(plain) == 7
     populations: dict[str, set[str]] = defaultdict(set)
-    for row in real_rows(counted.con, "SELECT external_id, population FROM mart.analysed_incidents WHERE calculation_type = 'basic'"):
+    query = """SELECT i.external_id, a.population FROM mart.analysed_incidents AS a JOIN mart.incidents AS i USING (incident_id)
+        WHERE a.calculation_type = 'basic'"""
+    for row in real_rows(counted.con, query):
         populations[row["population"]].add(row["external_id"])
     assert populations == {
         "analysed": {"plain", "at once", "closed only"},
@@ -185,7 +192,9 @@ def test_resolve_minutes_are_the_minutes_of_basic(counted: Warehouse) -> None:
 def test_a_configured_limit_and_a_wide_zone_reach_the_table(tmp_path: Path) -> None:
     """The outlier limit and the zone of mttr.toml decide, not the defaults."""
     landing = Landing(tmp_path / "landing")
-    land_custom(landing, [{"external_id": "A", "detected_at": "2026-10-31T13:30:00Z", "resolved_at": "2026-10-31T16:00:00Z"}])
+    land_custom(
+        landing, [{"external_id": "A", "detected_at": "2026-10-31T13:30:00Z", "resolved_at": "2026-10-31T16:00:00Z"}]
+    )
     warehouse = open_warehouse(tmp_path, {"reporting_time_zone": "Pacific/Kiritimati", "outliers": {"hours": 2}})
     try:
         warehouse.load(landing)

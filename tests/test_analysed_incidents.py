@@ -176,9 +176,9 @@ def test_resolve_minutes_are_the_minutes_of_basic(counted: Warehouse) -> None:
     )
     assert plain == long and len(plain) == 7
     populations: dict[str, set[str]] = defaultdict(set)
-    for row in real_rows(
-        counted.con, "SELECT external_id, population FROM mart.analysed_incidents WHERE calculation_type = 'basic'"
-    ):
+    query = """SELECT i.external_id, a.population FROM mart.analysed_incidents AS a JOIN mart.incidents AS i USING (incident_id)
+        WHERE a.calculation_type = 'basic'"""
+    for row in real_rows(counted.con, query):
         populations[row["population"]].add(row["external_id"])
     assert populations == {
         "analysed": {"plain", "at once", "closed only"},

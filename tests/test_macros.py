@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reference import DAY, HOUR, MINUTE, STAMPS, VARIANTS, Incident, Record, calculate, matching
 from support import AS_OF_US, assert_figures, build_all, examples, instant, iso, land_custom, open_warehouse, rows
+from support_e2e import REPOSITORY
 
 from mttr_pipeline.cli.stats import Question, ask
 from mttr_pipeline.landing.store import Landing
@@ -626,6 +628,7 @@ print(json.dumps({
     "rows": {name: con.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables},
     "answers": [con.execute(f"SELECT * FROM {call}").fetchall() for call in json.loads(sys.argv[2])],
     "said": said,
+    "lengths": [len(con.execute(query).fetchall()) for query in json.loads(sys.argv[5])],
 }, default=str))
 """
 CALLS = (
@@ -644,6 +647,9 @@ CALLS = (
     "mttr_by(['team', 'month'], services := ['api', 'web'])",
     "mttr_by('month', services := [], start_date := '2026-01-01', end_date := '2026-06-01')",
     "mttr_population() ORDER BY incident_id",
+)
+QUESTIONS = re.findall(
+    r"^```sql\n(.*?)^```", (REPOSITORY / "docs" / "questions.md").read_text(encoding="utf-8"), re.M | re.S
 )
 FIRST = (1, 2, 2)  # the first DuckDB that opens the file
 
@@ -676,35 +682,34 @@ def test_every_release_of_duckdb_answers_the_same(published: Path, tmp_path: Pat
         answers = json.loads(
             json.dumps([con.execute(f"SELECT * FROM {call}").fetchall() for call in CALLS], default=str)
         )
-    questions = json.dumps(CALLS), str(empty), json.dumps([call for call, _ in WRONG])
-    tried, wrong = [], {}
-    for version in releases(pip):
+        lengths = [len(con.execute(query).fetchall()) for query in QUESTIONS]
+    questions = json.dumps(CALLS), str(empty), json.dumps([call for call, _ in WRONG]), json.dumps(QUESTIONS)
+
+    def attempt(version: str) -> dict[str, Any] | str | None:
+        """What a release says, its last error, or nothing where it has no wheel for this Python."""
         folder = kept / version
         if not folder.is_dir():
             install = [*pip, "install", "-q", "--no-deps", "--only-binary", ":all:", "--target", str(folder)]
             if subprocess.run([*install, f"duckdb=={version}"], capture_output=True, check=False).returncode:
-                continue  # it has no wheel for this Python
-        run = subprocess.run(
-            [sys.executable, "-c", _OTHER_VERSION, str(published), *questions],
-            env={**os.environ, "PYTHONPATH": str(folder)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if run.returncode:
-            wrong[version] = run.stderr.strip().splitlines()[-1]
+                return None
+        command = [sys.executable, "-c", _OTHER_VERSION, str(published), *questions]
+        env = {**os.environ, "PYTHONPATH": str(folder)}
+        run = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+        return run.stderr.strip().splitlines()[-1] if run.returncode else json.loads(run.stdout)
+
+    versions = releases(pip)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        told = {version: found for version, found in zip(versions, pool.map(attempt, versions), strict=True) if found}
+    wrong: dict[str, Any] = {version: found for version, found in told.items() if isinstance(found, str)}
+    for version, found in told.items():
+        if isinstance(found, str):
             continue
-        told = json.loads(run.stdout)
-        assert told["version"] == version
-        tried.append(version)
-        accepted = [
-            call
-            for (call, message), said in zip([*WRONG, *WRONG], told["said"], strict=True)
-            if not re.search(message, said)
-        ]
-        differing = [call for call, one, other in zip(CALLS, told["answers"], answers, strict=True) if one != other]
-        if accepted or differing or told["rows"] != counts:
-            wrong[version] = f"accepts {accepted}; answers otherwise {differing}"
+        assert found["version"] == version
+        objections = zip([*WRONG, *WRONG], found["said"], strict=True)
+        accepted = [call for (call, message), said in objections if not re.search(message, said)]
+        differing = [call for call, one, other in zip(CALLS, found["answers"], answers, strict=True) if one != other]
+        if accepted or differing or found["rows"] != counts or found["lengths"] != lengths:
+            wrong[version] = f"accepts {accepted}; answers otherwise {differing}; has the rows {found['lengths']}"
     assert wrong == {}
-    assert len(tried) > 2, f"only {tried} have a wheel for this Python"
-    print(f"DuckDB {', '.join(tried)}")
+    assert len(told) > 2, f"only {[*told]} have a wheel for this Python"
+    print(f"DuckDB {', '.join(told)}")

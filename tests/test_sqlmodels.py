@@ -76,13 +76,14 @@ def test_the_header_says_what_the_table_is(empty: Warehouse, model: Model) -> No
 
 
 def test_published_types_are_those_of_the_contract(empty: Warehouse) -> None:
-    """Instants carry their zone, minutes are DOUBLE; nothing that another program cannot read."""
+    """Instants carry their zone, minutes are DOUBLE, days of the reporting zone are DATE; nothing that another program cannot read."""
     for model in MODELS:
         if not model.published:
             continue
         for name, kind in empty.columns(model).items():
             where = f"{model.table}.{name}"
-            assert kind not in ("TIMESTAMP", "HUGEINT", "JSON", "DATE", "INTERVAL", '"NULL"'), where
+            assert kind not in ("TIMESTAMP", "HUGEINT", "JSON", "INTERVAL", '"NULL"'), where
+            assert (kind == "DATE") == name.endswith("_date"), where
             if name.endswith(("_at", "window_start", "window_end", "as_of")) or name in ("at", "since", "until"):
                 assert kind == "TIMESTAMP WITH TIME ZONE", where
             if name.endswith("_minutes"):

@@ -5,7 +5,7 @@ of duration_us and so their mean are those of mttr_stats and of the macro mttr. 
 weekdays and hours are those of the reporting time zone."""
 published = true
 like = "core.incidents"
-not_null = ["calculation_type", "incident_id", "population", "source", "external_id", "kind", "severity", "severity_source", "status", "service", "team", "started_at", "started_date", "started_week_date", "started_month_date", "started_weekday", "started_hour", "episode", "reopen_count", "auto_resolved"]
+not_null = ["calculation_type", "incident_id", "population", "source", "kind", "severity", "service", "team", "started_at", "started_date", "started_week_date", "started_month_date", "started_weekday", "started_hour", "episode", "reopen_count", "auto_resolved"]
 unique = [["calculation_type", "incident_id"]]
 
 [assert]
@@ -19,11 +19,8 @@ minutes = "from the start to the end of the variant, for the populations analyse
 duration_us = "the same in whole microseconds, whose sums are exact"
 population = "analysed, outlier, open, missing_start, missing_end or invalid"
 source = "="
-external_id = "="
 kind = "incident: rows of other kinds do not count"
 severity = "="
-severity_source = "="
-status = "="
 service = "affected service; `unknown` where there is none"
 team = "owning team; `unknown` where there is none"
 root_cause_category = "="
@@ -58,11 +55,8 @@ SELECT
     CASE WHEN p.population IN ('analysed', 'outlier') THEN p.observed_us END AS duration_us,
     p.population::VARCHAR AS population,
     i.source,
-    i.external_id,
     i.kind,
     i.severity,
-    i.severity_source,
-    i.status,
     coalesce(i.service, 'unknown') AS service,
     coalesce(i.team, 'unknown') AS team,
     i.root_cause_category,

@@ -265,7 +265,9 @@ def test_a_report_about_the_past_is_not_red_for_what_happened_later(tmp_path: Pa
         assert (found["future_stamp", "custom"]["n"], found["future_stamp", "custom"]["status"]) == (1, "warn")
         assert [found[check, "custom"]["n"] for check in ("record_without_stamp", "duplicate_of_unknown")] == [0, 0]
         assert rows(warehouse, "SELECT count(*) AS n FROM mart.incidents WHERE duplicate_of IS NULL") == [{"n": 5}]
-        assert rows(warehouse, "SELECT max(e.at) <= ? AS past FROM mart.incident_events AS e", [clock]) == [{"past": True}]
+        assert rows(warehouse, "SELECT max(e.at) <= ? AS past FROM mart.incident_events AS e", [clock]) == [
+            {"past": True}
+        ]
 
 
 def test_a_report_about_the_past_is_as_fresh_as_its_clock(tmp_path: Path) -> None:

@@ -20,7 +20,12 @@ def markdown(documents: Mapping[str, Document]) -> str:
         f"- **{card.title}**: {_plain(card.figure)}. {' '.join(map(_sentence, (*card.texts, *card.more)))}"
         for card in verdict.cards(documents)
     )
-    parts = [_plain(verdict.warning(documents)), _plain(verdict.lead(documents["summary"])), _plain(verdict.attention(documents)), "\n".join(cards)]
+    parts = [
+        _plain(verdict.warning(documents)),
+        _plain(verdict.lead(documents["summary"])),
+        _plain(verdict.attention(documents)),
+        "\n".join(cards),
+    ]
     weeks = weeks_of(documents["trend"])
     if has_data(weeks):
         picture = base64.b64encode(charts.png(charts.trend(weeks)(_WIDTH))).decode()

@@ -176,7 +176,9 @@ def test_the_summary_adds_up_and_shows_no_percentile_of_a_few(tmp_path: Path) ->
     base = ("--data-dir", tmp_path / "data")
     mttr(*base, "import", tmp_path / "records.jsonl").ended(0)
     out = mttr(*base, "rebuild", *AS_OF).ended(0).out
-    assert out.index("Minutes from detected to resolved") < out.index("data quality  \N{BLACK UP-POINTING TRIANGLE} amber")
+    assert out.index("Minutes from detected to resolved") < out.index(
+        "data quality  \N{BLACK UP-POINTING TRIANGLE} amber"
+    )
     found = {tuple(line.split()) for line in out.splitlines()}
     assert ("scope", "window", "incidents", "analysed", "open", "outliers", "other", "mean", "median", "p95") in found
     assert ("SEV1", "all", "19", "19", "0", "0", "0", "30.0", "30.0", "-") in found

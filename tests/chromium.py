@@ -113,8 +113,10 @@ class Chromium:
             self.events.append(self._receive())
 
     @contextmanager
-    def page(self, file: Path, width: int = 1280, height: int = 900, *, dark: bool = False) -> Iterator[Page]:
-        """A tab that shows `file`, as wide as told; below 600 pixels it is a phone."""
+    def page(
+        self, file: Path, width: int = 1280, height: int = 900, *, dark: bool = False, script: bool = True
+    ) -> Iterator[Page]:
+        """A tab that shows `file`, as wide as told; below 600 pixels it is a phone. Without `script` the page runs none."""
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         page = Page(self, session)
@@ -123,6 +125,7 @@ class Chromium:
         page.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
         )
+        page.call("Emulation.setScriptExecutionDisabled", value=not script)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         page.call("Emulation.setEmulatedMedia", features=[scheme])
         page.call("Page.navigate", url=file.resolve().as_uri())
@@ -161,7 +164,7 @@ class Page:
 
     def press(self, key: str) -> None:
         """Press and release a key, like `Tab` or `Enter`."""
-        code = {"Tab": 9, "Enter": 13}[key]
+        code = {"Tab": 9, "Enter": 13, "Delete": 46}[key]
         text = {"text": "\r"} if key == "Enter" else {}
         for kind in ("keyDown", "keyUp"):
             self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **text)

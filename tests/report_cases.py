@@ -25,6 +25,23 @@ def incident(name: str, *, days: float, minutes: float | None, **more: Any) -> d
     return {"external_id": name, "detected_at": ago(days=days), "severity": "SEV2", "service": "shop", **ends, **more}
 
 
+MANY_SERVICES = [
+    *(
+        "Shop",
+        "shop",
+        "SHOP",
+        "sh\u00f6p",
+        "../../etc/passwd",
+        "con",
+        "a/b\\c <i>\"'&",
+        "\u65e5\u672c",
+        ".",
+        "x" * 300,
+        "shop-40dd00f2",
+    ),
+    *(f"service {number}" for number in range(14)),
+]
+
 HISTORIES: dict[str, list[dict[str, Any]]] = {
     "nothing": [],
     "one": [incident("a", days=3, minutes=20)],
@@ -59,6 +76,25 @@ HISTORIES: dict[str, list[dict[str, Any]]] = {
         *(incident(f"open{number}", days=20 - number / 24, minutes=None) for number in range(3)),
         *(incident(f"before{number}", days=50 - number / 24, minutes=60) for number in range(23)),
     ],
+    # More services than the page shows well, some with names that are no file names; the old ones had no incident for a month.
+    # Shop has more breaches than a page lists.
+    "many": [
+        *(
+            incident(
+                f"{place}-{number}",
+                days=(40 if place % 4 == 3 else 1) + 3 * number,
+                minutes=60 + place,
+                service=name,
+                team=f"team {place % 2}",
+            )
+            for place, name in enumerate(MANY_SERVICES)
+            for number in range(2 if name == "service 13" else 7)
+        ),
+        *(
+            incident(f"late{number}", days=number + 1, minutes=900, service="Shop", team="team 0")
+            for number in range(12)
+        ),
+    ],
     "all alike": [
         incident(f"{days}-{number}", days=days - number / 24, minutes=60) for days in (20, 50) for number in range(20)
     ],
@@ -85,7 +121,7 @@ def rendered(name: str, tmp: Path) -> tuple[dict[str, Any], str, str]:
 
 
 class Reader(HTMLParser):
-    """Text of the page without style, its tags with attributes, and its headings."""
+    """Text of the page without style and script, its tags with attributes, and its headings."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -96,7 +132,7 @@ class Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
-        self._silent = tag == "style"
+        self._silent = tag in ("style", "script")
 
     def handle_endtag(self, tag: str) -> None:
         self._silent = False

@@ -10,8 +10,12 @@ from typing import Any
 
 import pytest
 from chromium import EXECUTABLE, Chromium, Page
+from pypdf import PdfReader
 from report_cases import HISTORIES, rendered
+from support import door
 from support_e2e import finished_run, latest
+
+from mttr_pipeline.publish import publish
 
 pytestmark = pytest.mark.skipif(
     EXECUTABLE is None, reason="there is no Chromium on this machine; install the package chromium to run these tests"
@@ -28,9 +32,17 @@ def browser() -> Iterator[Chromium]:
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The page of the demo company, of no incidents, and of records with odd text."""
+    """The page of the demo company, of no incidents, and of records with odd text; and of a company with many services its
+    page, the list of them, and one of theirs."""
     folder = tmp_path_factory.mktemp("pages")
-    found = {"demo": latest(finished_run()) / "report.html"}
+    with door(folder, HISTORIES["many"]) as warehouse:
+        generation = publish(warehouse, folder / "published", "run", 1).folder
+    found = {
+        "demo": latest(finished_run()) / "report.html",
+        "many": generation / "report.html",
+        "list": generation / "report/services.html",
+        "member": generation / "report/service/shop.html",
+    }
     for name in ("nothing", "odd", "thin"):
         assert name in HISTORIES
         found[name] = folder / f"{name}.html"
@@ -38,7 +50,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return found
 
 
-@pytest.fixture(params=["demo", "nothing", "odd", "thin"])
+@pytest.fixture(params=["demo", "nothing", "odd", "thin", "many", "list", "member"])
 def file(request: pytest.FixtureRequest, pages: dict[str, Path]) -> Path:
     return pages[request.param]
 
@@ -85,13 +97,98 @@ def test_a_phone_gets_charts_drawn_for_it(browser: Chromium, pages: dict[str, Pa
 
 
 def test_it_prints(browser: Chromium, pages: dict[str, Path], tmp_path: Path) -> None:
+    """On white, and with everything that is folded away on the screen: nobody can open it on paper."""
     with browser.page(pages["demo"], dark=True) as page:
-        printed = page.pdf(tmp_path / "page.pdf").read_bytes()
+        closed = page.evaluate("document.querySelectorAll('details:not([open])').length")
+        # The words of the folded texts, as far as no letter is drawn in another way.
+        folded = page.evaluate("[...document.querySelectorAll('details p, details td')].map(each => each.textContent)")
+        printed = page.pdf(tmp_path / "page.pdf")
         page.call("Emulation.setEmulatedMedia", media="print")
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
         assert page.evaluate("document.querySelector('nav').checkVisibility()") is False
-    assert printed.startswith(b"%PDF")
-    assert 1 <= printed.count(b"/Type /Page\n") + printed.count(b"/Type /Page ") <= 8
+        assert page.evaluate("document.querySelector('#search').checkVisibility()") is False
+    paper = PdfReader(printed)
+    text = "".join("".join(each.extract_text() for each in paper.pages).split())
+    missing = [words for words in folded if "".join(words.split()) not in text]
+    assert closed > 5
+    assert len(folded) > 100
+    assert len(missing) < len(folded) / 20, missing  # a cell that is broken over two pages
+    assert 1 <= len(paper.pages) <= 30
+
+
+def test_paper_has_everything_that_a_search_hides(browser: Chromium, pages: dict[str, Path], tmp_path: Path) -> None:
+    """A filtered print would look like a whole one."""
+    with browser.page(pages["many"]) as page:
+        search(page, "service 13")
+        assert page.evaluate(f"{SHOWN}.length") == 1
+        text = " ".join(each.extract_text() for each in PdfReader(page.pdf(tmp_path / "page.pdf")).pages)
+    assert "service 11" in text and "service 13" in text
+
+
+SHOWN = "[...document.querySelectorAll('#by-service tbody tr')].filter(each => each.checkVisibility())"
+
+
+def search(page: Page, text: str) -> str:
+    """Type it into the search box as a reader does; what the page then says."""
+    page.evaluate("document.getElementById('wanted').select()")
+    page.call("Input.insertText", text=text)
+    return page.evaluate("document.querySelector('#search output').textContent")
+
+
+def test_search_shows_what_matches_and_where(browser: Chromium, pages: dict[str, Path]) -> None:
+    """In a table that is folded away, too; an empty box shows everything as it was."""
+    with browser.page(pages["many"]) as page:
+        rows = page.evaluate("document.querySelectorAll('#by-service tbody tr').length")
+        assert page.evaluate(f"{SHOWN}.length") == 0  # folded away
+        said = search(page, " SHOP ")
+        assert "10 in worst breaches" in said and "in services" in said
+        assert 1 <= page.evaluate(f"{SHOWN}.length") < rows
+        assert page.evaluate(f"{SHOWN}.every(each => each.textContent.toLowerCase().includes('shop'))")
+        links = page.evaluate(
+            "[...document.querySelectorAll('#search output a')].map(each => each.getAttribute('href'))"
+        )
+        assert "#by-service" in links
+        assert all(page.evaluate(f"document.querySelector('{link}').checkVisibility()") for link in links)
+        assert search(page, "no such thing") == "Nothing found."
+        page.evaluate("document.getElementById('wanted').select()")
+        page.press("Delete")
+        assert page.evaluate("document.querySelector('#search output').textContent") == ""
+        assert page.evaluate("document.querySelectorAll('.filtered').length") == 0
+        assert page.evaluate(f"{SHOWN}.length") == 0  # folded away again
+        assert page.requests() == page.complaints() == []
+
+
+def test_tables_sort_by_exact_values_with_the_keyboard(browser: Chromium, pages: dict[str, Path]) -> None:
+    """Durations by their minutes and not by their text; no data stays last, whichever way; a screen reader is told."""
+    head = "document.querySelector('#by-service thead th:nth-child(2)')"
+    values = (
+        "[...document.querySelectorAll('#by-service tbody tr')].map(row => row.cells[1].colSpan > 1 ? null : "
+        "Number(row.cells[1].querySelector('data').value))"
+    )
+    with browser.page(pages["many"]) as page:
+        page.evaluate("document.querySelector('#by-service').closest('details').open = true")
+        before = page.evaluate(values)
+        page.evaluate(f"{head}.querySelector('button').focus()")
+        sorted_values = {}
+        for order in ("ascending", "descending"):
+            page.press("Enter")
+            assert page.evaluate(f"{head}.getAttribute('aria-sort')") == order
+            assert page.evaluate("document.querySelectorAll('#by-service [aria-sort]').length") == 1
+            sorted_values[order] = page.evaluate(values)
+    known, unknown = [value for value in before if value is not None], [value for value in before if value is None]
+    assert len(set(known)) > 3 and unknown
+    assert sorted_values["ascending"] == sorted(known) + unknown
+    assert sorted_values["descending"] == sorted(known, reverse=True) + unknown
+
+
+def test_without_script_the_page_is_complete(browser: Chromium, file: Path) -> None:
+    """Mail programs and careful browsers run none: every word is there, and no button or box that does nothing."""
+    with browser.page(file) as page:
+        words = page.evaluate("document.querySelector('main').textContent")
+    with browser.page(file, script=False) as page:
+        assert page.evaluate("document.querySelector('main').textContent") == words
+        assert page.evaluate("document.querySelectorAll('button').length") == 0
+        assert page.evaluate("[...document.querySelectorAll('input')].every(each => !each.checkVisibility())")
 
 
 def test_headings_and_landmarks(browser: Chromium, file: Path) -> None:

@@ -67,15 +67,15 @@ def wide_console() -> Console:
 
 def print_summary(generation: Path, console: Console) -> None:
     """What was published: the last 30 days against the 30 before, per severity, how fresh each source is, and whether the
-    data bears figures."""
+    data bears figures. Where it does not, that comes first."""
     with duckdb.connect(str(generation / "mttr.duckdb"), read_only=True) as con:
         con.execute("SET TimeZone = 'UTC'")
-        console.print(_recovery(con))
-        console.print(_freshness(con))
-        if targets := targets_line(con):
-            console.print(targets, soft_wrap=True)
-        # In one line, however long: what is broken over lines cannot be searched for.
-        console.print(quality_line(con, plain=console.options.ascii_only), soft_wrap=True)
+        # A line stays one line, however long: what is broken over lines cannot be searched for.
+        quality = quality_line(con, plain=console.options.ascii_only)
+        is_red = con.execute("SELECT light = 'red' FROM data_quality_status WHERE source = 'all'").fetchall()[0][0]
+        parts = [_recovery(con), _freshness(con), *filter(None, [targets_line(con)])]
+        for part in (quality, *parts) if is_red else (*parts, quality):
+            console.print(part, soft_wrap=not isinstance(part, Table))
 
 
 def _recovery(con: duckdb.DuckDBPyConnection) -> Table:

@@ -13,7 +13,7 @@ import duckdb
 
 from mttr_pipeline.reports import bottlenecks, comparisons, compliance, data_quality, summary, trend
 from mttr_pipeline.reports.document import Document, dumps, instant_text
-from mttr_pipeline.reports.members import members
+from mttr_pipeline.reports.members import member_details
 from mttr_pipeline.reports.page import markdown, pages, render
 
 __all__ = [
@@ -23,7 +23,7 @@ __all__ = [
     "dumps",
     "instant_text",
     "markdown",
-    "members",
+    "member_details",
     "pages",
     "read",
     "render",

@@ -17,7 +17,7 @@ MOST = 10  # breaches of each kind
 
 
 @dataclass
-class Member:
+class MemberDetails:
     """One service or team: its worst breaches, how many there are, its owners (of a service) or services (of a team)."""
 
     recent: list[Document] = field(default_factory=list)
@@ -27,9 +27,9 @@ class Member:
     related: list[str] = field(default_factory=list)
 
 
-def members(con: duckdb.DuckDBPyConnection, dimension: str) -> dict[str, Member]:
+def member_details(con: duckdb.DuckDBPyConnection, dimension: str) -> dict[str, MemberDetails]:
     """Member -> what is known of it; members without any of it are not there."""
-    found: dict[str, Member] = defaultdict(Member)
+    found: dict[str, MemberDetails] = defaultdict(MemberDetails)
     for row in query(con, _breaches(dimension, _RECENT)):
         found[row[dimension]].recent_count = row.pop("breaches")
         found[row[dimension]].recent.append(row)

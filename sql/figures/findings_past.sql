@@ -10,17 +10,20 @@ WITH event_counts AS (
     GROUP BY source
 ),
 -- Records that have later events only. A record that is a flap has the incident of another record.
+later AS (
+    SELECT DISTINCT source, external_id FROM core.events WHERE set_aside = 'after as_of'
+),
+not_begun AS (
+    SELECT l.source, count(*) AS n
+    FROM later AS l
+    ANTI JOIN core.episodes AS e ON e.source = l.source AND e.record_id = l.external_id
+    ANTI JOIN core.flaps AS f ON f.source = l.source AND f.external_id = l.external_id
+    GROUP BY l.source
+),
 record_counts AS (
-    SELECT r.source, count(*) FILTER (WHERE l.external_id IS NOT NULL) AS n, count(*) AS total
+    SELECT r.source, coalesce(any_value(b.n), 0) AS n, count(*) AS total
     FROM core.records AS r
-    LEFT JOIN (
-        SELECT source, external_id
-        FROM core.events
-        GROUP BY source, external_id
-        HAVING bool_or(set_aside = 'after as_of')
-    ) AS l ON l.source = r.source AND l.external_id = r.external_id
-        AND NOT EXISTS (FROM core.episodes AS e WHERE e.source = r.source AND e.record_id = r.external_id)
-        AND NOT EXISTS (FROM core.flaps AS f WHERE f.source = r.source AND f.external_id = r.external_id)
+    LEFT JOIN not_begun AS b ON b.source = r.source
     GROUP BY r.source
 )
 SELECT

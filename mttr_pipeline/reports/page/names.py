@@ -23,10 +23,10 @@ _LONGEST = 60
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}  # by Windows
 
 
-def with_pages(comparisons: Document) -> dict[str, dict[str, str]]:
+def with_pages(comparisons: Document, most: int = MOST_PAGES) -> dict[str, dict[str, str]]:
     """Dimension -> member -> path of its page in the generation; no members where a dimension has too few of them.
 
-    Beyond the bound, those with the most incidents have a page.
+    Beyond `most`, those with the most incidents have a page.
     """
     found = {}
     for dimension in DIMENSIONS:
@@ -35,7 +35,7 @@ def with_pages(comparisons: Document) -> dict[str, dict[str, str]]:
             for row in comparisons[dimension]
             if row["window_start"] is None
         }
-        chosen = sorted(counts, key=lambda name: (-counts[name], name))[:MOST_PAGES]
+        chosen = sorted(counts, key=lambda name: (-counts[name], name))[:most]
         slugs = slugs_of(chosen) if len(counts) > MORE_THAN else {}
         found[dimension] = {name: f"report/{dimension}/{slugs[name]}.html" for name in sorted(slugs)}
     return found
@@ -58,7 +58,7 @@ def slug(name: str, length: int = 8) -> str:
     """The name itself where it is a safe file name, else what is safe of it and so many digits of its hash."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     safe = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:_LONGEST].strip("-")
-    if safe == name and name not in _RESERVED and length == 8:
+    if safe and safe == name and name not in _RESERVED and length == 8:
         return name
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:length]
     return f"{safe}-{digest}" if safe else digest

@@ -7,13 +7,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mttr_pipeline.reports.document import Document
-from mttr_pipeline.reports.members import Member
+from mttr_pipeline.reports.members import MemberDetails
 from mttr_pipeline.reports.page import names, verdict
 from mttr_pipeline.reports.page.render import page
 from mttr_pipeline.reports.page.view import NO_COMPARISON, comparisons_of, periods
 
 
-def pages(documents: Mapping[str, Document], extra: Mapping[str, Mapping[str, Member]]) -> Iterator[tuple[str, str]]:
+def pages(
+    documents: Mapping[str, Document], extra: Mapping[str, Mapping[str, MemberDetails]]
+) -> Iterator[tuple[str, str]]:
     """Path in the generation -> HTML, one after the other. `extra` has what the documents lack, by dimension and member."""
     comparisons, is_red = documents["comparisons"], verdict.is_red(documents)
     paths = names.with_pages(comparisons)
@@ -57,15 +59,15 @@ def pages(documents: Mapping[str, Document], extra: Mapping[str, Mapping[str, Me
             yield path, page("member.html.j2", values, is_red=is_red)
 
 
-_NOTHING = Member()
+_NOTHING = MemberDetails()
 
 
 def _targets(compliance: Document) -> dict[str, list[Document]]:
-    """Service -> its rows, each with the name of its period."""
+    """Service -> its rows that have an incident, each with the name of its period."""
     named = periods(compliance["targets"])
     found = defaultdict(list)
     for row in sorted(compliance["targets"], key=lambda row: (row["severity"], row["window_start"] or "")):
-        if row["service"] is not None:
+        if row["service"] is not None and row["incidents_count"] + row["pending"]:
             found[row["service"]].append({**row, "period": named[row["window_start"]]})
     return found
 

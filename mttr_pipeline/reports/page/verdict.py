@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from mttr_pipeline.reports.compliance import GOAL_PCT, recent
 from mttr_pipeline.reports.document import Document
-from mttr_pipeline.reports.page import changes, rules
+from mttr_pipeline.reports.page import changes, files, rules
 from mttr_pipeline.reports.page.words import count, instant, listed, minutes, plural, recovery
 
 
@@ -176,7 +176,7 @@ _LIGHTS = {
 def _data_quality(quality: Document) -> Card:
     light = next(row for row in quality["lights"] if row["source"] == "all")
     colour, word = _LIGHTS[light["light"]]
-    return Card("Data quality", word, (freshness(quality), light["headline"]), colour)
+    return Card("Data quality", word, (freshness(quality), files.linked(light["headline"])), colour)
 
 
 def freshness(quality: Document) -> Markup:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mttr_pipeline.reports import downtime
 from mttr_pipeline.reports.comparisons import DIMENSIONS
 from mttr_pipeline.reports.compliance import recent as recent_targets
 from mttr_pipeline.reports.document import Document
-from mttr_pipeline.reports.page import charts, rules, verdict, words
+from mttr_pipeline.reports.page import charts, outages, rules, verdict, words
 from mttr_pipeline.reports.page.terms import TERMS
 
 _NO_COMPARISON: Document = {"verdict": "not enough data", "q": None, "is_mixed": False}
@@ -50,7 +51,8 @@ def context(documents: Mapping[str, Document]) -> dict[str, Any]:
         "target_rows": _target_rows(compliance),
         "phase_targets": recent_targets(compliance["phases"], "severity"),
         "compared": _compared(documents["comparisons"]),
-        "downtime": _recent_downtime(documents["comparisons"]),
+        "downtime": downtime.recent(documents["comparisons"]["downtime"]),
+        "weights": outages.weights(documents["comparisons"]["downtime_rules"]),
         "directions": documents["trend"]["directions"],
         "opportunity": next((row for row in bottlenecks["opportunities"] if _is_overall(row)), None),
         "bottleneck_rows": [
@@ -109,12 +111,6 @@ def _compared(comparisons: Document) -> dict[str, list[Document]]:
         ]
         for dimension in DIMENSIONS
     }
-
-
-def _recent_downtime(comparisons: Document) -> list[Document]:
-    """The downtime of the last 30 days."""
-    latest = max((row["window_start"] for row in comparisons["downtime"] if row["window_start"]), default=None)
-    return [row for row in comparisons["downtime"] if row["window_start"] == latest and latest]
 
 
 def _is_overall(row: Document) -> bool:

@@ -410,6 +410,20 @@ def test_the_finding_counts_them_and_names_the_oldest(history: Any) -> None:
     assert "for 7 days" in row["meaning"]
 
 
+def test_an_end_a_little_after_the_clock_is_cut() -> None:
+    """A stamp may be up to five minutes later than as_of. Neither downtime nor its causes reach beyond the window."""
+    ends = [(10, -4, "SEV1"), (9, -3, "SEV3"), (2, -5, "SEV1")]
+    incidents = [
+        Incident(str(n), (None, AS_OF_US - start * MINUTE, *[None] * 4, AS_OF_US - end * MINUTE, None), severity, "api")
+        for n, (start, end, severity) in enumerate(ends)
+    ]
+    with built(TABLES, incidents) as warehouse:
+        found = rows(warehouse.con, "FROM mart.downtime WHERE scope = 'service'")
+        causes = rows(warehouse.con, "FROM mart.downtime_incidents")
+    assert {row["weighted_downtime_minutes"] for row in found} == {10}
+    assert {(row["incident_id"], row["weighted_downtime_minutes"]) for row in causes} == {("0", 10)}
+
+
 def test_the_finding_clears() -> None:
     """Closed at the source, or touched again: nothing is left to say. Without any open incident there is no row at all."""
     alive = Incident("alive", (None, AS_OF_US - 20 * DAY, *[None] * 6), service="api")

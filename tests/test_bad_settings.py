@@ -126,7 +126,8 @@ def test_every_number_has_limits(path: tuple[str, ...]) -> None:
     for wrong in (True, False, math.nan, math.inf, -math.inf, 1e300, 1e15, 10**400, 1e-9, -1, "5", [5]):
         (said,) = findings(path, wrong)
         assert "must be" in said and "number of" in said and " from " in said and " to " in said, (wrong, said)
-    assert findings(path, 30) == findings(path, 30.0) == [], (
+    some = 1 if path[0] == "downtime" else 30  # a weight is a share
+    assert findings(path, some) == findings(path, float(some)) == [], (
         "whole or not, TOML's two kinds of numbers are one to people"
     )
 
@@ -143,6 +144,9 @@ def test_every_kind_of_number_is_looked_at() -> None:
         ("targets", "at_risk_pct"),
         ("targets", "availability_pct"),
         ("thresholds", "services", "x", "detection", "critical"),
+        ("lifecycle", "abandoned_days"),
+        ("downtime", "severities", "SEV1"),
+        ("downtime", "services", "x", "SEV1"),
         ("publish", "keep"),
         ("sources", "jira", "lag_minutes"),
         ("sources", "pagerduty", "requests_per_minute"),
@@ -171,6 +175,35 @@ def test_a_number_out_of_range_is_told_with_the_range(tmp_path: Path, value: str
     assert text == (
         f"'targets.severities.SEV1': must be a number of minutes from 0.001 to 5256000 (ten years) (found {found})."
     )
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            "[downtime.severities]\nSEV3 = 1.5\n",
+            "'downtime.severities.SEV3': must be a number of at most three decimals, from 0 to 1",
+        ),
+        ("[downtime.severities]\nSEV3 = 30\n", "from 0 to 1 (found 30)"),
+        ("[downtime.severities]\nSEV3 = -0.1\n", "from 0 to 1 (found -0.1)"),
+        ("[downtime.severities]\nSEV3 = 0.3333\n", "at most three decimals, from 0 to 1 (found 0.3333)"),
+        ("[downtime.severities]\nSEV5 = 1\n", "'downtime.severities.SEV5': must be 'SEV1', 'SEV2', 'SEV3' or 'SEV4'"),
+        ("[downtime.services.cart]\nSEV1 = true\n", "'downtime.services.cart.SEV1': must be a number of"),
+        ("[downtime]\ncount_noise = 5\n", "'downtime.count_noise': must be"),
+        ("[downtime]\nweights = 1\n", "downtime.weights"),
+        (
+            "[lifecycle]\nabandoned_days = 0\n",
+            "'lifecycle.abandoned_days': must be a number of days from 0.001 to 3650",
+        ),
+        (
+            '[services.Cart]\naliases = ["shop"]\n[downtime.services.cart]\nSEV3 = 1\n[downtime.services.shop]\nSEV3 = 0\n',
+            "'downtime.services': 'cart' and 'shop' are both names of the service 'Cart'; keep one of them",
+        ),
+    ],
+)
+def test_the_parts_that_downtime_counts(tmp_path: Path, content: str, said: str) -> None:
+    """More than all of a service cannot be down, and a part in percent would make every minute count thirty times."""
+    assert said in refused(tmp_path, content)
 
 
 @pytest.mark.parametrize("share", ["0.8", "100.5"])

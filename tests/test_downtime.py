@@ -16,10 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mart_cases import AS_OF_US, built, needed
 from reference_targets import DAY, MINUTE, Incident
+from report_cases import Reader
 from support import AS_OF, door, examples, iso, rows
 from support import AS_OF_US as NOW_US
 
+from mttr_pipeline import reports
+from mttr_pipeline.cli.terminal import downtime_lines
 from mttr_pipeline.metrics.downtime import compute
+from mttr_pipeline.reports.page.words import share
 
 TABLES = ("mart.downtime", "mart.downtime_incidents", "mart.abandoned_incidents")
 
@@ -406,6 +410,20 @@ def test_the_finding_counts_them_and_names_the_oldest(history: Any) -> None:
     assert "for 7 days" in row["meaning"]
 
 
+def test_an_end_a_little_after_the_clock_is_cut() -> None:
+    """A stamp may be up to five minutes later than as_of. Neither downtime nor its causes reach beyond the window."""
+    ends = [(10, -4, "SEV1"), (9, -3, "SEV3"), (2, -5, "SEV1")]
+    incidents = [
+        Incident(str(n), (None, AS_OF_US - start * MINUTE, *[None] * 4, AS_OF_US - end * MINUTE, None), severity, "api")
+        for n, (start, end, severity) in enumerate(ends)
+    ]
+    with built(TABLES, incidents) as warehouse:
+        found = rows(warehouse.con, "FROM mart.downtime WHERE scope = 'service'")
+        causes = rows(warehouse.con, "FROM mart.downtime_incidents")
+    assert {row["weighted_downtime_minutes"] for row in found} == {10}
+    assert {(row["incident_id"], row["weighted_downtime_minutes"]) for row in causes} == {("0", 10)}
+
+
 def test_the_finding_clears() -> None:
     """Closed at the source, or touched again: nothing is left to say. Without any open incident there is no row at all."""
     alive = Incident("alive", (None, AS_OF_US - 20 * DAY, *[None] * 6), service="api")
@@ -441,3 +459,84 @@ def test_the_days_are_configurable(tmp_path: Path) -> None:
         (finding,) = rows(warehouse.con, "FROM mart.data_quality WHERE dq_check = 'abandoned_incidents'")
     assert [row["external_id"] for row in found] == ["dead"]
     assert (finding["n"], finding["total"]) == (1, 2) and "for 30 days;" in finding["meaning"]
+
+
+# --- what people read -------------------------------------------------------------------------------------------------
+
+APART = "Abandoned incidents are not part of downtime."
+NOISE = "and neither do incidents that resolved automatically and that nobody acknowledged."
+QUIET = "had neither an event nor an update at the vendor for"
+
+
+def page(con: Any) -> Reader:
+    return Reader(reports.render(reports.documents(con)))
+
+
+@pytest.fixture(scope="module")
+def untroubled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Nothing is abandoned, noise counts, one service has weights of its own, and no service has a target."""
+    file = {"downtime": {"count_noise": True, "severities": {"SEV2": 0.75}, "services": {"partial": {"SEV3": 1}}}}
+    records = [record(name, 10, resolved_at=8, severity="SEV3", affected_users=10) for name in ("partial", "whole")]
+    records += [record("flicker", 10, resolved_at=9, resolution_kind="integration"), record("alive", 2)]
+    with door(tmp_path_factory.mktemp("untroubled"), records, configured=file) as warehouse:
+        yield warehouse.con
+
+
+def test_the_page_tells_the_rules_in_force(history: Any, untroubled: Any) -> None:
+    """Weights, noise and abandoned incidents are settings: each sentence is there only where it is true."""
+    said, other = page(history).text, page(untroubled).text
+    assert "by its severity (SEV1 and SEV2: 100 %, SEV3: 30 %, SEV4: 0 %). Where" in said
+    assert (
+        "by its severity (SEV1: 100 %, SEV2: 75 %, SEV3: 30 %, SEV4: 0 %). Some services have parts of their own."
+        in other
+    )
+    assert NOISE in said and NOISE not in other
+    assert QUIET in said and QUIET not in other
+    assert "no target" in other
+    assert "user-minutes" in other and "user-minutes" not in said
+
+
+def test_abandoned_incidents_are_apart_on_the_page(tmp_path: Path, untroubled: Any) -> None:
+    """With links, age and last event. The column with them is there if they overlap the window."""
+    lost = record("lost", 20, acknowledged_at=19, title="Login fails", url="https://example.test/lost")
+    with door(tmp_path, [lost, record("fine", 5, resolved_at=4)]) as warehouse:
+        said, lines = page(warehouse.con), reports.markdown(reports.documents(warehouse.con))
+        told = downtime_lines(warehouse.con)
+    assert APART in said.text and "with abandoned" in said.text
+    assert f"1 open incident has {QUIET} 7 days." in said.text
+    assert "https://example.test/lost" in {link["href"] for link in said.all("a")}
+    assert "Login fails (abandoned)" in said.text and "20.0 days" in said.text
+    assert "1 incident is abandoned: open, without an event or an update for 7 days." in lines
+    assert "Availability of all services together, last 30 days: " in lines and "with abandoned incidents" in lines
+    assert told == [
+        " availability  all services together, last 30 days: 95.000 %, with abandoned incidents 90.000 %",
+        " abandoned     1 open incident is quiet for at least 19 days; see the table abandoned_incidents",
+    ]
+    other = page(untroubled)
+    assert APART not in other.text and "with abandoned" not in other.text and "(abandoned)" not in other.text
+    assert "abandoned:" not in reports.markdown(reports.documents(untroubled))
+
+
+def test_without_incidents_nothing_is_said_of_downtime(tmp_path: Path) -> None:
+    with door(tmp_path) as warehouse:
+        text = reports.markdown(reports.documents(warehouse.con))
+        assert downtime_lines(warehouse.con) == []
+    assert "vailability" not in text and "abandoned" not in text
+
+
+@pytest.mark.parametrize(
+    ("value", "goal", "text"),
+    [
+        (99.95, 100, "99.950 %"),
+        (99.99996, 100, "99.99996 %"),
+        (100.0, 100, "100 %"),
+        (99.8996, 99.9, "99.8996 %"),
+        (99.9004, 99.9, "99.900 %"),
+        (151.25, 100, "151.250 %"),
+        (100.0004, 100, "100.000 %"),
+        (0.0, 100, "0 %"),
+    ],
+)
+def test_availability_is_never_rounded_over_its_target(value: float, goal: float, text: str) -> None:
+    """99.8996 of 99.9 is a miss, and three decimals would call it met."""
+    assert share(value, goal, 3).striptags() == text

@@ -66,14 +66,15 @@ def wide_console() -> Console:
 
 
 def print_summary(generation: Path, console: Console) -> None:
-    """What was published: the last 30 days against the 30 before, per severity, how fresh each source is, and whether the
+    """What was published: the last 30 days against the 30 before, per severity, how fresh each source is, targets, downtime, and
+    whether the
     data bears figures. Where it does not, that comes first."""
     with duckdb.connect(str(generation / "mttr.duckdb"), read_only=True) as con:
         con.execute("SET TimeZone = 'UTC'")
         # A line stays one line, however long: what is broken over lines cannot be searched for.
         quality = quality_line(con, plain=console.options.ascii_only)
         is_red = con.execute("SELECT light = 'red' FROM data_quality_status WHERE source = 'all'").fetchall()[0][0]
-        parts = [_recovery(con), _freshness(con), *filter(None, [targets_line(con)])]
+        parts = [_recovery(con), _freshness(con), *filter(None, [targets_line(con)]), *downtime_lines(con)]
         for part in (quality, *parts) if is_red else (*parts, quality):
             console.print(part, soft_wrap=not isinstance(part, Table))
 
@@ -155,6 +156,31 @@ def targets_line(con: duckdb.DuckDBPyConnection) -> str | None:
 def percent(share: float | None) -> str:
     """A share for reading: one decimal; no data is a dash."""
     return "-" if share is None else f"{100 * share:.1f} %"
+
+
+def downtime_lines(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """Availability in the last 30 days, and the abandoned incidents, each only if there is something to say."""
+    found = []
+    for without, with_them, n_abandoned in con.execute(
+        """SELECT availability_pct, availability_with_abandoned_pct, n_abandoned FROM downtime
+        WHERE scope = 'all' AND window_start IS NOT NULL AND availability_pct IS NOT NULL
+        ORDER BY window_start DESC LIMIT 1"""
+    ).fetchall():
+        apart = f", with abandoned incidents {_share(with_them)}" if n_abandoned else ""
+        found.append(f" availability  all services together, last 30 days: {_share(without)}{apart}")
+    for number, quiet in con.execute(
+        "SELECT count(*), min(quiet_days) FROM abandoned_incidents HAVING count(*) > 0"
+    ).fetchall():
+        are = "open incident is" if number == 1 else "open incidents are"
+        found.append(
+            f" abandoned     {number:,} {are} quiet for at least {int(quiet):,} days; see the table abandoned_incidents"
+        )
+    return found
+
+
+def _share(value: float) -> str:
+    """A percentage that is not rounded up to 100."""
+    return f"{min(value, 99.999) if value < 100 else value:.3f} %"
 
 
 def minutes(value: float | None) -> str:

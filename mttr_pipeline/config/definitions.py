@@ -34,7 +34,10 @@ DEFINITIONS = {
     "complete_history": "incidents that began before the complete history of their source are left out of survival, change, "
     "direction, shift, frequency and trend",
     "frequency": "incidents that started in a window; exact binomial comparison, Garwood limits",
-    "downtime": "union of the outages, each from occurred, else started_at, to mitigated, else resolved, else closed, else as_of",
+    "downtime": "outages from occurred, else started_at, to mitigated, else resolved, else closed, else as_of; each minute times "
+    "the largest weight of its outages; noise weighs 0 unless count_noise is set; maintenance is no outage",
+    "abandoned": "open, and neither an event nor an update at the vendor for lifecycle.abandoned_days before as_of; its downtime "
+    "ends at its last event and is in availability_with_abandoned_pct only, unless a mitigation ended it",
     "no_data": "NULL, never 0 and never 100 percent",
 }
 #: Settings of a source that cannot change a figure.

@@ -39,10 +39,9 @@ def number(
 
 def _weight(value: Any) -> Any:
     """A share of a service, in thousandths, so that sums of weighted time are whole numbers."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise ValueError("must be a number from 0 to 1 with at most three decimals")
-    if abs(value * 1000 - round(value * 1000)) > 1e-9:
-        raise ValueError("must be a number from 0 to 1 with at most three decimals")
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not 0 <= value <= 1 or abs(value * 1000 - round(value * 1000)) > 1e-9:
+        raise ValueError("must be a number of at most three decimals, from 0 to 1")
     return value
 
 

@@ -9,6 +9,7 @@ import duckdb
 from msgspec import Meta
 
 from mttr_pipeline.config.terms import Phase
+from mttr_pipeline.reports import downtime
 from mttr_pipeline.reports.document import (
     Count,
     Document,
@@ -24,6 +25,14 @@ from mttr_pipeline.reports.document import (
     preceded_by,
     query,
     rows,
+)
+from mttr_pipeline.reports.downtime import (
+    MAX_ABANDONED,
+    MAX_CAUSES,
+    AbandonedIncident,
+    Downtime,
+    DowntimeIncident,
+    DowntimeRules,
 )
 
 DIMENSIONS = ("severity", "service", "team")
@@ -151,26 +160,6 @@ class MemberFrequency(Frequency):
     """How often incidents of one severity, service or team begin."""
 
 
-class Downtime(JsonObject):
-    """Minutes with at least one open incident; overlapping incidents count once."""
-
-    scope: Literal["all", "service"]
-    scope_value: str
-    window_start: WindowStart
-    window_end: Instant | None
-    n: Count
-    n_open: Count
-    n_invalid: Count
-    window_minutes: float | None
-    downtime_minutes: float | None
-    availability_pct: float | None
-    availability_target_pct: float | None
-    error_budget_minutes: float | None
-    error_budget_used_pct: float | None
-    user_minutes: float | None
-    n_users_known: Count
-
-
 class Comparisons(Head):
     """Severities, services and teams side by side, over the whole history and the last 30 days."""
 
@@ -182,6 +171,15 @@ class Comparisons(Head):
     changes: list[MemberChange]
     frequency: list[MemberFrequency]
     downtime: Annotated[list[Downtime], Meta(description="per service and for all services together")]
+    downtime_rules: DowntimeRules
+    downtime_incidents: Annotated[
+        list[DowntimeIncident],
+        Meta(description=f"of the last 30 days, at most {MAX_CAUSES} per service, most weighted downtime first"),
+    ]
+    abandoned_count: Count
+    abandoned_incidents: Annotated[
+        list[AbandonedIncident], Meta(description=f"quiet for the longest time first, at most {MAX_ABANDONED}")
+    ]
 
 
 def document(con: duckdb.DuckDBPyConnection) -> Document:
@@ -216,5 +214,9 @@ def document(con: duckdb.DuckDBPyConnection) -> Document:
             "FROM mart.changes WHERE calculation_type = 'basic' AND scope <> 'all' ORDER BY scope, scope_value",
         ),
         "frequency": rows(con, MemberFrequency, "FROM mart.frequency WHERE scope <> 'all' ORDER BY scope, scope_value"),
-        "downtime": rows(con, Downtime, "FROM mart.downtime"),
+        "downtime": downtime.availability(con),
+        "downtime_rules": downtime.rules(con),
+        "downtime_incidents": downtime.causes(con),
+        "abandoned_count": downtime.abandoned_count(con),
+        "abandoned_incidents": downtime.abandoned(con),
     }

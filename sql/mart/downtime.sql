@@ -10,7 +10,7 @@ unique = [["scope", "scope_value", "window_start"]]
 
 [assert]
 availability_is_a_share = "availability_pct BETWEEN 0 AND 100 AND availability_with_abandoned_pct BETWEEN 0 AND availability_pct"
-not_longer_than_the_window = "downtime_minutes <= window_minutes AND weighted_downtime_minutes <= downtime_minutes"
+not_longer_than_the_window = "downtime_minutes <= window_minutes AND weighted_downtime_minutes <= downtime_minutes * (1 + 1e-12)"
 
 [columns]
 scope = "all or service"

@@ -34,9 +34,9 @@ WITH windows AS (
 ),
 by_incident AS (
     SELECT s.member_id, s.incident_no, s.is_abandoned, w.window_start_us, w.window_end_us,
-        sum((s.end_us - greatest(s.start_us, w.window_start_us)) * s.weight)::BIGINT AS weighted
+        sum((least(s.end_us, w.window_end_us) - greatest(s.start_us, w.window_start_us)) * s.weight)::BIGINT AS weighted
     FROM figures.downtime_spans AS s
-    JOIN windows AS w ON s.end_us > w.window_start_us
+    JOIN windows AS w ON s.start_us < w.window_end_us AND s.end_us > w.window_start_us
     WHERE s.member_id > 0
     GROUP BY ALL
 ),

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from markupsafe import Markup
 
 from mttr_pipeline.reports.document import Document
-from mttr_pipeline.reports.page import charts, verdict
+from mttr_pipeline.reports.page import charts, outages, verdict
 from mttr_pipeline.reports.page.view import has_data, weeks_of
 
 _WIDTH = 640
 
 
 def markdown(documents: Mapping[str, Document]) -> str:
-    """The first sentences, the cards, and the trend as an inline PNG."""
+    """The first sentences, the cards, downtime, and the trend as an inline PNG."""
     cards = (
         f"- **{card.title}**: {_plain(card.figure)}. {' '.join(map(_sentence, (*card.texts, *card.more)))}"
         for card in verdict.cards(documents)
@@ -25,6 +25,7 @@ def markdown(documents: Mapping[str, Document]) -> str:
         _plain(verdict.lead(documents["summary"])),
         _plain(verdict.attention(documents)),
         "\n".join(cards),
+        " ".join(_plain(line) for line in outages.lines(documents["comparisons"])),
     ]
     weeks = weeks_of(documents["trend"])
     if has_data(weeks):

@@ -40,6 +40,11 @@ TERMS = (
         "mitigation until the incident is resolved.",
     ),
     (
+        "Abandoned",
+        "Open, with neither an event nor an update at the vendor for a week (configurable). Nobody knows when such an incident was "
+        "over, so its downtime ends at its last event and counts apart.",
+    ),
+    (
         "Mean and median",
         "The mean is the sum of the minutes divided by n; a few long incidents dominate it. The median is the middle value. "
         "Outliers (over a week by default) are excluded from means and from phases. They are included in typical recovery and "

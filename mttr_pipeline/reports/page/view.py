@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mttr_pipeline.reports import downtime
 from mttr_pipeline.reports.comparisons import DIMENSIONS
 from mttr_pipeline.reports.compliance import recent as recent_targets
 from mttr_pipeline.reports.document import Document
-from mttr_pipeline.reports.page import charts, names, rules, verdict, words
+from mttr_pipeline.reports.page import charts, names, outages, rules, verdict, words
 from mttr_pipeline.reports.page.terms import TERMS
 
 NO_COMPARISON: Document = {"verdict": "not enough data", "q": None, "is_mixed": False, "hangs_on_abandoned": False}
@@ -37,7 +38,7 @@ def context(documents: Mapping[str, Document]) -> dict[str, Any]:
     recent = [row for row in recent_targets(compliance["targets"]) if row["incidents_count"]]
     weeks = weeks_of(documents["trend"])
     compared, unlisted = _compared(documents["comparisons"])
-    downtime, unlisted["downtime"] = _recent_downtime(documents["comparisons"])
+    down, unlisted["downtime"] = _recent_downtime(documents["comparisons"])
     return {
         **documents,
         "sections": SECTIONS.items(),
@@ -59,8 +60,9 @@ def context(documents: Mapping[str, Document]) -> dict[str, Any]:
         "target_rows": _target_rows(compliance),
         "phase_targets": recent_targets(compliance["phases"], "severity"),
         "compared": compared,
-        "downtime": downtime,
+        "downtime": down,
         "unlisted": unlisted,
+        "weights": outages.weights(documents["comparisons"]["downtime_rules"]),
         "directions": documents["trend"]["directions"],
         "opportunity": next(
             (row for row in bottlenecks["opportunities"] if _is_overall(row) and rules.shows_opportunity(row)), None
@@ -133,9 +135,8 @@ def comparisons_of(comparisons: Document) -> dict[str, dict[tuple[str, str], Doc
 
 def _recent_downtime(comparisons: Document) -> tuple[list[Document], int]:
     """The downtime of the last 30 days of services with an incident in them, and how many services have none."""
-    latest = max((row["window_start"] for row in comparisons["downtime"] if row["window_start"]), default=None)
-    rows = [row for row in comparisons["downtime"] if row["window_start"] == latest and latest]
-    listed = [row for row in rows if row["n"] or row["scope"] == "all"]
+    rows = downtime.recent(comparisons["downtime"])
+    listed = [row for row in rows if row["n"] or row["n_abandoned"] or row["scope"] == "all"]
     return listed, len(rows) - len(listed)
 
 

@@ -10,8 +10,10 @@ from markupsafe import Markup
 from mttr_pipeline.reports.document import Document
 
 __all__ = [
+    "amount",
     "count",
     "day",
+    "days",
     "duration",
     "instant",
     "listed",
@@ -53,6 +55,11 @@ def minutes(value: float | None) -> Markup:
     return _NONE if value is None else _exactly(value, duration(value))
 
 
+def days(value: float) -> Markup:
+    """A duration that is given in days, with its exact value."""
+    return Markup('<data value="{}">{}</data>').format(repr(value), duration(value * 1440))
+
+
 def recovery(row: Document) -> Markup:
     """The typical recovery; if it is not reached, `> ` and the longest observation."""
     if row["km_median"] is None and row["longest_minutes"] is not None:
@@ -65,15 +72,15 @@ def percent(value: float | None, digits: int = 0) -> Markup:
     return _NONE if value is None else _exactly(value, f"{value:,.{digits}f} %".replace("-", "\N{MINUS SIGN}"))
 
 
-def share(value: float | None, goal: float = 95) -> Markup:
-    """A percentage with enough digits not to round up to 100 or to the goal."""
+def share(value: float | None, goal: float = 95, least: int = 1) -> Markup:
+    """A percentage with enough digits, and at least so many, not to round up to 100 or to the goal."""
     if value is None:
         return _NONE
     digits = next(
         (
             digits
-            for digits in range(1, 5)
-            if (round(value, digits) < 100 or value == 100) and (round(value, digits) < goal) == (value < goal)
+            for digits in range(least, 5)
+            if all((round(value, digits) < edge) == (value < edge) for edge in (100, goal))
         ),
         5,
     )
@@ -114,6 +121,11 @@ def probability(value: float | None) -> Markup:
 def count(value: int | None) -> Markup:
     """A count with thousands separators: `1,234`."""
     return _NONE if value is None else _exactly(value, f"{value:,}")
+
+
+def amount(value: float | None) -> Markup:
+    """A large number without decimals: `12,345`."""
+    return _NONE if value is None else Markup('<data value="{}">{}</data>').format(repr(value), f"{value:,.0f}")
 
 
 def instant(value: str | None) -> Markup:

@@ -1,0 +1,42 @@
+"""Downtime and abandoned incidents in words: the weights in force, and the lines of a summary."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+
+from mttr_pipeline.reports import downtime
+from mttr_pipeline.reports.document import Document
+from mttr_pipeline.reports.page.words import listed, plural, share
+
+
+def weights(rules: Document) -> str:
+    """The part of a service that an incident of each severity takes down: `SEV1 and SEV2: 100 %, SEV3: 30 %`."""
+    parts: dict[float, list[str]] = {}
+    for row in rules["weights"]:
+        if row["service"] is None:
+            parts.setdefault(row["weight"], []).append(row["severity"])
+    return ", ".join(f"{listed(severities)}: {weight * 100:g} %" for weight, severities in parts.items())
+
+
+def lines(comparisons: Document) -> list[Markup]:
+    """One sentence on availability in the last 30 days and one on abandoned incidents, each only if there is something to say."""
+    found = []
+    for row in downtime.recent(comparisons["downtime"]):
+        if row["scope"] == "all" and row["availability_pct"] is not None:
+            text = Markup("Availability of all services together, last 30 days: {}").format(
+                share(row["availability_pct"], 100, 3)
+            )
+            if row["n_abandoned"]:
+                text += Markup(", with abandoned incidents {}").format(
+                    share(row["availability_with_abandoned_pct"], 100, 3)
+                )
+            found.append(text + ".")
+    if number := comparisons["abandoned_count"]:
+        days = comparisons["downtime_rules"]["abandoned_days"]
+        found.append(
+            Markup("{} abandoned: open, without an event or an update for {} days.").format(
+                plural(number, "incident is", "incidents are"),
+                f"{days:g}",
+            )
+        )
+    return found

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import open_warehouse, rows, settings_for
+from support import build_all, open_warehouse, rows, settings_for
 from test_received import alert, drop, group
 from test_received import take as take_inbox
 
@@ -112,6 +112,35 @@ def test_a_delivery_under_the_same_name_is_another_one(nights: Nights) -> None:
     take_inbox(nights.folder, "run-b")
     nights.warehouse.load(nights.landing)
     assert nights.quarantined() == ["body.json:1"]
+
+
+def test_files_that_are_refused_stay_listed_one_by_one(nights: Nights) -> None:
+    """None of them has a text, so all would look alike. One that comes again in order is gone."""
+    for night, name in enumerate(("a.json", "b.json")):
+        drop(nights.folder, name, {"foo": 1})
+        take_inbox(nights.folder, f"run-{night}")
+        nights.warehouse.load(nights.landing)
+    assert nights.quarantined() == ["a.json:1", "b.json:1"]
+    drop(nights.folder, "a.json", {"external_id": "1", "detected_at": "2026-10-01T08:00:00Z"})
+    take_inbox(nights.folder, "run-3")
+    nights.warehouse.load(nights.landing)
+    assert nights.quarantined() == ["b.json:1"]
+
+
+def test_replaced_characters_are_a_finding_until_the_record_is_mended(nights: Nights) -> None:
+    """Counted over the records as they are now, not over imports: what was mended is gone."""
+    finding = "SELECT dq_check, source, n, total FROM figures.findings_files"
+
+    def found() -> list[tuple[object, ...]]:
+        build_all(nights.warehouse, ("figures.findings_files",))
+        return [tuple(row.values()) for row in rows(nights.warehouse.con, finding)]
+
+    assert found() == [], "nothing was imported"
+    record = '{"external_id": "%s", "title": "%s", "detected_at": "2026-10-01T08:00:00Z"}\n'
+    nights.take("a.jsonl", record % ("1", r"half \ud83d") + record % ("2", "whole"))
+    assert found() == [("characters_replaced", "custom", 1, 2)]
+    nights.take("b.jsonl", record % ("1", "mended"))
+    assert found() == [("characters_replaced", "custom", 0, 2)]
 
 
 def test_an_import_is_taken_back(nights: Nights) -> None:

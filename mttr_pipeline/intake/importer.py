@@ -218,13 +218,12 @@ class Intake:
         """Like `take`, for a file that a preset reads."""
         self.report.files.append(file.name)
         source, _, stream = runner.preset.lands.partition(".")
-        with explained(file.name):
-            for number, made in runner.made(file.read()):
-                if isinstance(made, Unreadable):
-                    self._write(source, stream, file.name, number, made)
-                else:
-                    self._write_made(source, stream, file.name, number, made)
-                yield self.lines
+        for number, made in _made(runner, file):
+            if isinstance(made, Unreadable):
+                self._write(source, stream, file.name, number, made)
+            else:
+                self._write_made(source, stream, file.name, number, made)
+            yield self.lines
 
     def _write_made(self, source: str, stream: str, name: str, number: int, made: Made) -> None:
         self.report.replaced += made.replaced
@@ -365,6 +364,12 @@ def _contents(file: Input) -> Lines:
     """What stands in a file. A generator of its own, so that what goes wrong in writing is not blamed on reading."""
     with explained(file.name):
         yield from file.read()
+
+
+def _made(runner: Runner, file: Input) -> Iterator[tuple[int, Made | Unreadable]]:
+    """The same of a file that a preset reads."""
+    with explained(file.name):
+        yield from runner.made(file.read())
 
 
 def _marked(replaced: int) -> bytes:

@@ -231,7 +231,6 @@ def _load_stream(
     con.execute("DROP TABLE delta")
 
 
-<<<<<<< HEAD
 def _read_delta(con: duckdb.DuckDBPyConnection, model: Model, paths: list[str], root: Path) -> tuple[int, int, int]:
     """Read the files into the table `delta`; gives the number of rows, of rejects and of distinct keys."""
     _point_at(con, paths, root)
@@ -243,47 +242,6 @@ def _read_delta(con: duckdb.DuckDBPyConnection, model: Model, paths: list[str], 
     ).fetchone()
     assert count is not None
     return count
-=======
-def _clear_by_file(con: duckdb.DuckDBPyConnection, manifest: Manifest) -> None:
-    """What an earlier import of the same file could not read: the file is as it is now. A webhook body in the inbox is another
-    delivery each time, whatever its file is called."""
-    con.execute(
-        r"""DELETE FROM ops.quarantine AS old USING (
-            SELECT DISTINCT regexp_extract(landed_in, ' \((.*):\d+\)$', 1) AS file FROM delta
-        ) AS new
-        WHERE old.source IN ('custom', 'inbox') AND old.extract_id <> ? AND new.file <> ''
-            AND regexp_extract(old.raw_reference, ' \((.*):\d+\)$', 1) = new.file
-            AND (old.source = 'custom' OR NOT starts_with(new.file, 'inbox/'))""",
-        [manifest.extract_id],
-    )
-
-
-def _clear_by_content(con: duckdb.DuckDBPyConnection, manifest: Manifest) -> None:
-    """The same bad line from another file counts once."""
-    con.execute(
-        """CREATE OR REPLACE TEMP TABLE bad AS
-        SELECT d.landed_in, md5(l.content) AS content
-        FROM (
-            SELECT landed_in || ' (' || file || ':' || line || ')' AS landed_in,
-                coalesce(nullif(unreadable, ''), reason, record::VARCHAR, body::VARCHAR) AS content
-            FROM landed({
-                file: 'VARCHAR', line: 'BIGINT', unreadable: 'VARCHAR', reason: 'VARCHAR', record: 'JSON', body: 'JSON'
-            })
-        ) AS l
-        JOIN (SELECT DISTINCT landed_in FROM delta WHERE reject_reason IS NOT NULL) AS d ON d.landed_in = l.landed_in"""
-    )
-    con.execute(
-        """DELETE FROM ops.quarantine AS old USING ops.quarantine_content AS c, bad
-        WHERE c.content = bad.content AND c.source = ? AND old.source = c.source AND old.extract_id = c.extract_id
-            AND old.raw_reference = c.raw_reference AND old.extract_id <> ?""",
-        [manifest.source, manifest.extract_id],
-    )
-    con.execute(
-        "INSERT INTO ops.quarantine_content SELECT ?, ?, landed_in, content FROM bad",
-        [manifest.source, manifest.extract_id],
-    )
-    con.execute("DROP TABLE bad")
->>>>>>> h-files
 
 
 def create_raw_tables(con: duckdb.DuckDBPyConnection, models: Iterable[Model]) -> None:

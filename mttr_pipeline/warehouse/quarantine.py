@@ -68,8 +68,10 @@ def clear_by_content(con: duckdb.DuckDBPyConnection, manifest: Manifest) -> None
         SELECT d.landed_in, md5(l.content) AS content
         FROM (
             SELECT landed_in || ' (' || file || ':' || line || ')' AS landed_in,
-                coalesce(unreadable, record::VARCHAR, body::VARCHAR) AS content
-            FROM landed({file: 'VARCHAR', line: 'BIGINT', unreadable: 'VARCHAR', record: 'JSON', body: 'JSON'})
+                coalesce(nullif(unreadable, ''), reason, record::VARCHAR, body::VARCHAR) AS content
+            FROM landed({
+                file: 'VARCHAR', line: 'BIGINT', unreadable: 'VARCHAR', reason: 'VARCHAR', record: 'JSON', body: 'JSON'
+            })
         ) AS l
         JOIN (SELECT DISTINCT landed_in FROM delta WHERE reject_reason IS NOT NULL) AS d ON d.landed_in = l.landed_in"""
     )

@@ -2,10 +2,10 @@
 
 Custom records become the source `custom`, stream `records`, whatever kind of file they stand in:
 
-    {"file": <name as given>, "line": <1-based>, "replaced": <characters>, "given": {...}, "record": {...}}
+    {"file": <name as given>, "line": <1-based>, "given": {...}, "record": {...}}
     {"file": <name as given>, "line": <1-based>, "id": <if it can be told>, "unreadable": <text>, "reason": <why>}
 
-`given` is what a preset made the record of, `replaced` counts characters that were no valid text; each stands there where there is
+`given` is what a preset made the record of; it stands there where there is
 one. Webhook bodies become the source `inbox` (`received` says how), told apart record by record, so that one file may hold
 both. What is neither is a custom record, and the rules for those say what is wrong with it. A preset may also land records in
 the stream that a vendor's API fills.
@@ -229,7 +229,7 @@ class Intake:
         self.report.replaced += made.replaced
         if f"{source}.{stream}" == CUSTOM:
             record = b',"given":%b,"record":%b' % (made.given, _encode(made.row))
-            self._write(source, stream, name, number, _marked(made.replaced) + record)
+            self._write(source, stream, name, number, record)
         elif source == received.SOURCE:
             members = b"".join(b",%b:%b" % (_encode(key), bytes(raw)) for key, raw in made.row.items())
             self._write(source, stream, name, number, members)
@@ -259,7 +259,7 @@ class Intake:
         senders = received.possible_senders(fields, self._accounts)
         if not senders:
             problem = _no_record(found)
-            self._write(SOURCE, STREAM, name, number, problem or _marked(replaced) + b',"record":' + content)
+            self._write(SOURCE, STREAM, name, number, problem or b',"record":' + content)
             if not problem:
                 self.report.replaced += replaced
                 self._count_unknown(fields)
@@ -370,10 +370,6 @@ def _made(runner: Runner, file: Input) -> Iterator[tuple[int, Made | Unreadable]
     """The same of a file that a preset reads."""
     with explained(file.name):
         yield from runner.made(file.read())
-
-
-def _marked(replaced: int) -> bytes:
-    return b',"replaced":%d' % replaced if replaced else b""
 
 
 def _no_record(found: Readable) -> Unreadable | None:

@@ -57,6 +57,11 @@ def has_mark(text: bytes) -> bool:
     return not text.isascii() and _PLAIN_MARK in text
 
 
+def marks(text: bytes) -> int:
+    """How many replacement characters the text holds, written out or escaped."""
+    return text.count(_PLAIN_MARK) + text.count(b"\\ufffd") + text.count(b"\\uFFFD")
+
+
 def _has_bad_escape(text: bytes) -> bool:
     return b"\\u" in text and any(escape in text for escape in _BAD_ESCAPES)
 

@@ -12,17 +12,12 @@ from typing import NamedTuple
 
 import msgspec
 
+from mttr_pipeline.landing.characters import marks, repaired
+
 MAX_RECORD_BYTES = 8 << 20  # DuckDB's read_json refuses a whole file for one line above 16 MB
 MAX_TEXT = 2000  # characters that are kept of an unreadable line
 
-REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_string = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_control = re.compile(rb"[\x00-\x1f]")
-#: An escape of a half character, of a whole one, or of NUL. A backslash that is itself escaped begins none.
-_escape = re.compile(
-    rb"\\(?:\\|u(?P<pair>[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|u(?P<bad>[dD][89a-fA-F][0-9a-fA-F]{2}|0000))"
-)
 _named = re.compile(r'"external_id"\s*:\s*(?:"([^"\\]{1,200})"|(\d{1,30}))')
 
 
@@ -67,45 +62,12 @@ def readable(record: bytes, limit: int = MAX_RECORD_BYTES) -> Readable | Unreada
     """
     if len(record) > limit:
         return unreadable(record, f"longer than {limit >> 20} MB")
+    content = repaired(record)
     try:
-        record.decode()  # strict; raw values are skipped over, not decoded, by the next line
-        if b"\\u0000" not in record:
-            return Readable(_decode_object(record), record)
-    except (UnicodeDecodeError, msgspec.DecodeError, RecursionError):
-        pass
-    content, replaced = _mended(record)
-    try:
-        return Readable(_decode_object(content), content, replaced)
+        return Readable(_decode_object(content), content, 0 if content is record else marks(content) - marks(record))
     except RecursionError:
         return unreadable(record, "nested too deeply")
     except msgspec.ValidationError:
         return unreadable(record, "not a JSON object")
     except msgspec.DecodeError as error:
         return unreadable(record, f"{error}")
-
-
-def _mended(record: bytes) -> tuple[bytes, int]:
-    """The record with every bad character replaced, and how many those were."""
-    replaced = 0
-    try:
-        text = record.decode()
-    except UnicodeDecodeError:
-        text = record.decode("utf-8", "replace")
-        replaced = text.count(REPLACEMENT) - record.count(REPLACEMENT.encode())
-
-    def escape(match: re.Match[bytes]) -> bytes:
-        nonlocal replaced
-        if match["bad"] is None:
-            return match[0]
-        replaced += 1
-        return b"\\ufffd"
-
-    def control(match: re.Match[bytes]) -> bytes:
-        nonlocal replaced
-        if match[0] == b"\0":
-            replaced += 1
-            return b"\\ufffd"
-        return b"\\u%04x" % match[0][0]
-
-    content = _escape.sub(escape, text.encode())
-    return _string.sub(lambda match: _control.sub(control, match[0]), content), replaced

@@ -84,6 +84,8 @@ def identity_of(line: bytes) -> str | None:
         while at:
             name, at = _DECODER.raw_decode(text, _skip(text, at))
             value, at = _DECODER.raw_decode(text, _skip(text, at))
+            if name == "record" and isinstance(value, dict):  # of a file that was imported
+                value, name = value.get("external_id"), "external_id"
             if name in _IDENTITIES and isinstance(value, str | int):
                 found[name] = str(value)
             at = _skip(text, at)

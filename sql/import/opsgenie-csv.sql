@@ -1,7 +1,7 @@
 /*
 description = """Alerts as the alert list of Opsgenie exports them to CSV. The export has no time of the acknowledgement and none of the
-close: a closed alert counts as resolved when it was updated last, which is never before its close. The API has both: pull it, or use
-the preset opsgenie-alerts."""
+close: an alert that is closed is over at an unknown time and has no duration. The API has both times: pull it, or use the preset
+opsgenie-alerts."""
 form = "table"
 needs = ["alert_id|alertid", "createdat|createdatdate|created_at"]
 
@@ -11,7 +11,6 @@ title = "Message"
 severity = "Priority, P1 to P5"
 status = "closed is resolved; an open alert is acknowledged where Acknowledged is true, else detected"
 detected_at = "CreatedAt"
-resolved_at = "UpdatedAt of a closed alert"
 service = "Entity"
 team = "first of Teams"
 tags = "Tags"
@@ -33,7 +32,6 @@ SELECT
     CASE WHEN status = 'closed' THEN 'resolved' WHEN lower(cell(record, '$.acknowledged')) = 'true' THEN 'acknowledged'
         WHEN status = 'open' THEN 'detected' ELSE status END AS status,
     created_at AS detected_at,
-    CASE WHEN status = 'closed' THEN updated_at END AS resolved_at,
     cell(record, '$.entity') AS service,
     cells(record, '$.teams', ',')[1] AS team,
     cells(record, '$.tags', ',') AS tags,

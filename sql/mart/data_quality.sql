@@ -123,8 +123,6 @@ findings AS (
     UNION ALL
     FROM figures.findings_pulls
     UNION ALL
-    FROM figures.findings_files
-    UNION ALL
     FROM figures.findings_states
     UNION ALL
     FROM figures.findings_history

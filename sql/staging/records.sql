@@ -3,8 +3,7 @@ description = """Vendor records of all sources in one shape, one row a record. W
 gathered = true
 not_null = ["source", "external_id", "kind"]
 optional = ["key", "url", "severity_source", "vendor_severity", "vendor_status", "status_event", "service", "team", "tags",
-    "root_cause_category", "affected_users", "revenue_impact", "duplicate_of_id", "is_duplicate", "dedup_key", "resolution_kind", "updated_at",
-    "characters_replaced"]
+    "root_cause_category", "affected_users", "revenue_impact", "duplicate_of_id", "is_duplicate", "dedup_key", "resolution_kind", "updated_at"]
 
 [columns]
 source = "the account, or one of the further names that its source declares"
@@ -30,7 +29,6 @@ dedup_key = "the vendor's deduplication key"
 resolution_kind = "human, integration or timeout where the record itself says so"
 updated_at = "when the record changed last. UTC"
 landed_in = "landing file"
-characters_replaced = "characters that were not valid text and were replaced; NULL where nothing counts them"
 
 [types]
 source = "VARCHAR"
@@ -56,5 +54,4 @@ dedup_key = "VARCHAR"
 resolution_kind = "VARCHAR"
 updated_at = "TIMESTAMP"
 landed_in = "VARCHAR"
-characters_replaced = "BIGINT"
 */

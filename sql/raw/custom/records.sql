@@ -29,7 +29,6 @@ duplicate_of = "external_id of the record that this one repeats"
 resolution_kind = "human, integration or timeout"
 timeline = "entries in the order written"
 updated_at = "which of two versions is the newer; without it the later import"
-characters_replaced = "characters that were not valid in the file and were replaced"
 reject_reason = "why the record cannot be used"
 landed_in = "landing file, then file and line of the import"
 */
@@ -66,7 +65,7 @@ WITH lines AS (
         ) AS stamps,
         landed_in || coalesce(' (' || file || ':' || line || ')', '') AS landed_in
     FROM landed({
-        file: 'VARCHAR', line: 'BIGINT', id: 'VARCHAR', unreadable: 'VARCHAR', reason: 'VARCHAR', replaced: 'BIGINT',
+        file: 'VARCHAR', line: 'BIGINT', id: 'VARCHAR', unreadable: 'VARCHAR', reason: 'VARCHAR',
         record: 'STRUCT(external_id VARCHAR, title VARCHAR, url VARCHAR, severity VARCHAR, status VARCHAR, kind VARCHAR,
             occurred_at VARCHAR, detected_at VARCHAR, acknowledged_at VARCHAR, investigating_at VARCHAR,
             root_cause_found_at VARCHAR, mitigated_at VARCHAR, resolved_at VARCHAR, closed_at VARCHAR,
@@ -164,7 +163,6 @@ SELECT
     list_transform(timeline, lambda e: struct_pack(
         event_type := e.event_type, happened_at := e.happened_at, actor := e.actor, notes := e.notes)) AS timeline,
     stamps[9].happened_at AS updated_at,
-    coalesce(replaced, 0) AS characters_replaced,
     CASE
         WHEN unreadable IS NOT NULL THEN unreadable_reason(reason, unreadable)
         ELSE nullif(array_to_string(list_filter(problems, lambda p: p IS NOT NULL), '; '), '')

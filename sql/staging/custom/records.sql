@@ -26,7 +26,6 @@ is_duplicate = "whether it repeats another one"
 updated_at = "="
 landed_in = "landing file, then file and line of the import"
 resolution_kind = "human, integration or timeout, as written"
-characters_replaced = "="
 */
 SELECT
     '${source}' AS source,
@@ -48,7 +47,6 @@ SELECT
     r.duplicate_of IS NOT NULL AS is_duplicate,
     r.updated_at,
     r.landed_in,
-    r.resolution_kind,
-    r.characters_replaced
+    r.resolution_kind
 FROM raw.${source}_records AS r
 LEFT JOIN config.severities AS s ON s.source = '${source}' AND s.word = normalized(r.severity)

@@ -34,7 +34,7 @@ landed_in = "landing file, then file and line of the import"
 */
 WITH lines AS (
     SELECT
-        record, unreadable, reason, replaced, zone,
+        record, unreadable, reason, zone,
         coalesce(given_text(record.external_id), given_text(id)) AS external_id,
         lower(coalesce(given_text(record.kind), 'incident')) AS kind,
         lower(given_text(record.resolution_kind)) AS resolution_kind,

@@ -105,9 +105,17 @@ def population(incident: Incident, span: tuple[int, int]) -> tuple[str, int | No
     return ("outlier" if end - start > OUTLIER else "analysed"), end - start
 
 
+def is_too_late(incident: Incident, phase: str) -> bool:
+    """Whether it was acknowledged after its resolve: then it has no acknowledgment phase."""
+    acknowledged, resolved = incident.stamps[ACKNOWLEDGED], incident.stamps[RESOLVED]
+    return phase == "acknowledgment" and None not in (acknowledged, resolved) and acknowledged > resolved  # type: ignore[operator]
+
+
 def phase_us(incident: Incident, model: str, phase: str) -> int | None:
     """The valid duration of a phase."""
     start, end = (incident.stamps[place] for place in PHASES[model][phase])
+    if is_too_late(incident, phase):
+        return None
     return end - start if start is not None and end is not None and end >= start else None
 
 

@@ -23,6 +23,7 @@ from reference_targets import (
     Configured,
     Incident,
     compliance,
+    is_too_late,
     judged,
     minutes,
     outcome,
@@ -140,7 +141,9 @@ def _compare_phases(warehouse: Warehouse, incidents: list[Incident], configured:
                     and incident.stamps[first] is not None
                 ]
                 outcomes = [
-                    outcome(
+                    "invalid"
+                    if is_too_late(incident, phase) and incident.stamps[first] is not None
+                    else outcome(
                         incident.stamps[first],
                         incident.stamps[last],
                         not told[last] or any(at is not None for at in incident.stamps[last:]),
@@ -151,7 +154,8 @@ def _compare_phases(warehouse: Warehouse, incidents: list[Incident], configured:
                     for incident in group
                 ]
                 key = None if span is None else span[0], phase, severity
-                expected = compliance(outcomes, _durations(group, (first, last)), configured.phases[phase])
+                in_time = [incident for incident in group if not is_too_late(incident, phase)]
+                expected = compliance(outcomes, _durations(in_time, (first, last)), configured.phases[phase])
                 expected["invalid"] = outcomes.count("invalid")
                 expected["not_measured"] = outcomes.count("not_measured")
                 same(found[key], expected, key)

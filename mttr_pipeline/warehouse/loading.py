@@ -214,7 +214,12 @@ def _read_delta(con: duckdb.DuckDBPyConnection, model: Model, paths: list[str], 
 
 
 def _quarantine_long_lines(
-    con: duckdb.DuckDBPyConnection, manifest: Manifest, stream: str, root: Path, lines: Iterable[LongLine], limit: int
+    con: duckdb.DuckDBPyConnection,
+    manifest: Manifest,
+    stream: str | None,
+    root: Path,
+    lines: Iterable[LongLine],
+    limit: int,
 ) -> None:
     """List the lines that were left out, each record once."""
     for line in lines:
@@ -230,7 +235,7 @@ def _quarantine_long_lines(
 
 
 def _note_marked(
-    con: duckdb.DuckDBPyConnection, source: str, stream: str, identity: str, root: Path, paths: Iterable[str]
+    con: duckdb.DuckDBPyConnection, source: str, stream: str | None, identity: str, root: Path, paths: Iterable[str]
 ) -> None:
     """Note which records hold a replaced character; a record that came without one is no longer noted."""
     con.execute(

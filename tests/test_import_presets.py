@@ -95,7 +95,13 @@ EXPECTED: list[tuple[str, str, dict[str, Any]]] = [
     (
         "custom",
         "a-1",
-        {"detected_at": at("01T08:00"), "resolved_at": None, "status": "resolved", "team": "DevOps", "severity": "SEV1"},
+        {
+            "detected_at": at("01T08:00"),
+            "resolved_at": None,
+            "status": "resolved",
+            "team": "DevOps",
+            "severity": "SEV1",
+        },
     ),
     ("custom", "a-2", {"resolved_at": None, "acknowledged_at": None, "severity": "SEV4"}),
     ("custom", "s1", {"detected_at": at("01T08:00"), "resolved_at": at("01T09:00"), "mitigated_at": at("01T08:40")}),

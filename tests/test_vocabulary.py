@@ -356,7 +356,7 @@ def test_a_record_with_several_unknown_severities_counts_once(tmp_path: Path) ->
         by_id = rows(
             warehouse.con, "SELECT external_id, severity FROM core.records WHERE source = 'pagerduty' ORDER BY 1"
         )
-        assert [row["severity"] for row in by_id] == [None, "SEV2", "SEV2", "SEV1"], (
+        assert [row["severity"] for row in by_id] == ["SEV3", "SEV2", "SEV2", "SEV1"], (
             "urgency only for the one without a word"
         )
 
@@ -366,7 +366,7 @@ def test_the_house_knows_sev_words_at_every_source(tmp_path: Path) -> None:
     incidents = [page("A", "SEV-2"), page("B", "Major Outage", "low")]
     with built(tmp_path, {"pagerduty": {"incidents": incidents}}) as warehouse:
         found = rows(warehouse.con, "SELECT severity, severity_source FROM core.records ORDER BY external_id")
-        assert [tuple(row.values()) for row in found] == [("SEV2", "priority"), (None, None)]
+        assert [tuple(row.values()) for row in found] == [("SEV2", "priority"), ("SEV3", "default")]
         assert finding(warehouse, "unmapped_severity", "pagerduty") == (1, 2, "warn", ["Major Outage"])
 
 

@@ -66,14 +66,14 @@ class AuditStream:
     total       the vendor's exact count of a window, None where it has none
     rows        every record of a window; each needs only an `id`
     restore     lands the records that we lack, under a key within the stream; returns the tasks that follow
-    is_deleted  asks for one record by its id
+    is_deleted  asks for one record by its id, a stronger proof than a listing
     gone        asks for a few records of one group by their ids, where that takes more than `is_deleted`: those of them that
                 exist no more, or are not selected any more; the flag says whether the list still shows others of the group
     grouped_by  the column of the raw table whose value a group has in common
     widest      the widest window that may be asked for
     list_up_to  records of a window that is listed instead of halved
 
-    One of `is_deleted` and `gone` is needed. What `gone` says of some members of a group holds for all of them.
+    What `gone` says of some members of a group holds for all of them. Without it and `is_deleted` the listing is proof enough.
     """
 
     stream: str
@@ -209,6 +209,8 @@ class Audit:
         self, stream: AuditStream, window: Window, missing: list[str], listed: AbstractSet[str]
     ) -> list[str]:
         """Those of the missing records that are deleted; the others are counted as out of sight."""
+        if stream.gone is None and stream.is_deleted is None:
+            return missing
         groups = self._loaded.groups(stream.stream, stream.grouped_by, window) if stream.grouped_by else {}
         members: dict[str, list[str]] = {}
         for record_id in missing:

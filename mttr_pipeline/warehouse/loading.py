@@ -244,46 +244,6 @@ def _read_delta(con: duckdb.DuckDBPyConnection, model: Model, paths: list[str], 
     return count
 
 
-<<<<<<< HEAD
-=======
-def _quarantine_long_lines(
-    con: duckdb.DuckDBPyConnection,
-    manifest: Manifest,
-    stream: str | None,
-    root: Path,
-    lines: Iterable[LongLine],
-    limit: int,
-) -> None:
-    """List the lines that were left out, each record once."""
-    for line in lines:
-        reason = f"the record has {line.size / 1e6:.1f} MB, more than the {limit // 1_000_000} MB that can be loaded"
-        con.execute(
-            "DELETE FROM ops.quarantine WHERE source = ? AND stream = ? AND external_id = ?",
-            [manifest.source, stream, line.identity],
-        )
-        con.execute(
-            "INSERT INTO ops.quarantine VALUES (?, ?, ?, ?, ?, ?)",
-            [manifest.source, stream, line.identity, reason, manifest.extract_id, str(line.path.relative_to(root))],
-        )
-
-
-def _note_marked(
-    con: duckdb.DuckDBPyConnection, source: str, stream: str | None, identity: str, root: Path, paths: Iterable[str]
-) -> None:
-    """Note which records hold a replaced character; a record that came without one is no longer noted."""
-    con.execute(
-        f"DELETE FROM ops.marked AS old USING delta AS new WHERE old.source = ? AND old.stream = ? "
-        f"AND old.external_id = new.{identity}::VARCHAR",
-        [source, stream],
-    )
-    for external_id, path in marked_records(paths):
-        con.execute(
-            "INSERT INTO ops.marked VALUES (?, ?, ?, ?)",
-            [source, stream, external_id, str(Path(path).relative_to(root))],
-        )
-
-
->>>>>>> h-extract
 def create_raw_tables(con: duckdb.DuckDBPyConnection, models: Iterable[Model]) -> None:
     """An empty table for every stream that was never loaded, so that models can select from it."""
     present = {

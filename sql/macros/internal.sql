@@ -91,12 +91,13 @@ CREATE OR REPLACE MACRO json_text(value) AS
 
 -- The same for a value that was read as text, which a list or an object becomes JSON in.
 CREATE OR REPLACE MACRO plain_text(value) AS
-    CASE WHEN regexp_matches(value, '^\s*[\[{]') AND json_valid(value) THEN json_text(try_cast(value AS JSON))
+    CASE WHEN (starts_with(value, '[') OR starts_with(value, '{')) AND json_valid(value) THEN json_text(try_cast(value AS JSON))
         ELSE text_or_null(value) END;
 
--- Whether such a text is a list or an object with something in it.
-CREATE OR REPLACE MACRO looks_structured(value) AS
-    regexp_matches(value, '^\s*[\[{]\s*["\[{]') AND json_valid(value);
+-- Why a list or an object that was read as text cannot be taken; `found` is the text that it stands for.
+CREATE OR REPLACE MACRO no_text(field, value, found) AS
+    CASE WHEN found IS NULL AND (starts_with(value, '[') OR starts_with(value, '{')) AND regexp_matches(value, '^.\s*["\[{]')
+            AND json_valid(value) THEN field || ' is no text: ' || left(value, 40) END;
 
 -- Whether a JSON value that is not empty has no such text.
 CREATE OR REPLACE MACRO is_no_text(value) AS

@@ -77,18 +77,6 @@ WITH lines AS (
 typed AS (
     SELECT
         *,
-        -- What was a list or an object, and what is the text of it, if it has any.
-        [
-            {'name': 'external_id', 'sent': record.external_id, 'text': NULL},
-            {'name': 'title', 'sent': record.title, 'text': named.title},
-            {'name': 'severity', 'sent': record.severity, 'text': named.severity},
-            {'name': 'status', 'sent': record.status, 'text': named.status},
-            {'name': 'service', 'sent': record.service, 'text': named.service},
-            {'name': 'team', 'sent': record.team, 'text': named.team},
-            {'name': 'root_cause_category', 'sent': record.root_cause_category, 'text': named.root_cause_category},
-            {'name': 'duplicate_of', 'sent': record.duplicate_of, 'text': NULL},
-            {'name': 'url', 'sent': record.url, 'text': NULL}
-        ] AS texts,
         list_transform(entries, lambda e, i: struct_pack(
             place := i, event_type := lower(text_or_null(e.event_type)), happened_at := instant(text_or_null(e.at), zone),
             actor := text_or_null(e.actor), notes := text_or_null(e.notes), "text" := text_or_null(e.at)
@@ -101,6 +89,15 @@ judged AS (
         list_concat(
             [
                 CASE WHEN external_id IS NULL THEN 'external_id is missing' END,
+                no_text('external_id', record.external_id, NULL),
+                no_text('title', record.title, named.title),
+                no_text('severity', record.severity, named.severity),
+                no_text('status', record.status, named.status),
+                no_text('service', record.service, named.service),
+                no_text('team', record.team, named.team),
+                no_text('root_cause_category', record.root_cause_category, named.root_cause_category),
+                no_text('duplicate_of', record.duplicate_of, NULL),
+                no_text('url', record.url, NULL),
                 CASE WHEN named.severity IS NOT NULL
                         AND normalized(named.severity) NOT IN (SELECT word FROM config.severities WHERE source = '${source}')
                     THEN 'severity is none of SEV1, SEV2, SEV3, SEV4: ' || left(named.severity, 40) END,
@@ -118,8 +115,6 @@ judged AS (
                 CASE WHEN json_type(record.timeline) NOT IN ('ARRAY', 'NULL') AND (record.timeline ->> '$') <> ''
                     THEN 'timeline is no list: ' || left(record.timeline::VARCHAR, 40) END
             ],
-            list_transform(texts, lambda t: CASE WHEN t.text IS NULL AND looks_structured(t.sent)
-                THEN t.name || ' is no text: ' || left(t.sent, 40) END),
             list_transform(
                 stamps, lambda s: CASE WHEN s.text IS NOT NULL THEN instant_problem(s.name, s.text, s.happened_at) END
             ),

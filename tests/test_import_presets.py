@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from support import build_all, open_warehouse, rows, settings_for
-from test_import import records, unreadable
+from test_import import records, shared, unreadable
 
 from mttr_pipeline.config.imports import KNOWN_FIELDS, ImportPreset
 from mttr_pipeline.errors import ConfigError
@@ -352,3 +352,35 @@ def test_names_with_quotes_do_no_harm(landing: Landing, tmp_path: Path) -> None:
     mine = own_preset("mine", ImportPreset.model_validate({"columns": {"external_id": 'it\'s "the" id', "title": "x"}}))
     import_files([path], landing, new_run_id(), preset=mine)
     assert list(records(landing).values()) == [{"external_id": "7", "title": "1"}]
+
+
+@pytest.mark.slow
+def test_a_real_log_is_read_with_a_preset_of_ones_own(tmp_path: Path) -> None:
+    """141,712 states of 24,918 tickets, dates with the day first, `?` where nothing is known: the figures are those of its
+    publisher, to the last digit, without a conversion script."""
+    source = shared("uci_servicenow", "incident_event_log.csv.zst")
+    columns = {
+        "external_id": "number",
+        "detected_at": "opened_at",
+        "resolved_at": "resolved_at",
+        "updated_at": "sys_updated_at",
+        "team": "assignment_group",
+    }
+    mine = {"columns": columns, "time_format": "%d/%m/%Y %H:%M"}
+    configured = {"sources": {"custom": {"time_zone": "UTC"}}, "imports": {"log": mine}}
+    landing = Landing(tmp_path / "landing")
+    assert take(landing, source, "log", configured).records == 141_712
+    warehouse = open_warehouse(tmp_path, configured)
+    try:
+        warehouse.load(landing)
+        (found,) = rows(
+            warehouse.con,
+            """SELECT count(*) AS n, count(resolved_at) AS resolved, count(team) AS owned,
+                round(avg(epoch(resolved_at - detected_at)) / 60, 4) AS mean,
+                median(epoch(resolved_at - detected_at)) / 60 AS median
+            FROM raw.custom_records""",
+        )
+        assert rows(warehouse.con, "SELECT * FROM ops.quarantine") == []
+    finally:
+        warehouse.close()
+    assert found == {"n": 24_918, "resolved": 23_362, "owned": 22_761, "mean": 10_690.2949, "median": 1_326.0}

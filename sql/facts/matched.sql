@@ -1,7 +1,7 @@
 /*
 description = """Every incident that counts, as numbers: duplicates and non-incidents are left out. All statistics are made of this narrow
 table."""
-not_null = ["incident_no", "severity_id", "service_id", "team_id", "started_us", "by_timeout", "is_before_history", "is_abandoned"]
+not_null = ["incident_no", "severity_id", "service_id", "team_id", "started_us", "by_timeout", "is_before_history"]
 unique = [["incident_no"]]
 
 [columns]
@@ -21,7 +21,6 @@ closed_us = "closed_at in microseconds since 1970"
 by_timeout = "whether a timeout resolved it"
 affected_users = "users affected; NULL when unknown"
 is_before_history = "it began before the complete history of its source"
-is_abandoned = "it is open, and nothing happened for 7 days: no stamp of it and no change at the vendor"
 */
 SELECT
     i.rowid AS incident_no,
@@ -39,11 +38,8 @@ SELECT
     epoch_us(i.closed_at) AS closed_us,
     coalesce(i.resolution_kind = 'timeout', false) AS by_timeout,
     i.affected_users,
-    coalesce(i.is_before_history, false) AS is_before_history,
-    i.resolved_at IS NULL AND i.closed_at IS NULL AND greatest(i.started_at, i.acknowledged_at, i.investigating_at,
-        i.root_cause_found_at, i.mitigated_at, i.updated_at) < make_timestamptz(epoch_us(run.as_of - INTERVAL 7 DAY)) AS is_abandoned
+    coalesce(i.is_before_history, false) AS is_before_history
 FROM core.incidents AS i
-CROSS JOIN config.run AS run
 JOIN core.scope_members AS severity ON severity.scope = 'severity' AND severity.scope_value = i.severity
 JOIN core.scope_members AS service ON service.scope = 'service' AND service.scope_value = coalesce(i.service, 'unknown')
 JOIN core.scope_members AS team ON team.scope = 'team' AND team.scope_value = coalesce(i.team, 'unknown')

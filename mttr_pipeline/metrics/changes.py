@@ -39,7 +39,9 @@ def compute(con: duckdb.DuckDBPyConnection) -> Columns:
     for variant in variants(con):
         rows = observations(con, variant, start_us, also=["incident_no"])
         rows = picked(rows, rows["started_us"] < end_us)
-        rows["is_abandoned"] = np.isin(rows["incident_no"], abandoned) & ~rows["is_event"]
+        censored = np.flatnonzero(~rows["is_event"])
+        rows["is_abandoned"] = np.zeros(len(rows["is_event"]), dtype=np.bool_)
+        rows["is_abandoned"][censored] = np.isin(rows["incident_no"][censored], abandoned)
         for groups in by_scope(rows):
             time_us, is_event, started_us, is_abandoned = (
                 rows[name][groups.order] for name in ("observed_us", "is_event", "started_us", "is_abandoned")

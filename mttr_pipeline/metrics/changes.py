@@ -18,6 +18,7 @@ from mttr_pipeline.metrics.observed import (
     observations,
     periods,
     picked,
+    read,
     variants,
 )
 from mttr_pipeline.metrics.survival import HORIZON_US, Curves, Z, curves
@@ -33,10 +34,14 @@ def compute(con: duckdb.DuckDBPyConnection) -> Columns:
     _, recent = periods(con)
     start_us, change_us = (int(instant) for instant in recent.starts_us)
     end_us = int(recent.ends_us[-1])
+    abandoned = read(con, "SELECT incident_no FROM figures.abandoned ORDER BY incident_no")["incident_no"]
     parts: list[Columns] = []
     for variant in variants(con):
-        rows = observations(con, variant, start_us, also=["is_abandoned"])
+        rows = observations(con, variant, start_us, also=["incident_no"])
         rows = picked(rows, rows["started_us"] < end_us)
+        censored = np.flatnonzero(~rows["is_event"])
+        rows["is_abandoned"] = np.zeros(len(rows["is_event"]), dtype=np.bool_)
+        rows["is_abandoned"][censored] = np.isin(rows["incident_no"][censored], abandoned)
         for groups in by_scope(rows):
             time_us, is_event, started_us, is_abandoned = (
                 rows[name][groups.order] for name in ("observed_us", "is_event", "started_us", "is_abandoned")

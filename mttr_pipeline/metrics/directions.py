@@ -152,22 +152,20 @@ def shifts(groups: Groups, rows: Columns, by_start: Integers) -> Columns:
     is_after = np.empty(len(order), dtype=np.bool_)
     is_after[by_start] = np.arange(len(order)) >= np.repeat(bounds[:-1] + n_before, n)
     is_after = is_after[order]
-    log_rank_p, excess = np.full(len(n), np.nan), np.full(len(n), np.nan)
+    log_rank_p, excess, before_us, after_us = np.full((4, len(n)), np.nan)
     is_tested = has_shift & (p < SIGNIFICANT_P)
     if is_tested.any():  # one pass over the rows of few groups
         chosen = np.repeat(is_tested, n)
-        found = log_rank(edges_of(n[is_tested]), time_us[chosen], is_event[chosen], is_after[chosen])
-        log_rank_p[is_tested], excess[is_tested] = found
-    before_us, after_us = (
-        medians(edges_of(side.astype(np.int64))[bounds], time_us[side], is_event[side])
-        for side in (~is_after, is_after)
-    )
+        time_us, is_event, is_after, edges = time_us[chosen], is_event[chosen], is_after[chosen], edges_of(n[is_tested])
+        log_rank_p[is_tested], excess[is_tested] = log_rank(edges, time_us, is_event, is_after)
+        for found, side in ((before_us, ~is_after), (after_us, is_after)):
+            found[is_tested] = medians(edges_of(side.astype(np.int64))[edges], time_us[side], is_event[side])
     return {
         "n_events": n_events,
         "shift_us": shift_us,
         "n_before": np.where(has_shift, n_before, np.nan),
-        "before_median": np.where(has_shift, before_us, np.nan) / 6e7,
-        "after_median": np.where(has_shift, after_us, np.nan) / 6e7,
+        "before_median": before_us / 6e7,
+        "after_median": after_us / 6e7,
         "shift_p": p,
         "shift_q": benjamini_hochberg(p),
         "before_sum": np.where(has_shift, before_sum, np.nan),

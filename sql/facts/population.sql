@@ -3,7 +3,7 @@ description = """Every matched incident once per variant, with its population an
 variants are made of this narrow table. The macro mttr_population gives analysts the same."""
 depends = ["core.incidents"]
 like = "facts.matched"
-not_null = ["calculation_type", "incident_no", "severity_id", "service_id", "team_id", "population", "started_us", "is_before_history", "is_abandoned"]
+not_null = ["calculation_type", "incident_no", "severity_id", "service_id", "team_id", "population", "started_us"]
 unique = [["calculation_type", "incident_no"]]
 
 [assert]
@@ -19,15 +19,12 @@ started_us = "="
 population = "missing_start, open, missing_end, invalid, outlier or analysed"
 observed_us = "length of the observation in microseconds: the duration from start to end of the variant for analysed incidents and outliers, the time until as_of for open ones (0 where clock skew puts the start after it); NULL when there is no observation"
 timeout_us = "microseconds until the timeout, where a timeout resolved the incident before the end of the variant; else NULL"
-is_event = "whether the observation ended in a recovery; open incidents and resolves by a timeout are censored. NULL without an observation"
-is_before_history = "="
-is_abandoned = "open under the variant, and abandoned as in facts.matched"
+is_event = "whether the observation ended in a recovery; open incidents and resolves by a timeout are censored. NULL without an observation, and where survival statistics leave it out because the incident began before the complete history of its source"
 */
 WITH spans AS (
     SELECT
         v.calculation_type, i.incident_no, i.severity_id, i.service_id, i.team_id, i.started_us,
-        i.is_over, i.is_before_history, i.is_abandoned,
-        i.by_timeout AND v.end_stamp IN ('resolved_at', 'closed_at') AS is_timeout, i.resolved_us,
+        i.is_over, i.is_before_history, i.by_timeout AND v.end_stamp IN ('resolved_at', 'closed_at') AS is_timeout, i.resolved_us,
         CASE v.start_place WHEN 1 THEN i.occurred_us WHEN 2 THEN i.detected_us WHEN 3 THEN i.acknowledged_us
             WHEN 4 THEN i.investigating_us WHEN 5 THEN i.root_cause_found_us WHEN 6 THEN i.mitigated_us
             WHEN 7 THEN i.resolved_us ELSE i.closed_us END AS start_us,
@@ -69,9 +66,8 @@ SELECT
     CASE WHEN population IN ('analysed', 'outlier') AND is_timeout AND resolved_us < end_us THEN greatest(resolved_us - start_us, 0) END
         AS timeout_us,
     CASE
+        WHEN is_before_history THEN NULL
         WHEN population IN ('analysed', 'outlier') THEN NOT is_timeout
         WHEN population = 'open' THEN false
-    END AS is_event,
-    is_before_history,
-    is_abandoned AND population = 'open' AS is_abandoned
+    END AS is_event
 FROM placed

@@ -12,4 +12,4 @@ started_us = "="
 */
 SELECT calculation_type, unnest([0, severity_id, service_id, team_id]) AS member_id, started_us
 FROM facts.population
-WHERE is_before_history AND observed_us IS NOT NULL
+WHERE observed_us IS NOT NULL AND is_event IS NULL

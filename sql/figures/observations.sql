@@ -4,7 +4,7 @@ are included. Open incidents and resolves by a timeout are censored. An incident
 is left out: those that ended before it are missing, so it would make the past look slow."""
 view = true
 like = "facts.population"
-not_null = ["calculation_type", "incident_no", "severity_id", "service_id", "team_id", "started_us", "observed_us", "is_event", "is_abandoned"]
+not_null = ["calculation_type", "incident_no", "severity_id", "service_id", "team_id", "started_us", "observed_us", "is_event"]
 
 [assert]
 not_negative = "observed_us >= 0"
@@ -18,9 +18,8 @@ team_id = "="
 started_us = "="
 observed_us = "length of the observation in microseconds: the duration, the time until the timeout, or the time until as_of while open"
 is_event = "whether the observation ended in a recovery; otherwise it is censored"
-is_abandoned = "="
 */
 SELECT calculation_type, incident_no, severity_id, service_id, team_id, started_us, coalesce(timeout_us, observed_us) AS observed_us,
-    is_event, is_abandoned
+    is_event
 FROM facts.population
-WHERE observed_us IS NOT NULL AND NOT is_before_history
+WHERE is_event IS NOT NULL

@@ -58,12 +58,10 @@ longest_minutes = "="
 as_of = "clock of the run. UTC"
 */
 WITH left_out AS (
-    SELECT p.calculation_type, p.member_id, w.window_id, count(*) AS n
-    FROM (
-        SELECT calculation_type, unnest([0, severity_id]) AS member_id, started_us FROM facts.population WHERE is_before_history
-    ) AS p
-    JOIN core.trend_windows AS w ON p.started_us >= w.start_us AND p.started_us < w.end_us
-    GROUP BY p.calculation_type, p.member_id, w.window_id
+    SELECT i.member_id, w.window_id, count(*) AS n
+    FROM (SELECT unnest([0, severity_id]) AS member_id, started_us FROM facts.matched WHERE is_before_history) AS i
+    JOIN core.trend_windows AS w ON i.started_us >= w.start_us AND i.started_us < w.end_us
+    GROUP BY i.member_id, w.window_id
 )
 SELECT
     w."interval",
@@ -105,6 +103,6 @@ JOIN figures.survival AS s ON s.window_id = w.window_id
 JOIN core.scope_members AS m ON m.scope = s.scope AND m.scope_value = s.scope_value
 LEFT JOIN figures.trend_sums AS t ON t.window_id = w.window_id AND t.calculation_type = s.calculation_type
     AND t.member_id = m.member_id
-LEFT JOIN left_out AS l ON l.window_id = w.window_id AND l.calculation_type = s.calculation_type AND l.member_id = m.member_id
+LEFT JOIN left_out AS l ON l.window_id = w.window_id AND l.member_id = m.member_id
 CROSS JOIN core.phase_model AS model
 CROSS JOIN config.run AS run

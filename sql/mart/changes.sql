@@ -4,7 +4,7 @@ slower needs q < 0.05. `no detectable change` does not mean that nothing changed
 must be to be detected."""
 published = true
 python = "mttr_pipeline.metrics.changes:compute"
-depends = ["figures.observations", "figures.left_out", "core.windows"]
+depends = ["figures.observations", "figures.abandoned", "figures.left_out", "core.windows"]
 like = "mart.mttr_stats"
 not_null = ["calculation_type", "phase_model", "scope", "scope_value", "n", "n_events", "n_open", "previous_n", "previous_n_events", "previous_n_open", "verdict", "is_mixed", "n_abandoned", "previous_n_abandoned", "verdict_without_abandoned", "hangs_on_abandoned", "n_before_history", "previous_n_before_history", "low_n"]
 unique = [["calculation_type", "scope", "scope_value"]]

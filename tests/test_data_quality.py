@@ -104,11 +104,13 @@ def _lasting(*days: float) -> list[Incident]:
     [
         ([1] * 9, 0, "ok", None),
         ([1] * 19 + [8], 1, "info", "29.6 %"),  # 5 % of the durations, 30 % of the minutes
-        ([2] * 9 + [8], 1, "info", "30.7 %"),  # a tenth of the durations is not more than a tenth
+        ([2] * 9 + [8], 1, "info", "30.8 %"),  # a tenth of the durations is not more than a tenth
         ([2] * 8 + [8], 1, "warn", "33.3 %"),  # more than a tenth
         ([1] * 19 + [19], 1, "info", "50.0 %"),  # half of the minutes is not more than half
         ([1] * 19 + [19.5], 1, "warn", "50.6 %"),  # more than half of the minutes
         ([30] * 6 + [1], 6, "warn", "99.4 %"),
+        ([30] * 6 + [0.01], 6, "warn", "99.9 %"),  # not all
+        ([30] * 6, 6, "warn", "100.0 %"),
     ],
 )
 def test_what_the_outlier_rule_hides(days: list[float], n: int, status: str, share: str | None) -> None:

@@ -12,7 +12,7 @@ from rich import box
 from rich.table import Table
 
 from mttr_pipeline.cli.stats import Answer
-from mttr_pipeline.cli.terminal import minutes
+from mttr_pipeline.cli.terminal import minutes, percent
 
 MEMBERS_SIDE_BY_SIDE = 5
 #: Columns where every member has a line. `other` is whatever else is left out, so that the counts add up.
@@ -109,5 +109,5 @@ def as_table(answer: Answer) -> Table | str:
 
 def _cell(name: str, value: object) -> str:
     if isinstance(value, float):
-        return f"{100 * value:.1f} %" if name.endswith("_share") else minutes(value)
+        return percent(value) if name.endswith("_share") else minutes(value)
     return "-" if value is None else str(value)

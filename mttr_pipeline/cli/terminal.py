@@ -154,8 +154,8 @@ def targets_line(con: duckdb.DuckDBPyConnection) -> str | None:
 
 
 def percent(share: float | None) -> str:
-    """A share for reading: one decimal; no data is a dash."""
-    return "-" if share is None else f"{100 * share:.1f} %"
+    """A share for reading: one decimal, 100.0 only when it is all; no data is a dash."""
+    return "-" if share is None else f"{100 * share if share == 1 else min(100 * share, 99.9):.1f} %"
 
 
 def downtime_lines(con: duckdb.DuckDBPyConnection) -> list[str]:

@@ -16,16 +16,20 @@ counted AS (
         sum(CASE WHEN us > limit_us THEN us END) AS outlier_us
     FROM timed
     GROUP BY source, outlier_hours
+),
+weighed AS (
+    SELECT *,
+        -- 100.0 only when it is all of them.
+        CASE WHEN n < total THEN least(100 * outlier_us::DOUBLE / all_us::DOUBLE, 99.9) ELSE 100 END AS pct
+    FROM counted
+    WHERE total > 0
 )
 SELECT
     'outliers_left_out' AS dq_check, source, n, total,
     CASE WHEN n * 10 > total OR outlier_us * 2 > all_us THEN 'warn' ELSE 'info' END AS level,
     'incidents longer than ' || printf('%g', outlier_hours) || ' h, which means, percentiles and phases leave out'
-        -- Rounded down, so that it is 100 only when it is all of them.
-        || CASE WHEN n > 0 THEN ', with ' || printf('%.1f', floor(1000 * outlier_us::DOUBLE / all_us::DOUBLE) / 10) || ' % of all minutes'
-            ELSE '' END
+        || CASE WHEN n > 0 THEN ', with ' || printf('%.1f', pct) || ' % of all minutes' ELSE '' END
         || CASE WHEN level = 'warn' THEN '; if such incidents are usual, raise or switch off the limit in [outliers]' ELSE '' END
         AS meaning,
     NULL::VARCHAR[] AS examples
-FROM counted
-WHERE total > 0
+FROM weighed

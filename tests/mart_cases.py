@@ -71,7 +71,8 @@ def fill(warehouse: Warehouse, incidents: Sequence[Incident]) -> None:
         f"""INSERT INTO {STORED} BY NAME
         SELECT incident_id, incident_id AS external_id, source, severity, service, team, auto_resolved, 1 AS episode,
             0 AS reopen_count, 'incident' AS kind, true AS is_counted,
-            CASE WHEN resolved >= detected THEN (resolved - detected) / 6e7 END AS resolve_minutes, 'field' AS severity_source, 'detected' AS status,
+            CASE WHEN resolved >= detected THEN (resolved - detected) / 6e7 END AS resolve_minutes,
+            'field' AS severity_source, 'detected' AS status,
             'title of ' || incident_id AS title, make_timestamptz(started) AS started_at, {stamps}
         FROM drawn"""
     )

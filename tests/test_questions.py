@@ -8,7 +8,6 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
-from pathlib import Path
 from statistics import median
 from typing import Any
 from zoneinfo import ZoneInfo

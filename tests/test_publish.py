@@ -41,9 +41,9 @@ MART = default_catalog().published
 
 CONTRACT = {
     "incidents": """incident_id source external_id title url kind severity severity_source status occurred_at detected_at
-        acknowledged_at investigating_at root_cause_found_at mitigated_at resolved_at closed_at first_resolved_at is_counted resolve_minutes episode
-        recurrence_of reopen_count active_minutes auto_resolved resolution_kind duplicate_of service team tags
-        root_cause_category affected_users revenue_impact updated_at""",
+        acknowledged_at investigating_at root_cause_found_at mitigated_at resolved_at closed_at first_resolved_at is_counted
+        resolve_minutes episode recurrence_of reopen_count active_minutes auto_resolved resolution_kind duplicate_of service team
+        tags root_cause_category affected_users revenue_impact updated_at""",
     "incident_sources": "incident_id source external_id link_reason",
     "incident_events": "incident_id source external_id event_id event_type at actor notes",
     "analysed_incidents": """calculation_type incident_id minutes population severity service team source kind started_date

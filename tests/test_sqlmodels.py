@@ -76,7 +76,7 @@ def test_the_header_says_what_the_table_is(empty: Warehouse, model: Model) -> No
 
 
 def test_published_types_are_those_of_the_contract(empty: Warehouse) -> None:
-    """Instants carry their zone, minutes are DOUBLE, days of the reporting zone are DATE; nothing that another program cannot read."""
+    """Instants carry their zone, minutes are DOUBLE, local days are DATE; nothing that another program cannot read."""
     for model in MODELS:
         if not model.published:
             continue

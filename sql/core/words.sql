@@ -18,10 +18,11 @@ n_unmapped = "records that need a meaning for it and whose first such word it is
 WITH stated AS (
     SELECT source, kind, scope, word, more_words, n, is_optional FROM staging.words
     UNION ALL
-    -- The statuses that records have now, unless the source itself says what they mean.
+    -- The statuses that records have now, unless the source itself lists them or says what they mean.
     SELECT r.source, 'status', NULL, r.vendor_status, NULL, count(*), false
     FROM staging.records AS r
     ANTI JOIN core.deleted_records AS d ON d.source = r.source AND d.external_id = r.external_id
+    ANTI JOIN staging.words AS w ON w.kind = 'status' AND w.source = r.source AND w.word = r.vendor_status
     WHERE r.status_event IS NULL AND r.vendor_status IS NOT NULL
     GROUP BY r.source, r.vendor_status
 ),

@@ -27,9 +27,9 @@ def incident(name: str, *, days: float, minutes: float | None, **more: Any) -> d
 
 MANY_SERVICES = [
     *(
-        "Shop",
+        "Shop!",
         "shop",
-        "SHOP",
+        "(SHOP)",
         "sh\u00f6p",
         "../../etc/passwd",
         "con",
@@ -37,7 +37,7 @@ MANY_SERVICES = [
         "\u65e5\u672c",
         ".",
         "x" * 300,
-        "shop-40dd00f2",
+        "shop-950a3ecf",
     ),
     *(f"service {number}" for number in range(14)),
 ]
@@ -77,7 +77,7 @@ HISTORIES: dict[str, list[dict[str, Any]]] = {
         *(incident(f"before{number}", days=50 - number / 24, minutes=60) for number in range(23)),
     ],
     # More services than the page shows well, some with names that are no file names; the old ones had no incident for a month.
-    # Shop has more breaches than a page lists.
+    # Shop! has more breaches than a page lists.
     "many": [
         *(
             incident(
@@ -91,7 +91,7 @@ HISTORIES: dict[str, list[dict[str, Any]]] = {
             for number in range(2 if name == "service 13" else 7)
         ),
         *(
-            incident(f"late{number}", days=number + 1, minutes=900, service="Shop", team="team 0")
+            incident(f"late{number}", days=number + 1, minutes=900, service="Shop!", team="team 0")
             for number in range(12)
         ),
     ],

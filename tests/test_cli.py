@@ -155,7 +155,7 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert "Landed 4 custom records from 1 file" in told.out and "mttr rebuild" in told.out and not told.err
     result = mttr("--data-dir", folder / "data", "rebuild", *AS_OF).ended(0)
     assert "Published in" in result.out and not result.err
-    worst = "Not reliable, with 1 warning: custom, 1 of 4: records that could not be read; see"
+    worst = "Not reliable, with 2 warnings; the most important: custom, 1 of 4: records that could not be read; see"
     assert result.out.startswith(f" data quality  \N{BLACK DIAMOND} red: {worst}")  # before any figure
     return folder / "data"
 

@@ -541,7 +541,17 @@ def own_incidents(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.D
     columns = ", ".join(f"{name} TIMESTAMPTZ" for name in (*STAMP_COLUMNS, "started_at"))
     texts = ", ".join(
         f"{name} VARCHAR"
-        for name in ("incident_id", "source", "external_id", "kind", "severity", "service", "team", "duplicate_of")
+        for name in (
+            "incident_id",
+            "source",
+            "external_id",
+            "kind",
+            "severity",
+            "status",
+            "service",
+            "team",
+            "duplicate_of",
+        )
     )
     warehouse.con.execute(f"CREATE TABLE incidents ({texts}, {columns})")
     warehouse.con.execute(warehouse.analyst_macros())
@@ -572,7 +582,7 @@ def test_any_two_stamps_and_any_filters(
     values: list[Any] = []
     for i in them:
         r = i.record
-        values += [i.incident_id, "custom", r.external_id, r.kind, r.severity, r.service, r.team, i.duplicate_of]
+        values += [i.incident_id, "custom", r.external_id, r.kind, r.severity, i.status, r.service, r.team, i.duplicate_of]
         values += [instant(i.at[name]) if name in i.at else None for name in STAMPS] + [instant(i.started)]
     if them:
         marks = f"({', '.join('?' * (len(values) // len(them)))})"

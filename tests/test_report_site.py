@@ -55,7 +55,7 @@ def test_each_of_many_services_has_a_page(generation: Path) -> None:
         if "service/" in name
     ]
     assert len(titles) == len(MANY_SERVICES) == 25
-    assert {"Shop", "shop", "SHOP", "../../etc/passwd"} <= {match[1] for match in titles if match}
+    assert {"Shop!", "shop", "(SHOP)", "../../etc/passwd"} <= {match[1] for match in titles if match}
     assert found.keys() <= json.loads((generation / "manifest.json").read_text())["files"].keys()
 
 
@@ -128,13 +128,13 @@ def test_every_figure_of_a_member_is_in_a_table(generation: Path) -> None:
 
 
 def test_a_member_page_shows_what_is_its_own(generation: Path) -> None:
-    """Of Shop the worst ten of all its breaches, and of the one that differs in case only none of them."""
+    """Of Shop! the worst ten of all its breaches, and of shop none of them."""
     by_title = {
         match[1]: text
         for text in pages(generation).values()
         if (match := re.search(r'<h1 class="name">Service <bdi>(.*?)</bdi>', text))
     }
-    shop, other = Reader(by_title["Shop"]).text, Reader(by_title["shop"]).text
+    shop, other = Reader(by_title["Shop!"]).text, Reader(by_title["shop"]).text
     assert "12 incidents missed their target. These 10 exceeded it by the most time." in shop
     assert shop.count("times the target of") == 10
     assert "No incident of the last 90 days missed its target." in other
@@ -181,7 +181,7 @@ def test_a_name_that_is_the_hash_of_another() -> None:
 def test_pages_are_bounded(generation: Path) -> None:
     """The ones with the most incidents have a page; the list says how many of all that is."""
     found = with_pages(reports.read(generation)["comparisons"], most=3)
-    assert len(found["service"]) == 3 and "Shop" in found["service"]
+    assert len(found["service"]) == 3 and "Shop!" in found["service"]
     assert found["team"] == {}
 
 

@@ -1,0 +1,63 @@
+"""What a reader would stumble over: sentences in the wrong place, twice, or beside a column that says something else."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from report_cases import Reader, incident
+from support import door
+
+from mttr_pipeline import reports
+from mttr_pipeline.reports.page.terms import TERMS
+
+
+def told(tmp_path: Path, records: list[dict[str, Any]], **configured: Any) -> tuple[str, str]:
+    """The text of the page and the Markdown of these records."""
+    with door(tmp_path, records, configured=configured) as warehouse:
+        documents = reports.documents(warehouse.con)
+    return Reader(reports.render(documents)).text, reports.markdown(documents)
+
+
+def test_each_term_is_defined_once() -> None:
+    """Two merged changes once defined one word in two ways on one page."""
+    assert [term for term, n in Counter(term for term, _ in TERMS).items() if n > 1] == []
+
+
+def test_services_without_an_incident_are_counted_below_the_downtime(tmp_path: Path) -> None:
+    """Whether or not anything is abandoned, and nowhere else: the sentence once stood below the abandoned incidents."""
+    text, _ = told(tmp_path, [incident("now", days=3, minutes=60), incident("then", days=60, minutes=60, service="x")])
+    sentence = "1 other service had no incident in this time and is not listed."
+    before, _, after = text.partition(sentence)
+    assert before.rstrip().endswith("no target") and after.lstrip().startswith("Incidents with the most downtime")
+    assert "abandoned incidents" not in text
+
+
+@pytest.mark.parametrize(("days", "named"), [(1, "1 day"), (2.5, "2.5 days"), (30, "30 days")])
+def test_after_how_long_an_incident_is_abandoned(tmp_path: Path, days: float, named: str) -> None:
+    """Whoever sets another time reads that time in every sentence."""
+    records = [incident("lost", days=40, minutes=None), incident("fine", days=2, minutes=60)]
+    text, lines = told(tmp_path, records, lifecycle={"abandoned_days": days})
+    assert f"neither an event nor an update at the vendor for {named}." in text
+    assert f"open, without an event or an update for {named}." in lines
+
+
+def test_abandoned_incidents_are_listed_by_what_their_column_says(tmp_path: Path) -> None:
+    """An update at the vendor counts, so the order is not that of the last events."""
+    records = [
+        incident(
+            "touched",
+            days=40,
+            minutes=None,
+            title="older event",
+            updated_at=incident("", days=10, minutes=None)["detected_at"],
+        ),
+        incident("quiet", days=30, minutes=None, title="longer quiet"),
+    ]
+    text, _ = told(tmp_path, records)
+    listed = text.partition("quiet for the longest time first")[2]
+    assert "age quiet for" in listed
+    assert listed.index("longer quiet") < listed.index("older event")
+    assert "40.0 days 10.0 days" in listed and "30.0 days 30.0 days" in listed

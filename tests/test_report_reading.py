@@ -61,3 +61,36 @@ def test_abandoned_incidents_are_listed_by_what_their_column_says(tmp_path: Path
     assert "age quiet for" in listed
     assert listed.index("longer quiet") < listed.index("older event")
     assert "40.0 days 10.0 days" in listed and "30.0 days 30.0 days" in listed
+
+
+def over_at_an_unknown_time(name: str, days: float) -> dict[str, Any]:
+    return incident(name, days=days, minutes=None, status="closed")
+
+
+def test_the_counts_of_a_figure_add_up(tmp_path: Path) -> None:
+    """12 of 15 incidents have a duration, none is open: the other 3 are named, not left for the reader to miss."""
+    fine = [incident(f"fine{number}", days=number + 1, minutes=60) for number in range(12)]
+    (tmp_path / "with").mkdir()
+    (tmp_path / "without").mkdir()
+    text, _ = told(tmp_path / "with", [*fine, *(over_at_an_unknown_time(f"over{n}", n + 2) for n in range(3))])
+    assert "12 recovered, 0 still open or timed out, 3 without a usable duration" in text.replace(" ,", ",")
+    text, _ = told(tmp_path / "without", fine)
+    assert "12 recovered, 0 still open or timed out" in text.replace(" ,", ",")
+    assert "without a usable duration" not in text
+
+
+def test_the_most_important_warning_affects_the_most_rows(tmp_path: Path) -> None:
+    """Not the first one of the alphabet: 2 of 24,918 were once called more important than 5,360."""
+    records = [
+        *(incident(f"fine{number}", days=number + 1, minutes=60) for number in range(40)),
+        *(over_at_an_unknown_time(f"over{number}", number + 2) for number in range(3)),
+        incident("backwards", days=3, minutes=-30),
+    ]
+    with door(tmp_path, records) as warehouse:
+        found = warehouse.con.execute("SELECT source, headline FROM mart.data_quality_status ORDER BY 1").fetchall()
+    assert {
+        source: headline.partition(": incidents")[0] for source, headline in found if source != "configuration"
+    } == {
+        "all": "Usable, with 2 warnings; the most important: custom, 3 of 44",
+        "custom": "Usable, with 2 warnings; the most important: 3 of 44",
+    }

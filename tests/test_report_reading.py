@@ -94,3 +94,23 @@ def test_the_most_important_warning_affects_the_most_rows(tmp_path: Path) -> Non
         "all": "Usable, with 2 warnings; the most important: custom, 3 of 44",
         "custom": "Usable, with 2 warnings; the most important: 3 of 44",
     }
+
+
+def test_an_impact_long_before_the_detection_is_a_finding(tmp_path: Path) -> None:
+    """A wrong year in one field once took 16 days of downtime and a mean detection of 90 days to a page without a warning."""
+    records = [
+        incident("mistyped", days=2, minutes=30, occurred_at=incident("", days=9.1, minutes=None)["detected_at"]),
+        incident("slow", days=2, minutes=30, occurred_at=incident("", days=8.9, minutes=None)["detected_at"]),
+        incident("unknown", days=2, minutes=30),
+    ]
+    for folder, given, expected in (
+        ("some", records, [(1, 2, "warn", ["mistyped"])]),
+        ("fine", records[1:], [(0, 1, "ok", None)]),
+        ("none", records[2:], []),
+    ):
+        (tmp_path / folder).mkdir()
+        with door(tmp_path / folder, given, only=["mart.data_quality"]) as warehouse:
+            found = warehouse.con.execute(
+                "SELECT n, total, status, examples FROM mart.data_quality WHERE dq_check = 'impact_long_before_detection'"
+            ).fetchall()
+        assert found == expected, folder

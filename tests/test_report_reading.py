@@ -74,9 +74,11 @@ def test_the_counts_of_a_figure_add_up(tmp_path: Path) -> None:
     (tmp_path / "without").mkdir()
     text, _ = told(tmp_path / "with", [*fine, *(over_at_an_unknown_time(f"over{n}", n + 2) for n in range(3))])
     assert "12 recovered, 0 still open or timed out, 3 without a usable duration" in text.replace(" ,", ",")
+    assert "15 12 0 ( 3 incidents left out)" in text
+    assert "incidents left out" in text.partition("Last 90 days by week")[2].partition("Where the time goes")[0]
     text, _ = told(tmp_path / "without", fine)
     assert "12 recovered, 0 still open or timed out" in text.replace(" ,", ",")
-    assert "without a usable duration" not in text
+    assert "without a usable duration" not in text and "left out)" not in text
 
 
 def test_the_most_important_warning_affects_the_most_rows(tmp_path: Path) -> None:

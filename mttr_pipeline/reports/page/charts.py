@@ -98,7 +98,9 @@ def trend(weeks: Sequence[Document]) -> Callable[[int], alt.VConcatChart]:
                 color=alt.Color(
                     "state:N",
                     scale=alt.Scale(domain=states, range=[_SOFT, _INK, _MUTED][: len(states)]),
-                    legend=alt.Legend(title=None, orient="bottom", columnPadding=28),
+                    legend=alt.Legend(
+                        title=None, orient="bottom", columnPadding=28, columns=len(states) if width == WIDE else 1
+                    ),
                 ),
                 opacity=alt.when("datum.is_partial").then(alt.value(0.5)).otherwise(alt.value(1)),
             )

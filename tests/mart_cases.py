@@ -81,7 +81,7 @@ def fill(warehouse: Warehouse, incidents: Sequence[Incident]) -> None:
             'title of ' || incident_id AS title, make_timestamptz(started) AS started_at,
             make_timestamptz(updated) AS updated_at, {stamps}, true AS is_counted,
             CASE WHEN resolved >= detected THEN (resolved - detected) / 6e7 END AS resolve_minutes,
-            make_timestamptz(started) AS last_event_at, resolved IS NULL AND closed IS NULL AND {last} <= {silent} AS is_abandoned
+            make_timestamptz(started) AS last_event_at, resolved IS NULL AND closed IS NULL AND updated IS NOT NULL AND {last} <= {silent} AS is_abandoned
         FROM drawn"""
     )
     warehouse.con.unregister("drawn")

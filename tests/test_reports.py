@@ -411,6 +411,8 @@ def test_the_ratio_is_named_by_its_method(demo: Path, method: str, present: str,
         "ratio_high": 0.6,
         "n_events": 50,
         "previous_n_events": 50,
+        **{f"km_median{end}": minutes for end, minutes in (("", 20.0), ("_low", 15.0), ("_high", 25.0))},
+        **{f"previous_km_median{end}": minutes for end, minutes in (("", 60.0), ("_low", 50.0), ("_high", 70.0))},
     }
     text = Reader(reports.render(documents)).text
     assert present in text and absent not in text

@@ -31,6 +31,7 @@ EVENTS = {  # every other state becomes a note; New too: it says when the record
     "Active": "investigating",
     **{f"Awaiting {what}": "paused" for what in ("User Info", "Problem", "Vendor", "Evidence")},
 }
+OVER = {"Resolved", "Closed"}
 SAME_INCIDENT = timedelta(hours=24)  # a reopen later than this would be told as a new episode of the incident
 
 Row = dict[str, str]
@@ -117,6 +118,7 @@ def one_incident(number: str, rows: list[Row]) -> dict[str, Any]:
         "title": f"{number} {', '.join(what)}".strip(),
         "severity": SEVERITY.get(last["priority"][:1]),
         "kind": "incident",
+        "status": last["incident_state"] if last["incident_state"] in OVER else None,
         "detected_at": iso(instant(last["opened_at"])),
         "resolved_at": iso(resolved_at) if resolved_at else None,
         "service": last["category"],

@@ -437,6 +437,7 @@ def test_servicenow_fixture(tmp_path: Path) -> None:
     assert found["INC2"]["tags"] == ["Phone", "reopened"]
     # reopened three days later: as events that would be two incidents
     assert told(found["INC3"]) == [("investigating", "04-04T10:00"), ("resolved", "04-05T09:00")]
+    assert first["status"] == "Closed"
     assert told(found["INC4"]) == [] and "resolved_at" not in found["INC4"] and "service" not in found["INC4"]
     assert told(found["INC5"]) == [] and "tags" not in found["INC5"]
     # resolved, reopened and resolved within one minute: the order of the events could not be told

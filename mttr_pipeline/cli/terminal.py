@@ -59,10 +59,13 @@ class Bars:
                 self._bars.stop_task(task)
 
 
+_WIDTH = 180  # a table takes what it needs; in less room than that it cuts off its numbers
+
+
 def wide_console() -> Console:
     """stdout; wide enough for the tables when it is a file or a pipe. Names are shown as they are, brackets too."""
     console = Console(markup=False, emoji=False)
-    return console if console.is_terminal else Console(width=120, markup=False, emoji=False)
+    return console if console.is_terminal else Console(width=_WIDTH, markup=False, emoji=False)
 
 
 def print_summary(generation: Path, console: Console) -> None:

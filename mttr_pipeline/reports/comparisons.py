@@ -66,7 +66,7 @@ class Change(JsonObject):
     smallest_detectable_ratio: float | None
     verdict: Literal["faster", "slower", "no detectable change", "not enough data"]
     is_mixed: Annotated[bool, Meta(description="the ratio contradicts the verdict")]
-    n_abandoned: Annotated[Count, Meta(description="those of n_open that are open and without activity for 7 days")]
+    n_abandoned: Annotated[Count, Meta(description="those of n_open that are abandoned")]
     previous_n_abandoned: Count
     q_without_abandoned: float | None
     verdict_without_abandoned: Literal["faster", "slower", "no detectable change", "not enough data"]

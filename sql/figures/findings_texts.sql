@@ -5,7 +5,7 @@ like = "figures.findings_words"
 */
 SELECT
     'characters_replaced' AS dq_check, l.source, coalesce(m.n, 0) AS n, l.fetched AS total, 'info' AS level,
-    'records with a character that is not valid Unicode text, or NUL; it stands as U+FFFD, everything else is as sent' AS meaning,
+    'records with a character that is no valid text and that was replaced by U+FFFD, here or by the sender' AS meaning,
     m.examples
 FROM (SELECT source, sum(fetched)::BIGINT AS fetched FROM ops.loads GROUP BY source) AS l
 LEFT JOIN (

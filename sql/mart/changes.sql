@@ -12,7 +12,7 @@ unique = [["calculation_type", "scope", "scope_value"]]
 [assert]
 verdict_needs_q = "verdict NOT IN ('faster', 'slower') OR q < 0.05"
 without_abandoned_needs_q = "verdict_without_abandoned NOT IN ('faster', 'slower') OR q_without_abandoned < 0.05"
-nothing_abandoned_nothing_hangs = "n_abandoned + previous_n_abandoned > 0 OR q = q_without_abandoned OR NOT hangs_on_abandoned"
+nothing_abandoned_nothing_hangs = "n_abandoned + previous_n_abandoned > 0 OR NOT hangs_on_abandoned"
 verdict_needs_n = "verdict = 'not enough data' OR (n >= 6 AND previous_n >= 6)"
 q_is_not_below_p = "q >= log_rank_p"
 limits_are_ordered = "ratio_low <= ratio AND ratio <= ratio_high"
@@ -52,7 +52,7 @@ n_abandoned = "those of n_open that are abandoned: open, and nothing happened fo
 previous_n_abandoned = "those of previous_n_open that are abandoned"
 q_without_abandoned = "q of the same test without the abandoned incidents"
 verdict_without_abandoned = "the verdict without the abandoned incidents"
-hangs_on_abandoned = "the verdict is another one without the abandoned incidents"
+hangs_on_abandoned = "the member has abandoned incidents, and without them the verdict is another one"
 n_before_history = "further incidents of the current period that are left out: they began before the complete history of their source"
 previous_n_before_history = "further incidents of the previous period that are left out for the same reason"
 low_n = "fewer than 5 events in either period"
@@ -118,7 +118,8 @@ SELECT
     c.previous_n_abandoned,
     c.q_without AS q_without_abandoned,
     c.verdict_without AS verdict_without_abandoned,
-    c.verdict <> c.verdict_without AS hangs_on_abandoned,
+    -- Where others have abandoned incidents q differs too, by its correction for the number of tests.
+    c.verdict <> c.verdict_without AND c.n_abandoned + c.previous_n_abandoned > 0 AS hangs_on_abandoned,
     coalesce(l.n, 0) AS n_before_history,
     coalesce(l.previous_n, 0) AS previous_n_before_history,
     least(c.n_events, c.previous_n_events) < 5 AS low_n

@@ -127,6 +127,8 @@ findings AS (
     UNION ALL
     FROM figures.findings_history
     UNION ALL
+    FROM figures.findings_impact
+    UNION ALL
     FROM figures.findings_outliers
     UNION ALL
     FROM figures.findings_received

@@ -20,7 +20,7 @@ light = "green, amber, red, or no_data: no source has an incident"
 warnings = "number of findings that warn"
 findings = "the findings that warn, as `finding: n of total`; in the row of all sources the source comes first"
 incidents = "incidents of the source, without duplicates and non-incidents"
-headline = "the light as a sentence, with the most important warning"
+headline = "the light as a sentence, with the most important warning: what makes it red, else what affects the most rows"
 as_of = "clock of the run. UTC"
 */
 WITH weighed AS (
@@ -29,7 +29,8 @@ WITH weighed AS (
         dq_check IN ('record_without_stamp', 'quarantined', 'vendor_count_difference', 'negative_duration', 'future_stamp',
             'stamp_before_2000') AS is_overall,
         sum(n) OVER one_check AS all_n,
-        sum(total) OVER one_check AS all_total
+        sum(total) OVER one_check AS all_total,
+        format('{:,}', n) || ' of ' || format('{:,}', total) || ': ' || meaning AS told
     FROM mart.data_quality
     WINDOW one_check AS (PARTITION BY dq_check)
 ),
@@ -54,7 +55,7 @@ judged AS (
         coalesce(bool_or(w.is_red), false) AS is_red,
         coalesce(list(w.dq_check || ': ' || w.n || ' of ' || w.total ORDER BY w.is_red DESC, w.dq_check)
             FILTER (WHERE w.dq_check IS NOT NULL), []) AS findings,
-        first(w.n || ' of ' || w.total || ': ' || w.meaning ORDER BY w.is_red DESC, w.dq_check) AS worst
+        first(w.told ORDER BY w.is_red DESC, w.n DESC, w.dq_check) AS worst
     FROM (SELECT DISTINCT source FROM mart.data_quality) AS s
     LEFT JOIN warned AS w ON w.source = s.source
     GROUP BY s.source
@@ -63,8 +64,7 @@ judged AS (
         'all', count(dq_check), coalesce(bool_or(is_red_of_all), false),
         coalesce(list(source || ' ' || dq_check || ': ' || n || ' of ' || total
             ORDER BY is_red_of_all DESC, is_red DESC, source, dq_check) FILTER (WHERE dq_check IS NOT NULL), []),
-        first(source || ', ' || n || ' of ' || total || ': ' || meaning
-            ORDER BY is_red_of_all DESC, is_red DESC, source, dq_check)
+        first(source || ', ' || told ORDER BY is_red_of_all DESC, is_red DESC, all_n DESC, n DESC, source, dq_check)
     FROM warned
 ),
 lit AS (

@@ -36,7 +36,7 @@ _LIGHT = {
 }
 _INK, _MUTED, _GRID, _ACCENT, _SOFT, _PAPER = (f"var({name})" for name in _LIGHT)
 _HEADROOM = 2.5
-_NO_DURATION = "no usable duration"
+_LEFT_OUT = "not in typical recovery"
 _NAMES: dict[str, Any] = {"title": None, "ticks": False, "domain": False, "minExtent": 118, "labelPadding": 8}
 _INNER_ROLE = re.compile(r' (?:role|aria-[a-z]+)="[^"]*"')  # the label of the whole chart is its text alternative
 _OPENING = re.compile(r"<svg [^>]*?width=\"(?P<width>[\d.]+)\" height=\"(?P<height>[\d.]+)\"[^>]*>")
@@ -67,7 +67,7 @@ def trend(weeks: Sequence[Document]) -> Callable[[int], alt.VConcatChart]:
     unit, per = ("hours", 60) if longest >= 180 else ("minutes", 1)
     # Very wide limits would flatten the rest of the chart. They are cut off at its edge; the table has them in full.
     top = max(_HEADROOM * longest / per, 1)
-    states: list[Any] = ["recovered", "open or timed out", _NO_DURATION]
+    states: list[Any] = ["recovered", "open or timed out", _LEFT_OUT]
     shown = [
         {
             "week": f"{datetime.fromisoformat(row['window_start']):%-d %b}",
@@ -76,12 +76,12 @@ def trend(weeks: Sequence[Document]) -> Callable[[int], alt.VConcatChart]:
             "is_partial": row["is_partial"],
             "recovered": row["n_events"],
             "open or timed out": row["n_open"],
-            _NO_DURATION: row["incident_count"] - row["n_events"] - row["n_open"],
+            _LEFT_OUT: row["incident_count"] - row["n_events"] - row["n_open"],
         }
         for row in weeks
     ]
-    if not any(row[_NO_DURATION] for row in shown):
-        states.remove(_NO_DURATION)
+    if not any(row[_LEFT_OUT] for row in shown):
+        states.remove(_LEFT_OUT)
 
     def draw(width: int) -> alt.VConcatChart:
         week = alt.X(
@@ -98,7 +98,9 @@ def trend(weeks: Sequence[Document]) -> Callable[[int], alt.VConcatChart]:
                 color=alt.Color(
                     "state:N",
                     scale=alt.Scale(domain=states, range=[_SOFT, _INK, _MUTED][: len(states)]),
-                    legend=alt.Legend(title=None, orient="bottom"),
+                    legend=alt.Legend(
+                        title=None, orient="bottom", columnPadding=28, columns=len(states) if width == WIDE else 1
+                    ),
                 ),
                 opacity=alt.when("datum.is_partial").then(alt.value(0.5)).otherwise(alt.value(1)),
             )

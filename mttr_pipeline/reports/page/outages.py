@@ -18,6 +18,12 @@ def weights(rules: Document) -> str:
     return ", ".join(f"{listed(severities)}: {weight * 100:g} %" for weight, severities in parts.items())
 
 
+def quiet_days(rules: Document) -> str:
+    """After how long without an event an open incident is abandoned: `7 days`."""
+    days = rules["abandoned_days"]
+    return f"{days:g} day" if days == 1 else f"{days:g} days"
+
+
 def lines(comparisons: Document) -> list[Markup]:
     """One sentence on availability in the last 30 days and one on abandoned incidents, each only if there is something to say."""
     found = []
@@ -32,11 +38,8 @@ def lines(comparisons: Document) -> list[Markup]:
                 )
             found.append(text + ".")
     if number := comparisons["abandoned_count"]:
-        days = comparisons["downtime_rules"]["abandoned_days"]
+        text = Markup("{} abandoned: open, without an event or an update for {}.")
         found.append(
-            Markup("{} abandoned: open, without an event or an update for {} days.").format(
-                plural(number, "incident is", "incidents are"),
-                f"{days:g}",
-            )
+            text.format(plural(number, "incident is", "incidents are"), quiet_days(comparisons["downtime_rules"]))
         )
     return found

@@ -20,7 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from mttr_pipeline.reports.document import Document
-from mttr_pipeline.reports.page import changes, files, names, rules, verdict, words
+from mttr_pipeline.reports.page import changes, files, names, outages, rules, verdict, words
 from mttr_pipeline.reports.page.view import context
 
 _FOLDER = Path(__file__).parent / "templates"
@@ -78,6 +78,7 @@ def _environment() -> Environment:
         "several": names.DIMENSIONS_AND_SEVERITY.__getitem__,
         "limits": verdict.limits,
         "bad_day": verdict.bad_day,
+        "quiet_days": outages.quiet_days,
         "since": changes.since,
         "left_out": changes.left_out,
         "change_colour": rules.change_colour,

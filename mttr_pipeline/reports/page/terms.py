@@ -18,10 +18,6 @@ TERMS = (
         "of comparisons. With 20 incidents a month and no real change, the mean still moves by more than a fifth in three of four "
         "months.",
     ),
-    (
-        "Abandoned",
-        "An incident that is open and has had no activity for 7 days. Nobody knows whether it is over.",
-    ),
     ("n", "The number of incidents that a figure is based on. A figure with too small an n is not shown."),
     (
         "Open incidents (in a week)",

@@ -209,9 +209,16 @@ def _sample(row: Document) -> Markup:
             plural(row["incidents_matched"], "incident"), count(row["n_before_history"])
         )
     text = Markup("{} recovered, {} still open or timed out").format(count(row["n_events"]), count(row["n_open"]))
-    if not row["n_before_history"]:
-        return text
-    return text + Markup(", {} from before the complete history left out").format(count(row["n_before_history"]))
+    if row["n_before_history"]:
+        text += Markup(", {} from before the complete history left out").format(count(row["n_before_history"]))
+    if without := _without_duration(row):
+        text += Markup(", {} without a usable duration").format(count(without))
+    return text
+
+
+def _without_duration(row: Document) -> int:
+    """How many of the incidents are not even known to be open: over at an unknown time, or with an end before the start."""
+    return int(row["incidents_matched"] - row["n_events"] - row["n_open"] - row["n_before_history"])
 
 
 def bad_day(row: Document) -> Markup | str:

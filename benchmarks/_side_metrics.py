@@ -96,7 +96,8 @@ SELECT
     service, 'team-' || lpad((right(service, 3)::INTEGER % {teams})::VARCHAR, 2, '0') AS team,
     updated_at: coalesce(closed_at, resolved_at, detected_at),
     last_event_at: coalesce(closed_at, resolved_at, mitigated_at, detected_at),
-    is_abandoned: resolved_at IS NULL AND last_event_at < TIMESTAMP '{as_of}' - INTERVAL 7 DAY
+    is_abandoned: resolved_at IS NULL AND last_event_at < TIMESTAMP '{as_of}' - INTERVAL 7 DAY,
+    false AS is_before_history
 FROM (SELECT *, md5(i::VARCHAR) AS h FROM closed)
 ORDER BY started_at, incident_id
 """

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import duckdb
 import numpy as np
 
-from mttr_pipeline.metrics.observed import Columns, Groups, Integers, grouped, joined, picked, read
+from mttr_pipeline.metrics.observed import Columns, Groups, Integers, grouped, joined, order_of, picked, read
 
 #: Instants of the members of a scope stand on one axis, a stretch for each; the axis ends well below the largest integer.
 _AXIS = 2**62
@@ -24,8 +24,9 @@ def compute(con: duckdb.DuckDBPyConnection) -> Columns:
     rows = read(
         con,
         """SELECT incident_no, service_id, start_us, end_us, weight, is_abandoned FROM facts.outages
-        WHERE end_us > start_us AND weight > 0 ORDER BY start_us, end_us DESC, incident_no""",
+        WHERE end_us > start_us AND weight > 0""",
     )
+    rows = picked(rows, order_of(rows["start_us"], -rows["end_us"], rows["incident_no"]))
     parts: list[Columns] = []
     for scope in (None, "service_id"):
         groups = grouped(rows, scope)

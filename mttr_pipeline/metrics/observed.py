@@ -150,14 +150,14 @@ def edges_of(n: Integers) -> Integers:
     return np.concatenate((np.zeros(1, np.int64), np.cumsum(n)))
 
 
-def order_of(values: Integers, then: Integers) -> Integers:
-    """The order that sorts the values, equal ones by `then`. Where few are equal it takes a fifth of the time of a sort by both."""
+def order_of(values: Integers, *then: Integers) -> Integers:
+    """The order that sorts the values, equal ones by `then`. Where few are equal it takes a fifth of the time of a sort by all."""
     order = np.argsort(values)
     ordered = values[order]
     same = np.flatnonzero(ordered[1:] == ordered[:-1])
     if len(same):
         tied = np.union1d(same, same + 1)
-        order[tied] = order[tied][np.lexsort((then[order[tied]], ordered[tied]))]
+        order[tied] = order[tied][np.lexsort((*(each[order[tied]] for each in reversed(then)), ordered[tied]))]
     return order
 
 

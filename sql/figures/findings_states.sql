@@ -4,7 +4,7 @@ the source and resolved here, activity that the source's own state contradicts, 
 view = true
 like = "figures.findings_words"
 */
-WITH counted AS (
+WITH counted AS NOT MATERIALIZED ( -- labels only of what is found
     SELECT source, external_id, coalesce(nullif(key, external_id) || ' (' || external_id || ')', external_id) AS label, started_at, status, acknowledged_at, resolved_at, closed_at, episode
     FROM core.incidents
     WHERE duplicate_of IS NULL AND kind = 'incident'

@@ -8,6 +8,7 @@ A value that is filled in stands as `…`. What has fewer than four words, no fu
 from __future__ import annotations
 
 import ast
+import html
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,9 +43,10 @@ def sentences() -> dict[str, list[str]]:
 
 def split(text: str) -> Iterator[str]:
     """The sentences of a text, in one form: no markup, one blank between words, `…` for what is filled in."""
+    text = re.sub(r"!\[([^\]]*)\]\([^)]*\)", r"\1", text)  # the text of a picture
     plain = re.sub(r"<(?:/?(?:strong|em|a|code|small|bdi|span|data|time|b)\b[^>]*)>", "", text)
     for block in re.split(r"<[^>]*>|\n\s*\n", plain):
-        for part in re.split(r"(?<=[.!?])\s+(?=[A-Z…])", " ".join(block.split())):
+        for part in re.split(r"(?<=[.!?])\s+(?=[A-Z…])", " ".join(html.unescape(block).split())):
             sentence = re.sub(rf"{_HOLE}(?:\s*{_HOLE})+", _HOLE, part).strip(" .,;:-")
             sentence = re.sub(rf"(?<=[\w.]){_HOLE}$", "", sentence).strip(" .,;:-")
             words = len(re.findall(r"(?<![^\s(])[^\w\s]*[A-Za-z0-9]", sentence))

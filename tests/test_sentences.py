@@ -20,7 +20,7 @@ from mttr_pipeline import reports
 from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.metrics.survival import curves
 from mttr_pipeline.reports.members import MemberDetails
-from mttr_pipeline.reports.page import changes, names, verdict
+from mttr_pipeline.reports.page import changes, charts, names, verdict
 from mttr_pipeline.warehouse.catalog import default_catalog
 
 # -- findings ----------------------------------------------------------------------------------------------------------
@@ -70,7 +70,9 @@ TROUBLE = (
         "incidents": [
             _pager("P"),
             _pager("urgent", priority=None, urgency="high"),
-            _pager("open there", status="acknowledged", resolved_at=None, last_status_change_at=ago(days=10, minutes=-1)),
+            _pager(
+                "open there", status="acknowledged", resolved_at=None, last_status_change_at=ago(days=10, minutes=-1)
+            ),
             _pager("touched"),
         ],
         "log_entries": [
@@ -344,6 +346,70 @@ def test_limits_that_do_not_exist_say_why(low: float | None, high: float | None,
     assert plain(verdict.limits(row, "km_median")) == said
 
 
+CARDS = [
+    (
+        {},
+        ["20 min", "95 % limits: 10 min to 40 min", "25 recovered, 5 still open or timed out"],
+        ["1 h 30 min", "from 1 h"],
+    ),
+    (
+        {"low_n": True, "n_events": 4},
+        ["not enough data (n = 4)", "4 recovered, 5 still open or timed out"],
+        ["not enough data (n = 4)", "Shown when at least 10 incidents have recovered."],
+    ),
+    (
+        {"km_median": None, "km_p90": None},
+        ["> 8 h 20 min", "Fewer than half are known to have recovered."],
+        ["not reached", "Fewer than nine in ten are known to have recovered."],
+    ),
+]
+
+
+@pytest.mark.parametrize(("finding", "typical", "bad_day"), CARDS)
+def test_the_cards_of_recovery_show_what_there_is(
+    documents: dict[str, Any], finding: dict[str, Any], typical: list[str], bad_day: list[str]
+) -> None:
+    """A figure, or the reason why there is none, and what belongs to the others does not stand there."""
+    summary = copy.deepcopy(documents["summary"])
+    summary["recovery"]["current"] |= {**NOW, **finding}
+    shown = verdict.cards({**documents, "summary": summary})
+    others = {said for _, *pair in CARDS for texts in pair for said in texts} - {*typical, *bad_day}
+    for card_, said, title in zip(shown, (typical, bad_day), ("Typical recovery", "Bad day"), strict=False):
+        text = " ".join([plain(card_.figure), *map(plain, card_.texts)]).replace("&gt;", ">")
+        assert card_.title.startswith(title)
+        assert [each for each in said if each not in text] == []
+        assert [each for each in others if each in text] == []
+
+
+def _week(day: int, **more: Any) -> dict[str, Any]:
+    start = f"2026-10-{day:02d}T00:00:00Z"
+    return {**NOW, "window_start": start, "incident_count": 30, "immature": False, "is_partial": False, **more}
+
+
+def test_the_marks_of_the_trend_are_what_its_caption_says() -> None:
+    """A dot for a typical recovery, a line for its limits, an arrow where they go on or nothing is known, nothing for few."""
+    weeks = [
+        _week(5),
+        _week(6, km_median_high=None, immature=True),
+        _week(7, km_median=None, km_median_low=30.0, km_median_high=None, is_partial=True),
+        _week(8, low_n=True),
+        _week(9, km_median_high=9000.0),
+    ]
+    drawn = json.dumps(charts.trend(weeks)(900).to_dict(validate=False))
+    start = drawn.index('[{"week"')
+    marks = json.loads(drawn[start : drawn.index("}]", start) + 2])
+    assert [("recovery" in mark, "beyond" in mark, "low" in mark) for mark in marks] == [
+        (True, False, True),
+        (True, True, True),
+        (False, True, True),
+        (False, False, False),
+        (True, True, True),
+    ]
+    assert [mark["immature"] for mark in marks] == [False, True, False, False, False]
+    assert [mark["is_partial"] for mark in marks] == [False, False, True, False, False]
+    assert "datum.immature" in drawn and "datum.is_partial" in drawn
+
+
 # -- the page ----------------------------------------------------------------------------------------------------------
 
 
@@ -387,6 +453,8 @@ def _nothing(found: dict[str, Any]) -> None:
     for name in ("severity", "service", "team"):
         for row in found["comparisons"][name]:
             row |= {"incidents_matched": 0} if row["window_start"] else {}
+    for row in found["comparisons"]["downtime"]:
+        row["n"] = 1
     found["summary"]["change"] |= {"verdict": "not enough data", "q": None}
 
 
@@ -404,7 +472,9 @@ def _something(found: dict[str, Any]) -> None:
     ]
     found["data_quality"]["findings"][0] |= {"status": "warn", "examples": ["a", "b"]}
     found["compliance"]["phases"] = [
-        {**row, "phase": "acknowledgment"} for row in found["compliance"]["targets"] if row["service"] is None
+        {**row, "phase": "acknowledgment", "severity": None}
+        for row in found["compliance"]["targets"]
+        if row["service"] is None
     ]
     found["comparisons"] |= {
         "abandoned_count": 25,
@@ -435,7 +505,10 @@ OPPOSITES = [
     ("No incidents started in the last 90 days.", "Last 90 days by week"),
     (None, "Chart of 13 weeks with 40 incidents. Typical recovery in the week of"),
     (None, "Weeks with open incidents: 0."),
-    ("No incidents started in the last 30 days.", "1 other service had no incident in the last 30 days and is not listed."),
+    (
+        "No incidents started in the last 30 days.",
+        "1 other service had no incident in the last 30 days and is not listed.",
+    ),
     (None, "1 other service had no incident in this time and is not listed."),
     (None, "25 open incidents have had neither an event nor an update at the vendor for 7 days."),
     (None, "These 20 have been quiet for the longest time; the table abandoned_incidents lists all."),
@@ -461,13 +534,17 @@ def test_the_page_says_what_is_there_and_nothing_of_what_is_not(documents: dict[
 def test_the_reason_for_no_shift_and_no_direction_is_the_one_that_holds(has_outliers: bool, tmp_path: Path) -> None:
     """Of twenty incidents with few recoveries the recoveries are missing, of nineteen the incidents; of neither both."""
     recovered = 9 if has_outliers else 19
-    history = [incident(f"i{n}", days=n + 1, minutes=30 if n < recovered else None) for n in range(20 if has_outliers else 19)]
+    history = [
+        incident(f"i{n}", days=n + 1, minutes=30 if n < recovered else None) for n in range(20 if has_outliers else 19)
+    ]
     with door(tmp_path, history, only=["mart.directions"]) as warehouse:
         (row,) = rows(
             warehouse.con,
             "FROM mart.directions WHERE scope = 'all' AND calculation_type = 'basic' AND window_start IS NULL",
         )
-    assert row["shift_reason"] == ("9 incidents have recovered; 10 are needed" if has_outliers else "19 incidents; 20 are needed")
+    assert row["shift_reason"] == (
+        "9 incidents have recovered; 10 are needed" if has_outliers else "19 incidents; 20 are needed"
+    )
     assert row["direction_reason"].endswith("full weeks have 6 incidents and a median; 8 are needed")
 
 

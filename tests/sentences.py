@@ -30,9 +30,9 @@ _HOLE = "…"
 def sentences() -> dict[str, list[str]]:
     """Source file -> its sentences, in their order, each once."""
     found: dict[str, list[str]] = {}
-    sources = {path: _of_template for path in (PAGE / "templates").glob("*.j2")}
-    sources |= {path: _of_python for path in PAGE.glob("*.py")}
-    sources |= {path: _of_declarations for path in (REPOSITORY / "mttr_pipeline" / "sources").rglob("*.py")}
+    sources = dict.fromkeys((PAGE / "templates").glob("*.j2"), _of_template)
+    sources |= dict.fromkeys(PAGE.glob("*.py"), _of_python)
+    sources |= dict.fromkeys((REPOSITORY / "mttr_pipeline" / "sources").rglob("*.py"), _of_declarations)
     sources |= {path: _of_sql for pattern in SQL for path in (REPOSITORY / "sql").glob(pattern)}
     for path, texts_of in sorted(sources.items()):
         texts = texts_of(path.read_text(encoding="utf-8"))

@@ -5,14 +5,13 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from markupsafe import Markup
-from report_cases import HISTORIES, Reader, ago, incident, rendered
+from mart_cases import alone, built
+from report_cases import Reader, ago, incident, rendered
 from support import AS_OF, build_all, door, land_custom, open_warehouse, rows
 from test_change_sentences import CHANGE, card, plain
 
@@ -21,7 +20,6 @@ from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.metrics.survival import curves
 from mttr_pipeline.reports.members import MemberDetails
 from mttr_pipeline.reports.page import changes, charts, names, verdict
-from mttr_pipeline.warehouse.catalog import default_catalog
 
 # -- findings ----------------------------------------------------------------------------------------------------------
 
@@ -480,8 +478,11 @@ def _something(found: dict[str, Any]) -> None:
         "abandoned_count": 25,
         "abandoned_incidents": [
             {
-                **{name: "x" for name in ("title", "key", "external_id", "service")},
-                **{"url": None, "severity": "SEV2", "age_days": 9.0, "last_event_at": found["summary"]["as_of"]},
+                **dict.fromkeys(("title", "key", "external_id", "service"), "x"),
+                "url": None,
+                "severity": "SEV2",
+                "age_days": 9.0,
+                "last_event_at": found["summary"]["as_of"],
             }
         ]
         * 20,
@@ -546,6 +547,19 @@ def test_the_reason_for_no_shift_and_no_direction_is_the_one_that_holds(has_outl
         "9 incidents have recovered; 10 are needed" if has_outliers else "19 incidents; 20 are needed"
     )
     assert row["direction_reason"].endswith("full weeks have 6 incidents and a median; 8 are needed")
+
+
+@pytest.mark.parametrize(("model", "minutes"), [("coarse", 60), ("lifecycle", 60), ("coarse", 40), ("lifecycle", 40)])
+def test_advice_for_investigation_ends_where_the_phase_ends(model: str, minutes: int) -> None:
+    """In the coarse model it ends with the mitigation: nobody knows how much of it went into finding the cause."""
+    incidents = [alone(None, 500, 499, None, 499 - minutes, 499 - minutes, 60, number=number) for number in range(6)]
+    with built(["mart.bottlenecks"], incidents, {"phase_model": model}) as warehouse:
+        query = "SELECT level, recommendation FROM mart.bottlenecks WHERE scope = 'all' AND phase = 'investigation'"
+        (found, *_) = warehouse.con.execute(query).fetchall()
+    cause = "Finding the cause" if model == "lifecycle" else "Finding the cause and restoring service"
+    long = "takes very long. Invest in" if minutes == 60 else "takes long. Write runbooks"
+    assert found[0] == ("critical" if minutes == 60 else "warning")
+    assert found[1].startswith(f"{cause} {long}")
 
 
 # -- the pages beside the main one -------------------------------------------------------------------------------------

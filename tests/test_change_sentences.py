@@ -93,8 +93,8 @@ SENTENCES = [
     ),
     (
         HANGS,
-        "This depends on abandoned incidents (0 of the last 30 days and 9 of the 30 days before are open, "
-        "with no recent activity). Without them there is no detectable change.",
+        "This depends on abandoned incidents (0 of the last 30 days and 9 of the 30 days before). "
+        "Without them there is no detectable change.",
     ),
     (
         {**HANGS, "verdict": "no detectable change", "verdict_without_abandoned": "slower"},

@@ -29,7 +29,7 @@ LONG = {
     ".venv/bin/pytest -n auto",
     ".venv/bin/pytest -n auto -m slow",
     ".venv/bin/pytest tests/test_sqlmodels.py tests/test_dagster.py",
-    ".venv/bin/pytest tests/test_reports.py tests/test_report_page.py",
+    ".venv/bin/pytest tests/test_reports.py tests/test_report_page.py tests/test_sentences.py tests/test_claims.py",
     ".venv/bin/pytest -m slow tests/test_adding_a_source.py",
     ".venv/bin/mypy",
     ".ci/run",

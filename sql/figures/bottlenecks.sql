@@ -11,7 +11,7 @@ level = "warning or critical, by the mean"
 current_value = "mean minutes of the phase"
 threshold = "minutes of the level that the mean reaches; a service or severity uses its own levels where they are configured"
 recommendation_id = "R-DET-W, R-DET-C, R-ACK-W, R-ACK-C, R-INV-W, R-INV-C, R-MIT-W or R-MIT-C"
-recommendation = "what to do. It depends on is_paged, on whether the median acknowledgement takes any time, and on the phase model: in the coarse model mitigation begins when service is back"
+recommendation = "what to do. It depends on is_paged, on whether the median acknowledgement takes any time, and on the phase model: in the coarse model investigation ends and mitigation begins when service is back"
 is_paged = "acknowledgment only: whether the recommendation may speak of pages. True when acknowledgements from pagers hold at least half of the minutes, reach the warning level by themselves, and the median is above 0; NULL for other phases"
 n = "incidents behind current_value and median_minutes"
 affected_incidents = "those in which the phase took at least the threshold"
@@ -31,7 +31,7 @@ window_name = "whole or current, as in core.windows"
 place = "order of the phases"
 total_us = "sum of the durations of the phase in microseconds"
 warning_us = "warning level in microseconds"
-situation = "of acknowledgment: instant (the median is 0), paged or not paged; of mitigation: before service or after service is back; NULL for other phases"
+situation = "of acknowledgment: instant (the median is 0), paged or not paged; of investigation: to cause or to service, where the phase ends; of mitigation: before service or after service is back; NULL for other phases"
 */
 WITH advice AS ( -- situation is NULL where the advice is the same in all of them
     SELECT *
@@ -44,8 +44,10 @@ WITH advice AS ( -- situation is NULL where the advice is the same in all of the
         ('acknowledgment', 'critical', 'not paged', 'R-ACK-C', 'Incidents wait long before a responder takes them. Assign every new incident automatically, and notify a second person when nobody has taken it after a few minutes.'),
         ('acknowledgment', 'warning', 'instant', 'R-ACK-W', 'At least half of these incidents are acknowledged the moment they are detected. Look at the others one by one: they alone bring the mean to this level.'),
         ('acknowledgment', 'critical', 'instant', 'R-ACK-C', 'At least half of these incidents are acknowledged the moment they are detected. Look at the others one by one: they alone bring the mean to this level.'),
-        ('investigation', 'warning', NULL, 'R-INV-W', 'Finding the cause takes long. Write runbooks for recurring causes, link them from the alerts, and add the dashboards and traces that responders missed.'),
-        ('investigation', 'critical', NULL, 'R-INV-C', 'Finding the cause takes very long. Invest in debugging tools: logs in one searchable place, diagnostics that run automatically when an incident begins, and a view of recent changes.'),
+        ('investigation', 'warning', 'to service', 'R-INV-W', 'Finding the cause and restoring service takes long. Write runbooks for recurring causes, link them from the alerts, and add the dashboards and traces that responders missed.'),
+        ('investigation', 'critical', 'to service', 'R-INV-C', 'Finding the cause and restoring service takes very long. Invest in debugging tools: logs in one searchable place, diagnostics that run automatically when an incident begins, and a view of recent changes.'),
+        ('investigation', 'warning', 'to cause', 'R-INV-W', 'Finding the cause takes long. Write runbooks for recurring causes, link them from the alerts, and add the dashboards and traces that responders missed.'),
+        ('investigation', 'critical', 'to cause', 'R-INV-C', 'Finding the cause takes very long. Invest in debugging tools: logs in one searchable place, diagnostics that run automatically when an incident begins, and a view of recent changes.'),
         ('mitigation', 'warning', 'before service', 'R-MIT-W', 'The repair takes long after it is clear what to do. Write the steps down, and practise them in drills until nobody has to look them up.'),
         ('mitigation', 'critical', 'before service', 'R-MIT-C', 'The repair takes very long after it is clear what to do. Automate rollbacks and put risky changes behind feature flags, so that one step undoes a change.'),
         ('mitigation', 'warning', 'after service', 'R-MIT-W', 'Service is back, but incidents stay open for some time after that. Agree on what has to be checked before an incident is resolved, and resolve it as soon as that is done.'),
@@ -72,6 +74,7 @@ reached AS (
                 WHEN t.paged_us * 2 >= t.total_us AND t.paged_us >= t.warning_us::HUGEINT * t.paged_n THEN 'paged'
                 ELSE 'not paged'
             END
+            WHEN 'investigation' THEN CASE t.phase_model WHEN 'coarse' THEN 'to service' ELSE 'to cause' END
             WHEN 'mitigation' THEN CASE t.phase_model WHEN 'coarse' THEN 'after service' ELSE 'before service' END
         END AS situation
     FROM figures.phase_totals AS t

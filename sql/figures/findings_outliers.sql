@@ -27,7 +27,7 @@ weighed AS (
 SELECT
     'outliers_left_out' AS dq_check, source, n, total,
     CASE WHEN n * 10 > total OR outlier_us * 2 > all_us THEN 'warn' ELSE 'info' END AS level,
-    'incidents longer than ' || printf('%g', outlier_hours) || ' h, which means, percentiles and phases leave out'
+    'incidents longer than ' || printf('%g', outlier_hours) || ' h; means, percentiles and phases leave them out'
         || CASE WHEN n > 0 THEN ', with ' || printf('%.1f', pct) || ' % of all minutes' ELSE '' END
         || CASE WHEN level = 'warn' THEN '; if such incidents are usual, raise or switch off the limit in [outliers]' ELSE '' END
         AS meaning,

@@ -74,7 +74,7 @@ _OTHERWISE = {
 
 
 def _abandoned(change: Document) -> Markup:
-    text = Markup("{} of the last 30 days and {} of the 30 days before are open, with no recent activity")
+    text = Markup("{} of the last 30 days and {} of the 30 days before")
     return text.format(count(change["n_abandoned"]), count(change["previous_n_abandoned"]))
 
 

@@ -15,10 +15,13 @@ TERMS = (
     (
         "Change",
         "A change is called faster or slower only if chance is an unlikely cause: q is below 0.05 after correction for the number "
-        "of comparisons. With 20 incidents a month and no real change, the mean still moves by more than a fifth in three of four "
-        "months.",
+        "of comparisons. With 20 incidents a month and no real change, the mean often moves by more than a fifth.",
     ),
-    ("n", "The number of incidents that a figure is based on. A figure with too small an n is not shown."),
+    (
+        "n",
+        "The number of incidents that a figure is based on. Typical recovery needs 5 recoveries, and a comparison 6 incidents in "
+        "each period.",
+    ),
     (
         "Open incidents (in a week)",
         "At least one incident of the week is still open. The figures of that week may still grow.",
@@ -37,8 +40,8 @@ TERMS = (
     ),
     (
         "Abandoned",
-        "Open, with neither an event nor an update at the vendor for a week (configurable). Nobody knows when such an incident was "
-        "over, so its downtime ends at its last event and counts apart.",
+        "An incident that is open, with neither an event nor an update at the vendor for a week (configurable). Nobody knows "
+        "whether it is over. Unless it was mitigated, its downtime ends at its last event and counts apart.",
     ),
     (
         "Mean and median",
@@ -49,6 +52,6 @@ TERMS = (
     (
         "Counted incidents",
         "Each real incident counts once. Duplicates, false alarms, tests and maintenance do not count. A period contains the "
-        "incidents that were detected in it.",
+        "incidents that were detected in it. If no detection is known, the first stamp counts.",
     ),
 )

@@ -183,7 +183,7 @@ def freshness(quality: Document) -> Markup:
     """How fresh the sources are; stale sources by name."""
     stale = [row for row in quality["sources"] if rules.is_stale(row, quality["as_of"])]
     if not quality["sources"]:
-        return Markup("No source is pulled; incidents are imported or received.")
+        return Markup("No source is pulled. Incidents are only imported or received.")
     if not stale:
         oldest = min(row["data_as_of"] for row in quality["sources"])
         return Markup("All sources are fresh: data as of {}.").format(instant(oldest))

@@ -582,7 +582,17 @@ def test_any_two_stamps_and_any_filters(
     values: list[Any] = []
     for i in them:
         r = i.record
-        values += [i.incident_id, "custom", r.external_id, r.kind, r.severity, i.status, r.service, r.team, i.duplicate_of]
+        values += [
+            i.incident_id,
+            "custom",
+            r.external_id,
+            r.kind,
+            r.severity,
+            i.status,
+            r.service,
+            r.team,
+            i.duplicate_of,
+        ]
         values += [instant(i.at[name]) if name in i.at else None for name in STAMPS] + [instant(i.started)]
     if them:
         marks = f"({', '.join('?' * (len(values) // len(them)))})"

@@ -133,6 +133,7 @@ def test_every_name_on_the_page_exists() -> None:
 # -- the walk-through --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_new_table_is_built_checked_documented_and_published(checkout: Path, tmp_path: Path) -> None:
     """The page promises that one file is enough."""
     (sql,) = re.findall(r"```sql\n(.*?)```", PAGE, re.S)

@@ -99,6 +99,7 @@ def test_every_option_in_a_table_of_commands_exists() -> None:
     assert named - every - foreign == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("shell", "question"),
     [

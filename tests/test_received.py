@@ -128,6 +128,7 @@ def test_the_bodies_of_every_sender_become_incidents_without_any_source(received
     assert sorted(path.name for path in (data_dir / "inbox").glob("taken/*/*")) == [path.name for path in BODIES]
 
 
+@pytest.mark.slow
 def test_a_rebuild_gives_the_same_bytes_and_takes_nothing(received: tuple[Path, str], tmp_path: Path) -> None:
     """The landing zone is all there is: a rebuild must not depend on the folder."""
     data_dir = shutil.copytree(received[0], tmp_path / "data", symlinks=True)
@@ -139,6 +140,7 @@ def test_a_rebuild_gives_the_same_bytes_and_takes_nothing(received: tuple[Path, 
     assert content(before, leave_out=left_out) == content(latest(data_dir), leave_out=left_out)
 
 
+@pytest.mark.slow
 def test_import_takes_the_same_files(tmp_path: Path) -> None:
     """Bodies that were kept for months come in through the same door, custom records beside them."""
     data_dir = tmp_path / "data"
@@ -161,6 +163,7 @@ def test_the_example_is_a_body(tmp_path: Path) -> None:
         assert len(incidents(warehouse)) == 3
 
 
+@pytest.mark.slow
 def test_senders_and_records_may_be_mixed_in_one_file(tmp_path: Path) -> None:
     """Something that appends every body to one file of the day is the simplest receiver there is."""
     lines = [line for path in BODIES if path.suffix == ".jsonl" for line in path.read_bytes().splitlines()]
@@ -195,6 +198,7 @@ def test_the_resolve_wins_over_a_late_repeat_and_a_new_start_is_another_record(t
         ]
 
 
+@pytest.mark.slow
 def test_the_same_alert_within_the_flap_time_is_one_incident(tmp_path: Path) -> None:
     """The same dedup key again within ten minutes of its resolve: for an alert that is its fingerprint."""
     drop(
@@ -210,6 +214,7 @@ def test_the_same_alert_within_the_flap_time_is_one_incident(tmp_path: Path) -> 
         assert incidents(warehouse, "flap_count, strftime(resolved_at, '%X')") == [(1, "10:50:00")]
 
 
+@pytest.mark.slow
 def test_alerts_that_were_cut_off_are_counted(tmp_path: Path) -> None:
     """`max_alerts` drops alerts before they reach anybody: what is lost must at least be known."""
     drop(tmp_path, "cut.json", group(alert("firing", "2026-10-30T10:00:00Z"), truncatedAlerts=7))
@@ -223,6 +228,7 @@ def test_alerts_that_were_cut_off_are_counted(tmp_path: Path) -> None:
 # -- twice -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_delivery_seen_twice_counts_once(tmp_path: Path) -> None:
     """Every sender delivers at least once: in one night under two names, and again the night after."""
     for path in BODIES:
@@ -243,6 +249,7 @@ def test_a_delivery_seen_twice_counts_once(tmp_path: Path) -> None:
         assert counts(twice) == [(50, 25, 25, 0), (25, 25, 0, 0)]
 
 
+@pytest.mark.slow
 def test_the_header_tells_a_retry_of_jira(tmp_path: Path) -> None:
     """A retry may be serialised anew; its identifier stays."""
     body = json.loads((FIXTURES / "jira.jsonl").read_bytes().splitlines()[0])
@@ -267,7 +274,7 @@ def signature(body: bytes, prefix: str, secret: str = SECRET) -> str:
     return prefix + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
-@pytest.mark.parametrize("sender", SIGNED)
+@pytest.mark.parametrize("sender", ["pagerduty", pytest.param("jira", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("case", ["good", "rotated", "upper case", "missing", "no file", "wrong", "empty", "altered"])
 def test_a_signature_is_checked_when_a_secret_is_set(tmp_path: Path, sender: str, case: str) -> None:
     """A folder that anything can write to must not let anything speak for the vendor. Reasons name the header only."""
@@ -297,6 +304,7 @@ def test_a_signature_is_checked_when_a_secret_is_set(tmp_path: Path, sender: str
         assert SECRET.encode() not in data and good.encode() not in data, path
 
 
+@pytest.mark.slow
 def test_a_forged_body_is_no_reason_to_doubt_the_figures(tmp_path: Path) -> None:
     """One of six is a stranger's: it is said until files without one were taken, and it is not among the records that got lost."""
     header, prefix, body = SIGNED["pagerduty"]

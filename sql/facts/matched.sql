@@ -45,13 +45,14 @@ SELECT
     epoch_us(i.closed_at) AS closed_us,
     status_is_over(i.status) AS is_over,
     coalesce(i.resolution_kind = 'timeout', false) AS by_timeout,
-    i.source IN (SELECT source FROM config.record_sources WHERE role = 'pager') AS is_paged,
+    coalesce(r.role = 'pager', false) AS is_paged,
     CASE WHEN coalesce(i.mitigated_at, i.resolved_at, i.closed_at) IS NULL THEN epoch_us(i.last_event_at) END AS last_event_us,
     i.auto_resolved AND i.acknowledged_at IS NULL AS is_noise,
     i.affected_users,
     i.is_before_history,
     i.is_abandoned
 FROM core.incidents AS i
+LEFT JOIN config.record_sources AS r ON r.source = i.source
 JOIN core.scope_members AS severity ON severity.scope = 'severity' AND severity.scope_value = i.severity
 JOIN core.scope_members AS service ON service.scope = 'service' AND service.scope_value = coalesce(i.service, 'unknown')
 JOIN core.scope_members AS team ON team.scope = 'team' AND team.scope_value = coalesce(i.team, 'unknown')

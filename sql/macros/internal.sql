@@ -80,11 +80,14 @@ CREATE OR REPLACE MACRO given_text(value) AS
 -- of its first element. Anything else, such as an object without a label, has no text: NULL.
 CREATE OR REPLACE MACRO json_scalar(value) AS
     CASE WHEN json_type(value) NOT IN ('OBJECT', 'ARRAY') THEN text_or_null(value ->> '$') END;
+-- One look at all keys of the object: an expression for each would be planned again wherever a text is read.
 CREATE OR REPLACE MACRO json_label(value) AS
     CASE WHEN json_type(value) = 'OBJECT'
-        THEN coalesce(json_scalar(json_extract(value, '$.value')), json_scalar(json_extract(value, '$.name')),
-            json_scalar(json_extract(value, '$.displayName')), json_scalar(json_extract(value, '$.label')),
-            json_scalar(json_extract(value, '$.summary')), json_scalar(json_extract(value, '$.id')))
+        THEN list_filter(
+            list_transform(
+                json_extract(value, ['$.value', '$.name', '$.displayName', '$.label', '$.summary', '$.id']),
+                lambda part: json_scalar(part)),
+            lambda label: label IS NOT NULL)[1]
         ELSE json_scalar(value) END;
 CREATE OR REPLACE MACRO json_text(value) AS
     CASE WHEN json_type(value) = 'ARRAY' THEN json_label(json_extract(value, '$[0]')) ELSE json_label(value) END;

@@ -46,9 +46,10 @@ WITH lines AS (
         END AS tags,
         json_transform(record.timeline, '[{"event_type":"VARCHAR","at":"VARCHAR","actor":"VARCHAR","notes":"VARCHAR"}]')
             AS entries,
-        struct_pack(title := given_text(plain_text(record.title)), severity := given_text(plain_text(record.severity)), status := given_text(plain_text(record.status)),
-            service := given_text(plain_text(record.service)), team := given_text(plain_text(record.team)),
-            root_cause_category := given_text(plain_text(record.root_cause_category))) AS named,
+        -- One expression for all of them: it is planned once, and each text is read once.
+        list_transform(list_transform(
+            [record.title, record.severity, record.status, record.service, record.team, record.root_cause_category],
+            lambda t: plain_text(t)), lambda t: given_text(t)) AS texts,
         list_transform(
             [
                 {'name': 'occurred_at', 'text': given_text(record.occurred_at)},
@@ -80,7 +81,9 @@ typed AS (
         list_transform(entries, lambda e, i: struct_pack(
             place := i, event_type := lower(text_or_null(e.event_type)), happened_at := instant(text_or_null(e.at), zone),
             actor := text_or_null(e.actor), notes := text_or_null(e.notes), "text" := text_or_null(e.at)
-        )) AS timeline
+        )) AS timeline,
+        struct_pack(title := texts[1], severity := texts[2], status := texts[3], service := texts[4], team := texts[5],
+            root_cause_category := texts[6]) AS named
     FROM lines
 ),
 judged AS (

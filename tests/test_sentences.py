@@ -591,7 +591,7 @@ def test_the_main_page_names_the_list_where_there_is_one(company: tuple[Any, str
 def test_the_list_says_where_some_have_no_page(company: tuple[Any, str], services: int, said: bool) -> None:
     """Nobody looks for a page that is not there, and nobody is told of a limit that is not reached."""
     documents = copy.deepcopy(company[0])
-    examples = [row for row in documents["comparisons"]["service"] if row["scope_value"] == "Shop"]
+    examples = [row for row in documents["comparisons"]["service"] if row["scope_value"] == "Shop!"]
     documents["comparisons"]["service"] = [
         {**row, "scope_value": f"service {number}"} for number in range(services) for row in examples
     ]
@@ -612,13 +612,13 @@ def test_a_member_page_has_what_its_dimension_has(company: tuple[Any, str]) -> N
     for row in documents["comparisons"]["downtime"]:
         row |= {"downtime_minutes": 1000.0, "weighted_downtime_minutes": 300.0, "availability_pct": 99.9999}
     extra = {
-        "service": {"Shop": MemberDetails(related=["team 0"])},
-        "team": {"team 0": MemberDetails(related=["Shop"])},
+        "service": {"Shop!": MemberDetails(related=["team 0"])},
+        "team": {"team 0": MemberDetails(related=["Shop!"])},
     }
     pages = {path: text_of(page) for path, page in reports.pages(documents, extra)}
     shop, team = (
         next(text for path, text in pages.items() if f"{kind} {name} As of" in text)
-        for kind, name in (("Service", "Shop"), ("Team", "team 0"))
+        for kind, name in (("Service", "Shop!"), ("Team", "team 0"))
     )
     own = ["Incidents of this service within their target", "Downtime of this service", "Team: team 0"]
     assert [said for said in own if said not in shop] == [] and [said for said in own if said in team] == []

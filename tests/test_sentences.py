@@ -303,9 +303,13 @@ LEADS = [
         "Fewer than half of the incidents of the last 30 days are known to have recovered. "
         "Typical recovery takes more than 8 h 20 min.",
     ),
-    ({"low_n": True, "n_events": 4}, f"{TOO_FEW}4 recovered, 5 still open or timed out."),
+    ({"low_n": True, "n_events": 4, "incidents_matched": 9}, f"{TOO_FEW}4 recovered, 5 still open or timed out."),
     (
-        {"low_n": True, "n_events": 4, "n_before_history": 2},
+        {"low_n": True, "n_events": 4, "incidents_matched": 12},
+        f"{TOO_FEW}4 recovered, 5 still open or timed out, 3 without a usable duration.",
+    ),
+    (
+        {"low_n": True, "n_events": 4, "incidents_matched": 11, "n_before_history": 2},
         f"{TOO_FEW}4 recovered, 5 still open or timed out, 2 from before the complete history left out.",
     ),
     (FEW, f"{TOO_FEW}30 incidents, none with a usable duration."),
@@ -391,7 +395,7 @@ def test_the_marks_of_the_trend_are_what_its_caption_says() -> None:
         _week(6, km_median_high=None, immature=True),
         _week(7, km_median=None, km_median_low=30.0, km_median_high=None, is_partial=True),
         _week(8, low_n=True),
-        _week(9, km_median_high=9000.0),
+        _week(9, km_median_high=9000.0, incident_count=33),
     ]
     drawn = json.dumps(charts.trend(weeks)(900).to_dict(validate=False))
     start = drawn.index('[{"week"')
@@ -405,6 +409,9 @@ def test_the_marks_of_the_trend_are_what_its_caption_says() -> None:
     ]
     assert [mark["immature"] for mark in marks] == [False, True, False, False, False]
     assert [mark["is_partial"] for mark in marks] == [False, False, True, False, False]
+    assert [mark.get("not in typical recovery") for mark in marks] == [0, 0, 0, 0, 3]
+    few = json.dumps(charts.trend(weeks[:4])(900).to_dict(validate=False))
+    assert ['"not in typical recovery"]' in each for each in (drawn, few)] == [True, False], "in the legend"
     assert "datum.immature" in drawn and "datum.is_partial" in drawn
 
 
@@ -482,6 +489,7 @@ def _something(found: dict[str, Any]) -> None:
                 "url": None,
                 "severity": "SEV2",
                 "age_days": 9.0,
+                "quiet_days": 9.0,
                 "last_event_at": found["summary"]["as_of"],
             }
         ]
@@ -583,7 +591,7 @@ def test_the_main_page_names_the_list_where_there_is_one(company: tuple[Any, str
 def test_the_list_says_where_some_have_no_page(company: tuple[Any, str], services: int, said: bool) -> None:
     """Nobody looks for a page that is not there, and nobody is told of a limit that is not reached."""
     documents = copy.deepcopy(company[0])
-    examples = [row for row in documents["comparisons"]["service"] if row["scope_value"] == "Shop"]
+    examples = [row for row in documents["comparisons"]["service"] if row["scope_value"] == "Shop!"]
     documents["comparisons"]["service"] = [
         {**row, "scope_value": f"service {number}"} for number in range(services) for row in examples
     ]
@@ -604,13 +612,13 @@ def test_a_member_page_has_what_its_dimension_has(company: tuple[Any, str]) -> N
     for row in documents["comparisons"]["downtime"]:
         row |= {"downtime_minutes": 1000.0, "weighted_downtime_minutes": 300.0, "availability_pct": 99.9999}
     extra = {
-        "service": {"Shop": MemberDetails(related=["team 0"])},
-        "team": {"team 0": MemberDetails(related=["Shop"])},
+        "service": {"Shop!": MemberDetails(related=["team 0"])},
+        "team": {"team 0": MemberDetails(related=["Shop!"])},
     }
     pages = {path: text_of(page) for path, page in reports.pages(documents, extra)}
     shop, team = (
         next(text for path, text in pages.items() if f"{kind} {name} As of" in text)
-        for kind, name in (("Service", "Shop"), ("Team", "team 0"))
+        for kind, name in (("Service", "Shop!"), ("Team", "team 0"))
     )
     own = ["Incidents of this service within their target", "Downtime of this service", "Team: team 0"]
     assert [said for said in own if said not in shop] == [] and [said for said in own if said in team] == []

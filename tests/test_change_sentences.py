@@ -187,7 +187,7 @@ def test_no_verdict_hangs_on_the_abandoned_incidents_of_others() -> None:
         )
         return [replace(each, service=service) for each in named]
 
-    forgotten = [_incident(f"open{number}", 20 - number / 10, None) for number in range(8)]
+    forgotten = [_incident(f"open{number}", 20 - number / 10, None, 30) for number in range(8)]
     drawn = [*some("near", 20, 100), *some("near", 50, 130), *some("api", 20, 60), *some("api", 50, 65), *forgotten]
     with built(["mart.changes"], sorted(drawn, key=lambda i: (i.started, i.id))) as warehouse:
         query = "SELECT * FROM mart.changes WHERE calculation_type = 'basic' AND scope = 'service'"

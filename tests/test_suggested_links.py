@@ -238,7 +238,8 @@ def test_an_alert_storm_is_a_few_rows_each() -> None:
             f"""INSERT INTO mart.incidents BY NAME
             SELECT 'i' || lpad(i::VARCHAR, 5, '0') AS incident_id, i::VARCHAR AS external_id, 'pagerduty' AS source,
                 'incident' AS kind, 'SEV3' AS severity, 'field' AS severity_source, 'detected' AS status, 1 AS episode,
-                0 AS reopen_count, 'api' AS service, 'db down' AS title,
+                0 AS reopen_count, 'api' AS service, 'db down' AS title, false AS auto_resolved,
+                false AS is_before_history, false AS is_abandoned,
                 TIMESTAMP '2026-10-01' + to_microseconds(i * 12000) AS detected_at, detected_at AS started_at
             FROM range({count}) AS r(i)"""
         )

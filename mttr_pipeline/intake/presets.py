@@ -234,11 +234,10 @@ class Runner:
             yield from self._run(batch)
 
     def _run(self, batch: list[tuple[int, bytes, int]]) -> Iterator[tuple[int, Made | Unreadable]]:
-        numbers, records = list(range(len(batch))), [content.decode() for _, content, _ in batch]
         self._con.execute(
-            "CREATE OR REPLACE TEMP TABLE given AS SELECT p[1]::BIGINT AS line, p[2]::JSON AS record "
-            "FROM (SELECT unnest(list_zip(?::VARCHAR[], ?::VARCHAR[])) AS p)",
-            [[str(number) for number in numbers], records],
+            "CREATE OR REPLACE TEMP TABLE given AS "
+            "SELECT generate_subscripts(r, 1) - 1 AS line, unnest(r)::JSON AS record FROM (SELECT ?::VARCHAR[] AS r)",
+            [[content.decode() for _, content, _ in batch]],
         )
         if "." in self.preset.lands and not self.preset.lands.startswith(("custom.", "inbox.")):
             for number, content, replaced in batch:  # as it came, byte for byte

@@ -141,6 +141,7 @@ SELECT
     100.0 * n / nullif(total, 0) AS pct,
     CASE WHEN level = 'share' THEN 'info' WHEN n = 0 THEN 'ok' ELSE level END AS status,
     meaning,
-    examples
+    -- A record that cannot be read may have no id to show.
+    CASE WHEN list_any_value(examples) IS NOT NULL THEN list_filter(examples, lambda e: e IS NOT NULL) END AS examples
 FROM findings
 ORDER BY dq_check, source

@@ -129,9 +129,10 @@ def _case(rng: random.Random, world: World, tool: Tool, serial: int, created: da
         late = timedelta(milliseconds=int(rng.lognormvariate(math.log(6), 0.8) * 60_000))
         case.impact_start = created - late
     case.major = tool.declares_major and severity == "SEV1"
-    if tool.cost_share and severity != "SEV4" and rng.random() < tool.cost_share:
-        case.users = round(rng.lognormvariate(math.log(60 * 8 ** (3 - int(severity[-1]))), 0.7))
-        case.revenue = float(case.users * rng.randint(1, 9)) if severity != "SEV3" else None
+    own = random.Random(identity)  # what it cost changes nothing of the history
+    if severity != "SEV4" and own.random() < tool.cost_share:
+        case.users = round(own.lognormvariate(math.log(60 * 8 ** (3 - int(severity[-1]))), 0.7))
+        case.revenue = float(case.users * own.randint(1, 9)) if severity != "SEV3" else None
     case.add(created, "created")
     return case
 

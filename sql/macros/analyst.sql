@@ -99,7 +99,7 @@ CREATE OR REPLACE MACRO status_is_over(status) AS coalesce(status IN ('resolved'
 -- The population of an incident: the first that applies. `latest_us` is the latest stamp at or after the place of the end among the
 -- stamps. Without such a stamp the incident is still open for this calculation, unless it is over at a time that nothing says.
 CREATE OR REPLACE MACRO population_of(
-    start_us, end_us, latest_us, exclude_outliers, outlier_threshold_hours, is_over := false
+    start_us, end_us, latest_us, exclude_outliers, outlier_threshold_hours, is_over
 ) AS
     CASE
         WHEN start_us IS NULL THEN 'missing_start'

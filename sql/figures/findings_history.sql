@@ -1,16 +1,7 @@
 /*
 description = """Data quality findings about the history of sources: incidents from before it is complete."""
 view = true
-like = "mart.data_quality"
-
-[columns]
-dq_check = "="
-source = "="
-n = "="
-total = "="
-level = "status of the finding when n is above 0: info or warn"
-meaning = "="
-examples = "="
+like = "figures.findings_words"
 */
 SELECT
     'before_complete_history' AS dq_check,

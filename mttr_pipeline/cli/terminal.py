@@ -164,12 +164,12 @@ def percent(share: float | None) -> str:
 def downtime_lines(con: duckdb.DuckDBPyConnection) -> list[str]:
     """Availability in the last 30 days, and the abandoned incidents, each only if there is something to say."""
     found = []
-    for without, with_them, n_abandoned in con.execute(
-        """SELECT availability_pct, availability_with_abandoned_pct, n_abandoned FROM downtime
+    for without, with_them in con.execute(
+        """SELECT availability_pct, availability_with_abandoned_pct FROM downtime
         WHERE scope = 'all' AND window_start IS NOT NULL AND availability_pct IS NOT NULL
         ORDER BY window_start DESC LIMIT 1"""
     ).fetchall():
-        apart = f", with abandoned incidents {_share(with_them)}" if n_abandoned else ""
+        apart = f", with abandoned incidents {_share(with_them)}" if _share(with_them) != _share(without) else ""
         found.append(f" availability  all services together, last 30 days: {_share(without)}{apart}")
     for number, quiet in con.execute(
         "SELECT count(*), min(quiet_days) FROM abandoned_incidents HAVING count(*) > 0"

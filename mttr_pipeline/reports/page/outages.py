@@ -32,7 +32,7 @@ def lines(comparisons: Document) -> list[Markup]:
             text = Markup("Availability of all services together, last 30 days: {}").format(
                 share(row["availability_pct"], 100, 3)
             )
-            if row["n_abandoned"]:
+            if row["availability_with_abandoned_pct"] < row["availability_pct"]:
                 text += Markup(", with abandoned incidents {}").format(
                     share(row["availability_with_abandoned_pct"], 100, 3)
                 )

@@ -14,6 +14,7 @@ from mttr_pipeline.reports.document import (
     Head,
     Instant,
     JsonObject,
+    Named,
     PhaseModel,
     WindowStart,
     head,
@@ -97,18 +98,9 @@ class PhaseTarget(Missed):
     low_n: Annotated[bool, Meta(description="fewer than 6 incidents")]
 
 
-class Breach(JsonObject):
+class Breach(Named):
     """An incident that took longer than its target."""
 
-    incident_id: str
-    source: str
-    external_id: str
-    key: str | None
-    title: str | None
-    url: str | None
-    severity: Severity
-    service: str
-    team: str
     status: str
     started_at: Instant
     resolved_at: Instant | None

@@ -15,6 +15,8 @@ import duckdb
 import msgspec
 from msgspec import Meta
 
+from mttr_pipeline.config.terms import Severity
+
 SCHEMA_VERSION = 1
 #: A JSON object as it is written and read. Its structure is declared by a `JsonObject`.
 Document = dict[str, Any]
@@ -35,6 +37,20 @@ class Head(JsonObject):
     schema_version: Literal[1]
     as_of: Annotated[Instant, Meta(description="clock of the run")]
     definition_hash: Annotated[str, Meta(pattern="^[0-9a-f]{16}$")]
+
+
+class Named(JsonObject):
+    """What a list says of every incident: which one it is, where to open it, and whose it is."""
+
+    incident_id: str
+    source: str
+    external_id: str
+    key: str | None
+    title: str | None
+    url: str | None
+    severity: Severity
+    service: str
+    team: str
 
 
 class Survival(JsonObject):

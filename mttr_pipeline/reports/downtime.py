@@ -11,7 +11,17 @@ import duckdb
 from msgspec import Meta
 
 from mttr_pipeline.config.terms import Severity
-from mttr_pipeline.reports.document import Count, Document, Instant, JsonObject, WindowStart, columns, query, rows
+from mttr_pipeline.reports.document import (
+    Count,
+    Document,
+    Instant,
+    JsonObject,
+    Named,
+    WindowStart,
+    columns,
+    query,
+    rows,
+)
 
 MAX_ABANDONED = 20
 MAX_CAUSES = 3
@@ -63,18 +73,9 @@ class DowntimeIncident(JsonObject):
     is_abandoned: bool
 
 
-class AbandonedIncident(JsonObject):
+class AbandonedIncident(Named):
     """An open incident that nobody works on any more."""
 
-    incident_id: str
-    source: str
-    external_id: str
-    key: str | None
-    title: str | None
-    url: str | None
-    severity: Severity
-    service: str
-    team: str
     started_at: Instant
     last_event_at: Instant
     age_days: float

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from support import AS_OF_US, build_all, copy_database, iso, land_custom, open_warehouse
+from support import AS_OF_US, build_all, copy_database, iso, land_custom, open_warehouse, rows
 
 from mttr_pipeline.errors import ContractError
 from mttr_pipeline.landing.store import Landing
@@ -58,10 +58,16 @@ def test_the_published_file_does_not_grow_from_night_to_night(built: Path, landi
     copy_database(built, tmp_path)
     for run_id in ("run-2", "run-3"):
         a_night(tmp_path, landing, run_id)
-    first, third = (
-        (folder / "mttr.duckdb").stat().st_size for folder in map(latest, (built / "published", tmp_path / "published"))
-    )
-    assert third == first
+    first, third = (blocks(latest(folder) / "mttr.duckdb") for folder in (built / "published", tmp_path / "published"))
+    assert first["free_blocks"] == third["free_blocks"] == 0, "holes"
+    # DuckDB packs the ends of columns in the order in which its threads finish: one block more or less.
+    assert abs(third["total_blocks"] - first["total_blocks"]) <= 1
+
+
+def blocks(file: Path) -> dict[str, int]:
+    with duckdb.connect(str(file), read_only=True) as con:
+        (size,) = rows(con, "FROM pragma_database_size()")
+    return size
 
 
 def test_facts_are_made_again_by_whoever_needs_them(built: Path, tmp_path: Path) -> None:

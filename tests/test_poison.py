@@ -289,7 +289,9 @@ def test_spoilt_records_harm_nobody_and_are_all_accounted_for(tmp_path: Path, se
         for source, streams in spoilt.items():
             for stream, names in streams.items():
                 public = "opsgenie_incident" if (source, stream) == ("opsgenie", "incidents") else source
-                taken = {name for name in names if (public, name) in known}
+                # broken bytes in front of an id stay visible in it, as a mark
+                ids = tuple(external_id for of, external_id in known if of == public)
+                taken = {name for name in names if any(external_id.endswith(name) for external_id in ids)}
                 refused = sum((row["source"], row["stream"]) == (source, stream) for row in quarantine)
                 # an unreadable record is refused without an id, so numbers are compared and not names
                 assert len(taken) + refused >= len(names), (source, stream)

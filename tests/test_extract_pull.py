@@ -17,7 +17,7 @@ from mttr_pipeline.errors import ConfigError, ContractError, MttrError, Permanen
 from mttr_pipeline.landing.manifest import Manifest
 from mttr_pipeline.landing.store import Extract, Landing
 from mttr_pipeline.progress import Progress
-from mttr_pipeline.sources.kit.plan import make_plan, next_high_water
+from mttr_pipeline.sources.kit.plan import believed, make_plan, next_high_water
 from mttr_pipeline.sources.pulling import Plan, build_source, pull
 
 NOW = datetime(2026, 10, 1, 6, tzinfo=UTC)
@@ -173,6 +173,48 @@ def _fields(manifest: Manifest) -> dict[str, Any]:
 def test_a_plan_survives_the_landing_zone() -> None:
     plan = make_plan(SourceOptions(), [], as_of=NOW, since=NOW - DAY, scope={"x": [1, None]})
     assert Plan.from_json(plan.as_json()) == plan
+
+
+# -- a clock that once ran ahead ---------------------------------------------------------------------------------------
+
+
+def test_a_mark_beyond_the_clock_is_told_and_what_it_skipped_is_read_again(run: Run, landing: Landing) -> None:
+    source, now = Canned(), datetime.now(UTC)
+    run(source, now - 2 * DAY)
+    ahead = landing.begin("acme", "run-900", source.plans[-1].as_json() | {"mode": "incremental"})
+    ahead.land("things", "skipping", [b'{"id":3}'])
+    ahead.finish(now + 30 * DAY)
+
+    mended = run(source, now)
+    assert source.plans[-1].since == now.replace(microsecond=0) - 2 * DAY - LAG, "from the last mark that can be true"
+    assert mended.facts["counts"] == {"pulls_by_a_clock_ahead": 1}
+    assert mended.extract_id > "run-900", "extracts are in the order of their names"
+    night_after = run(source, now + timedelta(minutes=1))
+    assert night_after.facts == {} and source.plans[-1].since.isoformat() == mended.high_water, "told once"
+    trusted, disbelieved = believed(landing.manifests("acme"), now + 60 * DAY)
+    assert [m.extract_id for m in disbelieved] == ["run-900"] and len(trusted) == 3, "not when its mark has become the past"
+
+
+def test_what_a_clock_ahead_left_unfinished_is_begun_anew(run: Run, landing: Landing) -> None:
+    """Its windows were read before they were over."""
+    source, now = Canned(), datetime.now(UTC)
+    plan = make_plan(source.options, [], as_of=now + 2 * DAY)
+    landing.begin("acme", "run-000", plan.as_json()).land("things", "first", [b'{"id":1}'])
+    assert run(source, now).extract_id != "run-000"
+
+
+@given(st.lists(st.sampled_from(["20260101T000000000Z-9999", "20990101T000000000Z-abcd", "a", "b"]), max_size=14))
+def test_extracts_are_named_in_the_order_of_their_beginning(
+    tmp_path_factory: pytest.TempPathFactory, run_ids: list[str]
+) -> None:
+    """Whatever the clock did: loading relies on it."""
+    landing = Landing(tmp_path_factory.mktemp("order"))
+    names = []
+    for run_id in run_ids:
+        extract = landing.begin("acme", run_id, {})
+        extract.finish()
+        names.append(extract.extract_id)
+    assert names == sorted(set(names)) == [m.extract_id for m in landing.manifests("acme")]
 
 
 # -- failures ----------------------------------------------------------------------------------------------------------

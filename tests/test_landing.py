@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mttr_pipeline.errors import ContractError
 from mttr_pipeline.landing.store import Extract, Landing, new_run_id, wrap_child
 
-PLAN = {"as_of": "2026-01-01", "since": "2025-01-01", "until": "2026-01-01", "mode": "backfill"}
+PLAN = {"as_of": "2026-01-01", "since": "2025-01-01", "until": "2026-01-01T00:00:00+00:00", "mode": "backfill"}
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_a_resumed_extract_never_overwrites_a_landed_file(landing: Landing) -> N
         raise ZeroDivisionError
     extract.land("things", "three", [b'{"n":3}'])
 
-    again = landing.begin("acme", "run-2", {**PLAN, "until": "2026-01-02"})
+    again = landing.begin("acme", "run-2", {**PLAN, "until": "2026-01-02T00:00:00+00:00"})
     assert again.folder == extract.folder and again.plan == PLAN
     again.land("things", "two", [b'{"n":2}'])
     assert {w: list(again.read("things", w)) for w in again.windows("things")} == {
@@ -130,7 +130,7 @@ def test_a_finished_extract_is_never_written_to_again(landing: Landing) -> None:
     assert second.folder != first.folder
     second.land("things", "w", [b'{"n":2}'])
     second.finish()
-    assert [m.extract_id for m in landing.manifests("acme")] == ["run-1", "run-1-2"]
+    assert [m.extract_id for m in landing.manifests("acme")] == ["run-1", "run-1.0002"]
     assert list(first.read("things", "w")) == [b'{"n":1}']
 
 

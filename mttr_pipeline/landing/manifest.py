@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from mttr_pipeline.errors import ContractError
 MANIFEST_VERSION = 1
 JOURNAL = "journal.jsonl"
 UNDONE = "undone"  # the status of an import that was taken back: it stays, and is not loaded
+MARKS_AHEAD = "marks_ahead_of_the_clock"  # the fact that names extracts whose high-water mark is not believed
+CLOCK_TOLERANCE = timedelta(minutes=5)  # the clocks of two machines that share a landing zone may differ by so much
 _MANIFEST = "manifest.json"
 _BEGUN = "begun.json"
 
@@ -86,17 +88,39 @@ class Manifest(msgspec.Struct, frozen=True):
         return sum(file.records for file in self.files)
 
 
+class _Versioned(msgspec.Struct):
+    """What every version of a manifest says, however different the rest is."""
+
+    version: int = MANIFEST_VERSION
+
+
 def read_manifest(folder: Path) -> Manifest | None:
-    """The manifest of an extract, None when it has none. Raises ContractError for one that cannot be read."""
+    """The manifest of an extract, None when it has none.
+
+    Raises ContractError for one that cannot be read, and for one of a later version, which may mean other things by the same names.
+    """
     path = folder / _MANIFEST
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Manifest)
+        content = path.read_bytes()
+        version = msgspec.json.decode(content, type=_Versioned).version
+        if version > MANIFEST_VERSION:
+            raise ContractError(
+                f"The manifest {path} has version {version}, written by a newer mttr_pipeline; this one reads up to "
+                f"{MANIFEST_VERSION}. Run the newer release, or restore the landing zone from before the upgrade."
+            )
+        return msgspec.json.decode(content, type=Manifest)
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ContractError(
-            f"The manifest {path} cannot be read ({error}); move its folder out of the landing zone."
+            f"The manifest {path} cannot be read ({error}); restore it from a backup, or move its folder out of the landing zone "
+            "and pull or import its records again."
         ) from error
+
+
+def disbelieved(manifests: Iterable[Manifest]) -> set[str]:
+    """The ids of the extracts whose high-water mark a later pull found to be after the clock of the machine."""
+    return {extract_id for manifest in manifests for extract_id in manifest.facts.get(MARKS_AHEAD, [])}
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

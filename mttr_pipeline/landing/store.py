@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import secrets
 import threading
 from collections import Counter
@@ -33,6 +34,7 @@ import zstandard
 from mttr_pipeline.errors import ContractError
 from mttr_pipeline.landing.characters import has_mark, is_suspicious, repaired
 from mttr_pipeline.landing.manifest import (
+    CLOCK_TOLERANCE,
     UNDONE,
     Attempt,
     LandedFile,
@@ -50,6 +52,7 @@ from mttr_pipeline.landing.manifest import (
 NOT_PULLED = ("custom", "inbox")  # sources that users give us: imported records and received webhook bodies
 TOMBSTONES = "tombstones"  # the stream of records that the vendor has deleted
 _NEWLINES = bytes.maketrans(b"\r\n", b"  ")  # JSON newlines outside strings are white space; inside they are escaped
+_NUMBERED = re.compile(r"(?P<before>.+)\.(?P<number>\d{4,})")
 _BLOCK = 1 << 18  # bytes compressed per call: a call per record would cost more than the compression
 
 
@@ -74,7 +77,8 @@ class Landing:
         if previous is not None:
             manifest = read_manifest(previous)
             begun = manifest.plan if manifest else read_json(previous / "plan.json")
-            if (manifest is None or manifest.status != "complete") and begun is not None and resumable(begun, plan):
+            unfinished = manifest is None or manifest.status != "complete"
+            if unfinished and begun is not None and resumable(begun, plan) and not _begun_ahead_of_the_clock(begun):
                 return Extract(previous, source, run_id, begun, manifest)
         return Extract(self._free_folder(source, run_id), source, run_id, plan, None)
 
@@ -120,13 +124,17 @@ class Landing:
                 )
 
     def _free_folder(self, source: str, run_id: str) -> Path:
-        """A new folder: a run that pulls a source twice gets two, because a finished extract is never changed."""
-        folder = self.root / source / run_id
-        number = 1
-        while folder.exists():
-            number += 1
-            folder = folder.with_name(f"{run_id}-{number}")
-        return folder
+        """A new folder: a run that pulls a source twice gets two, because a finished extract is never changed.
+
+        Its name comes after those of all extracts of the source, whose order is that of their names: after a clock that once ran
+        ahead, the names go on from where it was.
+        """
+        newest = self._newest_folder(source)
+        if newest is None or newest.name < run_id:
+            return self.root / source / run_id
+        name = _NUMBERED.fullmatch(newest.name)
+        before, number = (name["before"], int(name["number"])) if name else (newest.name, 1)
+        return self.root / source / f"{before}.{number + 1:04d}"
 
     def _newest_folder(self, source: str) -> Path | None:
         folder = self.root / source
@@ -137,6 +145,13 @@ def resumable(begun: dict[str, Any], plan: dict[str, Any]) -> bool:
     """Whether two plans ask the same of the vendor. The clock of the run, and the range that follows from it, may differ."""
     clock = {"as_of", "since", "until"}
     return {k: v for k, v in begun.items() if k not in clock} == {k: v for k, v in plan.items() if k not in clock}
+
+
+def _begun_ahead_of_the_clock(begun: dict[str, Any]) -> bool:
+    """Whether the plan reaches beyond the machine's clock: it was made while the clock ran ahead, and what it read was not read up to
+    its end."""
+    until = begun.get("until")
+    return bool(until) and datetime.fromisoformat(until) > datetime.now(UTC) + CLOCK_TOLERANCE
 
 
 @dataclass

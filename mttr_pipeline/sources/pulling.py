@@ -12,13 +12,13 @@ from datetime import datetime, timedelta
 
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.errors import ContractError, MttrError, first_line
-from mttr_pipeline.landing.manifest import Manifest
+from mttr_pipeline.landing.manifest import MARKS_AHEAD, Manifest, disbelieved
 from mttr_pipeline.landing.store import Extract, Landing
 from mttr_pipeline.progress import Progress, Silent
 from mttr_pipeline.sources.kit.audit import Audit, AuditableSource, LoadedRecords, covered_windows
 from mttr_pipeline.sources.kit.declare import connection
 from mttr_pipeline.sources.kit.explain import redact
-from mttr_pipeline.sources.kit.plan import Plan, make_plan, next_high_water
+from mttr_pipeline.sources.kit.plan import Plan, believed, make_plan, next_high_water
 from mttr_pipeline.sources.kit.source import Source
 
 __all__ = ["LoadedRecords", "Plan", "Progress", "Silent", "Source", "build_source", "foreseen", "pull"]
@@ -73,7 +73,7 @@ def pull(
     progress = progress or Silent()
     progress.start(source.name)
     try:
-        complete = [m for m in landing.manifests(source.name) if m.status == "complete"]
+        complete, ahead = _complete(landing, source)
         plan = make_plan(
             source.options,
             complete,
@@ -86,15 +86,31 @@ def pull(
         extract = landing.begin(source.name, run_id, plan.as_json())
         begun = Plan.from_json(extract.plan)
         up_to_date = begun.until >= plan.until
+        _note_marks_ahead(extract, ahead)
         manifest = _attempt(source, begun, extract, complete, progress, loaded if up_to_date else None)
         if not up_to_date:
-            complete = [m for m in landing.manifests(source.name) if m.status == "complete"]
+            complete, _ = _complete(landing, source)
             plan = make_plan(source.options, complete, as_of=as_of, until=until, scope=source.scope)
             extract = landing.begin(source.name, run_id, plan.as_json())
             manifest = _attempt(source, plan, extract, complete, progress, loaded)
         return manifest
     finally:
         progress.finish(source.name)
+
+
+def _complete(landing: Landing, source: Source) -> tuple[list[Manifest], list[Manifest]]:
+    """The complete extracts of a source that are believed, and those that no pull has found not to be before."""
+    complete = [m for m in landing.manifests(source.name) if m.status == "complete"]
+    trusted, ahead = believed(complete)
+    known = disbelieved(complete)
+    return trusted, [manifest for manifest in ahead if manifest.extract_id not in known]
+
+
+def _note_marks_ahead(extract: Extract, ahead: list[Manifest]) -> None:
+    """Write down which marks this pull, as the first one, does not believe: it reads again what they skipped."""
+    if ahead:
+        extract.facts[MARKS_AHEAD] = sorted(manifest.extract_id for manifest in ahead)
+        extract.facts.setdefault("counts", {})["pulls_by_a_clock_ahead"] = len(ahead)
 
 
 def _attempt(

@@ -17,7 +17,7 @@ import zstandard
 
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.errors import ContractError
-from mttr_pipeline.landing.manifest import LandedFile, Manifest
+from mttr_pipeline.landing.manifest import LandedFile, Manifest, disbelieved
 from mttr_pipeline.landing.store import NOT_PULLED, TOMBSTONES, UNDONE, Landing
 from mttr_pipeline.warehouse.fingerprint import raw_fingerprint
 from mttr_pipeline.warehouse.histories import record_histories
@@ -270,11 +270,14 @@ def _record_attempts(con: duckdb.DuckDBPyConnection, manifests: list[Manifest]) 
     """What every pull did, the failed ones too, for `source_runs`."""
     con.execute("DELETE FROM ops.attempts")
     rows: list[list[Any]] = []
+    ahead = disbelieved(manifests)
     for manifest in manifests:
         for attempt in manifest.attempts:
             final = attempt is manifest.attempts[-1] and manifest.status == "complete"
             # A pull without a high-water mark (it filled a gap, or had the same clock again) does not extend what is known.
-            data_as_of = manifest.high_water or (attempt.finished_at if manifest.source in NOT_PULLED else None)
+            # Nor does one whose mark a later pull did not believe.
+            mark = None if manifest.extract_id in ahead else manifest.high_water
+            data_as_of = mark or (attempt.finished_at if manifest.source in NOT_PULLED else None)
             rows.append(
                 [
                     *(manifest.source, manifest.extract_id, attempt.run_id),

@@ -10,7 +10,8 @@ WITH loads AS (
 ),
 newest AS (
     SELECT *,
-        row_number() OVER (PARTITION BY source ORDER BY started_at DESC, run_id DESC) AS place,
+        -- Not the time of the start: a clock may have run ahead.
+        row_number() OVER (PARTITION BY source ORDER BY extract_id DESC, started_at DESC, run_id DESC) AS place,
         max(data_as_of) OVER (PARTITION BY source) AS known_until
     FROM ops.attempts
 ),
@@ -25,6 +26,9 @@ reported AS (
             WHEN f.fact = 'audit_answers_not_believed'
                 THEN 'windows for which the vendor returned none of the known records; nothing was marked as deleted, '
                     || 'check the permissions of the API key'
+            WHEN f.fact = 'pulls_by_a_clock_ahead'
+                THEN 'earlier pulls that claim to have read beyond the present: the clock of the machine ran ahead; what they '
+                    || 'skipped has been read again'
             WHEN f.fact = 'audit_windows_postponed'
                 THEN 'windows that the audit had no requests left for; the next run compares them first (audit_requests)'
             WHEN f.fact LIKE '%_missed_before' THEN 'records that only the audit found; they are included now'

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from mttr_pipeline.config.options import DEFAULT_BACKFILL_DAYS, SourceOptions
 from mttr_pipeline.errors import ConfigError
-from mttr_pipeline.landing.manifest import Manifest
+from mttr_pipeline.landing.manifest import CLOCK_TOLERANCE, Manifest, disbelieved
 from mttr_pipeline.sources.kit.windows import Window, whole_second
 
 Mode = Literal["backfill", "incremental", "full"]
@@ -119,6 +119,18 @@ def make_plan(
         covered_since=covered,
         scope=scope,
     )
+
+
+def believed(complete: Sequence[Manifest], now: datetime | None = None) -> tuple[list[Manifest], list[Manifest]]:
+    """The extracts whose high-water mark can be true, and those whose mark cannot: it is later than the machine's clock (`now`).
+
+    Such a mark was made while the clock ran ahead, and a pull that began there would skip what happened up to it. An extract that
+    was not believed once is never believed later, when its mark has become the past.
+    """
+    latest = (now or datetime.now(UTC)) + CLOCK_TOLERANCE
+    known = disbelieved(complete)
+    ahead = [m for m in complete if m.extract_id in known or (m.high_water and datetime.fromisoformat(m.high_water) > latest)]
+    return [m for m in complete if m not in ahead], ahead
 
 
 def next_high_water(plan: Plan, options: SourceOptions, now: datetime | None = None) -> datetime | None:

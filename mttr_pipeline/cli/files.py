@@ -37,12 +37,16 @@ def land(settings: Settings, files: Sequence[str], preset: str | None, wait_seco
 def take_back(settings: Settings, extract: str, wait_seconds: float) -> str:
     """Take an import back and say so. Raises ConfigError for an id that is none of a complete import."""
     from mttr_pipeline.defs.resources import held, prepared
-    from mttr_pipeline.intake.undo import undo
+    from mttr_pipeline.intake.undo import give_up, undo
     from mttr_pipeline.landing.store import Landing
 
     folder = prepared(settings.data_dir)
     with held(folder, wait_seconds):
-        undone = undo(Landing(folder / "landing"), extract)
+        landing = Landing(folder / "landing")
+        lost = give_up(landing, extract)
+        if lost is not None:
+            return f"Gave up the import {extract}, whose files are lost, with {lost:,} line{'s' * (lost != 1)}; nothing misses it now."
+        undone = undo(landing, extract)
     lines = sum(manifest.records for manifest in undone)
     return (
         f"Took back {lines:,} line{'s' * (lines != 1)} of the import {extract}; the files stay in the landing zone, marked as "

@@ -6,8 +6,9 @@ What does not belong here: what the tables become without it, which is the matte
 from __future__ import annotations
 
 from mttr_pipeline.errors import ConfigError
+from mttr_pipeline.landing import completed
 from mttr_pipeline.landing.manifest import UNDONE, Manifest
-from mttr_pipeline.landing.store import Landing
+from mttr_pipeline.landing.store import NOT_PULLED, Landing
 
 
 def undo(landing: Landing, extract_id: str) -> list[Manifest]:
@@ -28,6 +29,14 @@ def undo(landing: Landing, extract_id: str) -> list[Manifest]:
     newest = [manifest.extract_id for manifest in reversed(imports) if manifest.status == "complete"]
     known = f"the newest are {', '.join(list(dict.fromkeys(newest))[:5])}" if newest else "there are none"
     raise ConfigError(f"There is no import {extract_id!r} that can be taken back; {known}.")
+
+
+def give_up(landing: Landing, extract_id: str) -> int | None:
+    """Give up an import whose files are lost; the number of its lines, None when there is no such loss. Raises OSError."""
+    gone = [loss for loss in landing.lost() if loss.extract.extract_id == extract_id and loss.extract.source in NOT_PULLED]
+    for loss in gone:
+        completed.give_up(landing.root, loss)
+    return sum(loss.extract.records for loss in gone) if gone else None
 
 
 def _is_import(manifest: Manifest) -> bool:

@@ -32,6 +32,7 @@ import msgspec
 import zstandard
 
 from mttr_pipeline.errors import ContractError
+from mttr_pipeline.landing import completed
 from mttr_pipeline.landing.characters import has_mark, is_suspicious, repaired
 from mttr_pipeline.landing.manifest import (
     CLOCK_TOLERANCE,
@@ -122,6 +123,24 @@ class Landing:
                 raise ContractError(
                     f"The landing file {path} is corrupt (its sha256 differs from the manifest's); {_remedy(manifest)}"
                 )
+
+    def lost(self) -> list[completed.Lost]:
+        """The complete extracts that are not whole any more. Raises ContractError for a manifest that cannot be read, OSError."""
+        return completed.lost(self.root, self.manifests())
+
+    def require_everything(self, manifests: list[Manifest], sources: Iterable[str] | None = None) -> None:
+        """Raises ContractError when a complete extract of these sources (default: all) is not whole any more."""
+        found = [
+            loss for loss in completed.lost(self.root, manifests) if sources is None or loss.extract.source in sources
+        ]
+        if found:
+            first = found[0].extract
+            more = f" {len(found) - 1} more {'is' if len(found) == 2 else 'are'} lost too." if len(found) > 1 else ""
+            raise ContractError(
+                f"{first.source}: the extract {first.extract_id} with {first.records} records was complete, and "
+                f"{self.root / first.source / first.extract_id / found[0].missing} is missing or was changed, so they would be "
+                f"missing from what is published. Restore the folder from a backup, or {_again(first)}.{more}"
+            )
 
     def _free_folder(self, source: str, run_id: str) -> Path:
         """A new folder: a run that pulls a source twice gets two, because a finished extract is never changed.
@@ -311,6 +330,8 @@ class Extract:
             facts=self.facts,
         )
         write_manifest(self.folder, manifest)
+        if status == "complete":
+            completed.note(self.folder.parent.parent, manifest)
         return manifest
 
 
@@ -322,6 +343,13 @@ def wrap_child(parent_id: str, record: bytes) -> bytes:
 def tombstone(stream: str, record_id: str, seen_missing_at: datetime) -> bytes:
     """A line of the stream `tombstones`: the record `record_id` of `stream` does not exist any more."""
     return msgspec.json.encode({"stream": stream, "id": record_id, "seen_missing_at": seen_missing_at.isoformat()})
+
+
+def _again(lost: completed.Completed) -> str:
+    """How to do without a backup."""
+    if lost.source in NOT_PULLED:
+        return f"import its files again and give it up with `mttr import --undo {lost.extract_id}`"
+    return f"read its records again: `mttr run --source {lost.source} --since {lost.since} --full-refresh`"
 
 
 def _remedy(manifest: Manifest) -> str:

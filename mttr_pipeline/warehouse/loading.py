@@ -57,9 +57,10 @@ def load(
 ) -> int:
     """Load every complete extract that is not in yet, oldest first; gives the number of records read.
 
-    Raises ContractError when a landing file is corrupt or its records do not add up.
+    Raises ContractError when a complete extract is lost, a landing file is corrupt, or its records do not add up.
     """
     manifests = landing.manifests()
+    landing.require_everything(manifests, sources)
     _record_attempts(con, manifests)
     _record_facts(con, manifests)
     _record_differences(con, manifests)

@@ -1,0 +1,121 @@
+"""The list of completed extracts, beside the landing zone: without it, a lost folder looks like one that never was.
+
+    <data-dir>/extracts.jsonl   one line per complete extract, added after its manifest is on disk
+
+A pull that was killed is not in the list, so nobody misses it. An extract of before there was a list is added when it is seen.
+What does not belong here: what a loss means for the tables (`warehouse.loading` refuses to load without what is lost).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from mttr_pipeline.landing.manifest import UNDONE, Manifest
+
+FILE = "extracts.jsonl"
+_REPLACING = ("backfill", "full")  # modes of pulls that read everything of their range, whatever was read before
+
+
+class Completed(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A line of the list. `since` and `until` are the range of a pull, None for an import; `given_up` takes the extract off the list."""
+
+    source: str
+    extract_id: str
+    records: int
+    since: str | None = None
+    until: str | None = None
+    given_up: bool = False
+
+
+class Lost(msgspec.Struct, frozen=True):
+    """An extract of the list that is not whole any more; `missing` is what is not there, below its folder."""
+
+    extract: Completed
+    missing: str
+
+
+def note(root: Path, manifest: Manifest) -> None:
+    """Add a complete extract to the list. Raises OSError."""
+    plan = manifest.plan
+    _append(root, [Completed(manifest.source, manifest.extract_id, manifest.records, plan.get("since"), plan.get("until"))])
+
+
+def give_up(root: Path, lost: Lost) -> None:
+    """Take a lost extract off the list: its records are not missed from now on. Raises OSError."""
+    _append(root, [msgspec.structs.replace(lost.extract, given_up=True)])
+
+
+def lost(root: Path, manifests: Iterable[Manifest]) -> list[Lost]:
+    """The listed extracts that lack their manifest or a file, but for those whose whole range a later pull has read again.
+
+    Complete extracts that are not listed yet are added. Raises OSError.
+    """
+    present = {(m.source, m.extract_id): m for m in manifests if m.status in ("complete", UNDONE)}
+    listed = _read(root)
+    if unlisted := [manifest for key, manifest in present.items() if key not in listed]:
+        for manifest in unlisted:
+            note(root, manifest)
+        listed = _read(root)
+    found = []
+    for key, completed in listed.items():
+        missing = _missing(root, completed, present.get(key))
+        if missing and not completed.given_up and not _read_again(completed, present.values()):
+            found.append(Lost(completed, missing))
+    return found
+
+
+def _missing(root: Path, completed: Completed, manifest: Manifest | None) -> str | None:
+    if manifest is None:
+        return "manifest.json"
+    folder = root / completed.source / completed.extract_id
+    return next((landed.file for landed in manifest.files if not _has_size(folder / landed.file, landed.bytes)), None)
+
+
+def _has_size(path: Path, size: int) -> bool:
+    try:
+        return path.stat().st_size == size
+    except OSError:
+        return False
+
+
+def _read_again(completed: Completed, manifests: Iterable[Manifest]) -> bool:
+    if completed.since is None or completed.until is None:
+        return False
+    since, until = datetime.fromisoformat(completed.since), datetime.fromisoformat(completed.until)
+    return any(
+        later.source == completed.source
+        and later.extract_id > completed.extract_id
+        and later.plan.get("mode") in _REPLACING
+        and datetime.fromisoformat(later.plan["since"]) <= since
+        and datetime.fromisoformat(later.plan["until"]) >= until
+        for later in manifests
+    )
+
+
+def _append(root: Path, lines: Iterable[Completed]) -> None:
+    root.parent.mkdir(parents=True, exist_ok=True)
+    with (root.parent / FILE).open("ab") as out:
+        out.write(b"".join(b"\n" + msgspec.json.encode(line) for line in lines))  # first, in case the last line is torn
+        out.flush()
+        os.fsync(out.fileno())
+
+
+def _read(root: Path) -> dict[tuple[str, str], Completed]:
+    """The newest line of each extract. A line torn by a power failure is passed over: its extract is added again."""
+    try:
+        content = (root.parent / FILE).read_bytes()
+    except FileNotFoundError:
+        return {}
+    found = {}
+    for line in content.splitlines():
+        try:
+            completed = msgspec.json.decode(line, type=Completed)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            continue
+        found[completed.source, completed.extract_id] = completed
+    return found

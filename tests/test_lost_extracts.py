@@ -96,6 +96,7 @@ def test_the_list_takes_up_what_is_older_than_it_and_survives_a_torn_line(landin
     assert "1 more is lost too" in (complaint(landing) or "")
 
 
+@pytest.mark.slow
 def test_neither_run_nor_rebuild_publishes_without_what_is_lost(tmp_path: Path) -> None:
     """Through the real doors; what was published before stays."""
     landing = Landing(tmp_path / "landing")

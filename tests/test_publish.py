@@ -18,7 +18,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -325,6 +325,7 @@ def test_readers_of_the_old_generation_keep_it(warehouse: Warehouse, tmp_path: P
             assert new.execute("SELECT count(*) FROM incidents").fetchone() == before
     assert latest(root) == (root / "run-2").resolve()
     assert json.loads((root / "latest.json").read_text(encoding="utf-8"))["run_id"] == "run-2"
+    assert str((root / "latest.json").readlink()) == "latest/latest.json"  # one move changes both
     assert not (root / "latest").readlink().is_absolute()  # the folder can be moved or mounted elsewhere
     assert sorted(path.name for path in root.iterdir()) == ["latest", "latest.json", "run-2"]
 
@@ -346,12 +347,63 @@ def test_the_newest_generations_stay(warehouse: Warehouse, tmp_path: Path) -> No
     assert left == {"20261102", "20261103"}
 
 
+def test_the_pointer_of_an_earlier_release_becomes_a_link(warehouse: Warehouse, tmp_path: Path) -> None:
+    (tmp_path / "latest.json").write_text('{"run_id": "old"}')
+    publish(warehouse, tmp_path, "run-1", 3)
+    assert json.loads((tmp_path / "latest.json").read_text(encoding="utf-8"))["run_id"] == "run-1"
+    assert (tmp_path / "latest.json").is_symlink()
+
+
 def test_leftovers_of_a_killed_run_are_removed(warehouse: Warehouse, tmp_path: Path) -> None:
     stale = tmp_path / ".run-0.partial" / "parquet"
     stale.mkdir(parents=True)
     (stale / "half.parquet").write_bytes(b"PAR1")
     (stale / "half.parquet").chmod(0o444)
     publish(warehouse, tmp_path, "run-1", 3)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["latest", "latest.json", "run-1"]
+
+
+# --- records that are gone ---------------------------------------------------------------------------------------------
+
+
+def test_what_was_published_and_is_gone_stops_the_publish(landing: Landing, tmp_path: Path) -> None:
+    """Unless its vendor deleted it, it became unreadable, its import was taken back, or the setting allows the share."""
+    root = tmp_path / "published"
+    with built(landing, tmp_path) as warehouse:
+        publish(warehouse, root, "run-1", 3)
+        con = warehouse.con
+        (total,) = next(iter(con.execute("SELECT count(*) FROM mart.incident_sources").fetchall()))
+        con.execute("DELETE FROM mart.incident_sources WHERE external_id IN ('3', '4', '5')")
+        with pytest.raises(ContractError, match=rf"custom: 3 of the {total} records .*\(3, 4, 5\).*may_vanish_pct = 3.0"):
+            publish(warehouse, root, "run-2", 3)
+        assert latest(root) == (root / "run-1").resolve()
+        con.execute("INSERT INTO core.deleted_records BY NAME SELECT 'custom' AS source, '3' AS external_id")
+        con.execute("INSERT INTO ops.quarantine BY NAME SELECT 'custom' AS source, '4' AS external_id, 'bad' AS reason")
+        with pytest.raises(ContractError, match=r"custom: 1 of .*\(5\)"):
+            publish(warehouse, root, "run-2", 3)
+        publish(warehouse, root, "run-2", 3, may_vanish_pct=1)
+        publish(warehouse, root, "run-3", 3)  # told once: what is published now is the measure
+        con.execute("DELETE FROM mart.incident_sources WHERE external_id = '6'")
+        con.execute("UPDATE ops.attempts SET status = 'undone' WHERE run_id LIKE '20261030%'")
+        publish(warehouse, root, "run-4", 3)
+
+
+def test_a_report_about_the_past_misses_nothing(warehouse: Warehouse, landing: Landing, tmp_path: Path) -> None:
+    """What began after its clock is no loss."""
+    root = tmp_path / "published"
+    publish(warehouse, root, "run-1", 3)
+    with built(landing, tmp_path, "run-2", as_of=AS_OF - timedelta(days=60)) as past:
+        assert publish(past, root, "run-2", 3).files["parquet/incident_sources.parquet"] < len(history()) / 2
+
+
+def test_an_interrupt_leaves_no_half_generation(warehouse: Warehouse, tmp_path: Path, monkeypatch: Any) -> None:
+    publish(warehouse, tmp_path, "run-1", 3)
+    before = standing(tmp_path)
+    signal.signal(signal.SIGALRM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    with pytest.raises(KeyboardInterrupt):
+        publish(warehouse, tmp_path, "run-2", 3)
+    assert standing(tmp_path) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["latest", "latest.json", "run-1"]
 
 

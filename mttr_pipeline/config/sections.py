@@ -137,6 +137,11 @@ class Publish(Section):
     keep: Annotated[int, number("generations", 1, 1_000_000, whole=True)] = Field(
         30, description="generations that stay on disk; older ones are deleted after a publish"
     )
+    may_vanish_pct: Annotated[float, number("percent", 0, 100)] = Field(
+        0,
+        description="percent of a source's published records that may be gone in the next generation without the vendor having "
+        "deleted them",
+    )
 
 
 class NoSources(Section):

@@ -1,7 +1,8 @@
 """Publishing: one complete, read-only generation per run, and the atomic move of `latest` onto it.
 
     published/<run-id>/  mttr.duckdb  parquet/<table>.parquet  json/<report>.json  report.html  report/  manifest.json
-    published/latest     -> <run-id>   (latest.json names it too)
+    published/latest       -> <run-id>
+    published/latest.json  -> latest/latest.json, so that one move changes both
 
 A generation is written under a hidden name, renamed when it is whole, and only then becomes `latest`: readers see the old
 one or the new one, never a mixture. A file is never replaced in place, because DuckDB would replay a stale write-ahead log
@@ -10,6 +11,7 @@ into it. Whoever has the old file open keeps reading it.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -24,6 +26,7 @@ import duckdb
 
 from mttr_pipeline import __version__, reports
 from mttr_pipeline.errors import ContractError
+from mttr_pipeline.publish.vanished import require_what_was_published
 from mttr_pipeline.warehouse.database import STORAGE_VERSION, Warehouse
 from mttr_pipeline.warehouse.models import Model
 from mttr_pipeline.warehouse.preparation import quoted
@@ -66,10 +69,11 @@ class Generation:
     files: dict[str, int | None]
 
 
-def publish(warehouse: Warehouse, root: Path, run_id: str, keep: int) -> Generation:
+def publish(warehouse: Warehouse, root: Path, run_id: str, keep: int, may_vanish_pct: float = 0) -> Generation:
     """Write the mart as a new generation under `root` and move `latest` to it.
 
-    Raises ContractError when it cannot be written; `latest` then stands where it was. At most `keep` generations stay.
+    Raises ContractError when it cannot be written, or when more than `may_vanish_pct` percent of the records of a source that are
+    published now would be gone; `latest` then stands where it was. At most `keep` generations stay.
     """
     others = warehouse.not_of_this_run()
     if others:
@@ -77,24 +81,36 @@ def publish(warehouse: Warehouse, root: Path, run_id: str, keep: int) -> Generat
             f"{len(others)} tables were not made by this run ({', '.join(others[:3])}, ...), so publishing would mix two runs; "
             "run the whole job `nightly` or `rebuild`."
         )
+    newest = latest(root)
+    if newest is not None:
+        require_what_was_published(warehouse, newest, may_vanish_pct)
     final = root / run_id
     partial = root / f".{run_id}.partial"
+    is_ours = False  # what stands under the final name
     try:
+        if final.exists():
+            raise FileExistsError(errno.EEXIST, "there is such a generation", str(final))
         root.mkdir(parents=True, exist_ok=True)
         for leftover in root.glob(".*.partial"):  # of a run that was killed
             _remove(leftover)
         (partial / "parquet").mkdir(parents=True)
         files = _write(warehouse, partial)
+        files |= _write_pointer(warehouse, partial, run_id)
         _write_manifest(warehouse, partial, run_id, files)
         for path in sorted(partial.rglob("*")):
             if path.is_file():
                 path.chmod(0o444)
                 _sync(path)
         partial.rename(final)
+        is_ours = True
         _sync(root)
-        _point_latest(root, run_id, reports.instant_text(warehouse.as_of))
-    except (OSError, duckdb.Error) as error:
+        _point_latest(root, run_id)
+    except BaseException as error:  # an interrupt too: a generation that never became `latest` is of no use to anyone
         _remove(partial)
+        if is_ours and latest(root) != final.resolve():
+            _remove(final)
+        if not isinstance(error, OSError | duckdb.Error):
+            raise
         raise ContractError(
             f"The results could not be published in {root} ({str(error).splitlines()[0]}); "
             "free the disk or mend its permissions and run again. What was published before is untouched."
@@ -181,16 +197,26 @@ def _write_manifest(warehouse: Warehouse, folder: Path, run_id: str, files: dict
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
 
 
-def _point_latest(root: Path, run_id: str, as_of: str) -> None:
-    """Both names of the newest generation, each swapped in one step."""
-    link = root / ".latest.new"
-    link.unlink(missing_ok=True)
-    link.symlink_to(run_id, target_is_directory=True)
-    link.replace(root / "latest")
-    named = root / ".latest.json.new"
-    named.write_text(json.dumps({"run_id": run_id, "as_of": as_of, "path": run_id}) + "\n", encoding="utf-8")
-    named.replace(root / "latest.json")
+def _write_pointer(warehouse: Warehouse, folder: Path, run_id: str) -> dict[str, int | None]:
+    """What `latest.json` says, for readers that cannot follow a link to a folder."""
+    said = {"run_id": run_id, "as_of": reports.instant_text(warehouse.as_of), "path": run_id}
+    (folder / "latest.json").write_text(json.dumps(said) + "\n", encoding="utf-8")
+    return {"latest.json": None}
+
+
+def _point_latest(root: Path, run_id: str) -> None:
+    """Both names of the newest generation, swapped in one step: the second leads through the first."""
+    _swap_link(root / "latest", Path(run_id))
+    if not (root / "latest.json").is_symlink():  # of an earlier release, or the first generation
+        _swap_link(root / "latest.json", Path("latest", "latest.json"))
     _sync(root)
+
+
+def _swap_link(link: Path, target: Path) -> None:
+    new = link.with_name(f".{link.name}.new")
+    new.unlink(missing_ok=True)
+    new.symlink_to(target)
+    new.replace(link)
 
 
 def _prune(root: Path, keep: int, newest: str) -> None:

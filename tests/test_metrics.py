@@ -15,6 +15,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -315,6 +316,14 @@ def test_percentiles_of_decades_are_exact(arithmetic: Warehouse, values: list[in
         assert abs(Fraction(found[name]) - exact / MINUTE) <= exact / MINUTE / 2**52, name
     figures = [found[f"{name}_minutes"] for name in ("min", "median", "p90", "p95", "p99", "max")]
     assert figures == sorted(figures)
+
+
+@pytest.mark.slow
+def test_a_percentile_of_too_many_values_is_refused(arithmetic: Warehouse) -> None:
+    """It would be wrong by a rank, and nobody would see it."""
+    of_range = "SELECT percentile_minutes(i, 99) FROM range(?::BIGINT) AS t(i)"
+    with pytest.raises(duckdb.Error, match="more than 100,000,000 durations cannot be exact"):
+        arithmetic.con.execute(of_range, [100_000_001]).fetchall()
 
 
 def test_every_rank_next_to_a_percentile_has_its_share(arithmetic: Warehouse) -> None:

@@ -43,11 +43,13 @@ CREATE OR REPLACE MACRO percentile_shares() AS list_sort([0.5, 0.5000000001] || 
 CREATE OR REPLACE MACRO value_of_rank(value, rank) AS quantile_disc(value, percentile_shares())[
     len([share for share in percentile_shares() if count(value) * share <= rank])];
 
--- The 50th, 90th, 95th or 99th percentile of whole microseconds, in minutes: linear interpolation at (n - 1) p.
+-- The 50th, 90th, 95th or 99th percentile of whole microseconds, in minutes: linear interpolation at (n - 1) p. An error above a
+-- hundred million values, for which the shares are not fine enough: no number is better than a wrong one.
 CREATE OR REPLACE MACRO percentile_minutes(us, percent) AS (
     value_of_rank(us, (count(us) - 1) * percent // 100 + 1) * (100 - (count(us) - 1) * percent % 100)
     + value_of_rank(us, (count(us) - 1) * percent // 100 + 2) * ((count(us) - 1) * percent % 100)
-) / 6e9;
+) / CASE WHEN count(us) > 100000000 THEN error('a percentile of more than 100,000,000 durations cannot be exact here; filter them')
+    ELSE 6e9 END;
 
 -- The result columns of the calculation, from the populations, the analysed durations and those of outliers. A mean is an exact
 -- integer sum divided by n. No data is NULL. Minimum and maximum are rounded like the percentiles between them.

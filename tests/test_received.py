@@ -408,7 +408,8 @@ def test_a_crash_before_the_end_of_landing_loses_nothing(tmp_path: Path) -> None
         drop(tmp_path, path.name, path.read_bytes())
     before = shutil.copytree(tmp_path / "inbox", tmp_path / "before")
     take(tmp_path, "run-1")
-    (tmp_path / "landing" / "inbox" / "run-1" / "manifest.json").unlink()
+    for after in ("landing/inbox/run-1/manifest.json", "extracts.jsonl"):
+        (tmp_path / after).unlink()
     shutil.rmtree(tmp_path / "inbox")
     before.rename(tmp_path / "inbox")
     assert take(tmp_path, "run-2").files == len(BODIES)

@@ -45,8 +45,10 @@ CREATE OR REPLACE MACRO incident_uuid(source, external_id, episode) AS (
         source || chr(31) || external_id || CASE WHEN episode > 1 THEN chr(31) || episode ELSE '' END)) AS h)
 );
 
--- An id made from the content of something that has no id of its own.
-CREATE OR REPLACE MACRO content_id(content) AS left(sha1(content), 16);
+-- An id made from the texts that make up something without an id of its own. Not from what an engine prints for a whole record:
+-- another release may print it differently. The parts are joined by the unit separator; a missing one is no empty one.
+CREATE OR REPLACE MACRO content_id(parts) AS
+    left(sha1(array_to_string(list_transform(parts, lambda part: coalesce(part, chr(30))), chr(31))), 16);
 
 -- Whether a responder's note starts with one of the marks, such as 'Mitigated:'. Case and leading white space do not matter.
 CREATE OR REPLACE MACRO starts_with_any(note, marks) AS

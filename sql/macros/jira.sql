@@ -10,6 +10,12 @@ CREATE OR REPLACE MACRO telling_changes(histories) AS
                 OR i.fieldtype = 'custom' OR starts_with(i.fieldId, 'customfield_')))),
         lambda h: len(h.items) > 0);
 
+-- The id of a history; of one without an id, made of what it says.
+CREATE OR REPLACE MACRO history_id_of(h) AS coalesce(
+    text_or_null(h.id),
+    content_id([h.created, h.author.accountId, h.author."key", h.author."name", h.author.displayName] || coalesce(flatten(
+        list_transform(h.items, lambda i: [i.field, i.fieldId, i."from", i.fromString, i."to", i.toString])), [])));
+
 -- An issue without its id and its history, typed. `fields` is the map of its fields as JSON. Only custom fields and short system
 -- fields are kept as they are: long ones (description, comments) stay in the landing zone.
 CREATE OR REPLACE MACRO jira_issue(issue_key, self, fields, zone) AS struct_pack(

@@ -13,7 +13,7 @@ landed_in = "landing file"
 */
 SELECT
     issueId AS issue_id,
-    content_id(list_transform(changeHistories, lambda h: coalesce(h.id, h::VARCHAR))::VARCHAR) AS piece,
+    content_id(list_transform(changeHistories, lambda h: history_id_of(h))) AS piece,
     telling_changes(changeHistories) AS histories,
     CASE WHEN text_or_null(issueId) IS NULL THEN 'no issueId' WHEN changeHistories IS NULL THEN 'no changeHistories' END
         AS reject_reason,

@@ -45,7 +45,8 @@ WITH bodies AS (
     CROSS JOIN (SELECT time_zone AS zone FROM config.sources WHERE source = '${source}')
 )
 SELECT
-    coalesce(text_or_null(delivery), content_id(body::VARCHAR)) AS delivery_id,
+    coalesce(text_or_null(delivery), content_id([body ->> '$.webhookEvent', body ->> '$.timestamp', body ->> '$.issue.id',
+        body ->> '$.user.accountId', body ->> '$.user.name', body ->> '$.changelog.id', body ->> '$.comment.id'])) AS delivery_id,
     event_type,
     happened_at,
     text_or_null(issue ->> '$.id') AS external_id,

@@ -16,7 +16,7 @@ landed_in = "landing file"
 */
 SELECT
     parent_id AS alert_id,
-    coalesce(text_or_null(record.id), content_id(record::VARCHAR)) AS entry_id,
+    coalesce(text_or_null(record.id), content_id([record.note, record.owner, record.createdAt])) AS entry_id,
     text_or_null(record.note) AS note,
     text_or_null(record.owner) AS owner,
     instant(record.createdAt, zone) AS created_at,

@@ -15,7 +15,7 @@ landed_in = "landing file"
 */
 SELECT
     parent_id AS alert_id,
-    content_id(record::VARCHAR) AS entry_id,
+    content_id([record.log, record.type, record.owner, record.createdAt, record."offset"]) AS entry_id,
     lower(text_or_null(record.type)) AS entry_type,
     text_or_null(record.log) AS log,
     text_or_null(record.owner) AS owner,

@@ -13,7 +13,7 @@ landed_in = "landing file"
 */
 SELECT
     parent_id AS alert_id,
-    content_id(record::VARCHAR) AS entry_id,
+    content_id([record.note, record.owner, record.createdAt, record."offset"]) AS entry_id,
     text_or_null(record.note) AS note,
     text_or_null(record.owner) AS owner,
     instant(record.createdAt, zone) AS created_at,

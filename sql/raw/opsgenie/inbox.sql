@@ -46,8 +46,8 @@ named AS (
     FROM bodies
 )
 SELECT
-    content_id(concat_ws(chr(31), action, external_id, stamp, alert ->> '$.username', alert ->> '$.note',
-        alert ->> '$.priority', alert ->> '$.recipient', body ->> '$.source.name')) AS delivery_id,
+    content_id([action, external_id, stamp, alert ->> '$.username', alert ->> '$.note', alert ->> '$.priority',
+        alert ->> '$.recipient', body ->> '$.source.name']) AS delivery_id,
     action,
     external_id,
     any_fine_instant(stamp, zone) AS happened_at,

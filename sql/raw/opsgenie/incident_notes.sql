@@ -14,7 +14,7 @@ landed_in = "="
 */
 SELECT
     parent_id AS incident_id,
-    content_id(record::VARCHAR) AS entry_id,
+    content_id([record.note, record.owner, record.createdAt, record."offset"]) AS entry_id,
     text_or_null(record.note) AS note,
     text_or_null(record.owner) AS owner,
     instant(record.createdAt, zone) AS created_at,

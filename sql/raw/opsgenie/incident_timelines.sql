@@ -16,7 +16,10 @@ landed_in = "landing file"
 */
 SELECT
     parent_id AS incident_id,
-    coalesce(text_or_null(record.id), content_id(record::VARCHAR)) AS entry_id,
+    coalesce(
+        text_or_null(record.id),
+        content_id([record.type, record.eventTime, record.actor.name, record.actor.type, record.title.content])
+    ) AS entry_id,
     text_or_null(record.type) AS entry_type,
     text_or_null(record.title.content) AS title,
     text_or_null(record.actor.name) AS actor_name,

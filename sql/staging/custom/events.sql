@@ -33,7 +33,7 @@ WITH fields AS (
 ),
 entries AS (
     SELECT DISTINCT
-        external_id, external_id || '/' || content_id(entry::VARCHAR) AS event_id, entry.event_type AS vendor_type,
+        external_id, external_id || '/' || content_id([entry.event_type, epoch_us(entry.happened_at)::VARCHAR, entry.actor, entry.notes]) AS event_id, entry.event_type AS vendor_type,
         entry.happened_at, entry.actor, entry.notes, landed_in
     FROM (SELECT external_id, landed_in, unnest(timeline) AS entry FROM raw.${source}_records)
 ),

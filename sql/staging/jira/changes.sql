@@ -34,7 +34,7 @@ told AS (
 ),
 once AS (
     SELECT
-        external_id, coalesce(text_or_null(h.id), content_id(h::VARCHAR)) AS history_id, max(h) AS h, max(landed_in) AS landed_in
+        external_id, history_id_of(h) AS history_id, max(h) AS h, max(landed_in) AS landed_in
     FROM told
     GROUP BY ALL
 ),

@@ -192,7 +192,9 @@ def test_a_mark_beyond_the_clock_is_told_and_what_it_skipped_is_read_again(run: 
     night_after = run(source, now + timedelta(minutes=1))
     assert night_after.facts == {} and source.plans[-1].since.isoformat() == mended.high_water, "told once"
     trusted, disbelieved = believed(landing.manifests("acme"), now + 60 * DAY)
-    assert [m.extract_id for m in disbelieved] == ["run-900"] and len(trusted) == 3, "not when its mark has become the past"
+    assert [m.extract_id for m in disbelieved] == ["run-900"] and len(trusted) == 3, (
+        "not when its mark has become the past"
+    )
 
 
 def test_what_a_clock_ahead_left_unfinished_is_begun_anew(run: Run, landing: Landing) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from support import AS_OF, build_all, land_custom, open_warehouse, rows
+from support import AS_OF, land_custom
 
 from mttr_pipeline.cli.main import main
 from mttr_pipeline.errors import ContractError
@@ -79,7 +78,7 @@ def test_a_lost_import_can_be_given_up(landing: Landing, tmp_path: Path) -> None
     shutil.rmtree(extract.folder)
     assert "mttr import --undo run-1" in (complaint(landing) or "")
     undone = CliRunner().invoke(main, ["--data-dir", str(tmp_path), "import", "--undo", "run-1"])
-    assert undone.exit_code == 0 and "with 1 line;" in undone.output
+    assert undone.exit_code == 0 and "with 1 line." in undone.output
     assert complaint(landing) is None and give_up(landing, "run-1") is None
 
 

@@ -374,7 +374,9 @@ def test_what_was_published_and_is_gone_stops_the_publish(landing: Landing, tmp_
         con = warehouse.con
         (total,) = next(iter(con.execute("SELECT count(*) FROM mart.incident_sources").fetchall()))
         con.execute("DELETE FROM mart.incident_sources WHERE external_id IN ('3', '4', '5')")
-        with pytest.raises(ContractError, match=rf"custom: 3 of the {total} records .*\(3, 4, 5\).*may_vanish_pct = 3.0"):
+        with pytest.raises(
+            ContractError, match=rf"custom: 3 of the {total} records .*\(3, 4, 5\).*may_vanish_pct = 3.0"
+        ):
             publish(warehouse, root, "run-2", 3)
         assert latest(root) == (root / "run-1").resolve()
         con.execute("INSERT INTO core.deleted_records BY NAME SELECT 'custom' AS source, '3' AS external_id")

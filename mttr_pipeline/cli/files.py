@@ -45,7 +45,7 @@ def take_back(settings: Settings, extract: str, wait_seconds: float) -> str:
         landing = Landing(folder / "landing")
         lost = give_up(landing, extract)
         if lost is not None:
-            return f"Gave up the import {extract}, whose files are lost, with {lost:,} line{'s' * (lost != 1)}; nothing misses it now."
+            return f"Gave up the import {extract}, whose files are lost, with {lost:,} line{'s' * (lost != 1)}."
         undone = undo(landing, extract)
     lines = sum(manifest.records for manifest in undone)
     return (

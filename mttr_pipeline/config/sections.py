@@ -137,7 +137,7 @@ class Publish(Section):
     keep: Annotated[int, number("generations", 1, 1_000_000, whole=True)] = Field(
         30, description="generations that stay on disk; older ones are deleted after a publish"
     )
-    may_vanish_pct: Annotated[float, number("percent", 0, 100)] = Field(
+    may_vanish_pct: Annotated[float, number("percent", 0.001, 100, or_zero=True)] = Field(
         0,
         description="percent of a source's published records that may be gone in the next generation without the vendor having "
         "deleted them",

@@ -27,7 +27,9 @@ def published_asset(models: Catalog) -> dg.AssetsDefinition:
         """Runs only when every blocking check passed."""
         wanted = run.settings.file.publish
         try:
-            generation = publishing.publish(run.warehouse, run.published_root, run.id, wanted.keep, wanted.may_vanish_pct)
+            generation = publishing.publish(
+                run.warehouse, run.published_root, run.id, wanted.keep, wanted.may_vanish_pct
+            )
         except MttrError as error:
             raise explained(error) from error
         rows = {name: count for name, count in generation.files.items() if count is not None}

@@ -22,7 +22,7 @@ _REPLACING = ("backfill", "full")  # modes of pulls that read everything of thei
 
 
 class Completed(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A line of the list. `since` and `until` are the range of a pull, None for an import; `given_up` takes the extract off the list."""
+    """A line of the list. `since` and `until` are the range of a pull. `given_up` takes the extract off the list."""
 
     source: str
     extract_id: str
@@ -42,7 +42,9 @@ class Lost(msgspec.Struct, frozen=True):
 def note(root: Path, manifest: Manifest) -> None:
     """Add a complete extract to the list. Raises OSError."""
     plan = manifest.plan
-    _append(root, [Completed(manifest.source, manifest.extract_id, manifest.records, plan.get("since"), plan.get("until"))])
+    _append(
+        root, [Completed(manifest.source, manifest.extract_id, manifest.records, plan.get("since"), plan.get("until"))]
+    )
 
 
 def give_up(root: Path, lost: Lost) -> None:

@@ -167,10 +167,9 @@ def resumable(begun: dict[str, Any], plan: dict[str, Any]) -> bool:
 
 
 def _begun_ahead_of_the_clock(begun: dict[str, Any]) -> bool:
-    """Whether the plan reaches beyond the machine's clock: it was made while the clock ran ahead, and what it read was not read up to
-    its end."""
+    """Whether the plan reaches beyond the machine's clock, which ran ahead then: what it read was not read up to its end."""
     until = begun.get("until")
-    return bool(until) and datetime.fromisoformat(until) > datetime.now(UTC) + CLOCK_TOLERANCE
+    return until is not None and datetime.fromisoformat(until) > datetime.now(UTC) + CLOCK_TOLERANCE
 
 
 @dataclass

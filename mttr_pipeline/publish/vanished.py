@@ -38,7 +38,9 @@ def require_what_was_published(warehouse: Warehouse, generation: Path, allowed_p
         if warehouse.as_of < datetime.fromisoformat(manifest["as_of"]):
             return
         before = quoted(generation / "parquet" / "incident_sources.parquet")
-        totals = dict(warehouse.con.execute(f"SELECT source, count(*) FROM read_parquet({before}) GROUP BY source").fetchall())
+        totals = dict(
+            warehouse.con.execute(f"SELECT source, count(*) FROM read_parquet({before}) GROUP BY source").fetchall()
+        )
         gone: dict[str, list[str]] = {}
         for source, external_id in warehouse.con.execute(f"{_GONE.format(before=before)} ORDER BY ALL").fetchall():
             gone.setdefault(source, []).append(external_id)
@@ -51,7 +53,7 @@ def require_what_was_published(warehouse: Warehouse, generation: Path, allowed_p
             continue
         examples = ", ".join(ids[:3]) + (", ..." if len(ids) > 3 else "")
         raise ContractError(
-            f"{source}: {len(ids)} of the {totals[source]} records that are published now ({examples}) would be gone, and the vendor "
+            f"{source}: {len(ids)} of the {totals[source]} records published now ({examples}) would be gone, and the vendor "
             f"did not delete them. If landing/{account} lost something, restore it from a backup or run `mttr run --source "
             f"{account} --full-refresh`; if it is right, for example after a change of mttr.toml, publish once with "
             f"`[publish] may_vanish_pct = {_rounded_up(100 * len(ids) / totals[source])}`. What was published before is untouched."

@@ -129,7 +129,9 @@ def believed(complete: Sequence[Manifest], now: datetime | None = None) -> tuple
     """
     latest = (now or datetime.now(UTC)) + CLOCK_TOLERANCE
     known = disbelieved(complete)
-    ahead = [m for m in complete if m.extract_id in known or (m.high_water and datetime.fromisoformat(m.high_water) > latest)]
+    ahead = [
+        m for m in complete if m.extract_id in known or (m.high_water and datetime.fromisoformat(m.high_water) > latest)
+    ]
     return [m for m in complete if m not in ahead], ahead
 
 

@@ -541,9 +541,9 @@ def test_two_spellings_are_told_where_services_are_listed(history: Any, untroubl
     """Whoever looks for WHOLE finds its incidents under another name, and is told so; nobody else is."""
     said, told = page(untroubled).text, names_lines(untroubled)
     rule = "Spellings that differ only in capitals, blanks, -, _ or Unicode form are one name:"
-    assert f"{rule} custom 1 of 5 spellings, such as whole = WHOLE ." in said
+    assert f"{rule} custom 1 of 5 spellings, such as whole (shown as WHOLE) ." in said
     assert told == [
-        " names         spellings of services and teams that count under another one: custom 1 of 5, such as whole = WHOLE"
+        " names         spellings of services and teams that count under another one: custom 1 of 5, such as whole (shown as WHOLE)"
     ]
     assert rule not in page(history).text and names_lines(history) == []
 

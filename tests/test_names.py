@@ -127,8 +127,8 @@ def test_spellings_that_became_one_name_are_a_finding(tmp_path: Path) -> None:
         warehouse.close()
     told = {source: (row["n"], row["total"], row["examples"]) for source, row in found.items()}
     assert told == {
-        "custom": (2, 6, ["Web Shop = web-shop", "core = Core"]),
-        "opsgenie": (1, 2, ["WEB_SHOP = web-shop"]),
+        "custom": (2, 6, ["Web Shop (shown as web-shop)", "core (shown as Core)"]),
+        "opsgenie": (1, 2, ["WEB_SHOP (shown as web-shop)"]),
         "jsm": (0, 1, None),
     }
     assert {row["level"] for row in found.values()} == {"info"}

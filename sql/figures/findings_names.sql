@@ -22,6 +22,7 @@ SELECT
     'info' AS level,
     'spellings of services and teams that differ only in capitals, blanks, -, _ or Unicode form from the one that is shown: both are one name'
         AS meaning,
-    (list(DISTINCT written || ' = ' || name ORDER BY written || ' = ' || name) FILTER (WHERE is_folded))[1:5] AS examples
+    (list(DISTINCT written || ' (shown as ' || name || ')' ORDER BY written || ' (shown as ' || name || ')') FILTER (WHERE is_folded))[1:5]
+        AS examples
 FROM compared
 GROUP BY source

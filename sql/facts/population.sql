@@ -48,7 +48,7 @@ WITH spans AS (
 placed AS (
     SELECT s.*, epoch_us(run.as_of) AS as_of_us,
         population_of(s.start_us, s.end_us, s.later_us, run.outliers_excluded, run.outlier_hours, s.is_over,
-            is_too_late := s.is_too_late) AS population
+            s.is_too_late) AS population
     FROM spans AS s
     CROSS JOIN config.run AS run
 )

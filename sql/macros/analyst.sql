@@ -100,7 +100,7 @@ CREATE OR REPLACE MACRO status_is_over(status) AS coalesce(status IN ('resolved'
 -- stamps. Without such a stamp the incident is still open for this calculation, unless it is over at a time that nothing says.
 -- `is_too_late` says that the end is an acknowledgement after the resolve: nobody waited for that one.
 CREATE OR REPLACE MACRO population_of(
-    start_us, end_us, latest_us, exclude_outliers, outlier_threshold_hours, is_over, is_too_late := false
+    start_us, end_us, latest_us, exclude_outliers, outlier_threshold_hours, is_over, is_too_late
 ) AS
     CASE
         WHEN start_us IS NULL THEN 'missing_start'
@@ -122,7 +122,7 @@ CREATE OR REPLACE MACRO mttr_population(
         incident_id, source, external_id, severity, service, team,
         make_timestamptz(started_us) AS started_at,
         population_of(us[span.start], us[span.stop], list_max(us[span.stop:]), exclude_outliers, outlier_threshold_hours,
-            is_over, is_too_late := is_too_late) AS population,
+            is_over, is_too_late) AS population,
         CASE WHEN us[span.stop] >= us[span.start] AND NOT is_too_late THEN us[span.stop] - us[span.start] END AS duration_us
     FROM (
         SELECT

@@ -405,7 +405,7 @@ def population(
         is_over = status in ("resolved", "closed") or any(name in at for name in later)
         return ("missing_end" if is_over else "open"), None
     duration = at[end] - at[start]
-    if duration < 0:
+    if duration < 0 or (end == "acknowledged" and "resolved" in at and at["resolved"] < at[end]):
         return "invalid", None
     if limit is not None and duration > limit:
         return "outlier", duration

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import strategies as st
-from mart_cases import AS_OF, AS_OF_US, NOTHING_USEFUL, alone, built, many, rows, same, sets_of, window
+from mart_cases import AS_OF, AS_OF_US, NOTHING_USEFUL, alone, built, many, needed, rows, same, sets_of, window
 from reference_targets import (
     ACKNOWLEDGED,
     CLOSED,
@@ -300,6 +300,22 @@ def test_a_stamp_that_a_source_never_tells_is_no_breach() -> None:
         (row,) = rows(warehouse, "FROM mart.phase_compliance WHERE severity IS NULL AND window_start IS NULL")
         assert (row["within_target"], row["open_breached"], row["not_measured"]) == (1, 1, 1)
     assert (ACKNOWLEDGED, CLOSED) == (2, 7)
+
+
+def test_a_record_that_is_over_waits_for_no_close() -> None:
+    """Resolved and never closed: its closure has no end, as full_recovery says of the same incident."""
+    file = {"targets": {"phases": {"closure": 60}}}
+    tickets = [
+        Incident("resolved lately", alone(None, 90, 80, None, None, None, 30).stamps, source="jira"),
+        Incident("resolved long ago", alone(None, 9000, 8000, None, None, None, 7000).stamps, source="jira"),
+        Incident("closed", alone(None, 9000, 8000, None, None, None, 7000, 6999).stamps, source="jira"),
+    ]
+    with built((), tickets, file) as warehouse:
+        warehouse.con.execute("UPDATE mart.incidents SET status = 'resolved' WHERE closed_at IS NULL")
+        for model in needed(("mart.phase_compliance",)):
+            warehouse.build(model)
+        (row,) = rows(warehouse, "FROM mart.phase_compliance WHERE severity IS NULL AND window_start IS NULL")
+        assert [row[name] for name in ("within_target", "pending", "open_breached", "not_measured")] == [1, 0, 0, 2]
 
 
 def test_wilson_limits() -> None:

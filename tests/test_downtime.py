@@ -21,8 +21,9 @@ from support import AS_OF, door, examples, iso, rows
 from support import AS_OF_US as NOW_US
 
 from mttr_pipeline import reports
-from mttr_pipeline.cli.terminal import downtime_lines
+from mttr_pipeline.cli.terminal import downtime_lines, names_lines
 from mttr_pipeline.metrics.downtime import compute
+from mttr_pipeline.reports.page import verdict
 from mttr_pipeline.reports.page.words import share
 
 TABLES = ("mart.downtime", "mart.downtime_incidents", "mart.abandoned_incidents")
@@ -132,6 +133,11 @@ class Drawn:
     is_apart: bool
 
 
+def lost(one: Drawn) -> float | None:
+    """The revenue impact of an incident: something in eighths, so that every sum is exact."""
+    return one.users / 8 if one.users else None
+
+
 def drawn(count: int, *, noise_counts: bool = False) -> list[Drawn]:
     """Incidents of every kind that matters: late and early ends, none, noise, abandoned ones with and without a mitigation."""
     random, found = np.random.default_rng(11), []
@@ -176,9 +182,9 @@ def test_downtime_against_every_minute(noise_counts: bool) -> None:
     with built((), [one.incident for one in some], file) as warehouse:
         for one in some:
             warehouse.con.execute(
-                """UPDATE mart.incidents SET is_abandoned = $2, affected_users = $3, last_event_at = make_timestamptz($4)
-                WHERE incident_id = $1""",
-                [one.incident.id, one.is_abandoned, one.users, AS_OF_US - (SPAN - one.last_event) * MINUTE],
+                """UPDATE mart.incidents SET is_abandoned = $2, affected_users = $3, last_event_at = make_timestamptz($4),
+                revenue_impact = $5 WHERE incident_id = $1""",
+                [one.incident.id, one.is_abandoned, one.users, AS_OF_US - (SPAN - one.last_event) * MINUTE, lost(one)],
             )
         for model in needed(TABLES):
             warehouse.build(model)
@@ -201,6 +207,8 @@ def test_downtime_against_every_minute(noise_counts: bool) -> None:
         inside = [one for one in mine if one.down and (one.down[1] > since or one.down[0] >= since)]
         assert row["window_minutes"] == SPAN - since
         assert row["downtime_minutes"] == np.count_nonzero(weights[False][since:])
+        losses = [lost(one) for one in inside if one.down and one.down[0] >= since and one.users]
+        assert (row["revenue_impact"], row["n_revenue_known"]) == (sum(losses) if losses else None, len(losses))
         assert row["weighted_downtime_minutes"] == without / 1000
         assert row["weighted_downtime_with_abandoned_minutes"] == with_them / 1000
         assert row["availability_pct"] == pytest.approx(100 * (1 - without / 1000 / (SPAN - since)), rel=1e-12)
@@ -477,6 +485,8 @@ def untroubled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Nothing is abandoned, noise counts, one service has weights of its own, and no service has a target."""
     file = {"downtime": {"count_noise": True, "severities": {"SEV2": 0.75}, "services": {"partial": {"SEV3": 1}}}}
     records = [record(name, 10, resolved_at=8, severity="SEV3", affected_users=10) for name in ("partial", "whole")]
+    records += [record("shout", 9, resolved_at=8, severity="SEV3", service="WHOLE", revenue_impact=1234.5)]
+    records += [record("nowhere", 9, resolved_at=8, service=None)]
     records += [record("flicker", 10, resolved_at=9, resolution_kind="integration"), record("alive", 2)]
     with door(tmp_path_factory.mktemp("untroubled"), records, configured=file) as warehouse:
         yield warehouse.con
@@ -494,6 +504,56 @@ def test_the_page_tells_the_rules_in_force(history: Any, untroubled: Any) -> Non
     assert QUIET in said and QUIET not in other
     assert "no target" in other
     assert "user-minutes" in other and "user-minutes" not in said
+
+
+def test_what_incidents_cost_stands_at_the_top(history: Any, untroubled: Any) -> None:
+    """Users and revenue were seen only inside closed details; where no record states them there is nothing to show."""
+    documents = reports.documents(untroubled)
+    cards = {card.title: card for card in verdict.cards(documents)}
+    card = cards["Cost, last 30 days"]
+    assert (str(card.figure.striptags()), [text.striptags() for text in card.texts]) == (
+        "57,600 user-minutes",
+        [
+            "Affected users times minutes down, from the 2 of 6 incidents whose users are known.",
+            "Revenue impact: 1,234, stated by 1 incident.",
+        ],
+    )
+    cost = "57,600 user-minutes (2 of 6 incidents with known users); revenue impact 1,234 (stated by 1)"
+    assert f" cost          last 30 days: {cost}" in downtime_lines(untroubled)
+    assert "Cost, last 30 days" not in page(history).text and not [
+        line for line in downtime_lines(history) if line.startswith(" cost ")
+    ]
+    for row in documents["comparisons"]["downtime"]:
+        row["n_users_known"] = 0
+    (card,) = (card for card in verdict.cards(documents) if card.title == "Cost, last 30 days")
+    assert card.figure.striptags() == "1,234" and len(card.texts) == 1
+
+
+def test_incidents_without_a_service_have_no_availability(untroubled: Any) -> None:
+    """They are of any number of services; what was down for how long is known, of how much time is not."""
+    found = rows(untroubled, "FROM mart.downtime WHERE scope_value = 'unknown' AND window_start IS NULL")
+    assert [(row["downtime_minutes"], row["availability_pct"]) for row in found] == [(1440, None)]
+    said = page(untroubled).text
+    assert "any service" not in said and "are down while any of them is." in said
+
+
+def test_two_spellings_are_told_where_services_are_listed(history: Any, untroubled: Any) -> None:
+    """Whoever looks for WHOLE finds its incidents under another name, and is told so; nobody else is."""
+    said, told = page(untroubled).text, names_lines(untroubled)
+    rule = "Spellings that differ only in capitals, blanks, -, _ or Unicode form are one name:"
+    assert f"{rule} custom 1 of 5 spellings, such as whole (shown as WHOLE) ." in said
+    assert told == [
+        " names         spellings of services and teams that count under another one: custom 1 of 5, such as whole (shown as WHOLE)"
+    ]
+    assert rule not in page(history).text and names_lines(history) == []
+
+
+def test_names_stand_as_in_a_dictionary(untroubled: Any) -> None:
+    """Capitals first would put WHOLE before alive."""
+    documents = reports.documents(untroubled)
+    expected = ["alive", "flicker", "partial", "unknown", "WHOLE"]
+    for listed in (documents["comparisons"]["service"], documents["comparisons"]["downtime"]):
+        assert list(dict.fromkeys(row["scope_value"] for row in listed if row["scope_value"] != "all")) == expected
 
 
 def test_abandoned_incidents_are_apart_on_the_page(tmp_path: Path, untroubled: Any) -> None:

@@ -24,6 +24,7 @@ VALUES: dict[str, tuple[Any, str | None]] = {
     "an object whose name is one": ({"name": {"de": "Suche"}}, None),
     "a list in a list": ([["Search"]], None),
 }
+NAMED = [{"id": "customfield_1", "name": "Affected"}, {"id": "customfield_2", "name": "People"}]
 UNNAMED = ("an object without a name", "an object whose name is one", "a list in a list")
 
 
@@ -43,6 +44,13 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], 
         details.append({"id": ident, "updatedAt": AT, "details": {"service": value}})
         issues.append({"id": ident, "key": "A-1", "fields": {"created": AT, "customfield_1": value}})
         custom.append({"external_id": ident, "detected_at": AT, "service": value})
+    # Beside them, a number that is none and an entity that is no text.
+    many = {"name": "people", "display_name": "People", "value": "many"}
+    pages.append({**pages[0], "id": "other"})
+    fields.append({**fields[0], "id": "other", "custom_fields": [many]})
+    alerts.append({**alerts[0], "id": "other"})
+    details.append({"id": "other", "updatedAt": AT, "entity": {"weight": 1}, "details": {"service": "Search"}})
+    issues.append({"id": "other", "key": "A-2", "fields": {"created": AT, "customfield_2": "many"}})
     land(landing, "pagerduty", {"incidents": pages, "incident_fields": fields})
     land(landing, "opsgenie", {"alerts": alerts, "alert_details": details})
     land(
@@ -50,21 +58,24 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], 
         "jsm",
         {"alerts": alerts, "alert_details": [{**row, "extraProperties": row["details"]} for row in details]},
     )
-    land(landing, "jira", {"issues": issues, "fields": [{"id": "customfield_1", "name": "Affected"}]})
+    land(landing, "jira", {"issues": issues, "fields": NAMED})
     land_custom(landing, custom)
-    mapped = {"fields": {"Affected": "service"}}
+    mapped = {"fields": {"Affected": "service", "People": "affected_users"}}
     warehouse = open_warehouse(folder, {"sources": {"pagerduty": mapped, "jira": mapped}}, as_of=AS_OF)
     try:
         warehouse.load(landing)
-        build_all(warehouse, only=["core.records"])
+        build_all(warehouse, only=["core.records", "mart.quarantine", "figures.findings_texts"])
         found = {
             (row["source"], row["external_id"]): row["service"]
             for row in rows(warehouse.con, "SELECT source, external_id, service FROM core.records")
         }
-        for row in rows(warehouse.con, "SELECT source, external_id, reason FROM ops.quarantine"):
+        for row in rows(warehouse.con, "SELECT source, external_id, reason FROM mart.quarantine"):
             found["refused " + row["source"], row["external_id"]] = row["reason"]
-        by_id = {ident: name for name, ident in names.items()}
-        return {(source, by_id[ident]): value for (source, ident), value in found.items()}
+        by_id = {ident: name for name, ident in names.items()} | {"other": "other"}
+        told = {(source, by_id[ident]): value for (source, ident), value in found.items()}
+        for row in rows(warehouse.con, "FROM figures.findings_texts WHERE dq_check = 'field_without_text'"):
+            told["finding", row["source"]] = f"{row['n']} of {row['total']}, {row['level']}"
+        return told
     finally:
         warehouse.close()
 
@@ -87,8 +98,42 @@ def test_a_custom_record(services: dict[tuple[str, str], str | None], name: str)
         assert services["custom", name] == VALUES[name][1]
 
 
-@pytest.mark.parametrize("name", UNNAMED)
-def test_a_field_without_a_text_is_told(services: dict[tuple[str, str], str | None], name: str) -> None:
-    """The incident itself stays; only what its custom fields say is missing, and quarantine names the field."""
-    assert ("pagerduty", name) in services
-    assert str(services["refused pagerduty", name]).startswith("the custom field Affected is no text: ")
+@pytest.mark.parametrize("name", VALUES)
+@pytest.mark.parametrize("source", ["pagerduty", "opsgenie", "jsm", "jira"])
+def test_a_field_without_a_text_is_told(services: dict[tuple[str, str], str | None], source: str, name: str) -> None:
+    """The incident counts, without that field; quarantine names the field, and only where its value is lost."""
+    assert (source, name) in services
+    refused = services.get((f"refused {source}", name))
+    field = "Affected" if source in ("pagerduty", "jira") else "service"
+    if name in UNNAMED:
+        shown = json.dumps(VALUES[name][0], separators=(",", ":"))[:40]
+        assert refused == f"the field {field} is no text and stays empty: {shown}"
+    else:
+        assert refused is None
+
+
+@pytest.mark.parametrize("source", ["pagerduty", "opsgenie", "jsm", "jira"])
+def test_a_finding_counts_them(services: dict[tuple[str, str], str | None], source: str) -> None:
+    """Nobody looks into quarantine without a reason to."""
+    assert services["finding", source] == f"{len(UNNAMED) + 1} of {len(VALUES) + 1}, warn"
+
+
+def test_no_finding_counts_what_is_refused_whole(services: dict[tuple[str, str], str | None]) -> None:
+    """A custom record that is refused is in quarantine already, and none that is used lacks a field."""
+    assert services["finding", "custom"] == f"0 of {len(VALUES) - len(UNNAMED)}, warn"
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("pagerduty", "the field People is no number and stays empty: many"),
+        ("jira", "the field People is no number and stays empty: many"),
+        ("opsgenie", 'the field entity is no text and stays empty: {"weight":1}'),
+        ("jsm", 'the field entity is no text and stays empty: {"weight":1}'),
+    ],
+)
+def test_any_other_field_that_cannot_be_read(
+    services: dict[tuple[str, str], str | None], source: str, said: str
+) -> None:
+    """Users of which nobody knows the number cost nothing, and an entity was the last to name a service."""
+    assert services[f"refused {source}", "other"] == said

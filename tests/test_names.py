@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import AS_OF, build_all, land_custom, open_warehouse, settings_for
+from support import AS_OF, build_all, land, land_custom, open_warehouse, rows, settings_for
 from support_e2e import mttr
 
 from mttr_pipeline.config.names import normalize, owners
@@ -85,6 +85,53 @@ SHOWN = [
 def test_the_most_frequent_spelling_is_shown(tmp_path: Path, given: list[str], shown: str) -> None:
     """The same one on every run: a name that changes by night is another service to whoever reads the figures."""
     assert services_of(tmp_path, {}, given) == [shown] * len(given)
+
+
+def test_spellings_that_became_one_name_are_a_finding(tmp_path: Path) -> None:
+    """What was folded is said, each source for itself: the spellings that are shown under another one. An alias is somebody's own
+    decision, blanks around a name are nobody's, and a source that spells as the others do has nothing to be told.
+    """
+    landing = Landing(tmp_path / "landing")
+    given = [
+        ("web-shop", "Core"),
+        ("Web Shop", "core"),
+        ("web-shop ", None),
+        ("till", None),
+        ("mail", "Core"),
+        ("mail", "Core"),
+    ]
+    land_custom(
+        landing,
+        [
+            {"external_id": f"C-{n}", "service": service, "team": team, "detected_at": "2026-10-01T00:00:00Z"}
+            for n, (service, team) in enumerate(given)
+        ],
+    )
+    alert = {"message": "m", "createdAt": "2026-10-01T00:00:00Z", "updatedAt": "2026-10-01T00:00:00Z"}
+    land(
+        landing,
+        "opsgenie",
+        {
+            "alerts": [
+                {**alert, "id": str(n), "tags": [f"service:{name}"]} for n, name in enumerate(["WEB_SHOP", "mail"])
+            ]
+        },
+    )
+    land(landing, "jsm", {"alerts": [{**alert, "id": "1", "tags": ["service:mail"]}]})
+    warehouse = open_warehouse(tmp_path, {"services": {"Checkout": {"aliases": ["till"]}}})
+    try:
+        warehouse.load(landing)
+        build_all(warehouse, ["figures.findings_names"])
+        found = {row["source"]: row for row in rows(warehouse.con, "FROM figures.findings_names")}
+    finally:
+        warehouse.close()
+    told = {source: (row["n"], row["total"], row["examples"]) for source, row in found.items()}
+    assert told == {
+        "custom": (2, 6, ["Web Shop (shown as web-shop)", "core (shown as Core)"]),
+        "opsgenie": (1, 2, ["WEB_SHOP (shown as web-shop)"]),
+        "jsm": (0, 1, None),
+    }
+    assert {row["level"] for row in found.values()} == {"info"}
 
 
 def test_a_filter_may_use_any_spelling(tmp_path: Path) -> None:

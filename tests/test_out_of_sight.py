@@ -13,6 +13,7 @@ from support import build_all, open_warehouse, rows, settings_for
 from mttr_pipeline.demo import VendorServer
 from mttr_pipeline.demo.jira import Flavour, JiraSimulator
 from mttr_pipeline.demo.kit.wire import Request, Response
+from mttr_pipeline.demo.pagerduty import PagerDutySimulator
 from mttr_pipeline.landing.manifest import Manifest
 from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.sources.pulling import build_source, pull
@@ -73,21 +74,22 @@ def book(issues: list[dict[str, Any]], flavour: Flavour) -> Callable[[datetime],
 class Nights:
     """Pulls of one site into one data directory."""
 
-    def __init__(self, server: VendorServer, folder: Path) -> None:
+    def __init__(self, server: VendorServer, folder: Path, source: str = "jira") -> None:
         self.server, self.folder = server, folder
         (self.name,) = server.simulators
         env = {**server.env(self.name), "JIRA_JQL": "issuetype = Incident"}
-        self.settings = settings_for(folder, {"sources": {"jira": {"max_wait_minutes": 1}}}, env)
+        self.source = source
+        self.settings = settings_for(folder, {"sources": {source: {"max_wait_minutes": 1}}}, env)
         self.landing = Landing(folder / "landing")
 
     def pull(self, night: int) -> Manifest:
         """One night; the requests of the night before are forgotten."""
         self.server.clear_log()
         warehouse = open_warehouse(self.folder, as_of=NOW + night * DAY)
-        source = build_source("jira", self.settings)
+        source = build_source(self.source, self.settings)
         try:
             warehouse.load(self.landing)
-            loaded = WarehouseRecords(warehouse, "jira")
+            loaded = WarehouseRecords(warehouse, self.source)
             return pull(source, self.settings, self.landing, f"run-{night}", as_of=NOW + night * DAY, loaded=loaded)
         finally:
             source.close()
@@ -134,3 +136,38 @@ def test_archived_and_hidden_issues_stay_and_deleted_ones_go(tmp_path: Path, fla
         nights.pull(2)
         counted, finding = nights.read(2)
         assert counted == {**SIZES, "DEL": SIZES["DEL"]} and finding["n"] == 0
+
+
+def test_incidents_of_a_hidden_service_stay(tmp_path: Path) -> None:
+    """PagerDuty answers 404 for a deleted incident and for one of a service that this account lost sight of. An hour's change of
+    permissions took the history of the service with it.
+    """
+    at = f"{NOW - 20 * DAY:%Y-%m-%dT%H:%M:%SZ}"
+
+    def account(services: dict[str, int]) -> PagerDutySimulator:
+        incidents = [
+            {"id": f"{name}{n}", "incident_number": n, "title": "t", "status": "resolved", "urgency": "high"}
+            | {"created_at": at, "updated_at": at, "resolved_at": at, "service": {"id": name, "summary": name}}
+            for name, size in services.items()
+            for n in range(size)
+        ]
+        there = [{"id": name, "summary": name, "name": name, "teams": []} for name in services]
+        return PagerDutySimulator.from_records(incidents, services=there)
+
+    simulator = account({"HID": 3, "DEL": 2, "ALL": 2, "OPS": 2})
+    with VendorServer([simulator], clock=NOW, limits=None) as server:
+        nights = Nights(server, tmp_path, "pagerduty")
+        nights.pull(0)
+        # One of DEL and every one of ALL is deleted: both services are still seen. HID is gone with its service.
+        simulator._book_at = account({"DEL": 1, "ALL": 0, "OPS": 2})._book_at
+        assert nights.pull(1).facts["out_of_sight"] == {"HID": 3}
+        warehouse = open_warehouse(tmp_path, as_of=NOW + DAY)
+        try:
+            warehouse.load(nights.landing)
+            build_all(warehouse, only=["figures.findings_out_of_sight"])
+            found = rows(warehouse.con, "SELECT external_id FROM core.records ORDER BY 1")
+            assert [row["external_id"] for row in found] == ["DEL0", "HID0", "HID1", "HID2", "OPS0", "OPS1"]
+            (finding,) = rows(warehouse.con, "FROM figures.findings_out_of_sight")
+            assert (finding["n"], finding["level"], finding["examples"]) == (3, "warn", ["HID: 3"])
+        finally:
+            warehouse.close()

@@ -37,7 +37,10 @@ RECORDS = [
     },
 ]
 OVER = ["closed", "done", "mitigated"]
-SETTINGS = {"targets": {"phases": {"acknowledgment": 5}}}
+SETTINGS = {
+    "targets": {"phases": {"acknowledgment": 5}},
+    "variants": {"reaction": {"start": "detected_at", "end": "acknowledged_at"}},
+}
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +74,19 @@ def test_the_macro_and_the_tables_call_one_incident_open(warehouse: Warehouse) -
             [variant],
         )
         assert row == {"excluded_open": 1, "excluded_missing_end": len(missing), "n_open": 1}, variant
+
+
+def test_an_acknowledgement_after_the_resolve_ends_no_variant(warehouse: Warehouse) -> None:
+    """A variant up to the acknowledgement has the rule of the acknowledgment phase, in the tables and in the macro."""
+    (row,) = rows(
+        warehouse.con,
+        "SELECT incidents_analyzed, excluded_invalid, mean_minutes FROM mart.mttr_stats "
+        "WHERE calculation_type = 'reaction' AND scope = 'all' AND window_start IS NULL",
+    )
+    assert row == {"incidents_analyzed": 1, "excluded_invalid": 1, "mean_minutes": 5}
+    assert names(warehouse, "invalid", "reaction") == ["late ack"]
+    (row,) = rows(warehouse.con, "SELECT incidents_analyzed, excluded_invalid, mean_minutes FROM mttr('reaction')")
+    assert row == {"incidents_analyzed": 1, "excluded_invalid": 1, "mean_minutes": 5}
 
 
 def test_it_is_no_breach(warehouse: Warehouse) -> None:

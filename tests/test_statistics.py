@@ -522,8 +522,11 @@ def test_downtime_counts_every_minute_once(tmp_path: Path) -> None:
             down = {m for ago, length, *_ in mine for m in range(-ago, length - ago) if m >= -window}
             assert row["downtime_minutes"] == row["weighted_downtime_minutes"] == len(down), (member, window)
             assert row["window_minutes"] == window
-            assert row["availability_pct"] == pytest.approx(100 * (1 - len(down) / window), rel=1e-12)
-            if member == "all":  # each service has the target, not all of them together
+            if member == "unknown":  # incidents of any number of services: of which time is not known
+                assert row["availability_pct"] is None
+            else:
+                assert row["availability_pct"] == pytest.approx(100 * (1 - len(down) / window), rel=1e-12)
+            if member in ("all", "unknown"):  # each service has the target, not all of them together
                 assert row["availability_target_pct"] is None and row["error_budget_used_pct"] is None
             else:
                 assert row["error_budget_used_pct"] == pytest.approx(100 * len(down) / (window * 0.005), rel=1e-9)

@@ -165,7 +165,7 @@ def _query(basis: dict[str, Any]) -> tuple[str, list[Any]]:
     query = f"""SELECT {", ".join(columns)}
         FROM mttr_population({", ".join(f"{name} := ?" for name in given)}) AS p
         JOIN incidents AS i USING (incident_id)
-        {"GROUP BY scope_value ORDER BY scope_value" if basis["by"] else ""}"""
+        {"GROUP BY scope_value ORDER BY lower(scope_value), scope_value" if basis["by"] else ""}"""
     return query, [*([basis["by"]] if basis["by"] else []), *given.values()]
 
 

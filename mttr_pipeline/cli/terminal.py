@@ -77,7 +77,13 @@ def print_summary(generation: Path, console: Console) -> None:
         # A line stays one line, however long: what is broken over lines cannot be searched for.
         quality = quality_line(con, plain=console.options.ascii_only)
         is_red = con.execute("SELECT light = 'red' FROM data_quality_status WHERE source = 'all'").fetchall()[0][0]
-        parts = [_recovery(con), _freshness(con), *filter(None, [targets_line(con)]), *downtime_lines(con)]
+        parts = [
+            _recovery(con),
+            _freshness(con),
+            *filter(None, [targets_line(con)]),
+            *downtime_lines(con),
+            *names_lines(con),
+        ]
         for part in (quality, *parts) if is_red else (*parts, quality):
             console.print(part, soft_wrap=not isinstance(part, Table))
 
@@ -162,7 +168,7 @@ def percent(share: float | None) -> str:
 
 
 def downtime_lines(con: duckdb.DuckDBPyConnection) -> list[str]:
-    """Availability in the last 30 days, and the abandoned incidents, each only if there is something to say."""
+    """Availability and cost of the last 30 days, and the abandoned incidents, each only if there is something to say."""
     found = []
     for without, with_them in con.execute(
         """SELECT availability_pct, availability_with_abandoned_pct FROM downtime
@@ -171,6 +177,14 @@ def downtime_lines(con: duckdb.DuckDBPyConnection) -> list[str]:
     ).fetchall():
         apart = f", with abandoned incidents {_share(with_them)}" if _share(with_them) != _share(without) else ""
         found.append(f" availability  all services together, last 30 days: {_share(without)}{apart}")
+    for users, n_users, n, revenue, n_revenue in con.execute(
+        """SELECT user_minutes, n_users_known, n, revenue_impact, n_revenue_known FROM downtime
+        WHERE scope = 'all' AND window_start IS NOT NULL AND n_users_known + n_revenue_known > 0
+            AND window_start = (SELECT max(window_start) FROM downtime)"""
+    ).fetchall():
+        known = [f"{users:,.0f} user-minutes ({n_users:,} of {n:,} incidents with known users)"] if n_users else []
+        known += [f"revenue impact {revenue:,.0f} (stated by {n_revenue:,})"] if n_revenue else []
+        found.append(f" cost          last 30 days: {'; '.join(known)}")
     for number, quiet in con.execute(
         "SELECT count(*), min(quiet_days) FROM abandoned_incidents HAVING count(*) > 0"
     ).fetchall():
@@ -179,6 +193,15 @@ def downtime_lines(con: duckdb.DuckDBPyConnection) -> list[str]:
             f" abandoned     {number:,} {are} quiet for at least {int(quiet):,} days; see the table abandoned_incidents"
         )
     return found
+
+
+def names_lines(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """How many spellings of services and teams count under another one, by source; nothing where all are spelled in one way."""
+    rows = con.execute(
+        "SELECT source, n, total, examples[1] FROM data_quality WHERE dq_check = 'spellings_folded' AND n > 0 ORDER BY source"
+    ).fetchall()
+    told = "; ".join(f"{source} {n:,} of {total:,}, such as {example}" for source, n, total, example in rows)
+    return [f" names         spellings of services and teams that count under another one: {told}"] if rows else []
 
 
 def _share(value: float) -> str:

@@ -13,7 +13,8 @@ DEFINITIONS = {
     "service_restore": "detected_at to mitigated_at",
     "full_recovery": "detected_at to closed_at",
     "population": "the first of these that applies to an incident: missing_start, open (no stamp at or after the end of the "
-    "variant), missing_end, invalid (end before start), outlier, analysed; duplicates and non-incidents are left out before",
+    "variant), missing_end, invalid (end before start, or an acknowledgement after the resolve), outlier, analysed; duplicates "
+    "and non-incidents are left out before",
     "mean": "exact sum of integer microseconds divided by n",
     "percentile": "linear interpolation at (n - 1) p",
     "window": "half-open on detected_at, else on the first stamp: the start belongs to the window, the end does not",

@@ -19,6 +19,7 @@ from mttr_pipeline.reports.document import (
     PhaseModel,
     Survival,
     WindowStart,
+    by_name,
     columns,
     head,
     phase_model,
@@ -189,7 +190,7 @@ def document(con: duckdb.DuckDBPyConnection) -> Document:
         con,
         f"""SELECT scope, {columns(Statistics)} FROM mart.mttr_stats
         WHERE calculation_type = 'basic' AND scope <> 'all' AND (window_end IS NULL OR window_end = as_of)
-        ORDER BY scope, scope_value, window_start NULLS FIRST""",
+        ORDER BY scope, {by_name("scope_value")}, window_start NULLS FIRST""",
     )
     phases = defaultdict(list)
     for row in query(
@@ -211,9 +212,13 @@ def document(con: duckdb.DuckDBPyConnection) -> Document:
         "changes": rows(
             con,
             MemberChange,
-            "FROM mart.changes WHERE calculation_type = 'basic' AND scope <> 'all' ORDER BY scope, scope_value",
+            f"FROM mart.changes WHERE calculation_type = 'basic' AND scope <> 'all' ORDER BY scope, {by_name('scope_value')}",
         ),
-        "frequency": rows(con, MemberFrequency, "FROM mart.frequency WHERE scope <> 'all' ORDER BY scope, scope_value"),
+        "frequency": rows(
+            con,
+            MemberFrequency,
+            f"FROM mart.frequency WHERE scope <> 'all' ORDER BY scope, {by_name('scope_value')}",
+        ),
         "downtime": downtime.availability(con),
         "downtime_rules": downtime.rules(con),
         "downtime_incidents": downtime.causes(con),

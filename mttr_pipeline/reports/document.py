@@ -107,6 +107,11 @@ def columns(kind: type[JsonObject]) -> str:
     return ", ".join(f'"{name}"' for name in kind.__struct_fields__)
 
 
+def by_name(column: str) -> str:
+    """What ORDER BY says so that names stand as in a dictionary: capitals decide only between names that are alike without them."""
+    return f"lower({column}), {column}"
+
+
 def rows(
     con: duckdb.DuckDBPyConnection, kind: type[JsonObject], source: str, values: list[Any] | None = None
 ) -> list[Document]:

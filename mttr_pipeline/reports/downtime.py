@@ -18,6 +18,7 @@ from mttr_pipeline.reports.document import (
     JsonObject,
     Named,
     WindowStart,
+    by_name,
     columns,
     query,
     rows,
@@ -51,6 +52,10 @@ class Downtime(JsonObject):
     error_budget_used_with_abandoned_pct: float | None
     user_minutes: float | None
     n_users_known: Count
+    revenue_impact: Annotated[
+        float | None, Meta(description="of outages that start in the window; null = none states one")
+    ]
+    n_revenue_known: Count
 
 
 class DowntimeIncident(JsonObject):
@@ -113,7 +118,7 @@ def rules(con: duckdb.DuckDBPyConnection) -> Document:
 
 def availability(con: duckdb.DuckDBPyConnection) -> list[Document]:
     """A `Downtime` per service and for all services together, of every window."""
-    return rows(con, Downtime, "FROM mart.downtime")
+    return rows(con, Downtime, f"FROM mart.downtime ORDER BY scope, {by_name('scope_value')}, window_start NULLS FIRST")
 
 
 def causes(con: duckdb.DuckDBPyConnection) -> list[Document]:

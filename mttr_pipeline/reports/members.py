@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import duckdb
 
 from mttr_pipeline.reports.compliance import Breach
-from mttr_pipeline.reports.document import Document, columns, query
+from mttr_pipeline.reports.document import Document, by_name, columns, query
 
 MOST = 10  # breaches of each kind
 
@@ -37,7 +37,9 @@ def member_details(con: duckdb.DuckDBPyConnection, dimension: str) -> dict[str, 
         found[row[dimension]].open_count = row.pop("breaches")
         found[row[dimension]].open.append(row)
     related = "team" if dimension == "service" else "service"
-    for row in query(con, "SELECT service, team FROM mart.services WHERE team IS NOT NULL ORDER BY service"):
+    for row in query(
+        con, f"SELECT service, team FROM mart.services WHERE team IS NOT NULL ORDER BY {by_name('service')}"
+    ):
         found[row[dimension]].related.append(row[related])
     return dict(found)
 

@@ -26,6 +26,7 @@ is_paged = "its acknowledgement, if it has one, comes from a pager, which notifi
 last_event_us = "last_event_at in microseconds since 1970; NULL where a stamp says when users had service again"
 is_noise = "it resolved automatically and nobody acknowledged it"
 affected_users = "users affected; NULL when unknown"
+revenue_impact = "revenue lost, in the company's currency; NULL when unknown"
 is_before_history = "="
 is_abandoned = "="
 */
@@ -49,6 +50,7 @@ SELECT
     CASE WHEN coalesce(i.mitigated_at, i.resolved_at, i.closed_at) IS NULL THEN epoch_us(i.last_event_at) END AS last_event_us,
     i.auto_resolved AND i.acknowledged_at IS NULL AS is_noise,
     i.affected_users,
+    i.revenue_impact,
     i.is_before_history,
     i.is_abandoned
 FROM core.incidents AS i

@@ -15,6 +15,7 @@ is_open = "the outage has no end yet: down until as_of"
 is_abandoned = "the incident is abandoned and nothing says when users had service again"
 weight = "thousandths of the service that are down; 0 for noise, unless the configuration counts it"
 affected_users = "="
+revenue_impact = "="
 */
 WITH weights AS (
     SELECT severity.member_id AS severity_id, service.member_id AS service_id, coalesce(own.weight, general.weight) AS weight
@@ -37,7 +38,8 @@ SELECT
     i.last_event_us IS NOT NULL AND NOT i.is_abandoned AND NOT i.is_over AS is_open,
     i.last_event_us IS NOT NULL AND i.is_abandoned AS is_abandoned,
     CASE WHEN i.is_noise AND NOT run.count_noise THEN 0 ELSE w.weight END::USMALLINT AS weight,
-    i.affected_users
+    i.affected_users,
+    i.revenue_impact
 FROM facts.matched AS i
 JOIN run ON coalesce(i.occurred_us, i.started_us) < run.as_of_us
 JOIN weights AS w ON w.severity_id = i.severity_id AND w.service_id = i.service_id

@@ -25,6 +25,7 @@ WITH spans AS (
     SELECT
         v.calculation_type, i.incident_no, i.severity_id, i.service_id, i.team_id, i.started_us,
         i.is_over, i.is_before_history, i.by_timeout AND v.end_stamp IN ('resolved_at', 'closed_at') AS is_timeout, i.resolved_us,
+        v.end_stamp = 'acknowledged_at' AND coalesce(i.acknowledged_us > i.resolved_us, false) AS is_too_late,
         CASE v.start_place WHEN 1 THEN i.occurred_us WHEN 2 THEN i.detected_us WHEN 3 THEN i.acknowledged_us
             WHEN 4 THEN i.investigating_us WHEN 5 THEN i.root_cause_found_us WHEN 6 THEN i.mitigated_us
             WHEN 7 THEN i.resolved_us ELSE i.closed_us END AS start_us,
@@ -46,7 +47,8 @@ WITH spans AS (
 ),
 placed AS (
     SELECT s.*, epoch_us(run.as_of) AS as_of_us,
-        population_of(s.start_us, s.end_us, s.later_us, run.outliers_excluded, run.outlier_hours, s.is_over) AS population
+        population_of(s.start_us, s.end_us, s.later_us, run.outliers_excluded, run.outlier_hours, s.is_over,
+            s.is_too_late) AS population
     FROM spans AS s
     CROSS JOIN config.run AS run
 )

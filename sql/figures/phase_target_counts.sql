@@ -43,7 +43,7 @@ WITH phases AS (
 incidents AS (
     SELECT
         source, severity, epoch_us(started_at) AS started_us,
-        status_is_over(status) AND resolved_at IS NULL AND closed_at IS NULL AS is_over_unknown,
+        status_is_over(status) AS is_over,
         stamps_us(occurred_at, detected_at, acknowledged_at, investigating_at, root_cause_found_at, mitigated_at, resolved_at,
             closed_at) AS us
     FROM core.incidents
@@ -61,7 +61,7 @@ timed AS (
         p.phase, p.target_us, p.at_risk_us, p.as_of_us, i.severity, i.started_us,
         i.us[p.start_place] AS start_us,
         i.us[p.end_place] AS end_us,
-        list_max(i.us[p.end_place:]) IS NOT NULL OR r.n[p.end_place] = 0 OR i.is_over_unknown AS is_unrecorded,
+        list_max(i.us[p.end_place:]) IS NOT NULL OR r.n[p.end_place] = 0 OR i.is_over AS is_unrecorded,
         p.phase = 'acknowledgment' AND coalesce(i.us[p.end_place] > i.us[7], false) AS is_too_late
     FROM incidents AS i
     JOIN recorded AS r ON r.source = i.source

@@ -24,10 +24,18 @@ CREATE OR REPLACE MACRO alert_log_is_routine(vendor_type) AS
     OR regexp_matches(vendor_type, '^(notification|note|tag|detail|extra propert|responder|team|recipient|ownership|attachment|action|description|message|entity|escalation|schedule|routing|alertrecipient|alertaction)', 'i');
 
 -- The service that the free key-value pairs of an alert name (the first by key), and the one that a tag `service:x` names.
+CREATE OR REPLACE MACRO is_service_key(key) AS replace(replace(replace(lower(key), '_', ''), '-', ''), ' ', '')
+    IN ('service', 'servicename', 'affectedservice', 'affectedservices', 'impactedservice');
 CREATE OR REPLACE MACRO service_in(details) AS
     json_text(list_sort(list_filter(map_entries(details), lambda d:
-        replace(replace(replace(lower(d.key), '_', ''), '-', ''), ' ', '')
-            IN ('service', 'servicename', 'affectedservice', 'affectedservices', 'impactedservice')
-        AND json_text(d.value) IS NOT NULL))[1].value);
+        is_service_key(d.key) AND json_text(d.value) IS NOT NULL))[1].value);
+-- What is wrong with the pairs that could name it, and with the entity.
+CREATE OR REPLACE MACRO alert_problems(details, entity) AS
+    list_filter(
+        list_append(
+            list_transform(list_sort(map_entries(details)), lambda d:
+                CASE WHEN is_service_key(d.key) THEN field_problem(d.key, d.value, 'service') END),
+            field_problem('entity', entity, 'service')),
+        lambda problem: problem IS NOT NULL);
 CREATE OR REPLACE MACRO service_tag(tags) AS
     text_or_null(substr(list_filter(tags, lambda t: starts_with(lower(t), 'service:'))[1]::VARCHAR, 9));

@@ -100,14 +100,15 @@ CREATE OR REPLACE MACRO status_is_over(status) AS coalesce(status IN ('resolved'
 
 -- The population of an incident: the first that applies. `latest_us` is the latest stamp at or after the place of the end among the
 -- stamps. Without such a stamp the incident is still open for this calculation, unless it is over at a time that nothing says.
+-- `is_too_late` says that the end is an acknowledgement after the resolve: nobody waited for that one.
 CREATE OR REPLACE MACRO population_of(
-    start_us, end_us, latest_us, exclude_outliers, outlier_threshold_hours, is_over
+    start_us, end_us, latest_us, exclude_outliers, outlier_threshold_hours, is_over, is_too_late
 ) AS
     CASE
         WHEN start_us IS NULL THEN 'missing_start'
         WHEN end_us IS NULL AND latest_us IS NULL AND NOT is_over THEN 'open'
         WHEN end_us IS NULL THEN 'missing_end'
-        WHEN end_us < start_us THEN 'invalid'
+        WHEN end_us < start_us OR is_too_late THEN 'invalid'
         -- Compared in whole microseconds: 0.7 hours are not exact in floating point.
         WHEN exclude_outliers AND end_us - start_us > round(outlier_threshold_hours::DOUBLE * 3600000000) THEN 'outlier'
         ELSE 'analysed'
@@ -123,8 +124,8 @@ CREATE OR REPLACE MACRO mttr_population(
         incident_id, source, external_id, severity, service, team,
         make_timestamptz(started_us) AS started_at,
         population_of(us[span.start], us[span.stop], list_max(us[span.stop:]), exclude_outliers, outlier_threshold_hours,
-            is_over) AS population,
-        CASE WHEN us[span.stop] >= us[span.start] THEN us[span.stop] - us[span.start] END AS duration_us
+            is_over, is_too_late) AS population,
+        CASE WHEN us[span.stop] >= us[span.start] AND NOT is_too_late THEN us[span.stop] - us[span.start] END AS duration_us
     FROM (
         SELECT
             i.incident_id, i.source, i.external_id, i.severity, status_is_over(i.status) AS is_over,
@@ -132,7 +133,8 @@ CREATE OR REPLACE MACRO mttr_population(
             epoch_us(i.started_at) AS started_us,
             stamps_us(i.occurred_at, i.detected_at, i.acknowledged_at, i.investigating_at, i.root_cause_found_at,
                 i.mitigated_at, i.resolved_at, i.closed_at) AS us,
-            s.span
+            s.span,
+            s.span.stop = 3 AND coalesce(i.acknowledged_at > i.resolved_at, false) AS is_too_late -- the acknowledgement
         FROM incidents AS i
         -- This row exists without incidents too, so that wrong arguments are always an error.
         CROSS JOIN (

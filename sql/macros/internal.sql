@@ -108,6 +108,15 @@ CREATE OR REPLACE MACRO no_text(field, value, found) AS
 CREATE OR REPLACE MACRO is_no_text(value) AS
     json_type(value) IN ('OBJECT', 'ARRAY') AND json_text(value) IS NULL AND value::VARCHAR NOT IN ('[]', '{}');
 
+-- What is wrong with a field of a record that is used without it: the value is neither a text nor stands for one, or no number where
+-- `target` is counted. NULL where nothing is wrong, and for stamps, which are counted as events without an instant.
+CREATE OR REPLACE MACRO field_problem(field, value, target) AS
+    CASE
+        WHEN is_no_text(value) THEN 'the field ' || field || ' is no text and stays empty: ' || left(value::VARCHAR, 40)
+        WHEN target IN ('affected_users', 'revenue_impact') AND json_text(value) IS NOT NULL AND try_cast(json_text(value) AS DOUBLE) IS NULL
+            THEN 'the field ' || field || ' is no number and stays empty: ' || left(json_text(value), 40)
+    END;
+
 -- The members of a JSON object; NULL for anything else. An object with a repeated name is NULL too, because its cast would fail.
 CREATE OR REPLACE MACRO json_map(value) AS
     CASE WHEN len(json_keys(value)) = len(list_distinct(json_keys(value))) THEN try_cast(value AS MAP(VARCHAR, JSON)) END;

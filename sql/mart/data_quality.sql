@@ -117,6 +117,8 @@ findings AS (
     UNION ALL
     FROM figures.findings_texts
     UNION ALL
+    FROM figures.findings_names
+    UNION ALL
     FROM figures.findings_out_of_sight
     UNION ALL
     FROM figures.findings_past

@@ -5,7 +5,7 @@ down the part of its service that is configured for its severity. Where incident
 Maintenance is no downtime, and noise is none unless the configuration counts it. Abandoned incidents stand apart: they are down until
 their last event. The row of the scope all says when any service was down."""
 published = true
-not_null = ["scope", "scope_value", "as_of", "n", "n_open", "n_abandoned", "n_weightless", "n_invalid", "downtime_minutes", "weighted_downtime_minutes", "weighted_downtime_with_abandoned_minutes"]
+not_null = ["scope", "scope_value", "as_of", "n", "n_open", "n_abandoned", "n_weightless", "n_invalid", "downtime_minutes", "weighted_downtime_minutes", "weighted_downtime_with_abandoned_minutes", "n_users_known", "n_revenue_known"]
 unique = [["scope", "scope_value", "window_start"]]
 
 [assert]
@@ -27,15 +27,18 @@ window_minutes = "length of the window from the start of the history on, which i
 downtime_minutes = "union of the outages inside the window that take anything down, without abandoned incidents"
 weighted_downtime_minutes = "the same, each minute times the largest weight in it"
 weighted_downtime_with_abandoned_minutes = "the same with abandoned incidents until their last event"
-availability_pct = "100 (1 - weighted downtime / window)"
+availability_pct = "100 (1 - weighted downtime / window); NULL for `unknown`, which is no service but incidents of any number of them"
 availability_with_abandoned_pct = "the same with abandoned incidents until their last event"
-availability_target_pct = "configured availability target of a service; NULL when there is none, and for the scope all"
+availability_target_pct = "configured availability target of a service; NULL when there is none, for `unknown` and for the scope all"
 error_budget_minutes = "weighted downtime that the target allows in the window"
 error_budget_used_pct = "100 * weighted downtime / error budget; above 100 the target is missed"
 error_budget_used_with_abandoned_pct = "the same with abandoned incidents until their last event"
 user_minutes = """sum over incidents of affected users times minutes down inside the window, whatever their weight, without abandoned
 incidents; NULL when no incident has affected users"""
 n_users_known = "outages behind user_minutes"
+revenue_impact = """sum of the revenue impact, in the company's currency, of the outages that start inside the window, whatever their weight,
+abandoned incidents too; NULL when none of them states one"""
+n_revenue_known = "outages behind revenue_impact"
 */
 WITH history AS (
     SELECT min(start_us) AS first_us FROM facts.outages WHERE end_us >= start_us
@@ -81,7 +84,10 @@ by_service AS (
         count(*) FILTER (WHERE o.weight = 0 AND NOT o.is_abandoned) AS n_weightless,
         count(o.affected_users) FILTER (WHERE NOT o.is_abandoned) AS n_users_known,
         sum(o.affected_users::HUGEINT * (least(o.end_us, w.end_us) - greatest(o.start_us, w.start_us)))
-            FILTER (WHERE NOT o.is_abandoned) AS user_us
+            FILTER (WHERE NOT o.is_abandoned) AS user_us,
+        -- What is lost has no length, so it belongs to one window: that of the start. Added up in one order, so that it is the same on every run.
+        count(o.revenue_impact) FILTER (WHERE o.start_us >= w.start_us) AS n_revenue_known,
+        sum(o.revenue_impact ORDER BY o.revenue_impact) FILTER (WHERE o.start_us >= w.start_us) AS revenue
     FROM facts.outages AS o
     JOIN windows AS w ON o.start_us < w.end_us AND (o.end_us > w.start_us OR o.start_us >= w.start_us)
     WHERE o.end_us >= o.start_us
@@ -91,7 +97,7 @@ counted AS (
     SELECT service_id AS member_id, * EXCLUDE (service_id) FROM by_service
     UNION ALL
     SELECT 0, name, sum(n)::BIGINT, sum(n_open)::BIGINT, sum(n_abandoned)::BIGINT, sum(n_weightless)::BIGINT,
-        sum(n_users_known)::BIGINT, sum(user_us)
+        sum(n_users_known)::BIGINT, sum(user_us), sum(n_revenue_known)::BIGINT, sum(revenue ORDER BY service_id)
     FROM by_service GROUP BY name
 ),
 measured AS (
@@ -104,12 +110,15 @@ measured AS (
         coalesce(c.n_weightless, 0) AS n_weightless,
         coalesce(c.n_users_known, 0) AS n_users_known,
         c.user_us,
+        coalesce(c.n_revenue_known, 0) AS n_revenue_known,
+        c.revenue,
         nullif(w.end_us - w.start_us, 0) AS window_us,
         1000 * window_us AS weighted_window,
         coalesce(d.down_us, 0)::BIGINT AS down_us,
         coalesce(d.weighted, 0)::BIGINT AS weighted,
         coalesce(d.weighted_with_abandoned, 0)::BIGINT AS weighted_with_abandoned,
-        CASE WHEN member.scope = 'service' THEN run.availability_target_pct END AS target_pct
+        member.scope = 'all' OR member.scope_value <> 'unknown' AS is_whole,
+        CASE WHEN member.scope = 'service' AND is_whole THEN run.availability_target_pct END AS target_pct
     FROM members AS m
     JOIN core.scope_members AS member ON member.member_id = m.member_id
     CROSS JOIN windows AS w
@@ -132,13 +141,16 @@ SELECT
     down_us / 6e7 AS downtime_minutes,
     weighted / 6e10 AS weighted_downtime_minutes,
     weighted_with_abandoned / 6e10 AS weighted_downtime_with_abandoned_minutes,
-    100 * ((weighted_window - weighted)::DOUBLE / weighted_window) AS availability_pct,
-    100 * ((weighted_window - weighted_with_abandoned)::DOUBLE / weighted_window) AS availability_with_abandoned_pct,
+    CASE WHEN is_whole THEN 100 * ((weighted_window - weighted)::DOUBLE / weighted_window) END AS availability_pct,
+    CASE WHEN is_whole THEN 100 * ((weighted_window - weighted_with_abandoned)::DOUBLE / weighted_window) END
+        AS availability_with_abandoned_pct,
     target_pct AS availability_target_pct,
     window_us / 6e7 * (100 - target_pct) / 100 AS error_budget_minutes,
     100 * (weighted / (weighted_window * (100 - target_pct) / 100)) AS error_budget_used_pct,
     100 * (weighted_with_abandoned / (weighted_window * (100 - target_pct) / 100)) AS error_budget_used_with_abandoned_pct,
     CASE WHEN n_users_known > 0 THEN user_us::DOUBLE / 6e7 END AS user_minutes,
-    n_users_known
+    n_users_known,
+    revenue AS revenue_impact,
+    n_revenue_known
 FROM measured
 ORDER BY scope, scope_value, window_start_us NULLS FIRST

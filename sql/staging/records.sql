@@ -3,7 +3,8 @@ description = """Vendor records of all sources in one shape, one row a record. W
 gathered = true
 not_null = ["source", "external_id", "kind"]
 optional = ["key", "url", "severity_source", "vendor_severity", "vendor_status", "status_event", "service", "team", "tags",
-    "root_cause_category", "affected_users", "revenue_impact", "duplicate_of_id", "is_duplicate", "dedup_key", "resolution_kind", "updated_at"]
+    "root_cause_category", "affected_users", "revenue_impact", "duplicate_of_id", "is_duplicate", "dedup_key", "resolution_kind", "updated_at",
+    "field_problems"]
 
 [columns]
 source = "the account, or one of the further names that its source declares"
@@ -28,6 +29,7 @@ is_duplicate = "whether the vendor says that it is a duplicate"
 dedup_key = "the vendor's deduplication key"
 resolution_kind = "human, integration or timeout where the record itself says so"
 updated_at = "when the record changed last. UTC"
+field_problems = "a sentence for each field that stays empty because it holds something else than what belongs there, such as an object"
 landed_in = "landing file"
 
 [types]
@@ -53,5 +55,6 @@ is_duplicate = "BOOLEAN"
 dedup_key = "VARCHAR"
 resolution_kind = "VARCHAR"
 updated_at = "TIMESTAMP"
+field_problems = "VARCHAR[]"
 landed_in = "VARCHAR"
 */

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from mttr_pipeline.reports import downtime
 from mttr_pipeline.reports.compliance import GOAL_PCT, recent
 from mttr_pipeline.reports.document import Document
 from mttr_pipeline.reports.page import changes, files, rules
-from mttr_pipeline.reports.page.words import count, instant, listed, minutes, plural, recovery
+from mttr_pipeline.reports.page.words import amount, count, instant, listed, minutes, plural, recovery
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,7 @@ def cards(documents: Mapping[str, Document]) -> list[Card]:
         _change(summary, documents["comparisons"]),
         _targets(documents["compliance"]),
         _open(summary, documents["compliance"]),
+        *_cost(documents["comparisons"]),
         _data_quality(documents["data_quality"]),
     ]
     return [*found[-1:], *found[:-1]] if is_red(documents) else found
@@ -163,6 +165,23 @@ def _open(summary: Document, compliance: Document) -> Card:
     text = link if late else "None is past its target."
     has_incidents = summary["recovery"]["whole"]["incidents_matched"]
     return Card("Open now", count(summary["incidents"]["open_now"]), (text,) if has_incidents else ())
+
+
+def _cost(comparisons: Document) -> list[Card]:
+    """What incidents cost users and the company. No card where no record says either."""
+    found = (row for row in downtime.recent(comparisons["downtime"]) if row["scope"] == "all")
+    row = next(found, None)
+    if row is None or not row["n_users_known"] + row["n_revenue_known"]:
+        return []
+    figure, texts = Markup(""), []
+    if row["n_users_known"]:
+        figure = Markup("{} user-minutes").format(amount(row["user_minutes"]))
+        text = Markup("Affected users times minutes down, from the {} of {} whose users are known.")
+        texts.append(text.format(count(row["n_users_known"]), plural(row["n"], "incident")))
+    if row["n_revenue_known"]:
+        text = Markup("Revenue impact: {}, stated by {}.")
+        texts.append(text.format(amount(row["revenue_impact"]), plural(row["n_revenue_known"], "incident")))
+    return [Card("Cost, last 30 days", figure or amount(row["revenue_impact"]), tuple(texts))]
 
 
 _LIGHTS = {

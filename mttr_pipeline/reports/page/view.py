@@ -74,6 +74,7 @@ def context(documents: Mapping[str, Document]) -> dict[str, Any]:
         ],
         "lights": {row["source"]: row for row in quality["lights"]},
         "stale": [row["source"] for row in quality["sources"] if rules.is_stale(row, quality["as_of"])],
+        "folded": [row for row in quality["findings"] if row["dq_check"] == "spellings_folded" and row["examples"]],
         "warnings": [row for row in quality["findings"] if row["status"] == "warn"],
         "terms": TERMS,
     }

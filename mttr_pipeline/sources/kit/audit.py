@@ -69,6 +69,8 @@ class AuditStream:
     is_deleted  asks for one record by its id, a stronger proof than a listing
     gone        asks for a few records of one group by their ids, where that takes more than `is_deleted`: those of them that
                 exist no more, or are not selected any more; the flag says whether the list still shows others of the group
+    sees_group  whether this account still sees a group (a service, say) of which the list shows no record. Where a vendor answers
+                404 for what is deleted and for what this account may not see, only that tells which of the two it is
     grouped_by  the column of the raw table whose value a group has in common
     widest      the widest window that may be asked for
     list_up_to  records of a window that is listed instead of halved
@@ -82,6 +84,7 @@ class AuditStream:
     restore: Callable[[str, list[bytes]], list[Task]]
     is_deleted: Callable[[str], bool] | None = None
     gone: Callable[[str, list[str], bool], list[str]] | None = None
+    sees_group: Callable[[str], bool] | None = None
     grouped_by: str = ""
     widest: timedelta | None = None
     list_up_to: int = LIST_UP_TO
@@ -220,6 +223,9 @@ class Audit:
         for group, ids in sorted(members.items()):
             if stream.gone is not None:
                 found = self._gone_of_group(stream.gone, group, ids, group in shown)
+            elif group and group not in shown and stream.sees_group is not None and not stream.sees_group(group):
+                self._out_of_sight[group] += len(ids)
+                found = []
             else:
                 found = self._asked_one_by_one(stream, window, ids, len(deleted))
             deleted += found

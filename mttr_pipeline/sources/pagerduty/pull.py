@@ -161,6 +161,8 @@ class _Pull(Pull):
                 self._rows,
                 self._restore,
                 lambda record_id: self._is_deleted("incidents", record_id),
+                sees_group=self._sees_service,
+                grouped_by="service_id",
                 widest=WIDEST_COUNT,
             )
         ]
@@ -176,6 +178,15 @@ class _Pull(Pull):
 
     def _is_deleted(self, stream: str, record_id: str) -> bool:
         return not self._client.exists(f"/incidents/{record_id}", [_UTC])
+
+    def _sees_service(self, service_id: str) -> bool:
+        """An incident of a service that this account may not see has status 404, as a deleted one has."""
+        try:
+            return self._client.exists(f"/services/{service_id}")
+        except HttpRefused as error:
+            if error.status != 403:
+                raise
+            return False
 
     def _restore(self, key: str, rows: list[bytes]) -> list[Task]:
         if not self._extract.has("incidents", key):

@@ -19,6 +19,7 @@ severity = "label severity"
 service = "label service, else job"
 team = "label team"
 tags = "the other labels as name:value, by name"
+field_problems = "what is wrong with the labels that name severity, service and team"
 settled_at = "which of two bodies is the newer: the end, or the year 1 while there is none"
 reject_reason = "why the alert cannot be used"
 landed_in = "landing file, then file and line of the inbox"
@@ -54,6 +55,10 @@ SELECT
             map_entries(json_map(labels)), lambda l: l.key NOT IN ('alertname', 'severity', 'service', 'team')),
         lambda l: l.key || ':' || (l.value ->> '$')
     )) AS tags,
+    list_filter(
+        [field_problem('severity', labels -> '$.severity', 'severity'), field_problem('service', labels -> '$.service', 'service'),
+            field_problem('team', labels -> '$.team', 'team')],
+        lambda problem: problem IS NOT NULL) AS field_problems,
     coalesce(instant(end_text, zone), TIMESTAMP '0001-01-01') AS settled_at,
     CASE
         WHEN unreadable IS NOT NULL THEN unreadable_reason(reason, unreadable)

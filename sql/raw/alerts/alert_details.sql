@@ -6,7 +6,7 @@ version = "updated_at"
 
 [columns]
 external_id = "id of the alert"
-entity = "what the alert is about, often a host or a service"
+entity = "what the alert is about, often a host or a service, as JSON"
 details = "free key-value pairs, the values as JSON"
 updated_at = "when the alert was changed last"
 reject_reason = "why the record cannot be used"
@@ -14,11 +14,11 @@ landed_in = "landing file"
 */
 SELECT
     id AS external_id,
-    plain_text(entity) AS entity,
+    entity,
     coalesce(json_map(details), json_map(extraProperties)) AS details,
     instant(updatedAt, 'UTC') AS updated_at,
     CASE WHEN text_or_null(id) IS NULL THEN 'no id' END AS reject_reason,
     landed_in
 FROM landed({
-    id: 'VARCHAR', entity: 'VARCHAR', details: 'JSON', extraProperties: 'JSON', updatedAt: 'VARCHAR'
+    id: 'VARCHAR', entity: 'JSON', details: 'JSON', extraProperties: 'JSON', updatedAt: 'VARCHAR'
 })

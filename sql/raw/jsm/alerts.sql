@@ -30,10 +30,10 @@ SELECT
     text_or_null(alias) AS alias,
     text_or_null(message) AS title,
     lower(status) AS status,
-    text_or_null(priority) AS priority,
+    plain_text(priority) AS priority,
     tags,
     text_or_null(owner) AS owner,
-    text_or_null(integrationName) AS integration_name,
+    plain_text(integrationName) AS integration_name,
     coalesce(text_or_null(ownerTeamId), text_or_null(list_filter(responders, lambda r: lower(r.type) = 'team')[1].id))
         AS team_id,
     responders,

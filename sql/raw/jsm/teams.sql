@@ -10,7 +10,7 @@ landed_in = "landing file"
 */
 SELECT
     teamId AS external_id,
-    text_or_null(teamName) AS name,
+    plain_text(teamName) AS name,
     CASE WHEN text_or_null(teamId) IS NULL THEN 'no teamId' END AS reject_reason,
     landed_in
 FROM landed({

@@ -57,7 +57,7 @@ SELECT
     text_or_null(alert ->> '$.priority') AS priority,
     text_or_null(alert ->> '$.oldPriority') AS old_priority,
     json_transform(alert -> '$.tags', '["VARCHAR"]') AS tags,
-    text_or_null(alert ->> '$.entity') AS entity,
+    json_text(alert -> '$.entity') AS entity,
     json_map(alert -> '$.details') AS details,
     coalesce(team.id, text_or_null(alert ->> '$.teams[0]')) AS team_id,
     text_or_null(team.name) AS team_name,

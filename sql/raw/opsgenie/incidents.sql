@@ -29,7 +29,7 @@ SELECT
     text_or_null(message) AS title,
     links.web AS url,
     lower(status) AS status,
-    text_or_null(priority) AS priority,
+    plain_text(priority) AS priority,
     tags,
     impactedServices[1] AS service_id,
     text_or_null(ownerTeam) AS owner_team,

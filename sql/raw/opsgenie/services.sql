@@ -11,7 +11,7 @@ landed_in = "landing file"
 */
 SELECT
     id AS external_id,
-    text_or_null(name) AS name,
+    plain_text(name) AS name,
     text_or_null(teamId) AS team_id,
     CASE WHEN text_or_null(id) IS NULL THEN 'no id' END AS reject_reason,
     landed_in

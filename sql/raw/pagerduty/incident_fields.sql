@@ -15,12 +15,7 @@ SELECT
     id AS external_id,
     instant(updated_at, 'UTC') AS updated_at,
     custom_fields AS fields,
-    CASE
-        WHEN text_or_null(id) IS NULL THEN 'no id'
-        ELSE (list_filter(list_transform(custom_fields, lambda f: CASE WHEN is_no_text(f."value")
-            THEN 'the custom field ' || coalesce(f.display_name, f."name", '') || ' is no text: ' || left(f."value"::VARCHAR, 40)
-            END), lambda problem: problem IS NOT NULL))[1]
-    END AS reject_reason,
+    CASE WHEN text_or_null(id) IS NULL THEN 'no id' END AS reject_reason,
     landed_in
 FROM landed({
     id: 'VARCHAR', updated_at: 'VARCHAR',

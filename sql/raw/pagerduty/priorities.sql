@@ -10,7 +10,7 @@ landed_in = "landing file"
 */
 SELECT
     id AS external_id,
-    coalesce(text_or_null(name), text_or_null(summary)) AS name,
+    coalesce(plain_text(name), plain_text(summary)) AS name,
     CASE WHEN text_or_null(id) IS NULL THEN 'no id' END AS reject_reason,
     landed_in
 FROM landed({

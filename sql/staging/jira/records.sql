@@ -28,6 +28,7 @@ revenue_impact = "mapped field"
 duplicate_of_id = "id of the issue that it repeats; NULL when no link says which"
 is_duplicate = "whether its resolution says that it is a duplicate"
 updated_at = "="
+field_problems = "="
 landed_in = "="
 */
 WITH fields AS (
@@ -39,6 +40,7 @@ WITH fields AS (
         max(value) FILTER (WHERE target = 'root_cause_category') AS root_cause_category,
         max(try_cast(value AS BIGINT)) FILTER (WHERE target = 'affected_users') AS affected_users,
         max(try_cast(value AS DOUBLE)) FILTER (WHERE target = 'revenue_impact') AS revenue_impact,
+        list(DISTINCT field_problem ORDER BY field_problem) FILTER (WHERE field_problem IS NOT NULL) AS field_problems,
         coalesce(bool_or(target = 'major_incident' AND lower(value) NOT IN ('false', 'no', 'none', '0')), false) AS is_major
     FROM staging.${source}_fields
     GROUP BY external_id
@@ -102,5 +104,6 @@ SELECT
     ) END AS duplicate_of_id,
     coalesce(resolved_as = 'duplicate', false) AS is_duplicate,
     updated_at,
+    field_problems,
     landed_in
 FROM judged

@@ -23,6 +23,7 @@ team = "name of the owner team, else of the first team among the responders"
 tags = "="
 dedup_key = "alias"
 updated_at = "="
+field_problems = "="
 landed_in = "="
 */
 -- What was landed says where the pages are, not JIRA_URL, which a rebuild need not have. Only a site's own address will do: the
@@ -50,11 +51,12 @@ SELECT
     CASE WHEN s.severity IS NOT NULL THEN 'priority' END AS severity_source,
     a.priority AS vendor_severity,
     a.status AS vendor_status,
-    coalesce(service_in(d.details), service_tag(a.tags), d.entity, a.integration_name) AS service,
+    coalesce(service_in(d.details), service_tag(a.tags), json_text(d.entity), a.integration_name) AS service,
     t.name AS team,
     a.tags,
     a.alias AS dedup_key,
     a.updated_at,
+    alert_problems(d.details, d.entity) AS field_problems,
     a.landed_in
 FROM raw.${source}_alerts AS a
 CROSS JOIN pages

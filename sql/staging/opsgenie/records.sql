@@ -23,6 +23,7 @@ team = "name of the owner team, else of the first team"
 tags = "="
 dedup_key = "alias"
 updated_at = "="
+field_problems = "="
 landed_in = "="
 */
 -- What was landed says where the pages are, not the environment, which a rebuild need not have. Of two names that the account
@@ -44,11 +45,12 @@ SELECT
     a.priority AS vendor_severity,
     a.status AS vendor_status,
     coalesce(
-        service_in(coalesce(d.details, a.details)), service_tag(a.tags), d.entity, a.entity, a.integration_name) AS service,
+        service_in(coalesce(d.details, a.details)), service_tag(a.tags), json_text(d.entity), a.entity, a.integration_name) AS service,
     coalesce(t.name, a.team_name) AS team,
     a.tags,
     a.alias AS dedup_key,
     a.updated_at,
+    alert_problems(coalesce(d.details, a.details), d.entity) AS field_problems,
     a.landed_in
 FROM staging.${source}_alerts AS a
 CROSS JOIN pages

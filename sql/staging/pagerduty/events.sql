@@ -140,7 +140,7 @@ fields AS (
         external_id, external_id || '/field/' || target AS event_id, replace(target, '_at', '') AS event_type,
         target AS vendor_type, instant(value, 'UTC') AS happened_at, 'field' AS provenance, landed_in
     FROM staging.${source}_fields
-    WHERE target LIKE '%\_at' ESCAPE '\' AND instant(value, 'UTC') IS NOT NULL
+    WHERE target LIKE '%\_at' ESCAPE '\' AND value IS NOT NULL
 ),
 everything AS (
     SELECT * FROM told

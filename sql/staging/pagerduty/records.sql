@@ -26,6 +26,7 @@ duplicate_of_id = "incident it was merged into"
 is_duplicate = "whether it was merged"
 dedup_key = "incident_key"
 updated_at = "updated_at"
+field_problems = "="
 landed_in = "="
 */
 WITH fields AS (
@@ -36,7 +37,8 @@ WITH fields AS (
         max(value) FILTER (WHERE target = 'team') AS team,
         max(value) FILTER (WHERE target = 'root_cause_category') AS root_cause_category,
         max(try_cast(value AS BIGINT)) FILTER (WHERE target = 'affected_users') AS affected_users,
-        max(try_cast(value AS DOUBLE)) FILTER (WHERE target = 'revenue_impact') AS revenue_impact
+        max(try_cast(value AS DOUBLE)) FILTER (WHERE target = 'revenue_impact') AS revenue_impact,
+        list(DISTINCT problem ORDER BY problem) FILTER (WHERE problem IS NOT NULL) AS field_problems
     FROM staging.${source}_fields
     GROUP BY external_id
 ),
@@ -84,6 +86,7 @@ SELECT
     n.merged_into IS NOT NULL AS is_duplicate,
     n.incident_key AS dedup_key,
     n.updated_at,
+    f.field_problems,
     n.landed_in
 FROM named AS n
 JOIN judged AS j ON j.external_id = n.external_id

@@ -273,7 +273,9 @@ def ordered(models: Sequence[Model]) -> list[Model]:
             if SCHEMAS.index(known[name].schema) > SCHEMAS.index(model.schema):
                 raise ContractError(f"{model.where} selects from {name}, which is in a later layer.")
             if model.view and model.published and not (known[name].published and not known[name].view):
-                raise ContractError(f"{model.where} is a view for readers and selects from {name}, which they do not get as a table.")
+                raise ContractError(
+                    f"{model.where} is a view for readers and selects from {name}, which they do not get as a table."
+                )
     try:
         order = TopologicalSorter({name: model.depends for name, model in known.items()}).static_order()
         return [known[name] for name in order]

@@ -210,7 +210,9 @@ class Warehouse:
             variant_starts=" ".join(f"WHEN '{name}' THEN '{start}'" for name, (start, _) in variants.items()),
             variant_ends=" ".join(f"WHEN '{name}' THEN '{end}'" for name, (_, end) in variants.items()),
             variant_names=", ".join(variants),
-            variant_rows=", ".join(f"('{name}', '{start}', '{end}')" for name, (start, end) in sorted(variants.items())),
+            variant_rows=", ".join(
+                f"('{name}', '{start}', '{end}')" for name, (start, end) in sorted(variants.items())
+            ),
         )
 
     def not_of_this_run(self) -> list[str]:

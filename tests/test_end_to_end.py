@@ -268,7 +268,10 @@ def test_a_rebuild_from_the_landing_zone_gives_the_same_bytes(next_night: NextNi
     with duckdb.connect() as con:
         con.execute(f"ATTACH '{before}/mttr.duckdb' AS a (READ_ONLY)")
         con.execute(f"ATTACH '{after}/mttr.duckdb' AS b (READ_ONLY)")
-        tables = con.execute("SELECT database_name, table_name, comment FROM duckdb_tables() ORDER BY ALL").fetchall()
+        tables = con.execute(
+            "SELECT database_name, table_name, comment FROM duckdb_tables() UNION ALL "
+            "SELECT database_name, view_name, comment FROM duckdb_views() WHERE NOT internal ORDER BY ALL"
+        ).fetchall()
         names = [(table, comment) for database, table, comment in tables if database == "a"]
         assert names == [(table, comment) for database, table, comment in tables if database == "b"]
         for table, _ in names:

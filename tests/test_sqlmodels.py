@@ -113,8 +113,8 @@ def test_macros_are_there(name: str) -> None:
         ('/*\ndescription = "d"\ncolour = "red"\n[columns]\na = "x"\n*/ SELECT 1', "unknown keys colour"),
         ('/*\n[columns]\na = "x"\n*/ SELECT 1', "description and \\[columns\\] are required"),
         (
-            '/*\ndescription = "d"\npublished = true\nview = true\n[columns]\na = "x"\n*/ SELECT 1 AS a',
-            "cannot be a view",
+            '/*\ndescription = "d"\npublished = true\ngathered = true\n[columns]\na = "x"\n*/ SELECT 1 AS a',
+            "cannot be published",
         ),
         ('/*\ndescription = "d"\ngathered = true\n[columns]\na = "x"\n*/', "needs the type of each"),
         ('/*\ndescription = "d"\n*/ SELECT 1', "description and \\[columns\\] are required"),
@@ -163,6 +163,16 @@ def test_a_circle_is_an_error_that_names_its_members(tmp_path: Path) -> None:
 def test_a_later_layer_is_an_error_that_names_both(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, core__one="SELECT a FROM mart.two", mart__two="SELECT 1 AS a")
     with pytest.raises(ContractError, match=r"sql/core/one\.sql selects from mart\.two, which is in a later layer"):
+        ordered(house_models(folder))
+
+
+def test_a_view_for_readers_selects_from_what_they_get(tmp_path: Path) -> None:
+    """In their file the other tables are not there."""
+    folder = folder_of(tmp_path, core__one="SELECT 1 AS a")
+    (folder / "mart").mkdir()
+    view = PUBLISHED.replace("published = true", "published = true\nview = true")
+    (folder / "mart" / "two.sql").write_text(view + "SELECT a FROM core.one", encoding="utf-8")
+    with pytest.raises(ContractError, match=r"sql/mart/two\.sql is a view for readers and selects from core\.one"):
         ordered(house_models(folder))
 
 

@@ -88,6 +88,18 @@ def test_facts_are_made_again_by_whoever_needs_them(built: Path, tmp_path: Path)
             warehouse.close()
 
 
+def test_a_table_that_is_a_view_now_is_made_anew(built: Path, tmp_path: Path) -> None:
+    """Somebody may materialise it by hand in the file of an earlier release, which stored it."""
+    copy_database(built, tmp_path)
+    with duckdb.connect(str(tmp_path / "work.mart.duckdb")) as con:
+        con.execute("DROP VIEW analysed_incidents; CREATE TABLE analysed_incidents AS SELECT 1 AS a")
+    warehouse = open_warehouse(tmp_path, run_id="by hand")
+    try:
+        assert warehouse.build(MODELS["mart.analysed_incidents"]) > 0
+    finally:
+        warehouse.close()
+
+
 def test_facts_follow_the_incidents_they_are_made_of(built: Path, tmp_path: Path) -> None:
     """Within one run, too: facts of the incidents of before would give the figures of before."""
     copy_database(built, tmp_path)

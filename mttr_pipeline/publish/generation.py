@@ -166,7 +166,7 @@ def _comment(con: duckdb.DuckDBPyConnection, models: list[Model]) -> None:
     """Write the headers of the models and of the macros into the mart, so that the documentation travels with the data."""
     con.execute("BEGIN")  # one transaction: there are hundreds of comments
     for model in models:
-        con.execute(f"COMMENT ON TABLE {model.place} IS {quoted(model.description)}")
+        con.execute(f"COMMENT ON {model.kind} {model.place} IS {quoted(model.description)}")
         for column, text in model.columns.items():
             con.execute(f'COMMENT ON COLUMN {model.place}."{column}" IS {quoted(text)}')
     for macro, text in _MACRO_COMMENTS.items():

@@ -80,6 +80,10 @@ class Catalog:
         """SQL with each published table named as it is stored."""
         return REFERENCE.sub(lambda match: self._places.get(match[0], match[0]), sql)
 
+    def in_file(self, sql: str) -> str:
+        """SQL of a published view: readers call the file as they like, so its tables are named without a database."""
+        return REFERENCE.sub(lambda match: match["table"], sql)
+
     @property
     def macros(self) -> str:
         """The macros of the pipeline, those of traits and those that sources bring."""
@@ -268,6 +272,10 @@ def ordered(models: Sequence[Model]) -> list[Model]:
                 raise ContractError(f"{model.where} selects from {name}, which no file makes.")
             if SCHEMAS.index(known[name].schema) > SCHEMAS.index(model.schema):
                 raise ContractError(f"{model.where} selects from {name}, which is in a later layer.")
+            if model.view and model.published and not (known[name].published and not known[name].view):
+                raise ContractError(
+                    f"{model.where} is a view for readers and selects from {name}, which they do not get as a table."
+                )
     try:
         order = TopologicalSorter({name: model.depends for name, model in known.items()}).static_order()
         return [known[name] for name in order]

@@ -158,8 +158,10 @@ class Warehouse:
         function = model.function()
         if function is not None:
             self.con.register("computed", function(self.con))
-        kind = "VIEW" if model.view else "TABLE"
-        self.con.execute(f"CREATE OR REPLACE {kind} {model.place} AS {self.catalog.in_place(model.sql)}")
+        sql = self.catalog.in_place(model.sql)
+        if model.view and model.published:
+            sql = self._configured(self.catalog.in_file(model.sql))
+        self.con.execute(f"CREATE OR REPLACE {model.kind} {model.place} AS {sql}")
         if function is not None:
             self.con.unregister("computed")
         if model.schema == "facts":
@@ -175,14 +177,15 @@ class Warehouse:
         """Of an earlier release or configuration: the mart inside this file, macros, tables that no model makes now, and what became
         a view or a table."""
         self.con.execute("DROP SCHEMA IF EXISTS work.mart CASCADE")
-        expected = {(model.place, "VIEW" if model.view else "TABLE") for model in self.catalog}
+        expected = {(model.place, model.kind) for model in self.catalog}
         found = self.con.execute(
-            """SELECT schema_name, table_name, 'TABLE' FROM duckdb_tables() WHERE database_name = 'work'
-            UNION ALL SELECT schema_name, view_name, 'VIEW' FROM duckdb_views() WHERE database_name = 'work'"""
+            """SELECT database_name, schema_name, table_name, 'TABLE' FROM duckdb_tables()
+            UNION ALL SELECT database_name, schema_name, view_name, 'VIEW' FROM duckdb_views() WHERE NOT internal"""
         ).fetchall()
-        for schema, name, kind in found:
-            if schema in ("staging", "core", "figures") and (f"{schema}.{name}", kind) not in expected:
-                self.con.execute(f'DROP {kind} work.{schema}."{name}"')
+        for database, schema, name, kind in found:
+            place = f"{MART if database == MART else schema}.{name}"
+            if place.split(".")[0] in ("staging", "core", "figures", MART) and (place, kind) not in expected:
+                self.con.execute(f'DROP {kind} {database}.{schema}."{name}"')
         macros = self.con.execute(
             """SELECT DISTINCT function_name, CASE function_type WHEN 'table_macro' THEN 'MACRO TABLE' ELSE 'MACRO' END
             FROM duckdb_functions() WHERE database_name = 'work' AND NOT internal"""
@@ -192,8 +195,12 @@ class Warehouse:
 
     def analyst_macros(self) -> str:
         """The macros over `incidents`, with the configured outlier rule and reporting zone as their defaults."""
+        return self._configured(load_macros("analyst"))
+
+    def _configured(self, sql: str) -> str:
+        """SQL for the file of readers, which has no configuration: what it needs of it is written into the SQL."""
         file, variants = self.settings.file, variants_in_force(self.settings.file)
-        return Template(load_macros("analyst")).safe_substitute(
+        return Template(sql).safe_substitute(
             outlier_hours=repr(file.outliers.hours),
             outliers_excluded=str(file.outliers.enabled).lower(),
             time_zone=file.reporting_time_zone,
@@ -203,6 +210,9 @@ class Warehouse:
             variant_starts=" ".join(f"WHEN '{name}' THEN '{start}'" for name, (start, _) in variants.items()),
             variant_ends=" ".join(f"WHEN '{name}' THEN '{end}'" for name, (_, end) in variants.items()),
             variant_names=", ".join(variants),
+            variant_rows=", ".join(
+                f"('{name}', '{start}', '{end}')" for name, (start, end) in sorted(variants.items())
+            ),
         )
 
     def not_of_this_run(self) -> list[str]:

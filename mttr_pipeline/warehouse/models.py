@@ -14,7 +14,8 @@
 
 A file's folder is its layer and the schema of its table. A table depends on its own layer and on earlier ones, never on a later
 one; what it depends on is read from the schema-qualified names in its SELECT, so it cannot be misstated. A `published` table is
-stored in the file that readers get, whatever its layer is.
+stored in the file that readers get, whatever its layer is. A published view stands there too: it selects from published tables
+only, and what is configured is written into it for `${...}`, as into the macros of readers (`database`).
 
 A table that passes on columns of another one does not repeat what they mean: with `like = "core.incidents"` a column written
 `title = "="` takes the text of that column. A header with `like` and without [columns] describes a table of the same columns, and
@@ -108,6 +109,11 @@ class Model:
         """Where it is stored: published tables stand in the file of the mart."""
         return f"{MART}.{self.name}" if self.published else self.table
 
+    @property
+    def kind(self) -> str:
+        """What SQL calls it: TABLE or VIEW."""
+        return "VIEW" if self.view else "TABLE"
+
     @cached_property
     def depends(self) -> tuple[str, ...]:
         """Tables this one selects from, as `schema.name`, sorted."""
@@ -194,8 +200,8 @@ def _check_header(header: Mapping[str, Any], schema: str, where: str) -> None:
     if unknown or not str(header.get("description", "")).strip() or not (columns or header.get("like")):
         missing = "unknown keys " + ", ".join(sorted(unknown)) if unknown else "description and [columns] are required"
         raise ContractError(f"{where}: {missing}.")
-    if header.get("published") and header.get("view"):
-        raise ContractError(f"{where}: a published table is stored, so it cannot be a view.")
+    if header.get("published") and header.get("gathered"):
+        raise ContractError(f"{where}: a gathered table reads tables of sources, so it cannot be published.")
     if schema == MART and not header.get("published"):
         raise ContractError(f"{where}: the mart is what readers get; write published = true.")
     if header.get("gathered") and set(header.get("types", ())) != set(columns):

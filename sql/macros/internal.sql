@@ -155,25 +155,6 @@ CREATE OR REPLACE MACRO first_stamp(kind, event_type, stamp, is_field) AS coales
 CREATE OR REPLACE MACRO last_stamp(kind, event_type, stamp, is_field, is_undone) AS coalesce(
     max(stamp) FILTER (WHERE event_type = kind AND is_field), max(stamp) FILTER (WHERE event_type = kind AND NOT is_undone));
 
--- Measures for thresholds and opportunities: number and sum of the valid durations of a phase, how many reach the warning and the
--- critical level, and the time spent above the warning level. All are exact integers, so groups can be added up. CASE takes two
--- thirds of the time of FILTER over so many columns.
-CREATE OR REPLACE MACRO threshold_measures(us, warning_us, critical_us) AS {
-    n: count(CASE WHEN us >= 0 THEN us END),
-    total_us: coalesce(sum(CASE WHEN us >= 0 THEN us END), 0),
-    n_at_warning: count(CASE WHEN us >= 0 AND us >= warning_us THEN us END),
-    n_at_critical: count(CASE WHEN us >= 0 AND us >= critical_us THEN us END),
-    avoidable_us: coalesce(sum(CASE WHEN us > warning_us THEN us - warning_us END), 0)
-};
-
--- The same for durations that are all valid, without the critical level.
-CREATE OR REPLACE MACRO phase_measures(us, warning_us) AS {
-    n: count(us),
-    total_us: sum(us),
-    n_at_warning: count(CASE WHEN us >= warning_us THEN us END),
-    avoidable_us: sum(CASE WHEN us > warning_us THEN us - warning_us END)
-};
-
 -- 95 % limits of the share k / n (Wilson, Journal of the American Statistical Association 22, 1927), 0 to 1; NULL for n = 0. For
 -- k = 0 the lower limit is exactly 0 and for k = n the upper limit is exactly 1, where the formula has a rounding error.
 CREATE OR REPLACE MACRO wilson_low(k, n) AS

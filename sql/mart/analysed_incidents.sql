@@ -2,11 +2,12 @@
 description = """For dashboards: every counted incident once per variant, with its minutes, its population and everything that it can be
 grouped by. Choose one calculation_type. Statistics cover the rows with the population analysed: their count, their exact sum
 of duration_us and so their mean are those of mttr_stats and of the macro mttr. Duplicates and non-incidents have no row. Dates,
-weekdays and hours are those of the reporting time zone."""
+weekdays and hours are those of the reporting time zone. In the file of DuckDB it is a view over incidents. A variant has each
+incident once, because incidents has it once."""
 published = true
+view = true
 like = "core.incidents"
 not_null = ["calculation_type", "incident_id", "population", "source", "kind", "severity", "service", "team", "started_at", "started_date", "started_week_date", "started_month_date", "started_weekday", "started_hour", "episode", "reopen_count", "auto_resolved"]
-unique = [["calculation_type", "incident_id"]]
 
 [assert]
 analysed_has_minutes = "(population IN ('analysed', 'outlier')) = (minutes IS NOT NULL) AND (minutes IS NULL) = (duration_us IS NULL)"
@@ -38,41 +39,65 @@ resolved_at = "="
 resolved_date = "day of resolved_at in the reporting time zone; NULL while open"
 resolved_month_date = "first day of the month of resolved_at in the reporting time zone; NULL while open"
 */
-WITH local AS (
+SELECT
+    calculation_type,
+    incident_id,
+    CASE WHEN population IN ('analysed', 'outlier') THEN us / 6e7 END AS minutes,
+    CASE WHEN population IN ('analysed', 'outlier') THEN us END AS duration_us,
+    population,
+    source,
+    kind,
+    severity,
+    service,
+    team,
+    root_cause_category,
+    resolution_kind,
+    auto_resolved,
+    episode,
+    reopen_count,
+    started_at,
+    started_date,
+    started_week_date,
+    started_month_date,
+    started_weekday,
+    started_hour,
+    resolved_at,
+    resolved_date,
+    resolved_month_date
+FROM (
     SELECT
         i.*,
-        i.rowid AS incident_no,
-        timezone(run.reporting_time_zone, i.started_at) AS started,
-        timezone(run.reporting_time_zone, i.resolved_at)::DATE AS resolved_date
-    FROM core.incidents AS i
-    CROSS JOIN config.run AS run
-    WHERE i.duplicate_of IS NULL AND i.kind = 'incident'
-)
-SELECT
-    p.calculation_type::VARCHAR AS calculation_type,
-    i.incident_id,
-    CASE WHEN p.population IN ('analysed', 'outlier') THEN p.observed_us / 6e7 END AS minutes,
-    CASE WHEN p.population IN ('analysed', 'outlier') THEN p.observed_us END AS duration_us,
-    p.population::VARCHAR AS population,
-    i.source,
-    i.kind,
-    i.severity,
-    coalesce(i.service, 'unknown') AS service,
-    coalesce(i.team, 'unknown') AS team,
-    i.root_cause_category,
-    i.resolution_kind,
-    i.auto_resolved,
-    i.episode,
-    i.reopen_count,
-    i.started_at,
-    i.started::DATE AS started_date,
-    date_trunc('week', i.started)::DATE AS started_week_date,
-    date_trunc('month', i.started)::DATE AS started_month_date,
-    isodow(i.started)::INTEGER AS started_weekday,
-    hour(i.started)::INTEGER AS started_hour,
-    i.resolved_at,
-    i.resolved_date,
-    date_trunc('month', i.resolved_date)::DATE AS resolved_month_date
-FROM facts.population AS p
-JOIN local AS i USING (incident_no)
-ORDER BY p.incident_no, p.calculation_type
+        v.calculation_type,
+        i.stamps[v.stop] - i.stamps[v.start] AS us,
+        population_of(i.stamps[v.start], i.stamps[v.stop], list_max(i.stamps[v.stop:]), ${outliers_excluded}, ${outlier_hours},
+            i.is_over) AS population
+    FROM (
+        -- Dates are made before the variants multiply the rows.
+        SELECT
+            * REPLACE (coalesce(service, 'unknown') AS service, coalesce(team, 'unknown') AS team),
+            status_is_over(status) AS is_over,
+            stamps_us(occurred_at, detected_at, acknowledged_at, investigating_at, root_cause_found_at, mitigated_at, resolved_at,
+                closed_at) AS stamps,
+            started::DATE AS started_date,
+            date_trunc('week', started)::DATE AS started_week_date,
+            date_trunc('month', started)::DATE AS started_month_date,
+            isodow(started)::INTEGER AS started_weekday,
+            hour(started)::INTEGER AS started_hour,
+            date_trunc('month', resolved_date)::DATE AS resolved_month_date
+        FROM (
+            SELECT
+                *,
+                timezone('${time_zone}', started_at) AS started,
+                timezone('${time_zone}', resolved_at)::DATE AS resolved_date
+            FROM core.incidents
+            WHERE duplicate_of IS NULL AND kind = 'incident'
+        ) AS counted
+    ) AS i
+    CROSS JOIN (
+        SELECT
+            calculation_type,
+            list_position(stamp_names(), start_stamp) AS start,
+            list_position(stamp_names(), end_stamp) AS stop
+        FROM (VALUES ${variant_rows}) AS named(calculation_type, start_stamp, end_stamp)
+    ) AS v
+) AS placed

@@ -28,6 +28,7 @@ import msgspec
 from mttr_pipeline.landing.encodings import opened
 from mttr_pipeline.landing.lines import MAX_RECORD_BYTES, MAX_TEXT, FileProblem, Lines, Unreadable, readable, unreadable
 
+MAX_WHOLE_BYTES = 1 << 30  # of a compressed JSON array: it is held in memory, where a plain file is mapped
 #: A cell that holds one of these says nothing. The SQL macro `given_text` has the same words for the texts of all formats.
 NULL_WORDS = frozenset({"", "NA", "N/A", "#N/A", "NULL", "null", "None", "NaN", "nan", r"\N", "?"})
 
@@ -77,7 +78,12 @@ def _read_json(path: Path, reading: Reading) -> Lines:
         if isinstance(stream.raw, io.FileIO):  # memory-mapped, so that the file is not copied
             content = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))[stream.tell() :]
         else:
-            content = memoryview(stream.read())
+            content = memoryview(stream.read(MAX_WHOLE_BYTES + 1))
+            if len(content) > MAX_WHOLE_BYTES:
+                raise FileProblem(
+                    f"is one JSON value of more than {MAX_WHOLE_BYTES >> 20} MB when decompressed, which would have to be held in "
+                    "memory; decompress it, or write one object per line and name it .jsonl."
+                )
         if _single_object.match(content) is not None:
             if len(content) <= MAX_RECORD_BYTES and isinstance(found := readable(bytes(content)), Unreadable):
                 raise FileProblem(_NO_JSON.format(found.reason))

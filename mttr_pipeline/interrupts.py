@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 
 ENDED_BY = {signal.SIGINT: 130, signal.SIGTERM: 143}  # exit codes, as shells count them
 GRACE = 4.0  # seconds from the signal to the end of the process, however far the work has come
-_TELL_AGAIN = 0.3  # seconds: the next query begins after the first was interrupted
+_TELL_AGAIN = 0.3  # seconds
 _ONE_SIGNAL = 0.2  # seconds: `timeout` and terminals send one signal to the process and to its group
 
 _told: set[weakref.WeakMethod[Callable[[], object]]] = set()
@@ -61,16 +61,21 @@ class Signals:
             heard = [number for number in numbers if number in ENDED_BY]
             if self.received is None and heard:
                 self.received, first_at = heard[0], time.monotonic()
-                if self._on_first is not None:
-                    with suppress(Exception):  # nobody may be there to read it
-                        self._on_first(self.received)
-                self._said.set()
+                threading.Thread(target=self._tell, args=heard[:1], daemon=True).start()
             elif self._on_first is not None and self.exit_code is not None:
                 since = time.monotonic() - first_at
                 if since > GRACE or (heard and since > _ONE_SIGNAL):
                     os._exit(self.exit_code)
-            if self.received is not None:
-                _tell_all()
+
+    def _tell(self, number: int) -> None:
+        """Tell everybody, again and again: the next query begins after the first was interrupted. It may hang: `listen` goes on."""
+        if self._on_first is not None:
+            with suppress(Exception):  # nobody may be there to read it
+                self._on_first(number)
+        self._said.set()
+        while _current is self:
+            _tell_all()
+            time.sleep(_TELL_AGAIN)
 
 
 def heard() -> bool:
@@ -109,10 +114,10 @@ def watched(on_first: Callable[[int], object] | None = None) -> Iterator[Signals
     try:
         yield signals
     finally:
-        _current = None
         if signals.received is None or on_first is None:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
+            _current = None
             signal.set_wakeup_fd(before)
             telling.close()
             listener.join()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
+import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
@@ -16,9 +17,14 @@ from typing import Any
 
 import pytest
 
+from mttr_pipeline.cli import doctor
+from mttr_pipeline.cli.doctor import examine
+from mttr_pipeline.config.options import SourceOptions
+from mttr_pipeline.config.settings import Account
 from mttr_pipeline.errors import TransientError
 from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.sources.kit.deadline import Deadline, OutOfTime, spoken
+from mttr_pipeline.sources.kit.declare import Source
 from mttr_pipeline.sources.pulling import build_source, pull
 
 SCRIPT = Path(__file__).parents[1] / "promises" / "vendors.py"
@@ -107,6 +113,41 @@ def test_a_run_that_is_out_of_time_goes_on_where_it_ended(tmp_path: Path) -> Non
             deadline=Deadline.in_hours(0, "max_hours in [run]", "a run"),
         )
     server.close()
+
+
+def test_the_doctor_asks_once_and_says_each_finding_at_once(tmp_path: Path) -> None:
+    """A person waits for it: no retries, whatever a run allows, and no silence until the last source has answered."""
+    server = vendors.Hostile(lambda connection, _: vendors.send(connection, {}, "503 Busy", Retry_After=1))
+    env = {"PAGERDUTY_TOKEN": "x", "PAGERDUTY_API_URL": f"http://127.0.0.1:{server.port}"}
+    settings = vendors.settings_of({}, vendors.registry().sources, env, data_dir=tmp_path)
+    findings = {}
+    for finding in examine(lambda: settings):
+        assert server.asked == [] or "pagerduty" in findings or finding.name == "pagerduty"
+        findings[finding.name] = finding
+    server.close()
+    assert len(server.asked) == 1
+    assert "after 1 try (status 503" in findings["pagerduty"].text and not findings["pagerduty"].ok
+
+
+class SlowSource:
+    """A source of another package that knows no limits."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        pass
+
+    def check(self) -> str:
+        threading.Event().wait(60)
+        return "ok: much later"
+
+    def close(self) -> None:
+        pass
+
+
+def test_the_doctor_does_not_wait_for_a_source_of_another_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "SOURCE_SECONDS", 0.2)
+    source = Source(name="acme", title="Acme", yields=("records",), connect=f"{__name__}:SlowSource")
+    finding = doctor._source(Account("acme", source, SourceOptions(), access=object()))
+    assert finding.text.startswith("Acme did not answer within 0.2 s; ") and not finding.ok
 
 
 @pytest.mark.parametrize(

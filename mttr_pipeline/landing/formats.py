@@ -205,7 +205,9 @@ def _unreadable_row(lines: list[str], reason: str, identity: str | None = None) 
 def _parquet(path: Path) -> Iterator[tuple[duckdb.DuckDBPyConnection, duckdb.DuckDBPyRelation, str]]:
     pattern = re.sub(r"([*?\[])", r"[\1]", os.fspath(path))  # a file name, not a glob
     try:
-        with duckdb.connect(config={"threads": 1, "autoinstall_known_extensions": False}) as connection:
+        with duckdb.connect(
+            config={"threads": 1, "memory_limit": "1GB", "autoinstall_known_extensions": False}
+        ) as connection:
             connection.execute("SET enable_progress_bar = false")
             yield connection, connection.from_parquet(pattern, hive_partitioning=False), pattern
     except duckdb.Error as error:

@@ -163,16 +163,15 @@ class HttpClient:
         with self._lock:
             sockets = list(self._sockets)
         for one in sockets:
-            with suppress(OSError):  # closed already
-                socket.socket.shutdown(one, socket.SHUT_RDWR)  # wakes the thread that reads from it
+            _hang_up(one)
 
     def close(self) -> None:
         """Stop and close all connections."""
         self.stop()
         with self._lock:
-            for session in self._sessions:
-                session.close()
-            self._sessions.clear()
+            sessions, self._sessions = self._sessions, []
+        for session in sessions:  # without the lock: a thread that reads keeps its session from being closed
+            session.close()
 
     def _request(
         self, method: str, path: str, params: Params | None, body: bytes | None, parse: Callable[[bytes], T]
@@ -316,6 +315,8 @@ class HttpClient:
     def _opened(self, connected: socket.socket) -> None:
         with self._lock:
             self._sockets.add(connected)
+        if self._stop.is_set():
+            _hang_up(connected)
 
     def _backoff(self, tries: int) -> float:
         return max(MIN_BACKOFF / 2, self._jitter() * min(MAX_BACKOFF, MIN_BACKOFF * 2 ** min(tries - 1, 20)))
@@ -332,6 +333,12 @@ class HttpClient:
             raise self._failures.stopped()
         if self._deadline is not None and self._deadline.seconds_left() <= seconds:
             raise self._deadline.passed(self.title, f"reading {self._local.path}")
+
+
+def _hang_up(connected: socket.socket) -> None:
+    """End a connection, and wake the thread that reads from it."""
+    with suppress(OSError):  # closed already
+        socket.socket.shutdown(connected, socket.SHUT_RDWR)
 
 
 def _pairs(params: Params) -> list[tuple[str, Any]]:

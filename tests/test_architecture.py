@@ -23,17 +23,18 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 #: Each room, and the rooms whose modules it may import. Imports go down this table, never up.
 ROOMS = {
     "definitions": "defs",
-    "cli": "defs publish reports warehouse intake sources landing config errors demo",
-    "defs": "publish reports warehouse intake sources landing config progress errors",
+    "cli": "defs publish reports warehouse intake sources landing config interrupts errors demo",
+    "defs": "publish reports warehouse intake sources landing config progress interrupts errors",
     "publish": "reports warehouse errors",
     "reports": "metrics landing config",
     "metrics": "",
-    "warehouse": "sources landing config errors",
+    "warehouse": "sources landing config interrupts errors",
     "intake": "sources landing config progress errors",
-    "sources": "landing config progress errors",
+    "sources": "landing config progress interrupts errors",
     "landing": "errors",
     "config": "errors",
     "progress": "",
+    "interrupts": "",
     "errors": "",
     "demo": "",
 }

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mttr_pipeline.sources.kit.paging import (
+    MAX_PAGES,
+    EndlessListing,
     Page,
     SeenRows,
     TokenLoop,
@@ -17,6 +20,7 @@ from mttr_pipeline.sources.kit.paging import (
     UnstableListing,
     read_all,
     read_by_token,
+    read_whole,
     row_id,
 )
 
@@ -144,6 +148,41 @@ def test_empty_pages_do_not_go_on_for_ever() -> None:
     numbers = iter(range(1000))
     with pytest.raises(TokenLoop, match="empty pages"):
         read_by_token(lambda token: ([], str(next(numbers))), lambda _: None)
+
+
+def test_a_page_that_comes_again_and_again_ends_the_listing() -> None:
+    """A vendor that ignores the offset or makes up tokens sends page one for ever, perhaps with a changing clock in its rows."""
+    asked: list[Any] = []
+
+    def same(place: Any) -> list[bytes]:
+        asked.append(place)
+        return [row(n, version=len(asked)) for n in range(100)]
+
+    with pytest.raises(EndlessListing, match="bring the records of earlier pages again"):
+        read_all(lambda offset: Page(same(offset), True, 1_000_000), lambda _: None)
+    with pytest.raises(EndlessListing, match="bring the records of earlier pages again"):
+        read_by_token(lambda token: (same(token), f"token {len(asked)}"), lambda _: None)
+    assert len(asked) == 8
+
+
+def test_a_listing_ends_far_above_the_vendors_own_count() -> None:
+    with pytest.raises(EndlessListing, match="300 records where the vendor counts 120"):
+        read_all(lambda offset: Page([row(offset + n) for n in range(100)], True, 120), lambda _: None)
+
+
+def test_a_listing_of_new_records_for_ever_ends_at_a_number_of_pages() -> None:
+    pages = iter(range(MAX_PAGES + 1))
+    with pytest.raises(EndlessListing, match="10,000 pages"):
+        read_all(lambda offset: Page([row(offset)], True), lambda _: None)
+    with pytest.raises(EndlessListing, match="10,000 pages"):
+        read_by_token(lambda token: ([row(next(pages))], f"after {token}"), lambda _: None)
+
+
+def test_a_listing_that_lacks_rows_proves_nothing() -> None:
+    """What is read to find deleted records must be whole."""
+    assert read_whole(lambda _: Page([row(1)], False, 1)) == [row(1)]
+    with pytest.raises(UnstableListing):
+        read_whole(lambda _: Page([row(1)], False, 2))
 
 
 def test_a_newer_state_of_a_record_is_no_repeat() -> None:

@@ -21,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mttr_pipeline.errors import ConfigError
+from mttr_pipeline.intake import inbox
 from mttr_pipeline.intake.importer import KNOWN_FIELDS, MAX_RECORD_BYTES, MAX_TEXT, ImportReport, import_files
 from mttr_pipeline.landing.store import Landing, new_run_id
 
@@ -312,6 +313,59 @@ def test_a_parquet_file_without_external_id_is_refused(landing: Landing, tmp_pat
 def test_no_file_at_all_is_refused(landing: Landing) -> None:
     with pytest.raises(ConfigError, match="No file was named"):
         do_import(landing)
+
+
+def _blank_lines(path: Path) -> None:
+    path.write_bytes(zstandard.ZstdCompressor(level=1).compress(b'{"external_id": "1"}' + b" " * (80 << 20)))
+
+
+def _one_long_array(path: Path) -> None:
+    path.write_bytes(gzip.compress(b'[{"external_id": "1"}' + b" " * (2 << 20) + b"]"))
+
+
+def _long_name_of_a_column(path: Path) -> None:
+    path.write_text("external_id," + "x" * 10_000 + "\n" + "".join(f"{n},1\n" for n in range(2_000)), encoding="utf-8")
+
+
+def _one_value_in_every_row(path: Path) -> None:
+    query = "SELECT 'a' || range AS external_id, repeat('x', 1000) AS title FROM range(20000)"
+    duckdb.sql(f"COPY ({query}) TO '{path}' (FORMAT parquet, COMPRESSION zstd)")
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "told"),
+    [
+        ("bomb.jsonl.zst", _blank_lines, r"decompresses to more than 200 times its size, .* give the plain file\.$"),
+        ("bomb.json.gz", _one_long_array, "decompresses to more than 200 times its size"),
+        ("bomb.csv", _long_name_of_a_column, "holds records of more than 200 times its size"),
+        ("bomb.parquet", _one_value_in_every_row, "holds records of more than 200 times its size"),
+    ],
+)
+def test_a_small_file_that_becomes_a_huge_one_is_refused(
+    landing: Landing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, write: Any, told: str
+) -> None:
+    """156 KB filled a disk with 5 GB. Nothing of it is taken, by the import and by the inbox, which moves it out of the way."""
+    if not name.endswith(".zst"):
+        monkeypatch.setattr("mttr_pipeline.landing.encodings.MANY_BYTES", 1 << 20)  # so that a small bomb does
+    write(tmp_path / name)
+    with pytest.raises(ConfigError, match=told):
+        do_import(landing, tmp_path / name)
+    assert landed(landing) == []
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / name).rename(tmp_path / "inbox" / name)
+    taken = inbox.take(tmp_path / "inbox", landing, new_run_id(), ())
+    assert len(taken.refused) == 1 and "times its size" in taken.refused[0]
+    assert len(list((tmp_path / "inbox" / "refused").glob(f"*/{name}"))) == 1
+
+
+def test_a_table_that_needs_more_memory_than_a_table_may_is_refused(landing: Landing, tmp_path: Path) -> None:
+    """Two thousand texts of a few megabytes, all the same, are a file of 3 KB."""
+    query = "SELECT range AS external_id, repeat('x', 1_500_000) AS title FROM range(2_000)"
+    duckdb.sql(f"COPY ({query}) TO '{tmp_path / 'wide.parquet'}' (FORMAT parquet, COMPRESSION zstd)")
+    with pytest.raises(
+        ConfigError, match=r"wide\.parquet (cannot be read as Parquet \(Out of Memory|holds records of more)"
+    ):
+        do_import(landing, tmp_path / "wide.parquet")
 
 
 def test_a_file_damaged_further_in_leaves_no_complete_extract_and_none_to_take_up(

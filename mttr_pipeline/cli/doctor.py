@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 from mttr_pipeline.cli.usage import listed
@@ -19,6 +20,7 @@ from mttr_pipeline.sources.pulling import foreseen
 from mttr_pipeline.warehouse.catalog import catalog, unusable_sources
 
 LITTLE_DISK = 1_000_000_000  # bytes
+SOURCE_SECONDS = 10.0  # for the answer of one source, whatever a run allows
 
 
 @dataclass(frozen=True)
@@ -36,25 +38,27 @@ class Finding:
         return 0 if self.ok else 2 if self.is_configuration else 1
 
 
-def examine(load: Callable[[], Settings]) -> list[Finding]:
-    """Every finding, the sources last. `load` reads the settings; a failure there ends the list."""
-    found = [
-        Finding(
-            "versions",
-            True,
-            ", ".join(f"{name} {version(name)}" for name in ("mttr-pipeline", "dagster", "duckdb", "polars")),
-        )
-    ]
+def examine(load: Callable[[], Settings]) -> Iterator[Finding]:
+    """Every finding as soon as it is there, the sources last. `load` reads the settings; a failure there ends the list."""
+    yield Finding(
+        "versions",
+        True,
+        ", ".join(f"{name} {version(name)}" for name in ("mttr-pipeline", "dagster", "duckdb", "polars")),
+    )
     try:
         settings = load()
     except MttrError as error:
-        return [*found, Finding("configuration", False, str(error), is_configuration=True)]
-    found.append(Finding("configuration", True, str(settings.config_file or "defaults, no mttr.toml")))
-    found += [_disk(settings), _inbox(settings)]
-    found += [Finding(name, False, sentence) for name, sentence in unusable_sources(settings.accounts).items()]
+        yield Finding("configuration", False, str(error), is_configuration=True)
+        return
+    yield Finding("configuration", True, str(settings.config_file or "defaults, no mttr.toml"))
+    yield _disk(settings)
+    yield _inbox(settings)
+    for name, sentence in unusable_sources(settings.accounts).items():
+        yield Finding(name, False, sentence)
     left_out = catalog(settings.accounts).problems
-    pulled = (account for account in settings.accounts if account.source.pulled and account.name not in left_out)
-    return [*found, *map(_source, pulled)]
+    for account in settings.accounts:
+        if account.source.pulled and account.name not in left_out:
+            yield _source(account)
 
 
 def _disk(settings: Settings) -> Finding:
@@ -87,11 +91,30 @@ def _inbox(settings: Settings) -> Finding:
 
 
 def _source(account: Account) -> Finding:
+    """Ask once. In a thread of its own, because nothing else ends the look-up of a host name, or a source of another package."""
     name = account.name
     if not account.enabled:
         return Finding(name, True, f"off; set {account.source.credentials_of(name)} to switch it on")
+    once = {"timeout_seconds": min(account.options.timeout_seconds, SOURCE_SECONDS), "max_wait_minutes": 0}
+    found = [
+        Finding(
+            name,
+            False,
+            f"{account.title} did not answer within {SOURCE_SECONDS:g} s; check its address, its status page and the network.",
+        )
+    ]
+    asking = threading.Thread(
+        target=lambda: found.append(_asked(replace(account, options=account.options.model_copy(update=once)))),
+        daemon=True,
+    )
+    asking.start()
+    asking.join(SOURCE_SECONDS)
+    return found[-1]
+
+
+def _asked(account: Account) -> Finding:
     try:
-        with foreseen(name), closing(connection(account)) as source:
-            return Finding(name, True, source.check().removeprefix("ok: "))
+        with foreseen(account.name), closing(connection(account)) as source:
+            return Finding(account.name, True, source.check().removeprefix("ok: "))
     except MttrError as error:
-        return Finding(name, False, str(error))
+        return Finding(account.name, False, str(error))

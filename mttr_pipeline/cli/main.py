@@ -1,12 +1,13 @@
 """The `mttr` command: options in, one sentence or one table out, an exit code that a cron job can trust.
 
 0 done and published; 1 failed, nothing published; 2 bad usage or configuration; 3 published, but a source failed, or the
-summary for Dagster.
+summary for Dagster; 130 and 143 ended by Ctrl-C and SIGTERM.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -20,8 +21,8 @@ from typing import Any
 import click
 from rich.console import Console
 
-from mttr_pipeline import __version__
-from mttr_pipeline.cli.terminal import Bars, doctor_lines, print_summary, wide_console
+from mttr_pipeline import __version__, interrupts
+from mttr_pipeline.cli.terminal import Bars, doctor_line, print_summary, wide_console
 from mttr_pipeline.cli.usage import Commands, listed, refuse_empty
 from mttr_pipeline.config.clock import parse_clock
 from mttr_pipeline.config.settings import Settings
@@ -54,26 +55,43 @@ def _exits(command: Callable[..., int]) -> Callable[..., None]:
     @wraps(command)
     def run(*args: Any, **options: Any) -> None:
         context = click.get_current_context()
-        try:
-            if context.parent:
-                refuse_empty(context.parent)
-            refuse_empty(context)
-            context.exit(command(context.obj, *args, **options))
-        except MttrError as error:
-            _print_error(str(error), context.obj.debug)
-            context.exit(error.exit_code)
-        except KeyboardInterrupt:
-            _print_error("Interrupted; what was landed is kept and the next run goes on from there.", False)
-            context.exit(130)
-        except (click.exceptions.Exit, click.ClickException):
-            raise
-        except Exception as error:
-            _print_error(
-                f"Unforeseen failure ({type(error).__name__}); run again with --debug to see where.", context.obj.debug
-            )
-            context.exit(FAILED)
+        with interrupts.watched(lambda number: _say_end(context, number)) as signals:
+            try:
+                if context.parent:
+                    refuse_empty(context.parent)
+                refuse_empty(context)
+                code = command(context.obj, *args, **options)
+            except MttrError as error:
+                _print_error(str(error), context.obj.debug)
+                code = error.exit_code
+            except KeyboardInterrupt:
+                signals.wait()
+                code = FAILED
+            except (click.exceptions.Exit, click.ClickException):
+                raise
+            except Exception as error:
+                _print_error(
+                    f"Unforeseen failure ({type(error).__name__}); run again with --debug to see where.",
+                    context.obj.debug,
+                )
+                code = FAILED
+        context.exit(code if signals.exit_code is None else signals.exit_code)
 
     return run
+
+
+_KEPT = "what was landed is kept, and the next run goes on from there."
+_AFTER_SIGNAL = dict.fromkeys(("run", "demo", "rebuild"), _KEPT) | {
+    "import": "no record of this import is taken; import the files again."
+}
+
+
+def _say_end(context: click.Context, number: int) -> None:
+    """The sentence for a command that a signal ends."""
+    name = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
+    after = _AFTER_SIGNAL.get(context.info_name or "", "")
+    click.echo(f"mttr: Ended by {name}{'; ' if after else '.'}{after}", err=True)
+    sys.stderr.flush()
 
 
 _PULLED = {name: source for name, source in registry().sources.items() if source.pulled}
@@ -307,10 +325,12 @@ def doctor(given: Globals) -> int:
     """Check configuration, credentials (one cheap request per source), disk and versions."""
     from mttr_pipeline.cli.doctor import examine
 
-    findings = examine(given.settings)
-    for line in doctor_lines(findings):
-        click.echo(line)
-    return max((finding.exit_code for finding in findings), default=DONE)
+    worst = DONE
+    for finding in examine(given.settings):
+        click.echo(doctor_line(finding))
+        sys.stdout.flush()  # a source may take its time, and a person waits
+        worst = max(worst, finding.exit_code)
+    return worst
 
 
 def _given_something(settings: Settings) -> bool:
@@ -347,6 +367,8 @@ def _execute(given: Globals, settings: Settings, job: str, options: dict[str, An
 
 
 def _print_error(sentence: str, debug: bool) -> None:
+    if interrupts.heard():  # what fails then fails for that, and it was said
+        return
     if debug:
         traceback.print_exc()
     click.echo(f"mttr: {sentence}", err=True)

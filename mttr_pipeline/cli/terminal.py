@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -214,8 +213,7 @@ def minutes(value: float | None) -> str:
     return "-" if value is None else f"{value:,.1f}"
 
 
-def doctor_lines(findings: Sequence[Finding]) -> Iterable[str]:
-    """One line each, however long: a finding that is broken over lines cannot be searched for."""
-    for finding in findings:
-        text = f"ok{': ' + finding.text if finding.text else ''}" if finding.ok else finding.text
-        yield f"{finding.name:<16}{' '.join(text.split())}"
+def doctor_line(finding: Finding) -> str:
+    """One line, however long: a finding that is broken over lines cannot be searched for."""
+    text = f"ok{': ' + finding.text if finding.text else ''}" if finding.ok else finding.text
+    return f"{finding.name:<16}{' '.join(text.split())}"

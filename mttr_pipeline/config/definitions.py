@@ -42,7 +42,15 @@ DEFINITIONS = {
     "no_data": "NULL, never 0 and never 100 percent",
 }
 #: Settings of a source that cannot change a figure.
-_TECHNICAL = ("kind", "requests_per_minute", "connections", "timeout_seconds", "max_wait_minutes", "web_url")
+_TECHNICAL = (
+    "kind",
+    "requests_per_minute",
+    "connections",
+    "timeout_seconds",
+    "max_wait_minutes",
+    "max_hours",
+    "web_url",
+)
 
 
 def variants_in_force(file: FileSettings) -> dict[str, tuple[Stamp, Stamp]]:

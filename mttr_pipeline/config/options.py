@@ -66,7 +66,10 @@ class SourceOptions(Section):
         14, description="every run reads the records again that were created within this many days"
     )
     timeout_seconds: Annotated[float, number("seconds", most=86_400)] = Field(
-        60, description="time limit for one response, from its first byte to its last; at most one day"
+        60, description="time limit for one response, from the request to its last byte; at most one day"
+    )
+    max_hours: Annotated[float, number("hours", 0.00001, 8_760)] = Field(
+        4, description="time limit for one pull; the next run goes on where it ended"
     )
     max_wait_minutes: Annotated[float, number("minutes", most=1_440)] = Field(
         15, description="total time for retries of one request; at most one day"

@@ -144,6 +144,15 @@ class Publish(Section):
     )
 
 
+class Run(Section):
+    """`[run]`: limits of one run."""
+
+    max_hours: Annotated[float, number("hours", 0.00001, 8_760)] = Field(
+        8,
+        description="a run pulls nothing more after this long; it goes on with what was landed, and the next run with the rest",
+    )
+
+
 class NoSources(Section):
     """`[sources]` before the sources are known."""
 
@@ -164,6 +173,7 @@ class FileSettings(Section):
     downtime: Downtime = Downtime()
     lifecycle: Lifecycle = Lifecycle()
     publish: Publish = Publish()
+    run: Run = Run()
     imports: dict[str, ImportPreset] = Field(
         default_factory=dict, description="presets of your own for `mttr import --as`"
     )

@@ -52,6 +52,7 @@ def landing_asset(account: Account) -> dg.AssetsDefinition:
                     until=run.instant("until"),
                     full_refresh=run.full_refresh,
                     progress=progress.current(),
+                    deadline=run.deadline,
                     loaded=_loaded_records(run, name, context),
                 )
         except ConfigError as error:

@@ -13,6 +13,7 @@ import dagster as dg
 from filelock import FileLock, Timeout
 from pydantic import Field, PrivateAttr
 
+from mttr_pipeline import interrupts
 from mttr_pipeline.config.clock import parse_clock
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.defs.jobs import REBUILD
@@ -20,6 +21,7 @@ from mttr_pipeline.errors import ConfigError, ContractError, MttrError
 from mttr_pipeline.intake.inbox import FOLDER
 from mttr_pipeline.landing.demonstration import refuse_demo_folder
 from mttr_pipeline.landing.store import Landing, new_run_id
+from mttr_pipeline.sources.kit.deadline import Deadline
 from mttr_pipeline.sources.registry import load_settings
 from mttr_pipeline.warehouse.database import Warehouse
 
@@ -50,6 +52,7 @@ class RunResource(dg.ConfigurableResource):
     _as_of: datetime = PrivateAttr()
     _run_id: str = PrivateAttr()
     _warehouse: Warehouse | None = PrivateAttr(default=None)
+    _deadline: Deadline = PrivateAttr()
     _failed: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @contextmanager
@@ -63,7 +66,8 @@ class RunResource(dg.ConfigurableResource):
             # Whole seconds: what an operator types back into --as-of gives the same run.
             self._as_of = parse_clock(self.as_of, "--as-of") if self.as_of else datetime.now(UTC).replace(microsecond=0)
             self._run_id = self.run_id or new_run_id()
-            with held(prepared(self._settings.data_dir), self.wait_seconds):
+            with interrupts.watched(), held(prepared(self._settings.data_dir), self.wait_seconds):
+                self._deadline = Deadline.in_hours(self._settings.file.run.max_hours, "max_hours in [run]", "a run")
                 try:
                     yield self
                 finally:
@@ -96,6 +100,11 @@ class RunResource(dg.ConfigurableResource):
     def id(self) -> str:
         """The id of the run, which also names its generation."""
         return self._run_id
+
+    @property
+    def deadline(self) -> Deadline:
+        """When the run stops to pull."""
+        return self._deadline
 
     @property
     def failed(self) -> dict[str, str]:

@@ -19,6 +19,9 @@ import zstandard
 
 from mttr_pipeline.landing.lines import FileProblem
 
+#: A small file may become large: below this many bytes nothing is refused. Exports shrink to a fifth or, full of repetitions, to a
+#: fiftieth; a file made to fill disks shrinks to a thirty-thousandth.
+MANY_BYTES, MANY_TIMES = 64 << 20, 200
 _HALF = re.compile("[\ud800-\udfff]")
 _MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
@@ -29,7 +32,8 @@ def opened(path: Path, encoding: str | None = None) -> Iterator[io.BufferedReade
     file says otherwise."""
     with path.open("rb", buffering=0) as raw:
         wrap = {".gz": lambda: gzip.GzipFile(fileobj=raw), ".zst": lambda: _Zstd(raw)}.get(path.suffix.lower())
-        stream = io.BufferedReader(cast(io.RawIOBase, wrap() if wrap else raw), buffer_size=1 << 18)
+        plain = _Bounded(cast(io.RawIOBase, wrap()), path.stat().st_size) if wrap else raw
+        stream = io.BufferedReader(cast(io.RawIOBase, plain), buffer_size=1 << 18)
         start = stream.peek(64)[:64]
         marked = next((name for mark, name in _MARKS.items() if start.startswith(mark)), None)
         named = lookup(encoding).name if encoding else None
@@ -51,6 +55,36 @@ def opened(path: Path, encoding: str | None = None) -> Iterator[io.BufferedReade
         if codec and not codec.startswith("utf-8"):
             stream = io.BufferedReader(_Recoded(stream, codec), buffer_size=1 << 18)
         yield stream
+
+
+def most_bytes(size: int) -> int:
+    """The most bytes that a file of this size may become, decompressed or as records."""
+    return max(MANY_BYTES, MANY_TIMES * size)
+
+
+class _Bounded(io.RawIOBase):
+    """What is decompressed from a file of `size` bytes; a FileProblem as soon as it is more than any export has."""
+
+    def __init__(self, plain: io.RawIOBase, size: int) -> None:
+        self._plain = plain
+        self._left = most_bytes(size)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count: int = self._plain.readinto(buffer) or 0
+        self._left -= count
+        if self._left < 0:
+            raise FileProblem(
+                f"decompresses to more than {MANY_TIMES} times its size, as no export does, and was not read further; if what it "
+                "holds is right, decompress it and give the plain file."
+            )
+        return count
+
+    def close(self) -> None:
+        self._plain.close()
+        super().close()
 
 
 class _Recoded(io.RawIOBase):
@@ -97,7 +131,8 @@ class _Zstd(io.RawIOBase):
     def _decompressed(raw: io.RawIOBase) -> Iterator[bytes]:
         frame = zstandard.ZstdDecompressor().decompressobj()
         begun = False
-        while chunk := raw.read(1 << 14):  # small, because a chunk may decompress to any size
+        compressed = io.BufferedReader(raw)
+        while chunk := compressed.read(1 << 10):  # four bytes may stand for 128 KB
             while chunk:
                 if frame.eof:
                     frame, begun = zstandard.ZstdDecompressor().decompressobj(), False

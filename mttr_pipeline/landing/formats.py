@@ -28,6 +28,7 @@ import msgspec
 from mttr_pipeline.landing.encodings import opened
 from mttr_pipeline.landing.lines import MAX_RECORD_BYTES, MAX_TEXT, FileProblem, Lines, Unreadable, readable, unreadable
 
+MAX_WHOLE_BYTES = 1 << 30  # of a compressed JSON array: it is held in memory, where a plain file is mapped
 #: A cell that holds one of these says nothing. The SQL macro `given_text` has the same words for the texts of all formats.
 NULL_WORDS = frozenset({"", "NA", "N/A", "#N/A", "NULL", "null", "None", "NaN", "nan", r"\N", "?"})
 
@@ -77,7 +78,12 @@ def _read_json(path: Path, reading: Reading) -> Lines:
         if isinstance(stream.raw, io.FileIO):  # memory-mapped, so that the file is not copied
             content = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))[stream.tell() :]
         else:
-            content = memoryview(stream.read())
+            content = memoryview(stream.read(MAX_WHOLE_BYTES + 1))
+            if len(content) > MAX_WHOLE_BYTES:
+                raise FileProblem(
+                    f"is one JSON value of more than {MAX_WHOLE_BYTES >> 20} MB when decompressed, which would have to be held in "
+                    "memory; decompress it, or write one object per line and name it .jsonl."
+                )
         if _single_object.match(content) is not None:
             if len(content) <= MAX_RECORD_BYTES and isinstance(found := readable(bytes(content)), Unreadable):
                 raise FileProblem(_NO_JSON.format(found.reason))
@@ -199,7 +205,9 @@ def _unreadable_row(lines: list[str], reason: str, identity: str | None = None) 
 def _parquet(path: Path) -> Iterator[tuple[duckdb.DuckDBPyConnection, duckdb.DuckDBPyRelation, str]]:
     pattern = re.sub(r"([*?\[])", r"[\1]", os.fspath(path))  # a file name, not a glob
     try:
-        with duckdb.connect(config={"threads": 1, "autoinstall_known_extensions": False}) as connection:
+        with duckdb.connect(
+            config={"threads": 1, "memory_limit": "1GB", "autoinstall_known_extensions": False}
+        ) as connection:
             connection.execute("SET enable_progress_bar = false")
             yield connection, connection.from_parquet(pattern, hive_partitioning=False), pattern
     except duckdb.Error as error:

@@ -17,6 +17,7 @@ from pathlib import Path
 import zstandard
 
 from mttr_pipeline.errors import ConfigError
+from mttr_pipeline.landing.encodings import MANY_TIMES, most_bytes
 from mttr_pipeline.landing.formats import READERS, Reading, header
 from mttr_pipeline.landing.lines import (
     MAX_RECORD_BYTES,
@@ -60,11 +61,25 @@ class Input:
 
     def read(self) -> Lines:
         """Its lines. Raises FileProblem, OSError or an error of the decompression, which `explained` explains."""
-        return READERS[self.kind](self.path, self.reading)
+        return _bounded(READERS[self.kind](self.path, self.reading), self.bytes)
 
     def header(self) -> list[str] | None:
         """The names of its columns; None for a format without columns."""
         return header(self.path, self.kind, self.reading)
+
+
+def _bounded(lines: Lines, size: int) -> Lines:
+    """The lines of a file of `size` bytes. Raises FileProblem for more than any export holds: the name of a column stands in a table
+    once and in every record, so that a long name makes much of a small file."""
+    left = most_bytes(size)
+    for number, content in lines:
+        left -= len(content) if isinstance(content, bytes) else len(content.text)
+        if left < 0:
+            raise FileProblem(
+                f"holds records of more than {MANY_TIMES} times its size, as no export does, and was not read further; look at what "
+                "it holds, and give it as JSON Lines if that is right."
+            )
+        yield number, content
 
 
 def checked_file(path: Path, name: str = "", reading: Reading | None = None) -> Input:

@@ -115,6 +115,11 @@ def publish(warehouse: Warehouse, root: Path, run_id: str, keep: int, may_vanish
             f"The results could not be published in {root} ({str(error).splitlines()[0]}); "
             "free the disk or mend its permissions and run again. What was published before is untouched."
         ) from error
+    except BaseException:  # a signal: nothing of this run stays, unless readers see it already
+        _remove(partial)
+        if latest(root) != final.resolve():
+            _remove(final)
+        raise
     _prune(root, keep, run_id)
     return Generation(final, files)
 
@@ -129,7 +134,7 @@ def _write(warehouse: Warehouse, folder: Path) -> dict[str, int | None]:
     rows = {model.name: warehouse.count(model) for model in warehouse.catalog.published}
     # DuckDB writes without the interpreter, which puts the documents into words and draws the charts meanwhile.
     with ThreadPoolExecutor(1) as pool:
-        parquet = pool.submit(_write_parquet, warehouse.con.cursor(), rows, folder)
+        parquet = pool.submit(_write_parquet, warehouse.cursor(), rows, folder)
         documents = reports.documents(warehouse.con)
         texts = {f"json/{name}.json": reports.dumps(document) for name, document in documents.items()}
         texts["report.html"] = reports.render(documents)

@@ -16,10 +16,11 @@ from mttr_pipeline.landing.manifest import MARKS_AHEAD, Manifest, disbelieved
 from mttr_pipeline.landing.store import Extract, Landing
 from mttr_pipeline.progress import Progress, Silent
 from mttr_pipeline.sources.kit.audit import Audit, AuditableSource, LoadedRecords, covered_windows
+from mttr_pipeline.sources.kit.deadline import Deadline
 from mttr_pipeline.sources.kit.declare import connection
 from mttr_pipeline.sources.kit.explain import redact
 from mttr_pipeline.sources.kit.plan import Plan, believed, make_plan, next_high_water
-from mttr_pipeline.sources.kit.source import Source
+from mttr_pipeline.sources.kit.source import LimitedSource, Source
 
 __all__ = ["LoadedRecords", "Plan", "Progress", "Silent", "Source", "build_source", "foreseen", "pull"]
 
@@ -58,6 +59,7 @@ def pull(
     full_refresh: bool = False,
     progress: Progress | None = None,
     loaded: LoadedRecords | None = None,
+    deadline: Deadline | None = None,
 ) -> Manifest:
     """Pull one source once; returns the manifest of its newest extract.
 
@@ -67,12 +69,21 @@ def pull(
 
     With `loaded`, the records that we hold so far, an incremental pull also looks for records that the vendor has deleted.
 
+    A pull that is not ready at `deadline`, that of the run, or after the source's `max_hours` fails with OutOfTime, and the next
+    one completes it.
+
     A failure is written into the manifest and raised: MttrError, whatever the cause was. An interrupt leaves the
     extract unfinished, to be taken up by the next pull.
     """
     progress = progress or Silent()
     progress.start(source.name)
+    own = Deadline.in_hours(source.options.max_hours, f"max_hours in [sources.{source.name}]", "a pull")
+    first = own if deadline is None or own.seconds_left() < deadline.seconds_left() else deadline
     try:
+        if first.seconds_left() <= 0:
+            raise first.passed(source.title, "about to begin")
+        if isinstance(source, LimitedSource):
+            source.limit(first)
         complete, ahead = _complete(landing, source)
         plan = make_plan(
             source.options,

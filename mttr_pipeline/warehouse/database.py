@@ -18,6 +18,7 @@ from string import Template
 
 import duckdb
 
+from mttr_pipeline import interrupts
 from mttr_pipeline.config.definitions import variants_in_force
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.errors import ContractError, first_line
@@ -52,6 +53,8 @@ class Warehouse:
         self.as_of = as_of.astimezone(UTC)
         self.catalog = catalog(settings.accounts)
         self.con = duckdb.connect(config={"autoinstall_known_extensions": False})
+        self._cursors: list[duckdb.DuckDBPyConnection] = []
+        interrupts.tell(self.interrupt)
         self._attach(path, "work")
         self._open_mart()
         self.con.execute("ATTACH ':memory:' AS facts")
@@ -70,6 +73,19 @@ class Warehouse:
     def close(self) -> None:
         """Close the connection; the files are free for other programs then."""
         self.con.close()
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A connection to the same database for another thread. `interrupt` reaches it too."""
+        self._cursors.append(self.con.cursor())
+        return self._cursors[-1]
+
+    def interrupt(self) -> None:
+        """End the queries under way: they raise duckdb.InterruptException. From any thread.
+
+        DuckDB does not end a query for an exception of a signal's handler, it only raises it afterwards.
+        """
+        for con in (self.con, *self._cursors):
+            con.interrupt()
 
     def _set_options(self) -> None:
         amount, unit = str(self.con.execute("SELECT current_setting('memory_limit')").fetchall()[0][0]).split()

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from mttr_pipeline.errors import PermanentError
 from mttr_pipeline.sources.jira.issues import IssuePull
 from mttr_pipeline.sources.kit import envelope
 from mttr_pipeline.sources.kit.audit import AuditStream
@@ -17,7 +16,6 @@ from mttr_pipeline.sources.kit.failures import HttpRefused
 from mttr_pipeline.sources.kit.paging import (
     ReadResult,
     TokenExpired,
-    TokenLoop,
     TokenPage,
     TooManyRows,
     read_by_token,
@@ -73,13 +71,7 @@ class CloudPull(IssuePull):
                     raise TokenExpired(f"status 400 for a page token: {error.reason}") from error
                 raise
 
-        try:
-            return read_by_token(page, write)
-        except TokenLoop as error:
-            raise PermanentError(
-                f"{self._client.title}: the paging of {path} does not end ({error}); run again, and report this if it "
-                "happens again."
-            ) from error
+        return read_by_token(page, write)
 
     # -- changelogs ---------------------------------------------------------------------------------------------
 

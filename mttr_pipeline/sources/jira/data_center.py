@@ -14,7 +14,7 @@ from mttr_pipeline.sources.jira.issues import IssuePull
 from mttr_pipeline.sources.kit import envelope
 from mttr_pipeline.sources.kit.audit import AuditStream
 from mttr_pipeline.sources.kit.failures import HttpRefused
-from mttr_pipeline.sources.kit.paging import Page, read_all, row_id
+from mttr_pipeline.sources.kit.paging import Page, read_all, read_whole, row_id
 from mttr_pipeline.sources.kit.runner import Task
 from mttr_pipeline.sources.kit.windows import Window
 
@@ -122,9 +122,7 @@ class DataCenterPull(IssuePull):
         return self._found(self._query_all(window))
 
     def _found(self, jql: str) -> list[bytes]:
-        found: list[bytes] = []
-        read_all(lambda offset: self._ids_page(jql, offset, self.issues_per_window), found.append)
-        return found
+        return read_whole(lambda offset: self._ids_page(jql, offset, self.issues_per_window))
 
     def _ids_page(self, jql: str, offset: int, size: int) -> Page:
         """One page of ids only; the server may give fewer than `size`."""

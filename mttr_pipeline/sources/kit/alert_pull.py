@@ -20,11 +20,10 @@ from mttr_pipeline.sources.kit.http import HttpClient
 from mttr_pipeline.sources.kit.paging import (
     TARGET_ROWS,
     Page,
-    TokenLoop,
     TokenPage,
     TooManyRows,
-    read_all,
     read_by_token,
+    read_whole,
     row_id,
 )
 from mttr_pipeline.sources.kit.plan import Plan
@@ -96,8 +95,7 @@ class AlertPull(Pull):
             return search.checked_page(window, None, 0).total if counted is None else counted
 
         def rows(window: Window) -> list[bytes]:
-            found: list[bytes] = []
-            read_all(lambda offset: search.checked_page(window, None, offset), found.append, ceiling=search.ceiling)
+            found = read_whole(lambda offset: search.checked_page(window, None, offset), ceiling=search.ceiling)
             # it is not documented everywhere whether the end of a range is included
             return [row for row in found if (at := stamp(row, "createdAt")) is None or at < window.until]
 
@@ -182,12 +180,7 @@ class AlertPull(Pull):
     def _chained(self, path: str, parent: str, page: Callable[[str | None], TokenPage]) -> list[bytes]:
         """The logs or notes of one record, each wrapped with the record's id. `page` is that of `read_by_token`."""
         found: list[bytes] = []
-        try:
-            read_by_token(page, lambda row: found.append(wrap_child(parent, row)))
-        except TokenLoop as error:
-            raise PermanentError(
-                f"{self._client.title}: the paging of {path} does not end ({error}); report this."
-            ) from error
+        read_by_token(page, lambda row: found.append(wrap_child(parent, row)))
         return found
 
     def _no_next_page(self, path: str) -> PermanentError:

@@ -25,7 +25,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from mttr_pipeline.landing.store import TOMBSTONES, Extract, tombstone
 from mttr_pipeline.progress import Progress
-from mttr_pipeline.sources.kit.paging import row_id
+from mttr_pipeline.sources.kit.paging import EndlessListing, TooManyRows, row_id
 from mttr_pipeline.sources.kit.plan import Plan
 from mttr_pipeline.sources.kit.runner import Runner, Task, surely_deleted
 from mttr_pipeline.sources.kit.windows import Window, gaps, split, steps
@@ -64,7 +64,7 @@ class AuditStream:
 
     stream      its name
     total       the vendor's exact count of a window, None where it has none
-    rows        every record of a window; each needs only an `id`
+    rows        every record of a window; each needs only an `id`. TooManyRows and EndlessListing mean that some may be missing
     restore     lands the records that we lack, under a key within the stream; returns the tasks that follow
     is_deleted  asks for one record by its id, a stronger proof than a listing
     gone        asks for a few records of one group by their ids, where that takes more than `is_deleted`: those of them that
@@ -184,7 +184,11 @@ class Audit:
         return self._compare_ids(runner, stream, window, seen_at)
 
     def _compare_ids(self, runner: Runner, stream: AuditStream, window: Window, seen_at: datetime) -> list[Task]:
-        theirs = {name: row for row in stream.rows(window) if (name := row_id(row)) is not None}
+        try:
+            theirs = {name: row for row in stream.rows(window) if (name := row_id(row)) is not None}
+        except (TooManyRows, EndlessListing):  # not whole: what it lacks may be there all the same
+            runner.count("audit_answers_not_believed")
+            return []
         ours = self._loaded.ids(stream.stream, window)
         missing = sorted(ours - theirs.keys())
         is_suspicious = not theirs and len(missing) >= SUSPICIOUS_DELETIONS

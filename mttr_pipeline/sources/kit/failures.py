@@ -117,6 +117,17 @@ class Failures:
         remedy = remedy or f"check {self._address_variable} and any proxy in between"
         return self._unavailable(f"answered {path} with {reason}; {remedy}", status)
 
+    def too_large(self, path: str, most: int) -> PermanentError:
+        """For a response with more than `most` bytes after decompression. To ask again would bring the same."""
+        return PermanentError(
+            redact(
+                f"{self._title}: {self._host} answered {path} with more than {most >> 20} MB (decompressed), more than any page "
+                f"of records has, and was not read further; check {self._address_variable} and any proxy in between, then run "
+                "again.",
+                self._secrets,
+            )
+        )
+
     def no_answer(self, path: str, reason: str, status: int | None, tries: int) -> HttpUnavailable:
         """For a path whose last try failed in a way that may pass."""
         times = "1 try" if tries == 1 else f"{tries} tries"

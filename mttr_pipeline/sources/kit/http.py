@@ -9,21 +9,26 @@ from __future__ import annotations
 
 import random
 import re
+import socket
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
 import requests
-import requests.adapters
 import urllib3.exceptions
 
+from mttr_pipeline import interrupts
 from mttr_pipeline.config.options import SourceOptions
+from mttr_pipeline.sources.kit.deadline import Deadline
 from mttr_pipeline.sources.kit.envelope import InvalidBody, whole_object
 from mttr_pipeline.sources.kit.failures import Failures, HttpRefused, Refusal
 from mttr_pipeline.sources.kit.ratelimit import RateLimiter, retry_after
+from mttr_pipeline.sources.kit.wire import BoundedAdapter
 
 T = TypeVar("T")
 
@@ -32,6 +37,9 @@ CONNECT_SECONDS = 10.0
 MAX_BODY_TRIES = 3  # for a status 200 without JSON: the page of a proxy or a login does not go away
 MAX_CONNECT_TRIES = 4  # for a host that never answered: report a wrong address soon
 MIN_BACKOFF, MAX_BACKOFF = 0.5, 60.0  # seconds; exponential backoff with full jitter between these
+#: Bytes of one decompressed response. A page of a hundred records of half a megabyte, the largest that vendors take in, has 50 MB;
+#: what eight connections read at a time must fit into memory.
+MAX_BODY_BYTES = 128 << 20
 _CHUNK = 1 << 20  # most bytes of a body per read
 _USER_AGENT = "mttr-pipeline (incident metrics; read only)"
 
@@ -71,6 +79,8 @@ class HttpClient:
     remedies          HTTP status -> what the user can do
     remedy_for        asked before `remedies`, for a refusal of which the status alone does not say enough
     clock, sleep, jitter  monotonic seconds, a wait in seconds, a random number from 0 to 1; tests replace them
+
+    A response has one deadline for all of it, `timeout_seconds` after the request; `limit` adds one for all requests together.
     """
 
     def __init__(
@@ -114,7 +124,10 @@ class HttpClient:
         self._lock = threading.Lock()
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._answered = False
+        self._deadline: Deadline | None = None
+        interrupts.tell(self.stop)
 
     def get(self, path: str, params: Params | None = None, *, parse: Callable[[bytes], T]) -> T:
         """GET `path`; returns what `parse` makes of the body. `parse` raises InvalidBody for a body to ask for again.
@@ -140,30 +153,39 @@ class HttpClient:
             return False
         return True
 
+    def limit(self, deadline: Deadline | None) -> None:
+        """Send no request and wait for no response after this; whatever is under way then raises OutOfTime."""
+        self._deadline = deadline
+
     def stop(self) -> None:
-        """Cancel all waits and further requests; they raise Stopped."""
+        """Cancel all waits, the responses under way and further requests; they raise Stopped."""
         self._stop.set()
+        with self._lock:
+            sockets = list(self._sockets)
+        for one in sockets:
+            _hang_up(one)
 
     def close(self) -> None:
         """Stop and close all connections."""
         self.stop()
         with self._lock:
-            for session in self._sessions:
-                session.close()
-            self._sessions.clear()
+            sessions, self._sessions = self._sessions, []
+        for session in sessions:  # without the lock: a thread that reads keeps its session from being closed
+            session.close()
 
     def _request(
         self, method: str, path: str, params: Params | None, body: bytes | None, parse: Callable[[bytes], T]
     ) -> T:
         give_up_at = self._clock() + self._options.max_wait_minutes * 60
+        self._local.path = path
         tries = bad_bodies = 0
         while True:
-            if self._stop.is_set():
-                raise self._failures.stopped()
+            self._go_on()
             tries += 1
             try:
                 return self._try(method, path, params, body, parse)
             except _Retry as retry:
+                self._go_on()
                 bad_bodies += retry.kind == "body"
                 wait = retry.wait if retry.wait is not None else self._backoff(tries)
                 unreachable = retry.kind == "connect" and not self._answered
@@ -187,6 +209,7 @@ class HttpClient:
             self._limiter.acquire()
             with self._lock:
                 self.requests += 1
+            sent = self._clock()
             try:
                 status, headers, content = self._exchange(method, path, params, body)
             finally:
@@ -196,8 +219,9 @@ class HttpClient:
         if status in RETRY_STATUSES:
             wait = retry_after(headers, throttled=status == 429)
             if status == 429:
-                self._limiter.block_for(wait if wait is not None else MIN_BACKOFF)  # one limit for all threads
+                wait = self._limiter.throttled(sent, wait)  # one limit for all threads
             raise _Retry(self._failures.reason(content) or "no reason given", status, wait)
+        self._limiter.accepted()
         if not 200 <= status < 300:
             raise self._failures.refused(path, status, headers, content)
         try:
@@ -209,11 +233,12 @@ class HttpClient:
     def _exchange(
         self, method: str, path: str, params: Params | None, body: bytes | None
     ) -> tuple[int, Mapping[str, str], bytes]:
-        timeout = (min(CONNECT_SECONDS, self._options.timeout_seconds), self._options.timeout_seconds)
-        started = self._clock()
+        seconds = self._options.timeout_seconds
+        self._local.give_up_at = self._clock() + seconds
+        left = max(0.001, self._seconds_left())
         try:
-            with self._send(method, path, params, body, timeout) as response:
-                return response.status_code, response.headers, self._body(response, started + timeout[1])
+            with self._send(method, path, params, body, (min(CONNECT_SECONDS, left), left)) as response:
+                return response.status_code, response.headers, self._body(response, path)
         except (requests.exceptions.SSLError, urllib3.exceptions.SSLError) as error:
             if "certificate" in str(error).lower():
                 raise self._failures.untrusted_certificate() from error
@@ -221,7 +246,7 @@ class HttpClient:
         except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError) as error:
             connecting = isinstance(error, requests.exceptions.ConnectTimeout)
             raise _Retry(
-                "the connection timed out" if connecting else f"no complete response within {timeout[1]:g} s",
+                "the connection timed out" if connecting else f"no complete response within {seconds:g} s",
                 kind="connect" if connecting else "response",
             ) from error
         except (requests.exceptions.ConnectionError, urllib3.exceptions.NewConnectionError) as error:
@@ -230,14 +255,22 @@ class HttpClient:
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise _Retry(f"the response was cut off ({type(error).__name__})") from error
 
-    def _body(self, response: requests.Response, give_up_at: float) -> bytes:
-        """The whole body. The socket's timeout starts again with every byte, so the whole response has its own limit."""
-        chunks = []
+    def _body(self, response: requests.Response, path: str) -> bytes:
+        """The whole body, decompressed. No part of it is asked for beyond the limits of time and size."""
+        chunks, size = [], 0
         while chunk := response.raw.read1(_CHUNK, decode_content=True):
             chunks.append(chunk)
-            if self._clock() > give_up_at:
+            size += len(chunk)
+            if size > MAX_BODY_BYTES:
+                raise self._failures.too_large(path, MAX_BODY_BYTES)
+            if self._seconds_left() <= 0:
                 raise _Retry(f"no complete response within {self._options.timeout_seconds:g} s")
         return b"".join(chunks)
+
+    def _seconds_left(self) -> float:
+        """What is left for the response under way in this thread."""
+        left: float = self._local.give_up_at - self._clock()
+        return left if self._deadline is None else min(left, self._deadline.seconds_left())
 
     def _send(
         self, method: str, path: str, params: Params | None, body: bytes | None, timeout: tuple[float, float]
@@ -271,7 +304,7 @@ class HttpClient:
             session.trust_env = False  # no proxies, netrc or CA bundles of the environment: the same result everywhere
             session.headers.update(self._headers)
             session.auth = self._auth
-            adapter = requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=1, max_retries=0)
+            adapter = BoundedAdapter(self._seconds_left, self._opened)
             session.mount("http://", adapter)
             session.mount("https://", adapter)
             self._local.session = session
@@ -279,14 +312,33 @@ class HttpClient:
                 self._sessions.append(session)
         return session
 
+    def _opened(self, connected: socket.socket) -> None:
+        with self._lock:
+            self._sockets.add(connected)
+        if self._stop.is_set():
+            _hang_up(connected)
+
     def _backoff(self, tries: int) -> float:
-        return self._jitter() * min(MAX_BACKOFF, MIN_BACKOFF * 2 ** min(tries - 1, 20))
+        return max(MIN_BACKOFF / 2, self._jitter() * min(MAX_BACKOFF, MIN_BACKOFF * 2 ** min(tries - 1, 20)))
 
     def _pause(self, seconds: float) -> None:
+        self._go_on(seconds)
         if seconds > 0:
             self._sleep(seconds)
+        self._go_on()
+
+    def _go_on(self, seconds: float = 0) -> None:
+        """Raises Stopped after `stop`, and OutOfTime when the time for all requests ends within this many seconds."""
         if self._stop.is_set():
             raise self._failures.stopped()
+        if self._deadline is not None and self._deadline.seconds_left() <= seconds:
+            raise self._deadline.passed(self.title, f"reading {self._local.path}")
+
+
+def _hang_up(connected: socket.socket) -> None:
+    """End a connection, and wake the thread that reads from it."""
+    with suppress(OSError):  # closed already
+        socket.socket.shutdown(connected, socket.SHUT_RDWR)
 
 
 def _pairs(params: Params) -> list[tuple[str, Any]]:

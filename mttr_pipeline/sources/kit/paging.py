@@ -1,6 +1,7 @@
-"""Read a paged listing whose rows may move while it is read: every row once, or an error.
+"""Read a paged listing whose rows may move while it is read: every row once, or an error. Every listing ends.
 
-What belongs here: the loop over pages, duplicates, totals. What does not: HTTP, the meaning of a row beyond its `id`.
+What belongs here: the loop over pages, duplicates, totals, and what a vendor does whose pages do not end. What does not: HTTP,
+the meaning of a row beyond its `id`.
 """
 
 from __future__ import annotations
@@ -11,8 +12,12 @@ from typing import NamedTuple
 
 import msgspec
 
+from mttr_pipeline.errors import PermanentError
+
 TARGET_ROWS = 2_500  # rows per window: large enough for full pages, small enough to share among the threads
 MAX_READS = 3  # how often a listing is read when its rows do not add up to the vendor's total
+MAX_STALE_PAGES = 3  # pages in a row that hold records of earlier pages only: moving rows push at most a few back
+MAX_PAGES = 10_000  # of one listing: a million records at a hundred a page, in a window that should hold some thousands
 
 
 class Page(NamedTuple):
@@ -36,6 +41,10 @@ class TooManyRows(Exception):
 
 class UnstableListing(TooManyRows):
     """Rows moved between the pages of every read. Smaller windows, at best of one page, cannot lose a row."""
+
+
+class EndlessListing(PermanentError):
+    """The vendor's pages do not end. The listing was left, and is not taken for whole: no record counts as deleted for it."""
 
 
 class ReadResult(NamedTuple):
@@ -94,6 +103,30 @@ class SeenRows:
         return True
 
 
+class _Progress:
+    """One read of a listing, from its first page on: whether another page may still bring something.
+
+    `allowed` is the vendor's exact count of the listing, None where it gives none.
+    """
+
+    def __init__(self) -> None:
+        self._known: set[str | int] = set()
+        self._stale = self.pages = 0
+
+    def note(self, rows: list[bytes], allowed: int | None = None) -> None:
+        """A page came and announces another one. Raises EndlessListing."""
+        before = len(self._known)
+        self._known.update(hash(row) if (name := row_id(row)) is None else name for row in rows)
+        self.pages += 1
+        self._stale = self._stale + 1 if rows and len(self._known) == before else 0
+        if self._stale >= MAX_STALE_PAGES:
+            raise EndlessListing(f"{self._stale} pages in a row bring the records of earlier pages again")
+        if allowed is not None and len(self._known) > 2 * allowed:
+            raise EndlessListing(f"it has brought {len(self._known):,} records where the vendor counts {allowed:,}")
+        if self.pages >= MAX_PAGES:
+            raise EndlessListing(f"it has more than {MAX_PAGES:,} pages")
+
+
 def read_all(
     page: Callable[[int], Page],
     write: Callable[[bytes], object],
@@ -101,6 +134,7 @@ def read_all(
     ceiling: int | None = None,
     split_above: int | None = None,
     can_split: bool = False,
+    repeats_end: bool = False,
 ) -> ReadResult:
     """Read a listing by offset from 0 to its end and write each row once.
 
@@ -109,19 +143,22 @@ def read_all(
     ceiling      the highest offset + page size that the vendor allows
     split_above  rows above which the caller prefers to split the listing
     can_split    whether the caller can split the listing
+    repeats_end  whether a page that brings nothing new is the regular end of the listing
 
     The offset advances by the distinct rows of a page: a row that stands on a page twice must not skip another one. The
     listing is read again, at most three times in all, when fewer distinct rows came than the vendor's total, or when an
     empty page announced another page and there is no total. The result carries what is still missing after that.
 
     Raises TooManyRows when the total is above `split_above`, or when the ceiling is reached and the vendor announces
-    another page. Raises UnstableListing when rows are still missing and a listing of several pages can be split.
+    another page. Raises UnstableListing when rows are still missing and a listing of several pages can be split. Raises
+    EndlessListing when further pages are announced and the last ones brought nothing new, when more than twice the vendor's
+    total came, or after MAX_PAGES pages.
     """
     seen = SeenRows()
     expected: int | None = None
-    pages = 0
     for _ in range(MAX_READS):
-        offset = pages = 0
+        progress = _Progress()
+        offset = 0
         expected = None
         empty = False
         while True:
@@ -130,22 +167,34 @@ def read_all(
                 expected = got.total
                 if split_above is not None and expected is not None and expected > split_above:
                     raise TooManyRows(expected)
+            before = seen.distinct
             for row in got.rows:
                 if seen.is_new(row):
                     write(row)
             offset += len(set(got.rows))
-            pages += 1
             empty = got.more and not got.rows  # the vendor announces another page but gives no rows to advance by
-            if not got.rows or not got.more:
+            if not got.rows or not got.more or (repeats_end and seen.distinct == before):
+                progress.pages += 1
                 break
             if ceiling is not None and offset >= ceiling:
                 raise TooManyRows(expected)
+            progress.note(got.rows, expected)
         if not empty if expected is None else seen.distinct >= expected:
             break
     else:
-        if can_split and pages > 1:
+        if can_split and progress.pages > 1:
             raise UnstableListing(expected)
     return ReadResult(seen.distinct, seen.dropped, expected)
+
+
+def read_whole(page: Callable[[int], Page], *, ceiling: int | None = None) -> list[bytes]:
+    """The rows of a listing that is to prove that a record is not in it. Raises UnstableListing when rows are missing, and what
+    `read_all` raises."""
+    rows: list[bytes] = []
+    result = read_all(page, rows.append, ceiling=ceiling)
+    if result.expected is not None and result.rows < result.expected:
+        raise UnstableListing(result.expected)
+    return rows
 
 
 TokenPage = tuple[list[bytes], str | None]  # the rows, and the token of the next page
@@ -164,7 +213,7 @@ def read_by_token(
     a token repeats, when the vendor refuses a token (TokenExpired), or after more than `empty_pages` empty pages in a
     row.
 
-    Raises TokenLoop when the last read fails the same way.
+    Raises TokenLoop when the last read fails the same way, and EndlessListing like `read_all`.
     """
     seen = SeenRows()
     for read in range(MAX_READS):
@@ -184,6 +233,7 @@ def _follow(
     tokens: set[str] = set()
     token: str | None = None
     empty = 0
+    progress = _Progress()
     while True:
         rows, token = page(token)
         for row in rows:
@@ -195,11 +245,12 @@ def _follow(
         if token in tokens or empty > empty_pages:
             raise TokenLoop("the page token repeats" if token in tokens else f"{empty} empty pages in a row")
         tokens.add(token)
+        progress.note(rows)
 
 
 class TokenExpired(Exception):
     """The vendor refuses a page token that it issued."""
 
 
-class TokenLoop(Exception):
-    """The vendor's paging does not end."""
+class TokenLoop(EndlessListing):
+    """The page tokens lead nowhere."""

@@ -6,6 +6,7 @@ sending requests, deciding which responses are errors.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -15,6 +16,9 @@ from email.utils import parsedate_to_datetime
 MINUTE = 60.0
 MAX_RESET = 120.0  # seconds; reset instants of vendors have been wrong in practice, so no wait for one is longer
 MAX_RETRY_AFTER = 600.0  # seconds
+ABSURD = 86_400.0  # seconds; a vendor that asks for a longer wait is not believed
+#: Seconds without a request after a 429, whatever its headers say; twice as long after each further one, up to the second number.
+FLOOR, MAX_FLOOR = 1.0, 60.0
 
 
 class RateLimiter:
@@ -34,6 +38,8 @@ class RateLimiter:
         self._remaining: int | None = None  # requests that the vendor still allows until _resets_at
         self._resets_at = 0.0
         self._in_flight = 0
+        self._floor = 0.0  # seconds; above 0 while the vendor refuses everything
+        self._throttled_at = -math.inf
 
     def acquire(self) -> None:
         """Wait until the next request may start. Call `release` when the request has ended."""
@@ -54,10 +60,25 @@ class RateLimiter:
         with self._lock:
             self._in_flight -= 1
 
-    def block_for(self, seconds: float) -> None:
-        """Start no request for this many seconds."""
+    def throttled(self, sent: float, wait: float | None) -> float:
+        """The vendor refused a request that was sent at `sent` for its rate, and asks to wait for `wait` seconds.
+
+        Starts no request for that long, and for the floor at least: with a useless or missing `wait` the threads would ask as
+        fast as the vendor refuses. Returns the seconds. Only a request sent after the last refusal raises the floor.
+        """
         with self._lock:
-            self._blocked_until = max(self._blocked_until, self._clock() + seconds)
+            now = self._clock()
+            if sent >= self._throttled_at:
+                self._floor = min(max(FLOOR, 2 * self._floor), MAX_FLOOR)
+                self._throttled_at = now
+            seconds = max(wait or 0.0, self._floor)
+            self._blocked_until = max(self._blocked_until, now + seconds)
+            return seconds
+
+    def accepted(self) -> None:
+        """The vendor answered a request without refusing it for its rate."""
+        with self._lock:
+            self._floor = 0.0
 
     def observe(self, headers: Mapping[str, str]) -> None:
         """Obey the rate limit headers of a response, if it has any (see `allowance`)."""
@@ -71,7 +92,7 @@ class RateLimiter:
                 self._remaining = remaining
             else:
                 self._remaining = min(self._remaining, remaining)
-            self._resets_at = now + reset
+            self._resets_at = now + (reset if self._remaining > 0 else max(reset, FLOOR))
 
     def _wait(self, now: float) -> float:
         """Seconds until the next request may start."""
@@ -107,26 +128,22 @@ def allowance(headers: Mapping[str, str]) -> tuple[int | None, float | None]:
 
 
 def retry_after(headers: Mapping[str, str], *, throttled: bool) -> float | None:
-    """Seconds to wait before a retry, as the vendor asks; None when it does not say.
+    """Seconds to wait before a retry, as the vendor asks; None when it does not say, or nothing that can be meant.
 
     Reads `Retry-After` as seconds or HTTP date (RFC 9110), at most 600 s. When the request was `throttled` (status 429),
-    the rate limit headers count too, at most 120 s; with other errors they do not tell when to retry.
+    the rate limit headers count too, at most 120 s; with other errors they do not tell when to retry. A wait of zero, one
+    that is over and one of more than a day say nothing.
     """
     value = headers.get("retry-after")
-    if value is not None:
-        seconds = _number(value)
-        if seconds is None:
-            seconds = _seconds_until(value)
-        if seconds is not None:
-            return min(max(seconds, 0.0), MAX_RETRY_AFTER)
-    if not throttled:
-        return None
-    for name in ("ratelimit-reset", "x-ratelimit-period-in-sec", "x-ratelimit-interval-seconds"):
-        seconds = _number(headers.get(name))
-        if seconds is not None:
-            return min(max(seconds, 0.0), MAX_RESET)
-    seconds = _seconds_until(headers.get("x-ratelimit-reset"))
-    return None if seconds is None else min(max(seconds, 0.0), MAX_RESET)
+    asked = [(_number(value), MAX_RETRY_AFTER), (_seconds_until(value), MAX_RETRY_AFTER)]
+    if throttled:
+        names = ("ratelimit-reset", "x-ratelimit-period-in-sec", "x-ratelimit-interval-seconds")
+        asked += [(_number(headers.get(name)), MAX_RESET) for name in names]
+        asked.append((_seconds_until(headers.get("x-ratelimit-reset")), MAX_RESET))
+    for seconds, most in asked:
+        if seconds is not None and 0 < seconds <= ABSURD:
+            return min(seconds, most)
+    return None
 
 
 def _number(value: str | None) -> float | None:
@@ -134,7 +151,7 @@ def _number(value: str | None) -> float | None:
         number = float(value) if value is not None else None
     except ValueError:
         return None
-    return number if number is not None and number == number else None
+    return number if number is not None and math.isfinite(number) else None
 
 
 def _seconds_until(value: str | None) -> float | None:
@@ -144,7 +161,7 @@ def _seconds_until(value: str | None) -> float | None:
     for parse in (datetime.fromisoformat, parsedate_to_datetime):
         try:
             instant = parse(value.strip())
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             continue
         instant = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant
         return (instant - datetime.now(UTC)).total_seconds()

@@ -20,9 +20,18 @@ from mttr_pipeline.landing.store import TOMBSTONES, Extract, tombstone
 from mttr_pipeline.progress import Progress
 from mttr_pipeline.sources.kit.failures import HttpRefused, Stopped
 from mttr_pipeline.sources.kit.http import HttpClient
-from mttr_pipeline.sources.kit.paging import TARGET_ROWS, Page, ReadResult, TooManyRows, UnstableListing, read_all
+from mttr_pipeline.sources.kit.paging import (
+    TARGET_ROWS,
+    EndlessListing,
+    Page,
+    ReadResult,
+    TooManyRows,
+    UnstableListing,
+    read_all,
+)
 from mttr_pipeline.sources.kit.windows import Window, gaps, split, split_for, steps
 
+INTERRUPTED_SECONDS = 2.0  # that the threads have to end after a signal
 HALF_PAGE = 50  # records per window of a listing that is unstable: they fit on one page with room to spare
 
 
@@ -164,14 +173,25 @@ class Runner:
                 yield self._window_task(stream, kind, window, land, target)
 
     def _window_task(
-        self, stream: str, kind: str, window: Window, land: Callable[[Window, str], list[Task]], target: int
+        self,
+        stream: str,
+        kind: str,
+        window: Window,
+        land: Callable[[Window, str], list[Task]],
+        target: int,
+        whole: _Whole | None = None,
+        generation: int = 0,
     ) -> Task:
         def work() -> list[Task]:
             try:
                 return land(window, f"{kind} {window.key}")
             except TooManyRows as error:
+                if whole is not None:
+                    whole.count_part(generation, error.total)
+                top = whole or (None if error.total is None else _Whole(error.total))
                 return [
-                    self._window_task(stream, kind, part, land, target) for part in parts_for(window, error, target)
+                    self._window_task(stream, kind, part, land, target, top, generation + 1)
+                    for part in parts_for(window, error, target)
                 ]
 
         return Task(stream, work)
@@ -191,9 +211,9 @@ class Runner:
                     task = waiting.popleft()
                     running[pool.submit(_work, task)] = task
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
-                failures = [error for future in finished if (error := future.exception())]
+                failures = [(error, running[future]) for future in finished if (error := future.exception())]
                 if failures:
-                    raise next((error for error in failures if not isinstance(error, Stopped)), failures[0])
+                    raise self._explained(*min(failures, key=lambda failure: isinstance(failure[0], Stopped)))
                 for future in finished:
                     stream = running.pop(future).stream
                     more = future.result()
@@ -203,12 +223,49 @@ class Runner:
                     self._progress.update(
                         self.extract.source, stream, done[stream], total[stream], self.extract.landed(stream)
                     )
-        except BaseException:
-            self._client.stop()  # ends the waits of the threads that are about to retry
+        except BaseException as error:
+            self._client.stop()  # ends the requests and the waits of the other threads
+            if not isinstance(
+                error, Exception
+            ):  # a signal: nothing ends a connection that is being made, so it is left
+                pool.shutdown(wait=False, cancel_futures=True)
+                wait(running, timeout=INTERRUPTED_SECONDS)
+                running.clear()
             raise
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            pool.shutdown(wait=bool(running), cancel_futures=True)
             self.save()
+
+    def _explained(self, error: BaseException, task: Task) -> BaseException:
+        """The failure of a task; that of a listing says whose and which it is."""
+        if not isinstance(error, EndlessListing):
+            return error
+        explained = EndlessListing(
+            f"{self._client.title}: the paging of {task.stream} does not end ({error}), so the pull is incomplete; what was landed "
+            "is kept, nothing counts as deleted, and the next run goes on from there. Report this if it happens again."
+        )
+        explained.__cause__ = error
+        return explained
+
+
+class _Whole:
+    """A window that was split, with the vendor's total. A vendor that ignores the window counts all rows in each of its parts."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._of_parts: Counter[int] = (
+            Counter()
+        )  # generation (parts, parts of parts, ...) -> rows of those that were split
+        self._lock = threading.Lock()
+
+    def count_part(self, generation: int, total: int | None) -> None:
+        """A part is split too. Raises EndlessListing when the parts of one generation have more than twice the rows of the whole."""
+        with self._lock:
+            self._of_parts[generation] += total or 0
+            if self._of_parts[generation] > 2 * self._total + TARGET_ROWS:  # some records came meanwhile
+                raise EndlessListing(
+                    f"some parts of a window have {self._of_parts[generation]:,} rows together where the whole has {self._total:,}"
+                )
 
 
 def parts_for(window: Window, error: TooManyRows, target: int = TARGET_ROWS) -> list[Window]:

@@ -7,12 +7,13 @@ sources with names of their own. What does not belong here: any vendor, what one
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from mttr_pipeline.config.options import SourceOptions
 from mttr_pipeline.landing.store import Extract
 from mttr_pipeline.progress import Progress
 from mttr_pipeline.sources.kit.audit import Audit
+from mttr_pipeline.sources.kit.deadline import Deadline
 from mttr_pipeline.sources.kit.http import HttpClient
 from mttr_pipeline.sources.kit.plan import Plan
 from mttr_pipeline.sources.kit.pull import Pull
@@ -61,6 +62,15 @@ class Source(Protocol):
         ...
 
 
+@runtime_checkable
+class LimitedSource(Protocol):
+    """A source that can be told how long it may take."""
+
+    def limit(self, deadline: Deadline) -> None:
+        """Whatever takes longer raises OutOfTime."""
+        ...
+
+
 class HttpSource(Generic[OptionsT]):
     """A base class with the parts of `Source` that do not depend on the vendor.
 
@@ -85,6 +95,10 @@ class HttpSource(Generic[OptionsT]):
     def audit(self, audit: Audit, plan: Plan, extract: Extract, progress: Progress) -> None:
         """See AuditableSource."""
         self._pull(plan, extract, progress).audit(audit)
+
+    def limit(self, deadline: Deadline) -> None:
+        """See LimitedSource."""
+        self._client.limit(deadline)
 
     def close(self) -> None:
         """See Source."""

@@ -24,7 +24,7 @@ from mttr_pipeline.sources.kit.alert_pull import AlertPull, ChildReader, Selecti
 from mttr_pipeline.sources.kit.alert_search import stamp
 from mttr_pipeline.sources.kit.failures import HttpRefused, Refusal
 from mttr_pipeline.sources.kit.http import HttpClient
-from mttr_pipeline.sources.kit.paging import Page, SeenRows, TokenLoop, TooManyRows
+from mttr_pipeline.sources.kit.paging import Page, TokenLoop, TooManyRows, read_all
 from mttr_pipeline.sources.kit.plan import Plan
 from mttr_pipeline.sources.kit.pull import Pull
 from mttr_pipeline.sources.kit.runner import Task
@@ -262,15 +262,13 @@ class _Pull(AlertPull):
         """An incident's timeline. Whether it is paged is not documented, so it is read until a page brings nothing new."""
         path = f"/v2/incident-timelines/{quote(incident_id, safe='')}/entries"
         found: list[bytes] = []
-        seen = SeenRows()
-        offset = 0
-        while True:
+
+        def page(offset: int) -> Page:
             rows, more = self._client.get(path, [("limit", Search.page_size), ("offset", offset)], parse=_entries)
-            new = [row for row in rows if seen.is_new(row)]
-            found += (wrap_child(incident_id, row) for row in new)
-            if not new or (not more and len(rows) < Search.page_size):
-                return found
-            offset += len(set(rows))
+            return Page(rows, more or len(rows) >= Search.page_size)
+
+        read_all(page, lambda row: found.append(wrap_child(incident_id, row)), repeats_end=True)
+        return found
 
 
 def _position(row: bytes) -> str | None:

@@ -25,7 +25,7 @@ from mttr_pipeline.sources.kit import envelope
 from mttr_pipeline.sources.kit.audit import AuditStream
 from mttr_pipeline.sources.kit.failures import HttpRefused
 from mttr_pipeline.sources.kit.http import HttpClient
-from mttr_pipeline.sources.kit.paging import TARGET_ROWS, Page, SeenRows, TooManyRows, read_all, row_id
+from mttr_pipeline.sources.kit.paging import TARGET_ROWS, Page, SeenRows, TooManyRows, read_all, read_whole, row_id
 from mttr_pipeline.sources.kit.plan import Plan
 from mttr_pipeline.sources.kit.pull import Pull
 from mttr_pipeline.sources.kit.runner import Task
@@ -172,9 +172,7 @@ class _Pull(Pull):
         return get_page(self._client, "/incidents", "incidents", params).total
 
     def _rows(self, window: Window) -> list[bytes]:
-        rows: list[bytes] = []
-        read_all(self._pages("/incidents", "incidents", [*_range(window), _UTC, _SORTED]), rows.append, ceiling=CEILING)
-        return rows
+        return read_whole(self._pages("/incidents", "incidents", [*_range(window), _UTC, _SORTED]), ceiling=CEILING)
 
     def _is_deleted(self, stream: str, record_id: str) -> bool:
         return not self._client.exists(f"/incidents/{record_id}", [_UTC])

@@ -1,0 +1,210 @@
+"""Ctrl-C and SIGTERM end a command within five seconds wherever it is, and leave nothing that the next one stumbles over.
+
+Real processes and real signals. The states are found by what the command has written so far, not by the clock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support_e2e import REPOSITORY, Result, clean_env, command, copy_of, finished_run, process
+from test_hostile_vendors import vendors
+
+from mttr_pipeline.defs.resources import held
+from mttr_pipeline.landing.store import Landing
+
+KEPT = "what was landed is kept, and the next run goes on from there."
+BOTH = pytest.mark.parametrize(
+    ("number", "code", "name"), [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM")]
+)
+
+
+@contextlib.contextmanager
+def started(arguments: list[str], env: dict[str, str] | None = None, cwd: Path | None = None) -> Iterator[Any]:
+    """A process of its own, killed at the end if it still runs."""
+    path = os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")])
+    running = subprocess.Popen(
+        arguments,
+        env={**clean_env(env), "PYTHONPATH": path},
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield running
+    finally:
+        running.kill()
+        running.wait()
+
+
+def ended(running: subprocess.Popen[str], number: int, ready: Callable[[], object]) -> Result:
+    """Send the signal when it is `ready`, and see how the process ends, within five seconds of its own."""
+    for _ in range(3000):
+        if ready():
+            break
+        assert running.poll() is None, running.communicate()
+        time.sleep(0.02)
+    running.send_signal(number)
+    began = time.monotonic()
+    out, err = running.communicate(timeout=60)
+    assert time.monotonic() - began < 5.5, err  # half a second for a machine under load
+    return Result(running.returncode, out, err)
+
+
+def vendor(server: Any, folder: Path) -> dict[str, str]:
+    return {
+        "PAGERDUTY_TOKEN": "x",
+        "PAGERDUTY_API_URL": f"http://127.0.0.1:{server.port}",
+        "MTTR_DATA_DIR": str(folder / "data"),
+    }
+
+
+# -- the process -------------------------------------------------------------------------------------------------------
+
+STUBBORN = """
+import sys, time
+from mttr_pipeline import interrupts
+interrupts.GRACE = float(sys.argv[1])
+with interrupts.watched(lambda number: print("heard", number, file=sys.stderr, flush=True)):
+    while True:
+        try:
+            print("ready", flush=True)
+            time.sleep(60)
+        except KeyboardInterrupt:
+            pass
+"""
+
+
+@BOTH
+def test_work_that_does_not_end_is_ended(number: int, code: int, name: str) -> None:
+    """Code of others may catch everything, or hang in C where no exception gets in."""
+    with started([sys.executable, "-c", STUBBORN, "0.4"]) as running:
+        assert running.stdout.readline() == "ready\n"
+        result = ended(running, number, lambda: True)
+    assert (result.code, result.err) == (code, f"heard {int(number)}\n")
+
+
+def test_a_second_signal_ends_the_process_at_once() -> None:
+    with started([sys.executable, "-c", STUBBORN, "3600"]) as running:
+        assert running.stdout.readline() == "ready\n"
+        running.send_signal(signal.SIGTERM)
+        assert running.stderr.readline() == f"heard {int(signal.SIGTERM)}\n"
+        with pytest.raises(subprocess.TimeoutExpired):
+            running.wait(0.3)
+        assert ended(running, signal.SIGINT, lambda: True).code == 143
+
+
+# -- pulling -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda connection, _: vendors.send(connection, {}, "503 Busy", Retry_After=500),
+        vendors.drip(b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n", b" "),
+    ],
+    ids=["a wait before a retry", "a slow response"],
+)
+@BOTH
+def test_a_pull_ends(tmp_path: Path, answer: Any, number: int, code: int, name: str) -> None:
+    server = vendors.Hostile(answer)
+    with started(command("run"), vendor(server, tmp_path), tmp_path) as running:
+        result = ended(running, number, lambda: len(server.asked) > 2)
+    server.close()
+    assert (result.code, result.err) == (code, f"mttr: Ended by {name}; {KEPT}\n")
+    assert not (tmp_path / "data" / "published").exists()
+    with held(tmp_path / "data", 0):
+        pass
+
+
+@pytest.mark.slow
+def test_a_command_that_waits_for_another_one_ends(tmp_path: Path) -> None:
+    server = vendors.Hostile(lambda connection, _: vendors.send(connection, {}))
+    (tmp_path / "data").mkdir()
+    with held(tmp_path / "data", 0), started(command("run"), vendor(server, tmp_path), tmp_path) as running:
+        assert "waiting for it to end" in running.stderr.readline()
+        result = ended(running, signal.SIGINT, lambda: True)
+    assert (result.code, result.err) == (130, f"mttr: Ended by Ctrl-C; {KEPT}\n")
+    server.close()
+
+
+# -- everything after it -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("state", ["loading", "publishing"])
+def test_a_rebuild_ends_and_the_next_one_is_whole(tmp_path: Path, state: str) -> None:
+    data = copy_of(finished_run(), tmp_path / "data")
+    for path in data.glob("work*"):
+        path.unlink()
+    before = sorted(path.name for path in (data / "published").iterdir())
+    pattern = {"loading": "work.mart.duckdb", "publishing": "published/.*.partial"}[state]
+    with started(command("--data-dir", data, "rebuild"), cwd=tmp_path) as running:
+        result = ended(running, signal.SIGTERM, lambda: list(data.glob(pattern)))
+    assert (result.code, result.err) == (143, f"mttr: Ended by SIGTERM; {KEPT}\n")
+    assert sorted(path.name for path in (data / "published").iterdir()) == before
+    process(command("--data-dir", data, "rebuild"), cwd=tmp_path).ended(0)
+    assert len(list((data / "published").iterdir())) == len(before) + 1
+
+
+@pytest.mark.slow
+def test_an_import_ends_and_nothing_of_it_counts(tmp_path: Path) -> None:
+    file = tmp_path / "many.jsonl"
+    line = '{"external_id": "a%d", "detected_at": "2026-01-01T00:00:00Z", "resolved_at": "2026-01-01T01:00:00Z"}\n'
+    file.write_text("".join(line % number for number in range(600_000)), encoding="utf-8")
+    data = tmp_path / "data"
+    with started(command("--data-dir", data, "import", file), cwd=tmp_path) as running:
+        result = ended(running, signal.SIGINT, lambda: list(data.glob("landing/custom/*/records/*.part")))
+    assert result.code == 130
+    assert result.err == "mttr: Ended by Ctrl-C; no record of this import is taken; import the files again.\n"
+    assert [manifest.status for manifest in Landing(data / "landing").manifests()] == ["failed"]
+    file.write_text(line % 1, encoding="utf-8")
+    process(command("--data-dir", data, "import", file), cwd=tmp_path).ended(0)
+
+
+@pytest.mark.slow
+def test_a_demonstration_ends(tmp_path: Path) -> None:
+    with started(command("--data-dir", tmp_path / "data", "demo"), cwd=tmp_path) as running:
+        result = ended(running, signal.SIGINT, lambda: list(tmp_path.glob("data/landing/*/*/*/*.zst")))
+    assert result.code == 130 and result.err.endswith(f"\nmttr: Ended by Ctrl-C; {KEPT}\n"), result.err
+    with held(tmp_path / "data", 0):
+        pass
+
+
+ENDLESS_QUERY = """
+import sys, dagster as dg
+from mttr_pipeline.defs.resources import RunResource
+
+@dg.asset
+def endless(run: RunResource):
+    con = run.warehouse.con
+    print("ready", flush=True)
+    con.execute("SELECT count(*) FROM range(100000000) AS a, range(10000) AS b WHERE a.range * b.range % 7 = 3")
+
+with dg.DagsterInstance.ephemeral() as instance:
+    result = dg.materialize([endless], instance=instance, resources={"run": RunResource(data_dir=sys.argv[1])}, raise_on_error=False)
+    print([event.event_type_value for event in result.all_events if event.is_failure], flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_query_ends_when_dagster_cancels_the_run(tmp_path: Path) -> None:
+    """Dagster sends SIGINT to the process of the run and raises in the step. DuckDB alone would calculate to its end, days later."""
+    with started([sys.executable, "-c", ENDLESS_QUERY, str(tmp_path / "data")], cwd=tmp_path) as running:
+        assert running.stdout.readline() == "ready\n"
+        time.sleep(0.3)
+        result = ended(running, signal.SIGINT, lambda: True)
+    assert "DagsterExecutionInterruptedError" in result.err and "PIPELINE_FAILURE" in result.out, result.text
+    with held(tmp_path / "data", 0):
+        pass

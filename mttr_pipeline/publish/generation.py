@@ -115,11 +115,6 @@ def publish(warehouse: Warehouse, root: Path, run_id: str, keep: int, may_vanish
             f"The results could not be published in {root} ({str(error).splitlines()[0]}); "
             "free the disk or mend its permissions and run again. What was published before is untouched."
         ) from error
-    except BaseException:  # a signal: nothing of this run stays, unless readers see it already
-        _remove(partial)
-        if latest(root) != final.resolve():
-            _remove(final)
-        raise
     _prune(root, keep, run_id)
     return Generation(final, files)
 

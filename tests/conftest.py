@@ -21,7 +21,15 @@ MEMORY, ROOM = Path("/dev/shm"), 4 << 30
 if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
     os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
-LONGEST = ("test_end_to_end", "test_dagster", "test_data_quality", "test_cli", "test_macros", "test_publish", "test_fold")
+LONGEST = (
+    "test_end_to_end",
+    "test_dagster",
+    "test_data_quality",
+    "test_cli",
+    "test_macros",
+    "test_publish",
+    "test_fold",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -53,7 +53,9 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], 
     land(landing, "jira", {"issues": issues, "fields": [{"id": "customfield_1", "name": "Affected"}]})
     land_custom(landing, custom)
     mapped = {"fields": {"Affected": "service"}}
-    warehouse = open_warehouse(folder, {"sources": {"pagerduty": mapped, "jira": mapped}}, as_of=AS_OF)
+    warehouse = open_warehouse(
+        folder, {"sources": {"pagerduty": mapped, "jira": mapped}}, as_of=AS_OF, after_nothing=True
+    )
     try:
         warehouse.load(landing)
         build_all(warehouse, only=["core.records"])

@@ -283,7 +283,10 @@ def test_a_signature_is_checked_when_a_secret_is_set(tmp_path: Path, sender: str
     for number, case in enumerate([*sorted(believed), "missing", "no file", "wrong", "empty", "altered"]):
         body = json.loads(template)  # each about a record of its own
         if sender == "pagerduty":
-            body["event"] |= {"id": f"E{number}", "data": body["event"]["data"] | {"id": f"Q{number}", "incident_key": f"K{number}"}}
+            body["event"] |= {
+                "id": f"E{number}",
+                "data": body["event"]["data"] | {"id": f"Q{number}", "incident_key": f"K{number}"},
+            }
         else:
             body["issue"] |= {"id": str(10231 + number), "key": f"OPS-{number}"}
         data = json.dumps(body).encode()

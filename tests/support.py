@@ -35,6 +35,7 @@ from mttr_pipeline.warehouse.database import Warehouse
 AS_OF = datetime(2026, 11, 1, tzinfo=UTC)
 AS_OF_US = int(AS_OF.timestamp()) * 1_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+THIS_RUN = "SELECT table_name FROM ops.builds WHERE run_id = ?"
 FAR = int(os.environ.get("MTTR_TEST_EXAMPLES", "1"))  # times as many examples, and other ones each time, when above 1
 
 
@@ -135,7 +136,7 @@ def copy_database(source: Path, folder: Path) -> None:
 def build_all(warehouse: Warehouse, only: Sequence[str] = ()) -> None:
     """Every table, or those named and what they are made from; and every promise of their headers.
 
-    Tables of sources of which nothing was loaded are left as they are where they are there already: empty.
+    Tables of sources of which nothing was loaded are left as they are where this run made them already: empty.
     """
     models = {model.table: model for model in warehouse.catalog}
     wanted, more = set(models if not only else ()), list(only)
@@ -145,7 +146,7 @@ def build_all(warehouse: Warehouse, only: Sequence[str] = ()) -> None:
             wanted.add(table)
             more += models[table].depends
     loaded = {source for (source,) in warehouse.con.execute("SELECT DISTINCT source FROM ops.loads").fetchall()}
-    made = {table for (table,) in warehouse.con.execute("SELECT table_name FROM ops.builds").fetchall()}
+    made = {table for (table,) in warehouse.con.execute(THIS_RUN, [warehouse.run_id]).fetchall()}
     wanted -= untouched(warehouse.catalog, loaded) & made
     for model in models.values():
         if model.table in wanted:

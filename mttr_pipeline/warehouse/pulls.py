@@ -14,6 +14,7 @@ import duckdb
 from mttr_pipeline.landing.manifest import Manifest
 from mttr_pipeline.landing.store import NOT_PULLED
 from mttr_pipeline.warehouse.histories import record_histories
+from mttr_pipeline.warehouse.preparation import insert_rows
 
 
 def record_pulls(con: duckdb.DuckDBPyConnection, manifests: Sequence[Manifest]) -> None:
@@ -87,12 +88,8 @@ def _facts(manifest: Manifest) -> dict[str, int]:
 
 
 def _replace(con: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[Any]]) -> None:
-    """The rows of a table, in statements of many rows: one for each takes fifty times longer."""
     con.execute(f"DELETE FROM ops.{table}")
-    for start in range(0, len(rows), 1000):
-        some = rows[start : start + 1000]
-        marks = ", ".join(["(" + ", ".join("?" * len(some[0])) + ")"] * len(some))
-        con.execute(f"INSERT INTO ops.{table} VALUES {marks}", [value for row in some for value in row])
+    insert_rows(con, f"ops.{table}", rows)
 
 
 def _utc(text: str) -> datetime:

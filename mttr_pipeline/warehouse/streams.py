@@ -24,7 +24,7 @@ from mttr_pipeline.landing.store import NOT_PULLED, TOMBSTONES
 from mttr_pipeline.warehouse import quarantine
 from mttr_pipeline.warehouse.mending import LIMITS, Mended, mend
 from mttr_pipeline.warehouse.models import Model
-from mttr_pipeline.warehouse.preparation import quoted
+from mttr_pipeline.warehouse.preparation import insert_rows, quoted
 
 if TYPE_CHECKING:
     from mttr_pipeline.warehouse.catalog import Catalog
@@ -94,6 +94,21 @@ class Reading:
         return len(self.counts) > 1 or any(rows - rejects != n for rows, rejects, n in self.counts.values())
 
 
+class Ledger:
+    """The lines of `ops.loads` of one batch: source, extract, stream, records fetched, normalised, duplicates, quarantined."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[str | int, ...]] = []
+
+    def add(self, *row: str | int) -> None:
+        """One more line."""
+        self._rows.append(row)
+
+    def write(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Store all lines."""
+        insert_rows(con, "ops.loads", self._rows)
+
+
 def load_streams(
     con: duckdb.DuckDBPyConnection,
     catalog: Catalog,
@@ -108,10 +123,11 @@ def load_streams(
     extract do not add up, NotTogether when a batch of several has to be loaded in pieces.
     """
     quarantine.begin_batch(con)
+    ledger = Ledger()
     # Custom records come last: their files matter only where something of users is in quarantine.
     for source in sorted({manifest.source for manifest in batch}, key=lambda name: (name == "custom", name)):
         manifests = [manifest for manifest in batch if manifest.source == source]
-        parts = _parts(con, catalog, root, source, manifests)
+        parts = _parts(con, catalog, root, source, manifests, ledger)
         tombstones = parts.pop(TOMBSTONES, None)  # read first, because any other stream may take one back
         missing = _read(con, tombstones, _MISSING, folder, limit) if tombstones else None
         con.execute(
@@ -121,10 +137,11 @@ def load_streams(
             reading = _read(con, part, _DELTA, folder, limit)
             if f"raw.{source}_{TOMBSTONES}" in catalog:
                 _take_back_tombstones(con, part, missing is not None)
-            _settle(con, part, _DELTA, reading, limit)
+            _settle(con, part, _DELTA, reading, limit, ledger)
         if tombstones and missing:
-            _settle(con, tombstones, _MISSING, missing, limit)
+            _settle(con, tombstones, _MISSING, missing, limit, ledger)
     quarantine.end_batch(con, [manifest.extract_id for manifest in batch])
+    ledger.write(con)
 
 
 def point_at(con: duckdb.DuckDBPyConnection, files: Sequence[str], root: Path) -> None:
@@ -134,7 +151,12 @@ def point_at(con: duckdb.DuckDBPyConnection, files: Sequence[str], root: Path) -
 
 
 def _parts(
-    con: duckdb.DuckDBPyConnection, catalog: Catalog, root: Path, source: str, manifests: Sequence[Manifest]
+    con: duckdb.DuckDBPyConnection,
+    catalog: Catalog,
+    root: Path,
+    source: str,
+    manifests: Sequence[Manifest],
+    ledger: Ledger,
 ) -> dict[str, Part]:
     """Stream -> what is to be read of it. What holds no record and what nobody reads is counted here."""
     readers = {model.stream: model for model in catalog.of_layer("raw") if model.source == source}
@@ -147,13 +169,13 @@ def _parts(
             records = sum(file.records for file in landed)
             if stream not in readers:
                 quarantine.set_aside(con, manifest, stream, records)
-                _count(con, source, manifest.extract_id, stream, records, 0, 0, records)
+                ledger.add(source, manifest.extract_id, stream, records, 0, 0, records)
             elif records:
                 files.setdefault(stream, []).extend((manifest.extract_id, file) for file in landed if file.records)
             else:
-                _count(con, source, manifest.extract_id, stream, 0, 0, 0, 0)
+                ledger.add(source, manifest.extract_id, stream, 0, 0, 0, 0)
         if not manifest.files:
-            _count(con, source, manifest.extract_id, "", 0, 0, 0, 0)
+            ledger.add(source, manifest.extract_id, "", 0, 0, 0, 0)
     return {stream: Part(readers[stream], source, files[stream], root) for stream in sorted(files)}
 
 
@@ -222,7 +244,9 @@ def _take_back_tombstones(con: duckdb.DuckDBPyConnection, part: Part, is_any_new
         )
 
 
-def _settle(con: duckdb.DuckDBPyConnection, part: Part, table: str, reading: Reading, limit: int | None) -> None:
+def _settle(
+    con: duckdb.DuckDBPyConnection, part: Part, table: str, reading: Reading, limit: int | None, ledger: Ledger
+) -> None:
     """Rejects into the quarantine, the newest payload per key into the raw table, the counts into the ledger."""
     model, counts, long_lines = part.model, reading.counts, len(reading.copies.long_lines)
     quarantine.forget_read(con, part.source, part.stream, part.identity, table)
@@ -253,7 +277,7 @@ def _settle(con: duckdb.DuckDBPyConnection, part: Part, table: str, reading: Rea
     for extract_id, promised in part.extracts.items():
         rows, rejects, distinct = counts.get(extract_id, (0, 0, 0))
         repeats = rows - rejects - distinct
-        _count(con, part.source, extract_id, part.stream, promised, distinct, repeats, rejects + long_lines)
+        ledger.add(part.source, extract_id, part.stream, promised, distinct, repeats, rejects + long_lines)
 
 
 def _keep_newest(con: duckdb.DuckDBPyConnection, part: Part, table: str, reading: Reading) -> None:
@@ -303,8 +327,3 @@ def _keep_newest(con: duckdb.DuckDBPyConnection, part: Part, table: str, reading
             f"WHERE {same} AND new.{model.version} < old.{model.version} {forgotten}"
         )
     con.execute("DROP TABLE IF EXISTS places")
-
-
-def _count(con: duckdb.DuckDBPyConnection, *row: str | int) -> None:
-    """A line of the ledger: source, extract, stream, fetched, normalised, duplicates, quarantined."""
-    con.execute("INSERT INTO ops.loads VALUES (?, ?, ?, ?, ?, ?, ?)", list(row))

@@ -76,20 +76,14 @@ def load(
         and f"{manifest.source}/{manifest.extract_id}" not in loaded
         and (sources is None or manifest.source in sources)
     ]
-    return sum(_load_together(con, catalog, landing, batch) for batch in _batches(landing, new))
+    return sum(_load_together(con, catalog, landing, batch) for batch in _batches(new))
 
 
-def _batches(landing: Landing, manifests: Sequence[Manifest]) -> Iterator[list[Manifest]]:
-    """The extracts in pieces that are loaded together. Raises ContractError at a corrupt file, after what comes before it."""
+def _batches(manifests: Sequence[Manifest]) -> Iterator[list[Manifest]]:
+    """The extracts in pieces that are loaded together."""
     batch: list[Manifest] = []
     size = 0
     for manifest in manifests:
-        try:
-            landing.verify(manifest)
-        except ContractError:
-            if batch:
-                yield batch
-            raise
         more = sum(file.bytes for file in manifest.files)
         if batch and size + more > TOGETHER:
             yield batch
@@ -131,14 +125,19 @@ def _load_batch(
     con: duckdb.DuckDBPyConnection, catalog: Catalog, landing: Landing, batch: list[Manifest], limit: int | None
 ) -> None:
     """Without a limit for the length of a line, lines are not looked at before they are loaded."""
-    con.execute("BEGIN")
-    try:
-        with tempfile.TemporaryDirectory(prefix=".load-", dir=landing.root.parent) as folder:
-            load_streams(con, catalog, landing.root, batch, Path(folder), limit)
-        con.execute("COMMIT")
-    except BaseException:
-        con.execute("ROLLBACK")
-        raise
+    with (
+        landing.available(batch) as root,
+        tempfile.TemporaryDirectory(prefix=".load-", dir=landing.root.parent) as folder,
+    ):
+        for manifest in batch:
+            landing.verify(manifest, root)
+        con.execute("BEGIN")
+        try:
+            load_streams(con, catalog, root, batch, Path(folder), limit)
+            con.execute("COMMIT")
+        except BaseException:
+            con.execute("ROLLBACK")
+            raise
 
 
 def _loaded(con: duckdb.DuckDBPyConnection) -> set[str]:

@@ -16,6 +16,7 @@ from mttr_pipeline.errors import MttrError
 from mttr_pipeline.intake import inbox
 from mttr_pipeline.intake.received import webhook_of
 from mttr_pipeline.sources.kit.declare import connection
+from mttr_pipeline.sources.kit.source import RoutedSource
 from mttr_pipeline.sources.pulling import foreseen
 from mttr_pipeline.warehouse.catalog import catalog, unusable_sources
 
@@ -113,8 +114,10 @@ def _source(account: Account) -> Finding:
 
 
 def _asked(account: Account) -> Finding:
+    way = ""
     try:
         with foreseen(account.name), closing(connection(account)) as source:
-            return Finding(account.name, True, source.check().removeprefix("ok: "))
+            way = f" ({source.route})" if isinstance(source, RoutedSource) and source.route else ""
+            return Finding(account.name, True, source.check().removeprefix("ok: ") + way)
     except MttrError as error:
-        return Finding(account.name, False, str(error))
+        return Finding(account.name, False, str(error) + way)

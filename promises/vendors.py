@@ -220,7 +220,7 @@ MODES = {
     ),
     "new pages above its own count": Mode(
         lambda: incidents(lambda offset, _: {"rows": numbered(offset), "more": True, "total": 120}),
-        "300 records where the vendor counts 120",
+        "700 records where the vendor counts 120",
     ),
     "windows that are not looked at": Mode(
         lambda: incidents(

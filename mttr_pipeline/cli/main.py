@@ -263,6 +263,28 @@ def import_(given: Globals, files: tuple[str, ...], preset: str | None, extract:
 
 @main.command()
 @click.option(
+    "--older-than",
+    "days",
+    type=click.IntRange(0, 36_500),
+    default=30,
+    show_default=True,
+    metavar="DAYS",
+    help="Only months that ended so many days ago.",
+)
+@_exits
+def compact(given: Globals, days: int) -> int:
+    """Merge the files of past months in the landing zone into one archive per source and month.
+
+    No record, hash or reference changes: an archive is a tar file of the extracts as they are.
+    """
+    from mttr_pipeline.cli.files import compact_landing
+
+    click.echo(compact_landing(given.settings(), days, WAIT_SECONDS))
+    return DONE
+
+
+@main.command()
+@click.option(
     "--type",
     "calculation_type",
     default="basic",

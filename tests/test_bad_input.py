@@ -392,10 +392,12 @@ def test_a_corrupt_manifest(earlier: Path, job: str) -> None:
     assert str(path) in text and "move its folder out" in text, text
 
 
-def test_a_working_database_that_is_none(earlier: Path) -> None:
-    (earlier / "work.duckdb").write_bytes(b"garbage" * 1000)
-    text = sentence(mttr("--data-dir", earlier, "rebuild", *AS_OF).ended(1).err)
-    assert str(earlier / "work.duckdb") in text and "delete it and run `mttr rebuild`" in text, text
+def test_a_working_database_that_cannot_be_one(tmp_path: Path) -> None:
+    """A torn file is made anew (test_warehouse); what is no file is not deleted, and the remedy is said."""
+    (tmp_path / "landing").mkdir()
+    (tmp_path / "work.duckdb").mkdir()
+    text = sentence(mttr("--data-dir", tmp_path, "rebuild", *AS_OF).ended(1).err)
+    assert str(tmp_path / "work.duckdb") in text and "delete it and run `mttr rebuild`" in text, text
 
 
 @pytest.mark.parametrize("name", ["work.duckdb", "work.mart.duckdb"])

@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
+import duckdb
 import pytest
 from filelock import FileLock, Timeout
 from support_e2e import (
@@ -27,6 +28,7 @@ from support_e2e import (
     command,
     copy_of,
     empty_folder,
+    finished_run,
     latest,
     mttr,
     process,
@@ -36,8 +38,10 @@ from support_e2e import (
 
 from mttr_pipeline import __version__
 from mttr_pipeline.cli import main as cli
+from mttr_pipeline.cli.doctor import _published
 from mttr_pipeline.cli.main import main
 from mttr_pipeline.defs.resources import held
+from mttr_pipeline.sources.registry import load_settings
 
 AS_OF = ("--as-of", UNTIL.isoformat())
 
@@ -401,6 +405,28 @@ def test_the_doctor_asks_every_source_once(tmp_path: Path) -> None:
     secrets = [value for name, value in env.items() if name.endswith(("TOKEN", "KEY"))]
     assert len(secrets) == 4 and not any(secret in result.text for secret in secrets)
     assert not (tmp_path / "landing").exists()
+
+
+def test_the_doctor_compares_the_newest_generation_with_its_manifest(tmp_path: Path) -> None:
+    """Root may write into a file of mode 0444, and then readers see what nobody published."""
+    data_dir = copy_of(finished_run(), tmp_path / "data")
+    generation = latest(data_dir)
+    settings = load_settings({}, data_dir=data_dir)
+    (whole,) = _published(settings)
+    assert whole.ok and whole.text == f"{generation.name}, every file as its manifest says"
+    for name in ("report.html", "mttr.duckdb"):
+        (generation / name).chmod(0o644)
+    (generation / "report.html").write_text("another")
+    (generation / "json" / "trend.json").unlink()
+    with duckdb.connect(str(generation / "mttr.duckdb")) as con:
+        con.execute("DROP TABLE teams")
+    (generation / "mttr.duckdb.wal").touch()
+    (found,) = _published(settings)
+    assert (found.ok, found.exit_code) == (False, 1) and "run `mttr rebuild`" in found.text
+    assert "json/trend.json is missing; mttr.duckdb was changed; report.html was changed; and 1 more" in found.text
+    (generation / "manifest.json").unlink()
+    (found,) = _published(settings)
+    assert "manifest.json is missing or cannot be read" in found.text
 
 
 def test_the_doctor_finds_what_is_wrong(tmp_path: Path) -> None:

@@ -161,3 +161,16 @@ def test_a_corrupt_file_is_named(landing: Landing) -> None:
 
 def test_a_child_names_its_parent() -> None:
     assert wrap_child('a"b', b'{"x": 1.0}') == b'{"parent_id":"a\\"b","record":{"x": 1.0}}'
+
+
+def test_an_extract_of_more_files_than_five_digits_overwrites_none(tmp_path: Path) -> None:
+    """A pull of years, taken up by a second run: the number behind 99,999 has six digits."""
+    landing = Landing(tmp_path / "landing")
+    extract = landing.begin("acme", "run-1", {})
+    extract._next = 99_998
+    for n in range(3):
+        extract.land("things", f"window-{n}", [b'{"n": %d}' % n])
+    again = landing.begin("acme", "run-2", {})
+    again.land("things", "window-3", [b'{"n": 3}'])
+    names = sorted(path.name.partition(".")[0] for path in again.folder.glob("things/*.jsonl.zst"))
+    assert again.folder == extract.folder and names == ["100000", "100001", "100002", "99999"]

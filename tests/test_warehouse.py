@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import duckdb
@@ -132,6 +133,30 @@ def test_a_torn_mart_is_begun_anew(built: Path, landing: Landing, tmp_path: Path
     finally:
         warehouse.close()
     a_night(tmp_path, landing, "run-2")
+
+
+@pytest.mark.parametrize("torn", ["random", "truncated", "log"])
+def test_a_torn_database_is_made_anew_from_the_landing_zone(
+    built: Path, landing: Landing, tmp_path: Path, capsys: pytest.CaptureFixture[str], torn: str
+) -> None:
+    """All of it comes from the landing zone, so nobody has to delete a file by hand; the log says what happened."""
+    copy_database(built, tmp_path)
+    path = tmp_path / "work.duckdb"
+    if torn == "log":
+        path.with_name("work.duckdb.wal").write_bytes(random.Random(1).randbytes(50_000))
+    else:
+        path.write_bytes(random.Random(1).randbytes(50_000) if torn == "random" else path.read_bytes()[:20_000])
+    warehouse = open_warehouse(tmp_path)
+    try:
+        read_again = warehouse.load(landing)
+    finally:
+        warehouse.close()
+    said = capsys.readouterr().err
+    if torn == "log":  # DuckDB leaves out what it cannot read of a log, and the tables were whole without it
+        assert (read_again, said) == (0, "")
+    else:
+        assert read_again == len(HISTORY)
+        assert said.count("is damaged") == 1 and "it is made anew from the landing zone" in said
 
 
 def test_a_file_of_an_earlier_release_is_taken_over(landing: Landing, tmp_path: Path) -> None:

@@ -15,7 +15,9 @@ from mttr_pipeline.defs.resources import prepared
 from mttr_pipeline.errors import MttrError
 from mttr_pipeline.intake import inbox
 from mttr_pipeline.intake.received import webhook_of
+from mttr_pipeline.publish import changed_files, latest
 from mttr_pipeline.sources.kit.declare import connection
+from mttr_pipeline.sources.kit.source import RoutedSource
 from mttr_pipeline.sources.pulling import foreseen
 from mttr_pipeline.warehouse.catalog import catalog, unusable_sources
 
@@ -53,6 +55,7 @@ def examine(load: Callable[[], Settings]) -> Iterator[Finding]:
     yield Finding("configuration", True, str(settings.config_file or "defaults, no mttr.toml"))
     yield _disk(settings)
     yield _inbox(settings)
+    yield from _published(settings)
     for name, sentence in unusable_sources(settings.accounts).items():
         yield Finding(name, False, sentence)
     left_out = catalog(settings.accounts).problems
@@ -70,6 +73,23 @@ def _disk(settings: Settings) -> Finding:
     text = f"{folder}, {free / 1e9:.1f} GB free"
     return Finding(
         "data directory", free > LITTLE_DISK, text if free > LITTLE_DISK else f"{text}: make room before the next run"
+    )
+
+
+def _published(settings: Settings) -> Iterator[Finding]:
+    """Whether readers see what was published. Nothing where nothing was."""
+    generation = latest(settings.data_dir / "published")
+    if generation is None:
+        return
+    wrong = list(changed_files(generation))
+    if not wrong:
+        yield Finding("published", True, f"{generation.name}, every file as its manifest says")
+        return
+    shown = "; ".join(wrong[:3]) + (f"; and {len(wrong) - 3:,} more" if len(wrong) > 3 else "")
+    yield Finding(
+        "published",
+        False,
+        f"{generation}: {shown}, after it was published; run `mttr rebuild` for a new one, and open the files read-only.",
     )
 
 
@@ -113,8 +133,10 @@ def _source(account: Account) -> Finding:
 
 
 def _asked(account: Account) -> Finding:
+    way = ""
     try:
         with foreseen(account.name), closing(connection(account)) as source:
-            return Finding(account.name, True, source.check().removeprefix("ok: "))
+            way = f" ({source.route})" if isinstance(source, RoutedSource) and source.route else ""
+            return Finding(account.name, True, source.check().removeprefix("ok: ") + way)
     except MttrError as error:
-        return Finding(account.name, False, str(error))
+        return Finding(account.name, False, str(error) + way)

@@ -50,6 +50,8 @@ def _found(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, str):
+        return re.sub(r"//[^/\s]+@", "//[hidden]@", repr(value))  # an address with a password
     return str(value) if isinstance(value, date | time) else repr(value)
 
 

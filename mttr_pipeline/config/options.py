@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mttr_pipeline.config.names import Text, Words, normalize
 from mttr_pipeline.config.terms import EventType, RecordType, Resolution, Role, Severity
-from mttr_pipeline.config.values import Day, WebAddress, Zone, number
+from mttr_pipeline.config.values import Day, ProxyAddress, WebAddress, Zone, number
 
 DEFAULT_BACKFILL_DAYS = 730
 #: The kinds of words that vendors choose and we map, and the table of a source that maps them where it is named otherwise.
@@ -78,6 +78,26 @@ class SourceOptions(Section):
         200,
         description="request budget per run for finding records that were deleted at the vendor; 0 turns this off",
     )
+    proxy: ProxyAddress | None = Field(
+        None, description="address of the HTTP proxy to this vendor; none: that of `HTTPS_PROXY` or `HTTP_PROXY`"
+    )
+    ca_bundle: Text | None = Field(
+        None,
+        description="file (PEM) or folder of the certificates to trust; none: `REQUESTS_CA_BUNDLE` or `SSL_CERT_FILE`, else "
+        "the public ones",
+    )
+    client_cert: Text | None = Field(
+        None, description="file (PEM) of the certificate to show to a vendor or proxy that asks for one"
+    )
+    client_key: Text | None = Field(
+        None, description="file (PEM) of its key, without a pass phrase; none: `client_cert` holds it too"
+    )
+
+    @model_validator(mode="after")
+    def _key_of_a_certificate(self) -> Self:
+        if self.client_key and not self.client_cert:
+            raise ValueError("client_key is the key of client_cert; set client_cert too")
+        return self
 
     @classmethod
     def word_tables(cls) -> dict[str, str]:

@@ -97,3 +97,15 @@ def _web_address(value: str) -> str:
 
 
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+
+
+def _proxy_address(value: str) -> str:
+    """Credentials stand in the environment only: mttr.toml is kept with the code."""
+    if re.match(r"[^/]*//[^/]*@", value):
+        raise ValueError("must not carry a user name or password; put an address with them into HTTPS_PROXY")
+    if not re.fullmatch(r"https?://[^/?#@\s:]+(:\d{1,5})?/?|https?://\[[0-9a-fA-F:]+\](:\d{1,5})?/?", value):
+        raise ValueError("must be the address of an HTTP proxy like http://proxy.example.com:3128")
+    return value.rstrip("/")
+
+
+ProxyAddress = Annotated[str, AfterValidator(_proxy_address)]

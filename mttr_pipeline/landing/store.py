@@ -248,7 +248,9 @@ class Extract:
         for landed in self._files.values():
             self._counts[landed.stream] += landed.records
         # the numbers of windows that failed or were landed twice stay unused, so no landed file is overwritten
-        self._next = max((int(path.name[:5]) for path in self.folder.glob("*/[0-9]*.jsonl.zst")), default=0)
+        self._next = max(
+            (int(path.name.partition(".")[0]) for path in self.folder.glob("*/[0-9]*.jsonl.zst")), default=0
+        )
         if self.resumed:
             self.facts = dict(self.resumed.facts)
 

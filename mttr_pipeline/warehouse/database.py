@@ -9,6 +9,7 @@ knows a vendor's field or a metric: those are in the SQL files. Readers never op
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -34,6 +35,12 @@ STORAGE_VERSION = "v1.2.0"  # of the mart: every DuckDB from 1.2.2 on opens it, 
 
 INCIDENTS = "core.incidents"
 
+#: Parts of DuckDB's messages about a file that is whole: another process has it, this user may not, the machine is full.
+_NOT_TORN = (
+    *("Could not set lock", "Permission denied", "Read-only file system", "Cannot open file", "Is a directory"),
+    *("No space left", "Out of Memory"),
+)
+
 # Full-width letters and signs: what Unicode NFKC makes of them is the most that DuckDB lacks.
 _WIDE_LETTERS = "".join(map(chr, range(0xFF01, 0xFF5F)))
 
@@ -44,7 +51,8 @@ _SEARCH_PATH = "SET search_path = 'work.main,mart.main'"
 class Warehouse:
     """A connection to `work.duckdb`, set up so that every model can run.
 
-    `as_of` is the clock of the run. Raises ContractError when a file is in use or no database.
+    `as_of` is the clock of the run. A file that is torn is begun anew, because everything in it is made from the landing zone.
+    Raises ContractError when a file is in use or cannot be read.
     """
 
     def __init__(self, path: Path, settings: Settings, as_of: datetime, run_id: str) -> None:
@@ -52,10 +60,29 @@ class Warehouse:
         self.mart_path = path.with_suffix(f".mart{path.suffix}")
         self.as_of = as_of.astimezone(UTC)
         self.catalog = catalog(settings.accounts)
-        self.con = duckdb.connect(config={"autoinstall_known_extensions": False})
         self._cursors: list[duckdb.DuckDBPyConnection] = []
         interrupts.tell(self.interrupt)
-        self._attach(path, "work")
+        try:
+            self._open()
+        except (ContractError, duckdb.Error) as error:
+            self.con.close()
+            if isinstance(error, duckdb.InterruptException) or any(sign in str(error) for sign in _NOT_TORN):
+                raise
+            print(
+                f"The working database {path} is damaged ({first_line(error)}); it is made anew from the landing zone.",
+                file=sys.stderr,
+                flush=True,
+            )
+            _delete(path)
+            self._open()
+        prepare(self.con, settings, self.as_of, self.catalog.macros, definition_hash(self.catalog, settings))
+        loading.start_over_if_outdated(self.con, self.catalog, settings)
+        loading.create_raw_tables(self.con, self.catalog.of_layer("raw"))
+
+    def _open(self) -> None:
+        """Connect, and have the schemas that everything else needs. Fails where a file is torn."""
+        self.con = duckdb.connect(config={"autoinstall_known_extensions": False})
+        self._attach(self.path, "work")
         self._open_mart()
         self.con.execute("ATTACH ':memory:' AS facts")
         self._facts: set[str] = set()
@@ -66,9 +93,6 @@ class Warehouse:
         for schema in ("raw", "staging", "core", "figures"):
             self.con.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
         self._drop_leftovers()
-        prepare(self.con, settings, self.as_of, self.catalog.macros, definition_hash(self.catalog, settings))
-        loading.start_over_if_outdated(self.con, self.catalog, settings)
-        loading.create_raw_tables(self.con, self.catalog.of_layer("raw"))
 
     def close(self) -> None:
         """Close the connection; the files are free for other programs then."""
@@ -141,8 +165,7 @@ class Warehouse:
         self.con.execute("DELETE FROM ops.builds WHERE table_name LIKE 'mart.%'")
 
     def _delete_mart(self) -> None:
-        for path in (self.mart_path, self.mart_path.with_name(f"{self.mart_path.name}.wal")):
-            path.unlink(missing_ok=True)
+        _delete(self.mart_path)
 
     def load(self, landing: Landing, sources: Iterable[str] | None = None) -> int:
         """Load every complete extract that is not in yet, oldest first; gives the number of records read. Empties the mart.
@@ -257,3 +280,9 @@ class Warehouse:
     def check(self, model: Model) -> list[CheckResult]:
         """Run every promise of a header against the built table. A check that itself fails is a failed check."""
         return run_checks(self.con, model)
+
+
+def _delete(database: Path) -> None:
+    """A database and its write-ahead log, which would be played into the next file of that name."""
+    for path in (database, database.with_name(f"{database.name}.wal")):
+        path.unlink(missing_ok=True)

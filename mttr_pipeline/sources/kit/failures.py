@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from mttr_pipeline.errors import PermanentError, TransientError
 from mttr_pipeline.sources.kit.explain import is_json, redact, vendor_message
+from mttr_pipeline.sources.kit.route import Route
 
 
 class HttpRefused(PermanentError):
@@ -58,16 +59,20 @@ class Failures:
         address_variable: str,
         remedies: Mapping[int, str] | None = None,
         remedy_for: Callable[[Refusal], str | None] | None = None,
+        route: Route | None = None,
     ) -> None:
         self._title = title
         self._host = host
-        self._secrets = tuple(secrets)
+        self._route = route or Route()
+        self._secrets = (*secrets, *self._route.secrets)
         self._address_variable = address_variable
         self._remedies = {
             401: "check the credentials",
             402: "the account's plan does not include this",
             403: "give the credentials read access to it",
             404: f"check {address_variable}",
+            495: "set client_cert and client_key in mttr.toml to a client certificate that it accepts",
+            496: "set client_cert and client_key of this source in mttr.toml",
             **(remedies or {}),
         }
         self._remedy_for = remedy_for
@@ -102,11 +107,55 @@ class Failures:
 
     def untrusted_certificate(self) -> HttpRefused:
         """For a host whose TLS certificate is not trusted."""
+        ca = self._route.ca
+        remedy = (
+            f"add the certificate of its issuer to {ca} ({self._route.ca_from})"
+            if ca
+            else "if your company issues certificates itself, or a proxy opens the connections, set SSL_CERT_FILE or ca_bundle in "
+            "mttr.toml to the file of your company's certificates"
+        )
         return HttpRefused(
-            f"{self._title}: the TLS certificate of {self._host} is not trusted; check {self._address_variable} and the "
-            "certificates of this machine.",
+            f"{self._title}: the TLS certificate of {self._host} is not trusted; check {self._address_variable}, and {remedy}.",
             0,
         )
+
+    def client_certificate(self, alert: str) -> HttpRefused:
+        """For a TLS connection that the other side ended with an alert about the certificate that we show, or about its absence."""
+        shown = self._route.certificate
+        text = (
+            f"{self._host} refused the client certificate {shown[0]} ({alert}); name one that it accepts in client_cert and "
+            "client_key in mttr.toml."
+            if shown
+            else f"{self._host} wants a client certificate ({alert}); set client_cert and client_key of this source in mttr.toml."
+        )
+        return HttpRefused(f"{self._title}: {text}", 0)
+
+    def proxy_unreachable(self, reason: str) -> HttpUnavailable:
+        """For a proxy that no connection came to."""
+        proxy = self._proxy()
+        return self._unavailable(
+            f"{proxy} cannot be reached ({reason}); check {self._route.proxy_from} and the network", None, ""
+        )
+
+    def proxy_refused(self, status: int, reason: str) -> HttpRefused:
+        """For a proxy that does not pass a request on."""
+        # mttr.toml holds no credentials
+        variable = (
+            self._route.proxy_from if self._route.proxy_from.isidentifier() else "HTTPS_PROXY instead of mttr.toml"
+        )
+        remedy = (
+            f"put user:password@ before the host in {variable}"
+            if status == 407
+            else f"ask its operators to allow {self._host}, or name the host in NO_PROXY"
+        )
+        what = "wants credentials" if status == 407 else f"does not pass on requests to {self._host}"
+        if status == 407 and self._route.secrets:
+            what, remedy = "refused the credentials", f"correct user name and password in {self._route.proxy_from}"
+        text = f"{self._title}: {self._proxy()} {what} (status {status}{f': {reason}' if reason else ''}); {remedy}."
+        return HttpRefused(redact(text, self._secrets), status, reason)
+
+    def _proxy(self) -> str:
+        return f"the proxy {self._route.shown} ({self._route.proxy_from})"
 
     def unreachable(self, reason: str) -> HttpUnavailable:
         """For a host that never answered."""
@@ -136,11 +185,14 @@ class Failures:
             status,
         )
 
-    def _unavailable(self, text: str, status: int | None) -> HttpUnavailable:
-        return HttpUnavailable(redact(f"{self._title}: {self._host} {text}, then run again.", self._secrets), status)
+    def _unavailable(self, text: str, status: int | None, who: str | None = None) -> HttpUnavailable:
+        who = f"{self._host} " if who is None else who
+        return HttpUnavailable(redact(f"{self._title}: {who}{text}, then run again.", self._secrets), status)
 
     def refused(self, path: str, status: int, headers: Mapping[str, str], content: bytes) -> HttpRefused:
         """For a status that is not retried, and for a redirect."""
+        if status == 407 and self._route.proxy:
+            return self.proxy_refused(status, self.reason(content))
         if 300 <= status < 400:
             target = urlsplit(headers.get("location", ""))
             to = f"{target.scheme}://{target.hostname}{target.path}" if target.hostname else "another address"

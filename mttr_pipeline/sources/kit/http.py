@@ -1,8 +1,8 @@
 """The HTTP client of every source: limits the rate, retries, bounds every wait, and explains failures.
 
-Built on `requests` without its implicit behaviour (proxies of the environment, netrc, redirects, urllib3's retries).
-What belongs here: sending and retrying. What does not: the wording of failures (`failures`), paging, windows, the
-meaning of a body beyond "complete JSON".
+Built on `requests` without its implicit behaviour (netrc, redirects, urllib3's retries). What belongs here: sending and retrying.
+What does not: proxies and certificates (`route`), the wording of failures (`failures`), paging, windows, the meaning of a body
+beyond "complete JSON".
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from mttr_pipeline.sources.kit.deadline import Deadline
 from mttr_pipeline.sources.kit.envelope import InvalidBody, whole_object
 from mttr_pipeline.sources.kit.failures import Failures, HttpRefused, Refusal
 from mttr_pipeline.sources.kit.ratelimit import RateLimiter, retry_after
-from mttr_pipeline.sources.kit.wire import BoundedAdapter
+from mttr_pipeline.sources.kit.route import route
+from mttr_pipeline.sources.kit.wire import BoundedAdapter, client_certificate_alert, tunnel_status
 
 T = TypeVar("T")
 
@@ -57,14 +58,15 @@ class _Retry(Exception):
         reason: str,
         status: int | None = None,
         wait: float | None = None,
-        kind: Literal["response", "body", "connect"] = "response",
+        kind: Literal["response", "body", "connect", "proxy"] = "response",
         remedy: str | None = None,
     ) -> None:
         super().__init__(reason)
         self.remedy = remedy
         self.status = status
         self.wait = wait
-        self.kind = kind  # body: a successful response that is not the expected JSON; connect: no connection at all
+        # body: a successful response that is not the expected JSON; connect, proxy: no connection at all, to the host or the proxy
+        self.kind = kind
 
 
 class HttpClient:
@@ -107,6 +109,7 @@ class HttpClient:
         self._options = options
         self._headers = {"Accept": "application/json", "User-Agent": _USER_AGENT, **(headers or {})}
         self._auth = auth
+        self.route = route(self.base_url, title, options)
         self._failures = Failures(
             title,
             self.host,
@@ -114,6 +117,7 @@ class HttpClient:
             address_variable=address_variable,
             remedies=remedies,
             remedy_for=remedy_for,
+            route=self.route,
         )
         self._clock = clock
         self._jitter = jitter
@@ -194,12 +198,14 @@ class HttpClient:
                 self._go_on()
                 bad_bodies += retry.kind == "body"
                 wait = retry.wait if retry.wait is not None else self._backoff(tries)
-                unreachable = retry.kind == "connect" and not self._answered
+                unreachable = retry.kind in ("connect", "proxy") and not self._answered
                 if (
                     self._clock() + wait > give_up_at
                     or bad_bodies >= MAX_BODY_TRIES
                     or (unreachable and tries >= MAX_CONNECT_TRIES)
                 ):
+                    if retry.kind == "proxy":
+                        raise self._failures.proxy_unreachable(str(retry)) from retry.__cause__
                     if unreachable:
                         raise self._failures.unreachable(str(retry)) from retry.__cause__
                     if retry.kind == "body":
@@ -246,9 +252,17 @@ class HttpClient:
             with self._send(method, path, params, body, (min(CONNECT_SECONDS, left), left)) as response:
                 return response.status_code, response.headers, self._body(response, path)
         except (requests.exceptions.SSLError, urllib3.exceptions.SSLError) as error:
+            if alert := client_certificate_alert(error, shown=self.route.certificate is not None):
+                raise self._failures.client_certificate(alert) from error
             if "certificate" in str(error).lower():
                 raise self._failures.untrusted_certificate() from error
             raise _Retry("the TLS connection failed") from error
+        except requests.exceptions.ProxyError as error:
+            if status := tunnel_status(error):
+                if status in RETRY_STATUSES:
+                    raise _Retry(f"the proxy {self.route.shown} could not reach it", status, kind="connect") from error
+                raise self._failures.proxy_refused(status, "") from error
+            raise _Retry(_connection_reason(error)[0], kind="proxy") from error
         except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError) as error:
             connecting = isinstance(error, requests.exceptions.ConnectTimeout)
             raise _Retry(
@@ -307,7 +321,11 @@ class HttpClient:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
             session = requests.Session()
-            session.trust_env = False  # no proxies, netrc or CA bundles of the environment: the same result everywhere
+            session.trust_env = False  # no netrc; proxies and certificates of the environment are part of the route
+            session.proxies = {scheme: self.route.proxy for scheme in ("http", "https") if self.route.proxy}
+            session.verify = str(self.route.ca) if self.route.ca else True
+            if self.route.certificate:
+                session.cert = (str(self.route.certificate[0]), str(self.route.certificate[1]))
             session.headers.update(self._headers)
             session.auth = self._auth
             adapter = BoundedAdapter(self._seconds_left, self._opened)
@@ -341,8 +359,10 @@ class HttpClient:
             raise self._deadline.passed(self.title, f"reading {self._local.path}")
 
 
-def _hang_up(connected: socket.socket) -> None:
+def _hang_up(connected: Any) -> None:
     """End a connection, and wake the thread that reads from it."""
+    while not isinstance(connected, socket.socket):  # TLS inside the TLS of a proxy
+        connected = connected.socket
     with suppress(OSError):  # closed already
         socket.socket.shutdown(connected, socket.SHUT_RDWR)
 

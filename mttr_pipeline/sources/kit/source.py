@@ -71,6 +71,16 @@ class LimitedSource(Protocol):
         ...
 
 
+@runtime_checkable
+class RoutedSource(Protocol):
+    """A source that can say how its vendor is reached."""
+
+    @property
+    def route(self) -> str:
+        """Proxy and certificates for people, without passwords; empty for the direct way."""
+        ...
+
+
 class HttpSource(Generic[OptionsT]):
     """A base class with the parts of `Source` that do not depend on the vendor.
 
@@ -87,6 +97,11 @@ class HttpSource(Generic[OptionsT]):
     def requests(self) -> int:
         """See Source."""
         return self._client.requests
+
+    @property
+    def route(self) -> str:
+        """See RoutedSource."""
+        return self._client.route.in_words()
 
     def extract(self, plan: Plan, extract: Extract, progress: Progress) -> None:
         """See Source."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import re
 import socket
 from collections.abc import Callable
 from functools import partial
@@ -46,6 +47,26 @@ class BoundedAdapter(requests.adapters.HTTPAdapter):
         return manager
 
 
+def client_certificate_alert(error: BaseException, *, shown: bool) -> str | None:
+    """What the other side's TLS alert says about the certificate that we showed, or did not; None for any other failure.
+
+    `shown`: a handshake that fails without a further reason is about that certificate too. Alerts are those of RFC 8446, 6.2.
+    """
+    text = str(error).lower().replace("_", " ")
+    found = re.search(
+        r"alert ((?:bad|no|unsupported|expired|revoked) certificate|certificate \w+|unknown ca|access denied)", text
+    )
+    if found is None and shown:
+        found = re.search(r"alert (handshake failure)", text)
+    return found[1] if found else None
+
+
+def tunnel_status(error: BaseException) -> int | None:
+    """The status with which a proxy refused to connect to a host; None when the proxy was not reached."""
+    found = re.search(r"Tunnel connection failed: (\d{3})", str(error))
+    return int(found[1]) if found else None
+
+
 def _pool(pool: Any, connection: Any, seconds_left: SecondsLeft, opened: Callable[[socket.socket], None]) -> Any:
     """The class of pools whose connections are bounded."""
 
@@ -53,11 +74,17 @@ def _pool(pool: Any, connection: Any, seconds_left: SecondsLeft, opened: Callabl
         connection.__init__(self, *args, **options)
         self.response_class = partial(_Response, seconds_left=seconds_left)
 
+    def _new_conn(self: Any) -> Any:
+        plain = connection._new_conn(self)
+        opened(plain)  # at once: a proxy may be asked first, and may never answer
+        return plain
+
     def connect(self: Any) -> None:
         connection.connect(self)
         opened(self.sock)
 
-    bounded = type(f"Bounded{connection.__name__}", (connection,), {"__init__": __init__, "connect": connect})
+    members = {"__init__": __init__, "_new_conn": _new_conn, "connect": connect}
+    bounded = type(f"Bounded{connection.__name__}", (connection,), members)
     return type(f"Bounded{pool.__name__}", (pool,), {"ConnectionCls": bounded})
 
 

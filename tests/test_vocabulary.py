@@ -620,7 +620,7 @@ def test_examples_are_in_the_document_and_on_the_page(tmp_path: Path) -> None:
     with built(tmp_path, {"pagerduty": {"incidents": incidents}}, tables=()) as warehouse:
         documents = reports.documents(warehouse.con)
     by_name = {row["dq_check"]: row for row in documents["data_quality"]["findings"] if row["source"] == "pagerduty"}
-    assert by_name["unmapped_severity"]["examples"] == [odd, long]
+    assert by_name["unmapped_severity"]["examples"] == [odd, long.strip()]
     assert by_name["ack_rate"]["examples"] is None
     html = reports.render(documents)
     read = Reader(html)

@@ -70,7 +70,7 @@ FROM (
         v.calculation_type,
         i.stamps[v.stop] - i.stamps[v.start] AS us,
         population_of(i.stamps[v.start], i.stamps[v.stop], list_max(i.stamps[v.stop:]), ${outliers_excluded}, ${outlier_hours},
-            i.is_over) AS population
+            i.is_over, v.stop = 3 AND coalesce(i.acknowledged_at > i.resolved_at, false)) AS population
     FROM (
         -- Dates are made before the variants multiply the rows.
         SELECT

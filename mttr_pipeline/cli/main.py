@@ -260,7 +260,8 @@ def import_(given: Globals, files: tuple[str, ...], preset: str | None, extract:
             raise ConfigError(
                 "No file was named; write `mttr import FILE...` with JSON Lines, JSON, CSV or Parquet files."
             )
-        click.echo(land(given.settings(), files, preset, WAIT_SECONDS))
+        said = land(given.settings(), files, preset, WAIT_SECONDS)
+        click.echo("\n".join(map(one_line, said.split("\n"))))
     return DONE
 
 

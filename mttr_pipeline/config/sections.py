@@ -142,6 +142,21 @@ class Publish(Section):
         description="percent of a source's published records that may be gone in the next generation without the vendor having "
         "deleted them",
     )
+    group: str | None = Field(
+        None, description="group of the published files; none: the first one of the user who runs"
+    )
+    mode: Annotated[
+        str, Field(description="rights of the published files; mttr.duckdb has them without those to write")
+    ] = "0644"
+
+    @field_validator("mode")
+    @classmethod
+    def _readable_by_us(cls, given: str) -> str:
+        if not re.fullmatch(r"0?6[0246]{2}", given):
+            raise ValueError(
+                f"{given!r} is no mode of files that their owner reads and writes; use one such as '0640' or '0644'"
+            )
+        return given
 
 
 class Run(Section):

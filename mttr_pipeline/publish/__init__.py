@@ -1,5 +1,5 @@
 """What readers open: complete, read-only generations, and the name of the newest."""
 
-from mttr_pipeline.publish.generation import Generation, latest, publish
+from mttr_pipeline.publish.generation import Generation, Readers, latest, publish
 
-__all__ = ["Generation", "latest", "publish"]
+__all__ = ["Generation", "Readers", "latest", "publish"]

@@ -228,3 +228,7 @@ CREATE OR REPLACE MACRO recovery_text(median_minutes, longest_minutes) AS
         WHEN median_minutes IS NOT NULL THEN printf('%.1f min', median_minutes)
         WHEN longest_minutes IS NOT NULL THEN printf('> %d min', floor(longest_minutes)::BIGINT)
     END;
+
+-- An address that a page may link to: http or https, a host, and no white space. Others (javascript:, data:, file:) are NULL.
+CREATE OR REPLACE MACRO web_link(url) AS
+    CASE WHEN regexp_full_match(url, '(?i:https?)://[^\s\x00-\x1f/?#"<>\\]+([/?#][^\s\x00-\x1f"<>]*)?') THEN url END;

@@ -28,7 +28,7 @@ ROOMS = {
     "publish": "reports warehouse errors",
     "reports": "metrics landing config",
     "metrics": "",
-    "warehouse": "sources landing config interrupts errors",
+    "warehouse": "sources landing config interrupts errors hidden",
     "intake": "sources landing config progress errors hidden",
     "sources": "landing config progress interrupts errors hidden",
     "landing": "errors hidden",

@@ -159,6 +159,15 @@ class Publish(Section):
         return given
 
 
+class People(Section):
+    """`[people]`: what readers see of persons."""
+
+    publish_names: bool = Field(
+        False,
+        description="whether names and e-mail addresses of persons are published as they came, without pseudonyms",
+    )
+
+
 class Run(Section):
     """`[run]`: limits of one run."""
 
@@ -188,6 +197,7 @@ class FileSettings(Section):
     downtime: Downtime = Downtime()
     lifecycle: Lifecycle = Lifecycle()
     publish: Publish = Publish()
+    people: People = People()
     run: Run = Run()
     imports: dict[str, ImportPreset] = Field(
         default_factory=dict, description="presets of your own for `mttr import --as`"

@@ -4,7 +4,7 @@
     python promises/canaries.py redirect  those whose name holds the word
 
 A road is a way by which a secret, or a person, can come in: an error body of a vendor, a header, the address of a redirect, a
-received body, an imported file, the name of a file. One real `mttr run` goes down all of them, against a server on loopback and with a
+received body, an imported file, the name of a file. One real `mttr run` goes down all of them, with a server on loopback and a
 DAGSTER_HOME. Then everything that was written or printed is searched: the published files with the contents of Parquet and
 DuckDB, the records and logs of Dagster, manifests, output. Landing zone, inbox and working files hold what came, by design;
 of them only the errors in manifests are searched. `tests/test_canaries.py` runs a short form.

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import functools
+import tempfile
 from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 from support import AS_OF, door
 
 from mttr_pipeline import reports
+from mttr_pipeline.reports.schemas import schema
 
 ODD_TITLE = "<script>alert(1)</script> \"x\" & 'y' \x07\x1b \u202eright to left \u05d0\u05d1 \N{PILE OF POO} {{ 7 * 7 }} {% raw %}"
 
@@ -111,13 +114,21 @@ HISTORIES: dict[str, list[dict[str, Any]]] = {
 
 
 @functools.cache
-def rendered(name: str, tmp: Path) -> tuple[dict[str, Any], str, str]:
+def rendered(name: str) -> tuple[dict[str, Any], str, str]:
     """Documents, page and Markdown of a history."""
-    folder = tmp / name.replace(" ", "-")
-    folder.mkdir()
-    with door(folder, HISTORIES[name]) as warehouse:
+    with tempfile.TemporaryDirectory() as folder, door(Path(folder), HISTORIES[name]) as warehouse:
         documents = reports.documents(warehouse.con)
     return documents, reports.render(documents), reports.markdown(documents)
+
+
+def errors(name: str, document: Any) -> list[str]:
+    """Why the document is not valid; empty if it is."""
+    return [f"{error.json_path}: {error.message}" for error in validator(name).iter_errors(document)]
+
+
+@functools.cache
+def validator(name: str) -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(schema(name))
 
 
 class Reader(HTMLParser):

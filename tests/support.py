@@ -29,12 +29,13 @@ from mttr_pipeline.config.settings import Settings, settings_of
 from mttr_pipeline.intake.importer import import_files
 from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.sources.registry import registry
-from mttr_pipeline.warehouse.catalog import default_catalog
+from mttr_pipeline.warehouse.catalog import Catalog
 from mttr_pipeline.warehouse.database import Warehouse
 
 AS_OF = datetime(2026, 11, 1, tzinfo=UTC)
 AS_OF_US = int(AS_OF.timestamp()) * 1_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+THIS_RUN = "SELECT table_name FROM ops.builds WHERE run_id = ?"
 FAR = int(os.environ.get("MTTR_TEST_EXAMPLES", "1"))  # times as many examples, and other ones each time, when above 1
 
 
@@ -112,8 +113,17 @@ def settings_for(folder: Path, configured: dict[str, Any] | None = None, env: di
 
 
 def open_warehouse(
-    folder: Path, configured: dict[str, Any] | None = None, as_of: datetime = AS_OF, run_id: str = "run-1"
+    folder: Path,
+    configured: dict[str, Any] | None = None,
+    as_of: datetime = AS_OF,
+    run_id: str = "run-1",
+    *,
+    after_nothing: bool = False,
 ) -> Warehouse:
+    """`after_nothing` starts from the tables of a company without any history, so that `build_all` need not make all of them."""
+    if after_nothing and not (folder / "work.duckdb").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        copy_database(empty(), folder)
     return Warehouse(folder / "work.duckdb", settings_for(folder, configured), as_of, run_id)
 
 
@@ -123,43 +133,49 @@ def copy_database(source: Path, folder: Path) -> None:
         shutil.copyfile(path, folder / path.name)
 
 
-def build_all(warehouse: Warehouse, only: Sequence[str] = (), skip: frozenset[str] = frozenset()) -> None:
-    """Every table, or those named and what they are made from; and every promise of their headers."""
-    models = {model.table: model for model in default_catalog()}
+def build_all(warehouse: Warehouse, only: Sequence[str] = ()) -> None:
+    """Every table, or those named and what they are made from; and every promise of their headers.
+
+    Tables of sources of which nothing was loaded are left as they are where this run made them already: empty.
+    """
+    models = {model.table: model for model in warehouse.catalog}
     wanted, more = set(models if not only else ()), list(only)
     while more:
         table = more.pop()
         if table not in wanted:
             wanted.add(table)
             more += models[table].depends
+    loaded = {source for (source,) in warehouse.con.execute("SELECT DISTINCT source FROM ops.loads").fetchall()}
+    made = {table for (table,) in warehouse.con.execute(THIS_RUN, [warehouse.run_id]).fetchall()}
+    wanted -= untouched(warehouse.catalog, loaded) & made
     for model in models.values():
-        if model.table in wanted - skip:
+        if model.table in wanted:
             warehouse.build(model)
             assert [check for check in warehouse.check(model) if not check.passed] == [], model.table
 
 
 @functools.cache
-def _empty(only: tuple[str, ...]) -> Path:
+def empty() -> Path:
     """The folder with the working database of a company without any history; copied, it saves tests from building tables."""
     folder = Path(tempfile.mkdtemp(prefix="mttr-tests-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     warehouse = open_warehouse(folder)
-    build_all(warehouse, only)
+    build_all(warehouse)
     warehouse.close()
     return folder
 
 
-def _untouched(loaded: set[str]) -> frozenset[str]:
+def untouched(catalog: Catalog, loaded: set[str]) -> set[str]:
     """Tables that are made of other sources' payloads alone, and so are empty."""
     sources: dict[str, set[str]] = {}
-    for model in default_catalog():
+    for model in catalog:
         above = [sources[name] for name in model.depends]
         sources[model.table] = {model.source} if model.schema == "raw" and model.source else set().union(*above)
-    return frozenset(
+    return {
         table
         for table, made_of in sources.items()
         if made_of and not made_of & loaded and table.startswith(("raw.", "staging."))
-    )
+    }
 
 
 @contextmanager
@@ -176,12 +192,10 @@ def door(
         land_custom(landing, custom)
     if pagerduty:
         land(landing, "pagerduty", pagerduty)
-    copy_database(_empty(tuple(only)), folder)
-    warehouse = open_warehouse(folder, configured)
+    warehouse = open_warehouse(folder, configured, after_nothing=True)
     try:
         warehouse.load(landing)
-        loaded = {name for name, given in (("custom", custom), ("pagerduty", pagerduty)) if given}
-        build_all(warehouse, only, _untouched(loaded))
+        build_all(warehouse, only)
         yield warehouse
     finally:
         warehouse.close()

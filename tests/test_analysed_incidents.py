@@ -137,7 +137,7 @@ def counted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
         {"external_id": "closed only", "detected_at": iso(AS_OF_US - DAY), "closed_at": iso(AS_OF_US - DAY + 2 * HOUR)},
     ]
     land_custom(landing, records)
-    warehouse = open_warehouse(folder)
+    warehouse = open_warehouse(folder, after_nothing=True)
     try:
         warehouse.load(landing)
         build_all(warehouse, ["mart.analysed_incidents", "mart.mttr_stats"])

@@ -19,7 +19,9 @@ import canaries
 def test_the_search_finds_what_is_there() -> None:
     """Else the tests below could not fail."""
     for kind, spell in canaries.SPELLINGS.items():
-        assert any(leak.startswith(kind) for leak in canaries.leaks(iter([("here", f"x{spell(canaries.SECRET)}x")]))), kind
+        assert any(leak.startswith(kind) for leak in canaries.leaks(iter([("here", f"x{spell(canaries.SECRET)}x")]))), (
+            kind
+        )
     assert len(list(canaries.leaks(iter([("here", " ".join(canaries.PEOPLE.values()))])))) == 2
 
 
@@ -29,7 +31,9 @@ def test_no_answer_of_a_vendor_shows_a_secret_or_an_address(tmp_path: Path) -> N
     vendor = canaries.Vendor({str(n): answer for n, answer in enumerate(roads.values())})
     try:
         env = canaries.plant(tmp_path, list(roads), vendor.address)
-        shown = mttr("--data-dir", tmp_path / "data", "--config", tmp_path / "mttr.toml", "doctor", env=env).ended(1).out
+        shown = (
+            mttr("--data-dir", tmp_path / "data", "--config", tmp_path / "mttr.toml", "doctor", env=env).ended(1).out
+        )
     finally:
         vendor.close()
     assert sum(line.startswith("road_") and "[hidden]" in line for line in shown.splitlines()) >= len(roads) - 4, shown

@@ -40,6 +40,7 @@ from support_e2e import (
 )
 
 from mttr_pipeline.defs import build_defs
+from mttr_pipeline.defs.execute import run_instance
 from mttr_pipeline.defs.resources import RunResource
 from mttr_pipeline.warehouse.catalog import default_catalog
 
@@ -159,7 +160,7 @@ def test_dagster_runs_the_nightly_job_without_our_command(tmp_path: Path) -> Non
 def executed(data_dir: Path, job: str = "rebuild", **config: Any) -> dg.ExecuteInProcessResult:
     """A job on fresh definitions with the resource replaced, as an embedding program does it."""
     resource = RunResource(data_dir=str(data_dir), as_of=UNTIL.isoformat(), **config)
-    with patch.dict(os.environ, clean_env(), clear=True), dg.DagsterInstance.ephemeral() as instance:
+    with patch.dict(os.environ, clean_env(), clear=True), run_instance() as instance:
         return (
             build_defs(resource_overrides={"run": resource})
             .resolve_job_def(job)
@@ -274,7 +275,7 @@ def test_a_summary_that_cannot_be_drawn_takes_nothing_back(tmp_path: Path) -> No
 
 def test_a_summary_of_nothing_says_what_to_run(tmp_path: Path) -> None:
     """Somebody materialises the asset by hand before the first night."""
-    with patch.dict(os.environ, clean_env(), clear=True), dg.DagsterInstance.ephemeral() as instance:
+    with patch.dict(os.environ, clean_env(), clear=True), run_instance() as instance:
         job = build_defs(
             resource_overrides={"run": RunResource(data_dir=str(tmp_path))}
         ).resolve_implicit_global_asset_job_def()

@@ -14,7 +14,7 @@ import pytest
 from mart_cases import AS_OF, NOTHING_USEFUL, alone, built, many, needed, rows
 from reference_targets import Incident, quality
 from rich.console import Console
-from support import settings_for
+from support import build_all, open_warehouse
 
 from mttr_pipeline.cli.terminal import quality_line
 from mttr_pipeline.intake.importer import import_files
@@ -25,6 +25,7 @@ from mttr_pipeline.warehouse.catalog import default_catalog
 from mttr_pipeline.warehouse.database import Warehouse
 
 TABLES = ("mart.data_quality", "mart.data_quality_status")
+STORED = ("core.incidents", "core.incident_sources", "mart.incident_events", "mart.source_runs")
 
 
 def _checks(warehouse: Warehouse) -> dict[tuple[str, str], dict[str, Any]]:
@@ -61,15 +62,22 @@ def test_the_light_of_small_histories(kind: str) -> None:
         assert row["headline"].endswith(".")
 
 
-@pytest.mark.parametrize(("bad", "light"), [(0, "green"), (1, "amber"), (9, "amber"), (10, "red")])
-def test_a_tenth_makes_it_red(bad: int, light: str) -> None:
+def test_a_tenth_makes_it_red() -> None:
     """Of a hundred incidents: one that is wrong is a reservation, ten are a reason not to rely on the figures."""
-    fine = [Incident(f"fine {n}", alone(60, 59, 58, 57, 56, 55, 54).stamps) for n in range(100 - bad)]
-    wrong = [Incident(f"wrong {n}", alone(60, 59, 58, 57, 56, 55, 70).stamps) for n in range(bad)]
-    with built(TABLES, fine + wrong) as warehouse:
-        assert _lights(warehouse) == {"all": light, "custom": light}
-        (row,) = rows(warehouse, "FROM mart.data_quality_status WHERE source = 'all'")
-        assert row["findings"] == ([f"custom negative_duration: {bad} of 100"] if bad else [])
+    lights = {0: "green", 1: "amber", 9: "amber", 10: "red"}
+    incidents = [
+        Incident(f"{bad} {n}", alone(60, 59, 58, 57, 56, 55, 70 if n < bad else 54).stamps, source=f"{bad} are wrong")
+        for bad in lights
+        for n in range(100)
+    ]
+    with built(TABLES, incidents) as warehouse:
+        found = {row["source"]: row for row in rows(warehouse, "FROM mart.data_quality_status")}
+        for bad, light in lights.items():
+            row = found[f"{bad} are wrong"]
+            assert row["light"] == light, bad
+            assert row["findings"] == ([f"negative_duration: {bad} of 100"] if bad else [])
+        assert found["all"]["light"] == "amber"  # 20 of 400
+        assert "1 are wrong negative_duration: 1 of 100" in found["all"]["findings"]
 
 
 def test_a_missing_severity_changes_no_overall_figure() -> None:
@@ -99,28 +107,34 @@ def _lasting(*days: float) -> list[Incident]:
     return [Incident(f"d{n}", alone(None, 60 * 1440, *[None] * 4, (60 - d) * 1440).stamps) for n, d in enumerate(days)]
 
 
-@pytest.mark.parametrize(
-    ("days", "n", "status", "share"),
-    [
-        ([1] * 9, 0, "ok", None),
-        ([1] * 19 + [8], 1, "info", "29.6 %"),  # 5 % of the durations, 30 % of the minutes
-        ([2] * 9 + [8], 1, "info", "30.8 %"),  # a tenth of the durations is not more than a tenth
-        ([2] * 8 + [8], 1, "warn", "33.3 %"),  # more than a tenth
-        ([1] * 19 + [19], 1, "info", "50.0 %"),  # half of the minutes is not more than half
-        ([1] * 19 + [19.5], 1, "warn", "50.6 %"),  # more than half of the minutes
-        ([30] * 6 + [1], 6, "warn", "99.4 %"),
-        ([30] * 6 + [0.01], 6, "warn", "99.9 %"),  # not all
-        ([30] * 6, 6, "warn", "100.0 %"),
-    ],
-)
-def test_what_the_outlier_rule_hides(days: list[float], n: int, status: str, share: str | None) -> None:
+HIDDEN = [
+    ([1] * 9, 0, "ok", None),
+    ([1] * 19 + [8], 1, "info", "29.6 %"),  # 5 % of the durations, 30 % of the minutes
+    ([2] * 9 + [8], 1, "info", "30.8 %"),  # a tenth of the durations is not more than a tenth
+    ([2] * 8 + [8], 1, "warn", "33.3 %"),  # more than a tenth
+    ([1] * 19 + [19], 1, "info", "50.0 %"),  # half of the minutes is not more than half
+    ([1] * 19 + [19.5], 1, "warn", "50.6 %"),  # more than half of the minutes
+    ([30] * 6 + [1], 6, "warn", "99.4 %"),
+    ([30] * 6 + [0.01], 6, "warn", "99.9 %"),  # not all
+    ([30] * 6, 6, "warn", "100.0 %"),
+]
+
+
+def test_what_the_outlier_rule_hides() -> None:
     """The rule takes incidents out of every mean: more than a tenth of them, or most of the time, is a reservation."""
-    with built(TABLES, _lasting(*days)) as warehouse:
-        row = _checks(warehouse)["outliers_left_out", "custom"]
-        assert (row["n"], row["total"], row["status"]) == (n, len(days), status)
+    incidents = [
+        replace(one, id=f"{source}-{one.id}", source=f"source {source}")
+        for source, (days, *_) in enumerate(HIDDEN)
+        for one in _lasting(*days)
+    ]
+    with built(TABLES, incidents) as warehouse:
+        checks, lights = _checks(warehouse), _lights(warehouse)
+    for source, (days, n, status, share) in enumerate(HIDDEN):
+        row = checks["outliers_left_out", f"source {source}"]
+        assert (row["n"], row["total"], row["status"]) == (n, len(days), status), days
         assert (f"with {share} of all minutes" in row["meaning"]) if share else ("minutes" not in row["meaning"])
         assert ("[outliers]" in row["meaning"]) is (status == "warn")
-        assert _lights(warehouse)["all"] == ("amber" if status == "warn" else "green")
+        assert lights[f"source {source}"] == ("amber" if status == "warn" else "green"), days
 
 
 def test_without_an_outlier_rule_nothing_is_hidden() -> None:
@@ -199,12 +213,10 @@ def _record(number: int, **more: Any) -> bytes:
 
 @contextmanager
 def _loaded(landing: Landing, folder: Path, clock: datetime = AS_OF) -> Iterator[Warehouse]:
-    warehouse = Warehouse(folder / "work.duckdb", settings_for(folder), clock, "run")
+    warehouse = open_warehouse(folder, as_of=clock, after_nothing=True)
     try:
         warehouse.load(landing)
-        for model in default_catalog():
-            warehouse.build(model)
-            assert [check for check in warehouse.check(model) if not check.passed] == [], model.table
+        build_all(warehouse, (*TABLES, *STORED))
         yield warehouse
     finally:
         warehouse.close()

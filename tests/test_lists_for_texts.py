@@ -61,7 +61,9 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], 
     land(landing, "jira", {"issues": issues, "fields": NAMED})
     land_custom(landing, custom)
     mapped = {"fields": {"Affected": "service", "People": "affected_users"}}
-    warehouse = open_warehouse(folder, {"sources": {"pagerduty": mapped, "jira": mapped}}, as_of=AS_OF)
+    warehouse = open_warehouse(
+        folder, {"sources": {"pagerduty": mapped, "jira": mapped}}, as_of=AS_OF, after_nothing=True
+    )
     try:
         warehouse.load(landing)
         build_all(warehouse, only=["core.records", "mart.quarantine", "figures.findings_texts"])

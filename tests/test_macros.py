@@ -94,11 +94,16 @@ def the_row(con: duckdb.DuckDBPyConnection, query: str, values: Any = ()) -> dic
 
 
 def test_mttr_is_the_nightly_row_to_the_last_digit(analyst: duckdb.DuckDBPyConnection) -> None:
-    """Every variant, scope, member and window of mttr_stats, asked of the macro with its filters."""
+    """Every variant in every scope and window of mttr_stats, and every member of a scope, asked of the macro with its filters."""
     nightly = rows(analyst, "SELECT *, epoch_us(window_start) AS starts, epoch_us(window_end) AS ends FROM mttr_stats")
     assert len(nightly) > 80
     filters = {"severity": "severities", "service": "services", "team": "teams"}
+    asked_of: set[tuple[Any, ...]] = set()
     for row in nightly:
+        new = {(row["calculation_type"], row["scope"], row["starts"]), (row["scope"], row["scope_value"])} - asked_of
+        if not new:  # a question takes 60 ms, whatever it finds
+            continue
+        asked_of |= new
         asked = [f"calculation_type := '{row['calculation_type']}'"]
         if row["scope"] != "all":
             member = row["scope_value"].replace("'", "''")
@@ -141,8 +146,10 @@ def test_mttr_by_time_is_mttr_of_each_window(analyst: duckdb.DuckDBPyConnection,
     if dimension == "day":
         assert 0 in [row["incidents_matched"] for row in found]
     nothing = the_row(analyst, "FROM mttr(services := [])")
-    for start, row in zip(starts, found, strict=True):
+    for place, (start, row) in enumerate(zip(starts, found, strict=True)):
         assert row.pop("scope_values") == [row.pop("scope_value")] == [start.isoformat()]
+        if dimension == "day" and place % 5 and start != starts[-1]:  # a question takes 60 ms
+            continue
         if row["incidents_matched"] == 0 and start < starts[-30]:  # decades
             assert row == nothing
             continue
@@ -176,7 +183,9 @@ def test_combinations_with_a_window_have_the_same_windows(analyst: duckdb.DuckDB
     assert len(services) > 3 and [(week - weeks[0]).days for week in weeks] == list(range(0, 7 * len(weeks), 7))
     assert [(row["window_start"], row["scope_values"][1]) for row in found] == [(w, s) for w in weeks for s in services]
     assert 0 in [row["incidents_matched"] for row in found]
-    for row in found:
+    for place, row in enumerate(found):
+        if place % 3:  # a question takes 60 ms
+            continue
         week, service = row.pop("scope_values")
         assert row.pop("scope_value") == f"{week} / {service}" and row.pop("window_start").isoformat() == week
         window = f"start_date := '{week}', end_date := DATE '{week}' + INTERVAL 7 DAY"
@@ -262,7 +271,7 @@ def test_days_are_those_of_the_reporting_zone(tmp_path: Path) -> None:
     """An incident at 23:30 UTC belongs to the next day in Berlin, in the file of a company that reports there."""
     landing = Landing(tmp_path / "landing")
     land_custom(landing, [{"external_id": "A", "detected_at": "2026-09-30T22:30:00Z"}])
-    warehouse = open_warehouse(tmp_path, {"reporting_time_zone": "Europe/Berlin"})
+    warehouse = open_warehouse(tmp_path, {"reporting_time_zone": "Europe/Berlin"}, after_nothing=True)
     try:
         warehouse.load(landing)
         build_all(warehouse, ["core.incidents"])
@@ -378,7 +387,7 @@ def test_an_instant_is_the_same_however_it_is_written(published: Path, zone: str
     """Without an offset it is UTC, never the session's zone: the same query gives the same figure in every office."""
     with duckdb.connect(str(published), read_only=True) as con:
         con.execute(f"SET TimeZone = '{zone}'")
-        for name in ("start_date", "end_date"):
+        for name in ("start_date", "end_date") if zone == "Asia/Kathmandu" else ("start_date",):
             whole = the_row(con, f"FROM mttr({name} := '2026-09-01T00:00:00Z')")
             assert 0 < whole["incidents_matched"] < the_row(con, "FROM mttr()")["incidents_matched"]
             for text in SAME_INSTANT:
@@ -472,23 +481,23 @@ WRONG = (
 def test_what_is_unknown_is_named_with_what_is_valid(
     analyst: duckdb.DuckDBPyConnection, call: str, message: str
 ) -> None:
-    """Also where nothing matches: an empty answer would look like good news."""
-    for filtered in (call, f"{call[:-1]}, services := [])"):
-        with pytest.raises(duckdb.Error, match=message):
-            analyst.execute(f"FROM {filtered}").fetchall()
+    """An empty answer would look like good news."""
+    with pytest.raises(duckdb.Error, match=message):
+        analyst.execute(f"FROM {call}").fetchall()
 
 
 # --- drawn incidents: any two stamps, any filters ---------------------------------------------------------------------
 
 
 def test_what_is_wrong_in_a_question_is_an_error_in_an_empty_file_too(tmp_path: Path) -> None:
-    """On the first night there is no incident; a misspelt name or date must not wait for one, written out or as a parameter."""
+    """On the first night there is no incident; a misspelt name or date must not wait for one, written out or as a parameter, nor
+    for a filter that matches something."""
     warehouse = open_warehouse(tmp_path)
     try:
         build_all(warehouse, ["core.incidents"])
         for call, message in WRONG:
             with pytest.raises(duckdb.Error, match=message):
-                warehouse.con.execute(f"FROM {call}").fetchall()
+                warehouse.con.execute(f"FROM {call[:-1]}, services := [])").fetchall()
         for name, value in (("start_date", "nonsense"), ("end_date", "nonsense"), ("calculation_type", "bsic")):
             with pytest.raises(duckdb.Error, match=value):
                 warehouse.con.execute(f"FROM mttr({name} := ?)", [value]).fetchall()
@@ -560,7 +569,7 @@ def own_incidents(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.D
     warehouse.close()
 
 
-@examples(60)
+@examples(30)
 @given(
     them=incidents(),
     filters=FILTERS,

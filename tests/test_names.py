@@ -31,7 +31,7 @@ def services_of(folder: Path, configured: dict[str, Any], given: list[str]) -> l
         {"external_id": f"C-{n:03}", "service": name, "detected_at": at.isoformat()} for n, name in enumerate(given)
     ]
     land_custom(landing, records)
-    warehouse = open_warehouse(folder, configured)
+    warehouse = open_warehouse(folder, configured, after_nothing=True)
     try:
         warehouse.load(landing)
         build_all(warehouse, ["core.records", "core.targets", "core.thresholds"])
@@ -62,7 +62,7 @@ def test_a_target_may_spell_its_service_in_its_own_way(tmp_path: Path) -> None:
         "thresholds": {"services": {"SEARCH INDEX": {"mitigation": {"warning": 1, "critical": 2}}}},
     }
     assert services_of(folder, configured, ["search-index", "search-index", "Search Index"]) == ["search-index"] * 3
-    warehouse = open_warehouse(folder, configured)
+    warehouse = open_warehouse(folder, configured, after_nothing=True)
     try:
         for table, column in (("core.targets", "service"), ("core.thresholds", "scope_value")):
             found = warehouse.con.execute(f"SELECT DISTINCT {column} FROM {table} WHERE {column} ILIKE 'search%'")
@@ -145,7 +145,7 @@ def test_a_filter_may_use_any_spelling(tmp_path: Path) -> None:
             for n, (service, team) in enumerate(names)
         ],
     )
-    warehouse = open_warehouse(tmp_path)
+    warehouse = open_warehouse(tmp_path, after_nothing=True)
     try:
         warehouse.load(landing)
         build_all(warehouse, ["core.incidents"])

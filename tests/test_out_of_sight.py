@@ -85,7 +85,7 @@ class Nights:
     def pull(self, night: int) -> Manifest:
         """One night; the requests of the night before are forgotten."""
         self.server.clear_log()
-        warehouse = open_warehouse(self.folder, as_of=NOW + night * DAY)
+        warehouse = open_warehouse(self.folder, as_of=NOW + night * DAY, after_nothing=True)
         source = build_source(self.source, self.settings)
         try:
             warehouse.load(self.landing)
@@ -97,7 +97,7 @@ class Nights:
 
     def read(self, night: int) -> tuple[dict[str, int], dict[str, Any]]:
         """The records that count by project, and the finding."""
-        warehouse = open_warehouse(self.folder, as_of=NOW + night * DAY)
+        warehouse = open_warehouse(self.folder, as_of=NOW + night * DAY, after_nothing=True)
         try:
             warehouse.load(self.landing)
             build_all(warehouse, only=["figures.findings_out_of_sight"])

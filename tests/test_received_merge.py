@@ -276,7 +276,7 @@ def night(folder: Path, *bodies: Json, as_of: datetime = AS_OF + DAY, **pulled: 
     for number, body in enumerate(bodies):
         drop(folder, f"{number:03d}.json", body)
     take(folder)
-    warehouse = open_warehouse(folder, as_of=as_of)
+    warehouse = open_warehouse(folder, as_of=as_of, after_nothing=True)
     try:
         warehouse.load(landing)
         build_all(warehouse, ["core.incidents", "mart.incident_events"])

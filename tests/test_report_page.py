@@ -46,7 +46,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for name in ("nothing", "odd", "thin"):
         assert name in HISTORIES
         found[name] = folder / f"{name}.html"
-        found[name].write_text(rendered(name, folder)[1], encoding="utf-8")
+        found[name].write_text(rendered(name)[1], encoding="utf-8")
     return found
 
 

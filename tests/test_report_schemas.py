@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
-from report_cases import HISTORIES, ago, incident, rendered
+from report_cases import ago, errors, incident
 from support import AS_OF, door
 from support_e2e import REPOSITORY, clean_env, finished_run, latest
 
@@ -21,21 +19,6 @@ from mttr_pipeline import reports
 from mttr_pipeline.reports.schemas import TYPES, schema
 
 PHASE_TARGETS = {"targets": {"phases": {"acknowledgment": 5}}}
-
-
-def errors(name: str, document: Any) -> list[str]:
-    """Why the document is not valid; empty if it is."""
-    return [f"{error.json_path}: {error.message}" for error in validator(name).iter_errors(document)]
-
-
-@functools.cache
-def validator(name: str) -> jsonschema.Draft202012Validator:
-    return jsonschema.Draft202012Validator(schema(name))
-
-
-@pytest.fixture(scope="module")
-def tmp(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("schemas")
 
 
 @pytest.fixture(scope="module")
@@ -61,14 +44,6 @@ def test_documents_are_valid(name: str, samples: dict[str, reports.Document]) ->
     """Every list has a row, so that every type is checked against real values."""
     assert [key for key, value in samples[name].items() if value == []] == []
     assert errors(name, samples[name]) == []
-
-
-@pytest.mark.parametrize("history", HISTORIES)
-def test_documents_of_thin_histories_are_valid(history: str, tmp: Path) -> None:
-    """Few or odd incidents give the most nulls."""
-    for name, document in rendered(history, tmp)[0].items():
-        assert errors(name, document) == [], name
-        json.loads(reports.dumps(document))
 
 
 def shortened(node: Any) -> Any:

@@ -90,7 +90,7 @@ def test_pages_of_the_same_tables_are_the_same_bytes(generations: tuple[Path, Pa
     assert "run-a" not in "".join(first.values())
 
 
-def test_members_without_an_incident_are_counted_not_listed(generation: Path, tmp_path: Path) -> None:
+def test_members_without_an_incident_are_counted_not_listed(generation: Path) -> None:
     """Rows of nothing bury those who look for something. A service with one is on the page, and nobody else is counted."""
     text = pages(generation)["report.html"]
     idle = [name for place, name in enumerate(MANY_SERVICES) if place % 4 == 3]
@@ -99,7 +99,7 @@ def test_members_without_an_incident_are_counted_not_listed(generation: Path, tm
     listed = {name for name in MANY_SERVICES if f"{name} " in table}
     assert "service 0" in listed or "service 1" in listed
     assert not listed & set(idle) - {"sh\u00f6p"}
-    assert "had no incident in" not in Reader(rendered("one", tmp_path)[1]).text
+    assert "had no incident in" not in Reader(rendered("one")[1]).text
 
 
 def test_every_figure_of_a_member_is_in_a_table(generation: Path) -> None:
@@ -141,9 +141,9 @@ def test_a_member_page_shows_what_is_its_own(generation: Path) -> None:
     assert "team 0" in shop and "No open incident is past its target." in shop
 
 
-def test_up_to_twenty_members_have_no_pages(tmp_path: Path) -> None:
+def test_up_to_twenty_members_have_no_pages() -> None:
     """There the main page is enough, and nothing links to a page that does not exist."""
-    documents, page, _ = rendered("odd", tmp_path)
+    documents, page, _ = rendered("odd")
     assert list(reports.pages(documents, {"service": {}, "team": {}})) == []
     assert not [each["href"] for each in Reader(page).all("a") if (each["href"] or "").startswith("report/")]
 

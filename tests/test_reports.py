@@ -15,20 +15,16 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from report_cases import HISTORIES, Reader, rendered
+from report_cases import HISTORIES, Reader, errors, rendered
 from support import AS_OF, door
 from support_e2e import finished_run, latest, published
 
 from mttr_pipeline import reports
 from mttr_pipeline.defs import build_defs
+from mttr_pipeline.defs.execute import run_instance
 from mttr_pipeline.publish import publish
 from mttr_pipeline.reports import compliance
 from mttr_pipeline.reports.page import rules, words
-
-
-@pytest.fixture(scope="module")
-def tmp(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("reports")
 
 
 @pytest.fixture(scope="module")
@@ -181,9 +177,9 @@ def test_members_of_the_comparison_are_rows_of_mttr_stats(demo: Path) -> None:
         ),
     ],
 )
-def test_thin_histories_state_what_is_missing(history: str, sentences: list[str], tmp: Path) -> None:
+def test_thin_histories_state_what_is_missing(history: str, sentences: list[str]) -> None:
     """A sentence for each kind of missing data, and no NaN or None anywhere on the page."""
-    documents, page, markdown = rendered(history, tmp)
+    documents, page, markdown = rendered(history)
     reader = Reader(page)
     text = " ".join([reader.text, *(svg["aria-label"] or "" for svg in reader.all("svg"))])
     for sentence in sentences:
@@ -192,6 +188,14 @@ def test_thin_histories_state_what_is_missing(history: str, sentences: list[str]
     assert "None" not in re.findall(r"\w+", text.replace("None is past", ""))
     assert documents["summary"]["current_mttr"]["mean_minutes"] is None or not history.startswith(("only", "nothing"))
     assert markdown
+
+
+@pytest.mark.parametrize("history", HISTORIES)
+def test_documents_of_thin_histories_are_valid(history: str) -> None:
+    """Few or odd incidents give the most nulls."""
+    for name, document in rendered(history)[0].items():
+        assert errors(name, document) == [], name
+        json.loads(reports.dumps(document))
 
 
 def test_limits_of_a_ratio_of_means_need_a_hundred_recoveries(demo: Path) -> None:
@@ -517,9 +521,9 @@ def test_durations_as_people_read_them(minutes: float, text: str) -> None:
 # -- text from records -------------------------------------------------------------------------------------------------
 
 
-def test_foreign_text_stays_text(tmp: Path) -> None:
+def test_foreign_text_stays_text() -> None:
     """A title must not become markup, a template or a control character."""
-    _, page, markdown = rendered("odd", tmp)
+    _, page, markdown = rendered("odd")
     found = Reader(page)
     assert "<script>alert(1)</script> \"x\" & 'y'" in found.text
     assert "{{ 7 * 7 }}" in found.text
@@ -531,9 +535,9 @@ def test_foreign_text_stays_text(tmp: Path) -> None:
     assert "<script" not in markdown
 
 
-def test_a_breach_without_a_title_is_named_as_people_know_it(tmp: Path) -> None:
+def test_a_breach_without_a_title_is_named_as_people_know_it() -> None:
     """By its key, else by the id of its source: nobody can look up our UUID in the source system."""
-    documents = copy.deepcopy(rendered("odd", tmp)[0])
+    documents = copy.deepcopy(rendered("odd")[0])
     breaches = documents["compliance"]["worst_breaches"]
     (untitled,) = (row for row in breaches if row["external_id"] == "known as 9")
     assert untitled["title"] is None and "known as 9" in Reader(reports.render(documents)).text
@@ -545,9 +549,9 @@ def test_a_breach_without_a_title_is_named_as_people_know_it(tmp: Path) -> None:
     assert not [row for row in breaches if row["incident_id"] in shown]
 
 
-def test_what_may_be_recorded_twice_is_listed(tmp: Path) -> None:
+def test_what_may_be_recorded_twice_is_listed() -> None:
     """Both incidents with title and id, so that people can look them up. Without such a pair there is no text about duplicates."""
-    documents, page, _ = rendered("odd", tmp)
+    documents, page, _ = rendered("odd")
     (row,) = documents["data_quality"]["suggested_links"]
     assert (row["external_id"], row["other_external_id"]) in (("twin 1", "twin 2"), ("twin 2", "twin 1"))
     assert (row["minutes_apart"], row["similarity"]) == (0, 0.5)
@@ -555,12 +559,12 @@ def test_what_may_be_recorded_twice_is_listed(tmp: Path) -> None:
     assert all(
         said in text for said in ("recorded twice", "Checkout: <i>down</i>", "checkout I broken?", "twin 1", "twin 2")
     )
-    assert "Possible duplicates" not in Reader(rendered("one", tmp)[1]).text
+    assert "Possible duplicates" not in Reader(rendered("one")[1]).text
 
 
-def test_only_web_addresses_become_links(tmp: Path) -> None:
+def test_only_web_addresses_become_links() -> None:
     """An address from a record must not run a script."""
-    found = Reader(rendered("odd", tmp)[1])
+    found = Reader(rendered("odd")[1])
     links = [attributes["href"] for attributes in found.all("a")]
     assert "https://example.test/?a=1&b=<2>" in links
     assert all(
@@ -622,7 +626,7 @@ def test_dagster_shows_the_verdict_and_warns(tmp_path: Path, monkeypatch: pytest
     with door(tmp_path, HISTORIES["odd"]):
         pass
     monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "1")
-    with dg.DagsterInstance.ephemeral(settings={"telemetry": {"enabled": False}}) as instance:
+    with run_instance() as instance:
         result = (
             build_defs()
             .resolve_job_def("rebuild")

@@ -134,7 +134,7 @@ def _checks(folder: Path, history: Any, pulls: int = 1) -> dict[tuple[str, str],
         if number == 0 and facts:
             extract.facts |= {"counts": facts, "audit": {"postponed": {"incidents": ["a", "b"]}}}
         extract.finish(AS_OF)
-    warehouse = open_warehouse(folder)
+    warehouse = open_warehouse(folder, after_nothing=True)
     try:
         warehouse.load(landing)
         build_all(warehouse, ["mart.data_quality"])
@@ -576,17 +576,17 @@ def test_advice_for_investigation_ends_where_the_phase_ends(model: str, minutes:
 
 
 @pytest.fixture(scope="module")
-def company(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str]:
+def company() -> tuple[dict[str, Any], str]:
     """A company with many services: documents and main page."""
-    documents, page, _ = rendered("many", tmp_path_factory.mktemp("company"))
+    documents, page, _ = rendered("many")
     return documents, page
 
 
-def test_the_main_page_names_the_list_where_there_is_one(company: tuple[Any, str], tmp_path: Path) -> None:
+def test_the_main_page_names_the_list_where_there_is_one(company: tuple[Any, str]) -> None:
     """Nothing leads to a page that was not made."""
     text = text_of(company[1])
     assert "The page All services lists every one." in text and "The page All teams" not in text
-    assert "The page All" not in text_of(rendered("only old", tmp_path)[1])
+    assert "The page All" not in text_of(rendered("only old")[1])
 
 
 @pytest.mark.parametrize(("services", "said"), [(names.MOST_PAGES, False), (names.MOST_PAGES + 1, True)])

@@ -44,7 +44,7 @@ def execute(job: str, options: dict[str, Any], progress: Progress, *, debug: boo
     given.setdefault("run_id", new_run_id())
     settings = load_settings(data_dir=given.get("data_dir"), config=given.get("config_file"))
     defs = build_defs(settings.accounts)
-    with _instance() as instance, progress_module.shown_by(progress):
+    with run_instance() as instance, progress_module.shown_by(progress):
         result = defs.resolve_job_def(job).execute_in_process(
             instance=instance,
             raise_on_error=False,
@@ -123,12 +123,14 @@ def _our_own(data: Any) -> tuple[str, int] | None:
 
 
 @contextmanager
-def _instance() -> Iterator[dg.DagsterInstance]:
-    """The instance of DAGSTER_HOME, else one that forgets. Telemetry stays off unless that home says otherwise."""
+def run_instance() -> Iterator[dg.DagsterInstance]:
+    """The instance of DAGSTER_HOME, else one that keeps nothing. Telemetry stays off unless that home says otherwise."""
     if os.environ.get("DAGSTER_HOME"):
         with dg.DagsterInstance.get() as instance:
             yield instance
     else:
         os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
         with dg.DagsterInstance.ephemeral(settings={"telemetry": {"enabled": False}}) as instance:
+            # It would write every event into an SQLite in memory, which nobody reads: half of the time of a small run.
+            vars(instance.event_log_storage).update(store_event=lambda event: None, get_asset_records=lambda keys: [])
             yield instance

@@ -74,7 +74,7 @@ def _taken_back(warehouse: Warehouse, generation: Path) -> set[str]:
 
 
 def _account_of(warehouse: Warehouse, source: str) -> str | None:
-    """The configured account that a source of records belongs to: `opsgenie_eu` for `opsgenie_eu_incident`. None for one that is
+    """The configured account that a source of records belongs to: `acme_eu` for `acme_eu_incident`. None for one that is
     configured no more."""
     configured = {account.name for account in warehouse.settings.accounts}
     landed = {row[0] for row in warehouse.con.execute("SELECT DISTINCT source FROM ops.attempts").fetchall()}

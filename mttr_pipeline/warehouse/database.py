@@ -149,7 +149,8 @@ class Warehouse:
             ) from error
 
     def _attach_mart(self) -> None:
-        self._attach(self.mart_path, "mart", f"(STORAGE_VERSION '{STORAGE_VERSION}')")
+        # Without a log of writes, which would be flushed to disk for every table: the mart is written when it is closed.
+        self._attach(self.mart_path, "mart", f"(STORAGE_VERSION '{STORAGE_VERSION}', RECOVERY_MODE no_wal_writes)")
         self.con.execute(_SEARCH_PATH)
 
     def _open_mart(self) -> None:
@@ -204,8 +205,10 @@ class Warehouse:
             self.con.execute(f"USE {MART}")
             self.con.execute(self.analyst_macros())
             self.con.execute(_SEARCH_PATH)
-        self.con.execute("DELETE FROM ops.builds WHERE table_name = ?", [model.place])
-        self.con.execute("INSERT INTO ops.builds VALUES (?, ?)", [model.place, self.run_id])
+        self.con.execute(
+            f"BEGIN; DELETE FROM ops.builds WHERE table_name = {quoted(model.place)}; "
+            f"INSERT INTO ops.builds VALUES ({quoted(model.place)}, {quoted(self.run_id)}); COMMIT"
+        )
         model.compare_columns(self.columns(model))
         return self.count(model)
 

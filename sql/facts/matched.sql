@@ -58,4 +58,4 @@ LEFT JOIN config.record_sources AS r ON r.source = i.source
 JOIN core.scope_members AS severity ON severity.scope = 'severity' AND severity.scope_value = i.severity
 JOIN core.scope_members AS service ON service.scope = 'service' AND service.scope_value = coalesce(i.service, 'unknown')
 JOIN core.scope_members AS team ON team.scope = 'team' AND team.scope_value = coalesce(i.team, 'unknown')
-WHERE i.duplicate_of IS NULL AND i.kind = 'incident'
+WHERE i.is_counted

@@ -9,10 +9,6 @@ view = true
 like = "core.incidents"
 not_null = ["calculation_type", "incident_id", "population", "source", "kind", "severity", "service", "team", "started_at", "started_date", "started_week_date", "started_month_date", "started_weekday", "started_hour", "episode", "reopen_count", "auto_resolved"]
 
-[assert]
-analysed_has_minutes = "(population IN ('analysed', 'outlier')) = (minutes IS NOT NULL) AND (minutes IS NULL) = (duration_us IS NULL)"
-never_negative = "duration_us >= 0"
-
 [columns]
 calculation_type = "basic (detected to resolved), service_restore (detected to mitigated), full_recovery (detected to closed) or a configured variant"
 incident_id = "="

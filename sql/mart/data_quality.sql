@@ -17,7 +17,7 @@ meaning = "what the finding means"
 examples = "up to five of the words or settings that the finding is about; NULL for findings without examples"
 */
 -- All findings of one table are counted in one pass over it.
-WITH incident_checks AS (
+WITH incident_checks AS MATERIALIZED (
     SELECT source, count(*) AS total, unnest([
             {dq_check: 'coverage_occurred_at', n: count(occurred_at), level: 'share',
                 meaning: 'incidents with occurred_at; the detection phase needs it'},
@@ -49,9 +49,6 @@ WITH incident_checks AS (
                 meaning: 'incidents that an integration or a timeout resolved'},
             {dq_check: 'noise', n: count(*) FILTER (WHERE auto_resolved AND acknowledged_at IS NULL), level: 'info',
                 meaning: 'incidents that resolved automatically and that nobody acknowledged: candidates for a better alert'},
-            {dq_check: 'suggested_links', n: count(linked_id), level: 'info',
-                meaning: 'incidents that may be recorded twice: another one of the same service, within 10 minutes, has a similar '
-                    || 'title; see the table suggested_links'},
             {dq_check: 'severity_by_default', n: count(*) FILTER (WHERE severity_source = 'default'), level: 'warn',
                 meaning: 'incidents without a known severity, counted as SEV3'},
             {dq_check: 'negative_duration', n: count(*) FILTER (WHERE detected_at < occurred_at
@@ -64,13 +61,21 @@ WITH incident_checks AS (
                 meaning: 'incidents with a stamp before one that it should follow; the duration between the two is not used'}
         ]) AS c
     FROM core.incidents
-    LEFT JOIN (
-        SELECT incident_id AS linked_id FROM mart.suggested_links
-        UNION
-        SELECT other_incident_id FROM mart.suggested_links
-    ) AS s ON s.linked_id = incident_id
     WHERE duplicate_of IS NULL AND kind = 'incident'
     GROUP BY source
+),
+-- The pairs name the sources of their incidents, which all count.
+linked AS (
+    SELECT source, incident_id FROM mart.suggested_links
+    UNION
+    SELECT other_source, other_incident_id FROM mart.suggested_links
+),
+linked_checks AS (
+    SELECT t.source, t.total, {dq_check: 'suggested_links', n: coalesce(l.n, 0), level: 'info',
+        meaning: 'incidents that may be recorded twice: another one of the same service, within 10 minutes, has a similar '
+            || 'title; see the table suggested_links'} AS c
+    FROM (SELECT DISTINCT source, total FROM incident_checks) AS t
+    LEFT JOIN (SELECT source, count(*) AS n FROM linked GROUP BY source) AS l ON l.source = t.source
 ),
 -- These count duplicates and non-incidents too.
 row_checks AS (
@@ -105,7 +110,7 @@ configuration_checks AS (
 ),
 findings AS (
     SELECT c.dq_check AS dq_check, source, c.n AS n, total, c.level AS level, c.meaning AS meaning, NULL::VARCHAR[] AS examples
-    FROM (FROM incident_checks UNION ALL FROM row_checks)
+    FROM (FROM incident_checks UNION ALL FROM linked_checks UNION ALL FROM row_checks)
     UNION ALL
     SELECT dq_check, 'configuration', n, total, 'warn', meaning, NULL FROM configuration_checks WHERE total > 0
     UNION ALL

@@ -26,7 +26,10 @@ def test_every_secret_can_come_from_a_file(tmp_path: Path, source: str, variable
     file = tmp_path / "secret"
     file.write_text("from-a-file-1\r\n")
     file.chmod(0o400)
-    account = load_settings({**ADDRESSES, variable + "_FILE": str(file)}, config=None).account(source)
+    addresses = {name: value for name, value in ADDRESSES.items() if name.startswith(source.upper())}
+    if variable == "JIRA_WEBHOOK_SECRET" or "PERSONAL" in variable:
+        addresses.pop("JIRA_EMAIL")
+    account = load_settings({**addresses, variable + "_FILE": str(file)}, config=None).account(source)
     found = account.signing_key or next(
         getattr(account.access, n) for n in ("token", "key") if hasattr(account.access, n)
     )

@@ -44,7 +44,7 @@ def prepare(
     con.create_function("normalize_unicode", normalize, ["VARCHAR"], "VARCHAR")
     with suppress(duckdb.InvalidInputException):
         con.remove_function("pseudonym")
-    con.create_function("pseudonym", pseudonym, ["VARCHAR"], "VARCHAR")
+    con.create_function("pseudonym", lambda name: pseudonym(name), ["VARCHAR"], "VARCHAR")
     with suppress(duckdb.InvalidInputException):
         con.remove_function("redacted")
     con.create_function("redacted", lambda text: redact(text), ["VARCHAR"], "VARCHAR")

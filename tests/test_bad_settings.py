@@ -147,7 +147,7 @@ def test_every_kind_of_number_is_looked_at() -> None:
         ("lifecycle", "abandoned_days"),
         ("downtime", "severities", "SEV1"),
         ("downtime", "services", "x", "SEV1"),
-        ("publish", "keep"),
+        ("publish", "keep", "months"),
         ("sources", "jira", "lag_minutes"),
         ("sources", "pagerduty", "requests_per_minute"),
         ("sources", "jsm", "relist_requests"),
@@ -161,9 +161,15 @@ def test_the_limits_themselves_are_allowed() -> None:
     for path in (("lifecycle", "reopen_hours"), ("lifecycle", "flap_minutes"), ("sources", "jira", "audit_requests")):
         assert findings(path, 0) == []
     assert findings(("outliers", "hours"), 87_600) == findings(("targets", "phases", "closure"), 0.001) == []
-    assert (
-        findings(("outliers", "hours"), 0) and findings(("publish", "keep"), 0) and findings(("publish", "keep"), 1.5)
-    )
+    nights = ("publish", "keep", "nights")
+    assert findings(("outliers", "hours"), 0) and findings(nights, 0) and findings(nights, 1.5)
+
+
+def test_a_number_of_generations_means_nights(tmp_path: Path) -> None:
+    """`keep = 30` was the whole setting once, and every generation of another night stayed then too."""
+    (tmp_path / "mttr.toml").write_text("[publish]\nkeep = 30\n", encoding="utf-8")
+    keep = load_settings({}, data_dir=tmp_path, config=tmp_path / "mttr.toml").file.publish.keep
+    assert (keep.nights, keep.weeks, keep.months) == (30, 0, 0)
 
 
 @pytest.mark.parametrize(

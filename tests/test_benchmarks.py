@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
-SCRIPTS = ("pagerduty_pull.py", "backfill.py", "metrics.py")
+SCRIPTS = ("pagerduty_pull.py", "backfill.py", "metrics.py", "nights.py")
 
 
 def run(script: str, *arguments: str) -> str:
@@ -57,3 +57,9 @@ def test_all_metrics_of_a_synthetic_history() -> None:
     """Plain Python computes the same figures along the way; the script fails when they differ."""
     told = run("metrics.py", "--rows", "3000", "--services", "9", "--teams", "3", "--runs", "1")
     assert "| mart.mttr_stats" in told and "| JSON, page, DuckDB and Parquet" in told and "plain Python" in told
+
+
+@pytest.mark.slow
+def test_many_nights_against_one() -> None:
+    """The script fails when the two sides do not load the same records."""
+    assert "| nights | 2" in run("nights.py", "--incidents", "200", "--nights", "4", "--runs", "1")

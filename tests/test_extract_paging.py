@@ -166,8 +166,17 @@ def test_a_page_that_comes_again_and_again_ends_the_listing() -> None:
 
 
 def test_a_listing_ends_far_above_the_vendors_own_count() -> None:
-    with pytest.raises(EndlessListing, match="300 records where the vendor counts 120"):
-        read_all(lambda offset: Page([row(offset + n) for n in range(100)], True, 120), lambda _: None)
+    for total, came in ((120, "700"), (1_000, "2,100")):
+        with pytest.raises(EndlessListing, match=f"{came} records where the vendor counts"):
+            read_all(
+                lambda offset, total=total: Page([row(offset + n) for n in range(100)], True, total), lambda _: None
+            )
+
+
+def test_a_storm_after_the_vendors_count_is_read() -> None:
+    """The count was ten when it was asked for; then the alerts came."""
+    rows = [row(n) for n in range(450)]
+    assert read_all(lambda at: Page(rows[at : at + 100], at + 100 < 450, 10), lambda _: None).rows == 450
 
 
 def test_a_listing_of_new_records_for_ever_ends_at_a_number_of_pages() -> None:

@@ -13,7 +13,7 @@ from support import AS_OF, land_custom
 from mttr_pipeline.cli.main import main
 from mttr_pipeline.errors import ContractError
 from mttr_pipeline.intake.undo import give_up
-from mttr_pipeline.landing.completed import FILE
+from mttr_pipeline.landing.completed import FILE, require
 from mttr_pipeline.landing.manifest import MANIFEST_VERSION
 from mttr_pipeline.landing.store import Extract, Landing
 
@@ -30,7 +30,7 @@ def pulled(landing: Landing, name: str, plan: dict[str, str] = PLAN) -> Extract:
 
 def complaint(landing: Landing) -> str | None:
     try:
-        landing.require_everything(landing.manifests())
+        require(landing.root, landing.manifests())
     except ContractError as error:
         return str(error)
     return None

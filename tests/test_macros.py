@@ -71,7 +71,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
         warehouse.load(landing)
         for model in default_catalog():
             warehouse.build(model)
-        return publish(warehouse, folder / "published", "run-1", 3).folder / "mttr.duckdb"
+        return publish(warehouse, folder / "published", "run-1").folder / "mttr.duckdb"
     finally:
         warehouse.close()
 

@@ -30,9 +30,10 @@ import pytest
 from reference import DAY, HOUR, MINUTE, STAMPS
 from support import AS_OF, AS_OF_US, copy_database, iso, land_custom, open_warehouse, rows
 
+from mttr_pipeline.config.sections import Keep
 from mttr_pipeline.errors import ContractError
 from mttr_pipeline.landing.store import Landing
-from mttr_pipeline.publish import latest, publish
+from mttr_pipeline.publish import _prune, latest, publish
 from mttr_pipeline.reports.schemas import TYPES, schema
 from mttr_pipeline.warehouse.catalog import default_catalog
 from mttr_pipeline.warehouse.database import STORAGE_VERSION, Warehouse
@@ -142,7 +143,7 @@ def warehouse(built_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> I
 
 @pytest.fixture(scope="module")
 def generation(warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return publish(warehouse, tmp_path_factory.mktemp("first") / "published", "run-1", 3).folder
+    return publish(warehouse, tmp_path_factory.mktemp("first") / "published", "run-1").folder
 
 
 def manifest_of(folder: Path) -> dict[str, Any]:
@@ -288,7 +289,7 @@ def test_a_rebuild_gives_the_same_bytes(landing: Landing, generation: Path, tmp_
     """Another folder, another run, another number of threads: same landing zone and as_of, same Parquet and JSON."""
     shutil.copytree(landing.root, tmp_path / "moved" / "landing")
     with built(Landing(tmp_path / "moved" / "landing"), tmp_path, "another-run", threads=4) as again:
-        second = publish(again, tmp_path / "published", "another-run", 3).folder
+        second = publish(again, tmp_path / "published", "another-run").folder
     assert differing(generation, second) == set()
     assert manifest_of(second)["definition_hash"] == manifest_of(generation)["definition_hash"]
 
@@ -298,16 +299,18 @@ def test_what_the_database_held_before_leaves_no_trace(landing: Landing, generat
     """Night after night the working database is used again. The clock of a run is written down to the microsecond."""
     as_of = datetime(2026, 10, 31, 1, 2, 3, 456000, tzinfo=UTC)
     with built(landing, tmp_path, "yesterday", as_of=as_of) as before:
-        first = publish(before, tmp_path / "published", "yesterday", 3).folder
+        first = publish(before, tmp_path / "published", "yesterday").folder
     assert manifest_of(first)["as_of"] == "2026-10-31T01:02:03.456000Z"
     with duckdb.connect(str(first / "mttr.duckdb"), read_only=True) as con:
         con.execute("SET TimeZone = 'Asia/Kathmandu'")
         assert con.execute("SELECT DISTINCT as_of FROM mttr_stats").fetchall() == [(as_of,)]
     with built(landing, tmp_path, "today", threads=1) as again:
-        second = publish(again, tmp_path / "published", "today", 3).folder
+        second = publish(again, tmp_path / "published", "today").folder
     assert differing(generation, second) == set()
     assert "json/summary.json" in differing(first, second)  # another clock, other figures: the comparison can tell
 
+
+_LAST_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31)
 
 # --- the swap ---------------------------------------------------------------------------------------------------------
 
@@ -315,12 +318,13 @@ def test_what_the_database_held_before_leaves_no_trace(landing: Landing, generat
 def test_readers_of_the_old_generation_keep_it(warehouse: Warehouse, tmp_path: Path) -> None:
     """A dashboard that has the old file open goes on reading it, even after it was pruned; the next to open gets the new one."""
     root = tmp_path / "published"
-    publish(warehouse, root, "run-1", 1)
+    once = Keep(nights=1, weeks=0, months=0)
+    publish(warehouse, root, "run-1", once)
     assert latest(root) == (root / "run-1").resolve()
     with duckdb.connect(str(root / "latest" / "mttr.duckdb"), read_only=True) as old:
         before = old.execute("SELECT count(*) FROM incidents").fetchone()
-        publish(warehouse, root, "run-2", 1)
-        assert not (root / "run-1").exists()
+        publish(warehouse, root, "run-2", once)
+        shutil.rmtree(root / "run-1")  # as the run after the next does
         assert old.execute("SELECT count(*) FROM incidents").fetchone() == before
         assert old.execute("SELECT sum(mean_minutes) FROM mttr_stats").fetchone() is not None
         with duckdb.connect(str((root / "latest" / "mttr.duckdb").resolve()), read_only=True) as new:
@@ -338,20 +342,39 @@ def test_nothing_published_yet_is_none(tmp_path: Path) -> None:
     assert latest(tmp_path) is None
 
 
-@pytest.mark.slow
-def test_the_newest_generations_stay(warehouse: Warehouse, tmp_path: Path) -> None:
-    """A disk does not fill up; the generation that `latest` names is never the one to go, even when the clock went back."""
-    names = ["20261103", "20261101", "20261102"]
-    for name in names:
-        publish(warehouse, tmp_path, name, 2)
-        assert latest(tmp_path) == (tmp_path / name).resolve()
-    left = {path.name for path in tmp_path.iterdir() if path.is_dir() and not path.is_symlink()}
-    assert left == {"20261102", "20261103"}
+def test_the_generations_that_stay_are_of_nights_weeks_and_months(tmp_path: Path) -> None:
+    """A disk does not fill up, and last month can still be looked at. Two years of nights, each with a second run at noon; then the
+    clock goes back, and what was published last stays all the same."""
+    day = datetime(2026, 11, 30, 2, tzinfo=UTC)
+    for back in range(730):
+        for hours in (0, 10):
+            (tmp_path / f"{day - timedelta(days=back) + timedelta(hours=hours):%Y%m%dT%H%M%S}000Z-0000").mkdir()
+    (tmp_path / "latest").symlink_to("20261130T120000000Z-0000")
+    _prune(tmp_path, Keep(), "20261130T120000000Z-0000")
+    kept = sorted(path.name[:11] for path in tmp_path.iterdir())
+    nights = [f"202611{number}T12" for number in range(24, 31)]
+    weeks = ["20261115T12", "20261122T12", "20261129T12"]  # Sundays; the fourth week is that of the 30th
+    months = [
+        "20251231T12",
+        *(f"2026{month:02d}{last}T12" for month, last in zip(range(1, 11), _LAST_DAYS, strict=True)),
+    ]
+    assert kept == sorted({*nights, *weeks, *months, "20261130T02", "latest"})
+    (tmp_path / "20200101T000000000Z-0000").mkdir()
+    _prune(tmp_path, Keep(nights=1, weeks=0, months=0), "20200101T000000000Z-0000")
+    assert sorted(path.name[:11] for path in tmp_path.iterdir()) == ["20200101T00", "20261130T12", "latest"]
+
+
+def test_generations_with_another_name_are_as_old_as_their_folder(tmp_path: Path) -> None:
+    for age, name in enumerate(("new", "newer-day", "old", "older")):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (1_790_000_000 - age * 86_400,) * 2)
+    _prune(tmp_path, Keep(nights=3, weeks=0, months=0), "new")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "newer-day", "old"]
 
 
 def test_the_pointer_of_an_earlier_release_becomes_a_link(warehouse: Warehouse, tmp_path: Path) -> None:
     (tmp_path / "latest.json").write_text('{"run_id": "old"}')
-    publish(warehouse, tmp_path, "run-1", 3)
+    publish(warehouse, tmp_path, "run-1")
     assert json.loads((tmp_path / "latest.json").read_text(encoding="utf-8"))["run_id"] == "run-1"
     assert (tmp_path / "latest.json").is_symlink()
 
@@ -361,7 +384,7 @@ def test_leftovers_of_a_killed_run_are_removed(warehouse: Warehouse, tmp_path: P
     stale.mkdir(parents=True)
     (stale / "half.parquet").write_bytes(b"PAR1")
     (stale / "half.parquet").chmod(0o444)
-    publish(warehouse, tmp_path, "run-1", 3)
+    publish(warehouse, tmp_path, "run-1")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["latest", "latest.json", "run-1"]
 
 
@@ -372,41 +395,41 @@ def test_what_was_published_and_is_gone_stops_the_publish(landing: Landing, tmp_
     """Unless its vendor deleted it, it became unreadable, its import was taken back, or the setting allows the share."""
     root = tmp_path / "published"
     with built(landing, tmp_path) as warehouse:
-        publish(warehouse, root, "run-1", 3)
+        publish(warehouse, root, "run-1")
         con = warehouse.con
         (total,) = next(iter(con.execute("SELECT count(*) FROM mart.incident_sources").fetchall()))
         con.execute("DELETE FROM mart.incident_sources WHERE external_id IN ('3', '4', '5')")
         with pytest.raises(
             ContractError, match=rf"custom: 3 of the {total} records .*\(3, 4, 5\).*may_vanish_pct = 3.0"
         ):
-            publish(warehouse, root, "run-2", 3)
+            publish(warehouse, root, "run-2")
         assert latest(root) == (root / "run-1").resolve()
         con.execute("INSERT INTO core.deleted_records BY NAME SELECT 'custom' AS source, '3' AS external_id")
         con.execute("INSERT INTO ops.quarantine BY NAME SELECT 'custom' AS source, '4' AS external_id, 'bad' AS reason")
         with pytest.raises(ContractError, match=r"custom: 1 of .*\(5\)"):
-            publish(warehouse, root, "run-2", 3)
-        publish(warehouse, root, "run-2", 3, may_vanish_pct=1)
-        publish(warehouse, root, "run-3", 3)  # told once: what is published now is the measure
+            publish(warehouse, root, "run-2")
+        publish(warehouse, root, "run-2", may_vanish_pct=1)
+        publish(warehouse, root, "run-3")  # told once: what is published now is the measure
         con.execute("DELETE FROM mart.incident_sources WHERE external_id = '6'")
         con.execute("UPDATE ops.attempts SET status = 'undone' WHERE run_id LIKE '20261030%'")
-        publish(warehouse, root, "run-4", 3)
+        publish(warehouse, root, "run-4")
 
 
 def test_a_report_about_the_past_misses_nothing(warehouse: Warehouse, landing: Landing, tmp_path: Path) -> None:
     """What began after its clock is no loss."""
     root = tmp_path / "published"
-    publish(warehouse, root, "run-1", 3)
+    publish(warehouse, root, "run-1")
     with built(landing, tmp_path, "run-2", as_of=AS_OF - timedelta(days=60)) as past:
-        assert publish(past, root, "run-2", 3).files["parquet/incident_sources.parquet"] < len(history()) / 2
+        assert publish(past, root, "run-2").files["parquet/incident_sources.parquet"] < len(history()) / 2
 
 
 def test_an_interrupt_leaves_no_half_generation(warehouse: Warehouse, tmp_path: Path, monkeypatch: Any) -> None:
-    publish(warehouse, tmp_path, "run-1", 3)
+    publish(warehouse, tmp_path, "run-1")
     before = standing(tmp_path)
     signal.signal(signal.SIGALRM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     signal.setitimer(signal.ITIMER_REAL, 0.3)
     with pytest.raises(KeyboardInterrupt):
-        publish(warehouse, tmp_path, "run-2", 3)
+        publish(warehouse, tmp_path, "run-2")
     assert standing(tmp_path) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["latest", "latest.json", "run-1"]
 
@@ -438,25 +461,25 @@ def test_a_full_disk_leaves_what_was_published(built_folder: Path, tmp_path: Pat
     """One sentence that names the folder and the remedy; no half generation; the next night works."""
     root = tmp_path / "published"
     with copied(built_folder, tmp_path) as warehouse:
-        publish(warehouse, root, "run-1", 3)
+        publish(warehouse, root, "run-1")
         before = standing(root)
         with (
             file_size_limit(100_000),
             pytest.raises(ContractError, match=r"could not be published in .*free the disk") as raised,
         ):
-            publish(warehouse, root, "run-2", 3)
+            publish(warehouse, root, "run-2")
     assert "\n" not in str(raised.value) and str(root) in str(raised.value)
     assert standing(root) == before
     assert sorted(path.name for path in root.iterdir()) == ["latest", "latest.json", "run-1"]
     with copied(built_folder, tmp_path) as warehouse:
-        publish(warehouse, root, "run-3", 3)
+        publish(warehouse, root, "run-3")
     assert latest(root) == (root / "run-3").resolve()
 
 
 def test_a_file_in_the_way_is_named(warehouse: Warehouse, tmp_path: Path) -> None:
     (tmp_path / "published").write_text("not a folder")
     with pytest.raises(ContractError, match=r"could not be published in .*published"):
-        publish(warehouse, tmp_path / "published", "run-1", 3)
+        publish(warehouse, tmp_path / "published", "run-1")
 
 
 def test_a_folder_in_the_place_of_latest_is_not_replaced(warehouse: Warehouse, tmp_path: Path) -> None:
@@ -464,16 +487,16 @@ def test_a_folder_in_the_place_of_latest_is_not_replaced(warehouse: Warehouse, t
     (tmp_path / "latest").mkdir()
     (tmp_path / "latest" / "theirs.txt").write_text("kept")
     with pytest.raises(ContractError, match="could not be published"):
-        publish(warehouse, tmp_path, "run-1", 3)
+        publish(warehouse, tmp_path, "run-1")
     assert (tmp_path / "latest" / "theirs.txt").read_text() == "kept"
 
 
 def test_a_run_id_is_published_once(warehouse: Warehouse, tmp_path: Path) -> None:
     """A generation is never written to again: readers have it open."""
-    publish(warehouse, tmp_path, "run-1", 3)
+    publish(warehouse, tmp_path, "run-1")
     before = standing(tmp_path)
     with pytest.raises(ContractError, match="could not be published"):
-        publish(warehouse, tmp_path, "run-1", 3)
+        publish(warehouse, tmp_path, "run-1")
     assert standing(tmp_path) == before
 
 
@@ -484,7 +507,7 @@ def test_tables_of_two_runs_are_not_mixed(built_folder: Path, tmp_path: Path) ->
     try:
         warehouse.build(next(model for model in MART if model.name == "incidents"))
         with pytest.raises(ContractError, match="mix two runs"):
-            publish(warehouse, tmp_path / "published", "run-2", 3)
+            publish(warehouse, tmp_path / "published", "run-2")
     finally:
         warehouse.close()
     assert latest(tmp_path / "published") is None
@@ -499,7 +522,7 @@ from mttr_pipeline.publish import publish
 warehouse = open_warehouse(Path(sys.argv[1]))
 signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # the kernel kills the process in the middle of a write
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
-publish(warehouse, Path(sys.argv[1]) / "published", "run-2", 3)
+publish(warehouse, Path(sys.argv[1]) / "published", "run-2")
 """
 
 
@@ -510,7 +533,7 @@ def test_a_process_killed_while_publishing_leaves_what_was_published(
     """No handler runs, nothing cleans up: readers still see the whole old generation, and the next run clears away the rest."""
     root = tmp_path / "published"
     with copied(built_folder, tmp_path) as warehouse:
-        publish(warehouse, root, "run-1", 3)
+        publish(warehouse, root, "run-1")
     before = standing(root)
     child = subprocess.run(
         [sys.executable, "-c", _KILLED, str(tmp_path), "100000", str(Path(__file__).parent)],
@@ -523,6 +546,6 @@ def test_a_process_killed_while_publishing_leaves_what_was_published(
     assert (root / ".run-2.partial").is_dir()
     assert standing(root) == before
     with built(landing, tmp_path, "run-3") as warehouse:  # on what the dead process left of the working database
-        publish(warehouse, root, "run-3", 3)
+        publish(warehouse, root, "run-3")
     assert latest(root) == (root / "run-3").resolve()
     assert sorted(path.name for path in root.iterdir()) == ["latest", "latest.json", "run-1", "run-3"]

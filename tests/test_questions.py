@@ -112,7 +112,7 @@ def con(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyCon
         warehouse.load(landing)
         for model in default_catalog():
             warehouse.build(model)
-        path = publish(warehouse, folder / "published", "run-1", 3).folder / "mttr.duckdb"
+        path = publish(warehouse, folder / "published", "run-1").folder / "mttr.duckdb"
     finally:
         warehouse.close()
     with duckdb.connect(str(path), read_only=True) as found:

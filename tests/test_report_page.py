@@ -36,7 +36,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     page, the list of them, and one of theirs."""
     folder = tmp_path_factory.mktemp("pages")
     with door(folder, HISTORIES["many"]) as warehouse:
-        generation = publish(warehouse, folder / "published", "run", 1).folder
+        generation = publish(warehouse, folder / "published", "run").folder
     found = {
         "demo": latest(finished_run()) / "report.html",
         "many": generation / "report.html",

@@ -28,8 +28,8 @@ def generations(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path
     folder = tmp_path_factory.mktemp("site")
     with door(folder, HISTORIES["many"]) as warehouse:
         yield (
-            publish(warehouse, folder / "published", "run-a", 5).folder,
-            publish(warehouse, folder / "published", "run-b", 5).folder,
+            publish(warehouse, folder / "published", "run-a").folder,
+            publish(warehouse, folder / "published", "run-b").folder,
         )
 
 

@@ -609,8 +609,8 @@ def test_the_page_loads_nothing(demo: Path) -> None:
 def test_the_same_tables_give_the_same_bytes(tmp_path: Path) -> None:
     """Equal results must be recognisable as equal files."""
     with door(tmp_path, HISTORIES["odd"]) as warehouse:
-        first = publish(warehouse, tmp_path / "published", "run-a", 5).folder
-        second = publish(warehouse, tmp_path / "published", "run-b", 5).folder
+        first = publish(warehouse, tmp_path / "published", "run-a").folder
+        second = publish(warehouse, tmp_path / "published", "run-b").folder
     names = [*(f"json/{name}.json" for name in reports.DOCUMENTS), "report.html"]
     for name in names:
         assert (first / name).read_bytes() == (second / name).read_bytes(), name

@@ -48,7 +48,7 @@ def a_night(folder: Path, landing: Landing, run_id: str) -> None:
     try:
         warehouse.load(landing)
         build_all(warehouse)
-        publish(warehouse, folder / "published", run_id, 3)
+        publish(warehouse, folder / "published", run_id)
     finally:
         warehouse.close()
 
@@ -128,7 +128,7 @@ def test_a_torn_mart_is_begun_anew(built: Path, landing: Landing, tmp_path: Path
             model.table for model in MODELS if model.schema == "mart"
         }
         with pytest.raises(ContractError, match="run the whole job"):
-            publish(warehouse, tmp_path / "published", "run-1", 3)
+            publish(warehouse, tmp_path / "published", "run-1")
     finally:
         warehouse.close()
     a_night(tmp_path, landing, "run-2")

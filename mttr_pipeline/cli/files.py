@@ -1,12 +1,15 @@
-"""What `mttr import` does and says. What does not belong here: what a file may hold (`intake`)."""
+"""What `mttr import` and `mttr compact` do and say. What does not belong here: what a file may hold (`intake`)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from mttr_pipeline.cli.terminal import Bars
 from mttr_pipeline.config.settings import Settings
+from mttr_pipeline.errors import ConfigError, ContractError
+from mttr_pipeline.hidden import one_line
 
 
 def land(settings: Settings, files: Sequence[str], preset: str | None, wait_seconds: float) -> str:
@@ -28,8 +31,9 @@ def land(settings: Settings, files: Sequence[str], preset: str | None, wait_seco
             preset=chosen,
             zone=settings.account("custom").options.time_zone,
         )
+    shown = "\n".join(map(one_line, str(report).splitlines()))  # it names files as they are called
     return (
-        f"{report}\nPublish them with `mttr rebuild`, or by the next `mttr run`. Take them back with `mttr import --undo "
+        f"{shown}\nPublish them with `mttr rebuild`, or by the next `mttr run`. Take them back with `mttr import --undo "
         f"{report.extract_id}`."
     )
 
@@ -51,4 +55,29 @@ def take_back(settings: Settings, extract: str, wait_seconds: float) -> str:
     return (
         f"Took back {lines:,} line{'s' * (lines != 1)} of the import {extract}; the files stay in the landing zone, marked as "
         "undone.\n`mttr rebuild` or the next `mttr run` publishes without them."
+    )
+
+
+def compact_landing(settings: Settings, older_than_days: int, wait_seconds: float) -> str:
+    """Archive past months of the landing zone and say so. Raises ConfigError without one, ContractError for damaged files."""
+    from mttr_pipeline.defs.resources import held
+    from mttr_pipeline.landing.compaction import compact
+    from mttr_pipeline.landing.store import Landing
+
+    landing = Landing(settings.data_dir / "landing")
+    if not landing.root.is_dir():
+        raise ConfigError(f"{settings.data_dir} has no landing zone to compact; `mttr run` or `mttr import` fills one.")
+    with held(settings.data_dir, wait_seconds):
+        try:
+            done = compact(landing, datetime.now(UTC), older_than_days)
+        except OSError as error:
+            raise ContractError(
+                f"The landing zone {landing.root} cannot be compacted ({error.strerror or error}); free the disk or mend its "
+                "permissions and start again. No record was lost."
+            ) from error
+    if not done.extracts:
+        return f"Nothing to merge: no extract is of a month that ended more than {older_than_days} days ago."
+    return (
+        f"Merged {done.files:,} files of {done.extracts:,} extracts into {done.archives:,} archives in {landing.root}; every "
+        "record is as it was."
     )

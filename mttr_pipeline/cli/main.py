@@ -260,8 +260,29 @@ def import_(given: Globals, files: tuple[str, ...], preset: str | None, extract:
             raise ConfigError(
                 "No file was named; write `mttr import FILE...` with JSON Lines, JSON, CSV or Parquet files."
             )
-        said = land(given.settings(), files, preset, WAIT_SECONDS)
-        click.echo("\n".join(map(one_line, said.split("\n"))))
+        click.echo(land(given.settings(), files, preset, WAIT_SECONDS))
+    return DONE
+
+
+@main.command()
+@click.option(
+    "--older-than",
+    "days",
+    type=click.IntRange(0, 36_500),
+    default=30,
+    show_default=True,
+    metavar="DAYS",
+    help="Only months that ended so many days ago.",
+)
+@_exits
+def compact(given: Globals, days: int) -> int:
+    """Merge the files of past months in the landing zone into one archive per source and month.
+
+    No record, hash or reference changes: an archive is a tar file of the extracts as they are.
+    """
+    from mttr_pipeline.cli.files import compact_landing
+
+    click.echo(compact_landing(given.settings(), days, WAIT_SECONDS))
     return DONE
 
 

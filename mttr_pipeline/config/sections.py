@@ -131,12 +131,24 @@ class Thresholds(Section):
         return DEFAULT_THRESHOLDS | given
 
 
+class Keep(Section):
+    """`[publish.keep]`: the published generations that stay on disk. The newest two always do: someone may be reading either."""
+
+    nights: Annotated[int, number("nights", 1, 1_000_000, whole=True)] = Field(
+        7, description="the newest generation of each of so many days (UTC) that have one"
+    )
+    weeks: Annotated[int, number("weeks", 1, 1_000_000, or_zero=True, whole=True)] = Field(
+        4, description="the newest generation of each of so many calendar weeks that have one"
+    )
+    months: Annotated[int, number("months", 1, 1_000_000, or_zero=True, whole=True)] = Field(
+        12, description="the newest generation of each of so many months that have one"
+    )
+
+
 class Publish(Section):
     """`[publish]`: what stays on disk."""
 
-    keep: Annotated[int, number("generations", 1, 1_000_000, whole=True)] = Field(
-        30, description="generations that stay on disk; older ones are deleted after a publish"
-    )
+    keep: Keep = Keep()
     may_vanish_pct: Annotated[float, number("percent", 0.001, 100, or_zero=True)] = Field(
         0,
         description="percent of a source's published records that may be gone in the next generation without the vendor having "
@@ -148,6 +160,13 @@ class Publish(Section):
     mode: Annotated[
         str, Field(description="rights of the published files; mttr.duckdb has them without those to write")
     ] = "0644"
+
+    @field_validator("keep", mode="before")
+    @classmethod
+    def _nights_alone(cls, given: Any) -> Any:
+        # Earlier releases had one number.
+        is_number = isinstance(given, int | float) and not isinstance(given, bool)
+        return {"nights": given, "weeks": 0, "months": 0} if is_number else given
 
     @field_validator("mode")
     @classmethod

@@ -160,6 +160,6 @@ def _key(identity: Mapping[str, Any]) -> tuple[Any, ...]:
 def _landed_before(landing: Landing) -> dict[tuple[Any, ...], str]:
     """Files that were found by the last complete taking, and all landed by then -> their extract."""
     complete = [m for m in reversed(landing.manifests(received.SOURCE)) if m.status == "complete"]
-    ledgers = (landing.folder(manifest) / _LEDGER for manifest in complete)
-    newest = next((ledger for ledger in ledgers if ledger.exists()), None)  # those of `mttr import` have none
-    return {_key(file): file["extract"] for file in msgspec.json.decode(newest.read_bytes())} if newest else {}
+    ledgers = (landing.read(manifest, _LEDGER) for manifest in complete)
+    newest = next((ledger for ledger in ledgers if ledger is not None), None)  # those of `mttr import` have none
+    return {_key(file): file["extract"] for file in msgspec.json.decode(newest)} if newest else {}

@@ -33,9 +33,8 @@ def undo(landing: Landing, extract_id: str) -> list[Manifest]:
 
 def give_up(landing: Landing, extract_id: str) -> int | None:
     """Give up an import whose files are lost; the number of its lines, None when there is no such loss. Raises OSError."""
-    gone = [
-        loss for loss in landing.lost() if loss.extract.extract_id == extract_id and loss.extract.source in NOT_PULLED
-    ]
+    every = completed.lost(landing.root, landing.manifests())
+    gone = [loss for loss in every if loss.extract.extract_id == extract_id and loss.extract.source in NOT_PULLED]
     for loss in gone:
         completed.give_up(landing.root, loss)
     return sum(loss.extract.records for loss in gone) if gone else None

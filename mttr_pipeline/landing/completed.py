@@ -3,7 +3,7 @@
     <data-dir>/extracts.jsonl   one line per complete extract, added after its manifest is on disk
 
 A pull that was killed is not in the list, so nobody misses it. An extract of before there was a list is added when it is seen.
-What does not belong here: what a loss means for the tables (`warehouse.loading` refuses to load without what is lost).
+What does not belong here: the extracts themselves (`store`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from mttr_pipeline.errors import ContractError
 from mttr_pipeline.landing.manifest import UNDONE, Manifest
 
 FILE = "extracts.jsonl"
@@ -71,10 +72,32 @@ def lost(root: Path, manifests: Iterable[Manifest]) -> list[Lost]:
     return found
 
 
+def require(root: Path, manifests: Iterable[Manifest], sources: Iterable[str] | None = None) -> None:
+    """Raises ContractError when a complete extract of these sources (default: all) is not whole any more, OSError."""
+    found = [loss for loss in lost(root, manifests) if sources is None or loss.extract.source in sources]
+    if found:
+        first = found[0].extract
+        more = f" {len(found) - 1} more {'is' if len(found) == 2 else 'are'} lost too." if len(found) > 1 else ""
+        raise ContractError(
+            f"{first.source}: the extract {first.extract_id} with {first.records} records was complete, and "
+            f"{root / first.source / first.extract_id / found[0].missing} is missing or was changed, so they would be "
+            f"missing from what is published. Restore the folder from a backup, or {_again(first)}.{more}"
+        )
+
+
+def _again(lost: Completed) -> str:
+    """How to do without a backup."""
+    if lost.since is None:
+        return f"import its files again and give it up with `mttr import --undo {lost.extract_id}`"
+    return f"read its records again: `mttr run --source {lost.source} --since {lost.since} --full-refresh`"
+
+
 def _missing(root: Path, completed: Completed, manifest: Manifest | None) -> str | None:
     if manifest is None:
         return "manifest.json"
     folder = root / completed.source / completed.extract_id
+    if not folder.is_dir():
+        return None  # in an archive: without that, its manifest would not be there either
     return next((landed.file for landed in manifest.files if not _has_size(folder / landed.file, landed.bytes)), None)
 
 

@@ -5,6 +5,8 @@
         plan.json                   what the extract is to read
         journal.jsonl, begun.json, manifest.json    see `manifest`
 
+        <stream>/...                the folders of past months may stand in archives instead (see `archive`)
+
 An extract is one pull of one source. A killed or failed extract has no manifest with the status `complete`. The next run
 with the same plan resumes it and reads only the windows that its journal does not list. Only complete extracts are loaded.
 Everything after the landing zone can be rebuilt from these folders alone.
@@ -19,9 +21,11 @@ import io
 import os
 import re
 import secrets
+import shutil
+import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -34,6 +38,7 @@ import zstandard
 from mttr_pipeline.errors import ContractError
 from mttr_pipeline.hidden import one_line, redact, without_addresses
 from mttr_pipeline.landing import completed
+from mttr_pipeline.landing.archive import archived_manifests, archives, read_member, unpack
 from mttr_pipeline.landing.characters import has_mark, is_suspicious, repaired
 from mttr_pipeline.landing.manifest import (
     CLOCK_TOLERANCE,
@@ -89,59 +94,98 @@ class Landing:
 
         Raises ContractError for a manifest that cannot be read.
         """
-        folders = self.root.glob(f"{source or '*'}/*/manifest.json")
-        found = [read_manifest(path.parent) for path in folders]
-        return sorted((m for m in found if m), key=lambda m: (m.extract_id, m.source))
+        sources = [source] if source else [path.name for path in self.root.glob("*") if path.is_dir()]
+        found: dict[tuple[str, str], Manifest | None] = {}
+        for name in sources:
+            for archive in archives(self.root / name):
+                found |= {(manifest.extract_id, name): manifest for manifest in archived_manifests(archive)}
+            found |= {(folder.name, name): read_manifest(folder) for folder in self.folders(name)}
+        return [manifest for _, manifest in sorted(found.items()) if manifest]
 
     def latest(self, source: str) -> Manifest | None:
         """The newest complete extract of a source that moved the high-water mark; None when there is none."""
         return next((m for m in reversed(self.manifests(source)) if m.status == "complete" and m.high_water), None)
 
+    def folders(self, source: str) -> list[Path]:
+        """The folders of the extracts of a source, oldest first. Those in archives have none."""
+        folder = self.root / source
+        found = folder.iterdir() if folder.is_dir() else ()
+        return sorted(path for path in found if path.is_dir() and path.name[0] != ".")
+
     def folder(self, manifest: Manifest) -> Path:
-        """The folder of an extract."""
+        """The folder of an extract; it is not there when the extract is in an archive."""
         return self.root / manifest.source / manifest.extract_id
+
+    def read(self, manifest: Manifest, name: str) -> bytes | None:
+        """The content of a file of an extract, wherever it stands; None when there is none. Raises ContractError, OSError."""
+        folder = self.folder(manifest)
+        if folder.is_dir():
+            return (folder / name).read_bytes() if (folder / name).exists() else None
+        archive = self._archived(manifest.source).get(manifest.extract_id)
+        return read_member(archive, f"{manifest.extract_id}/{name}") if archive else None
+
+    @contextmanager
+    def available(self, manifests: Sequence[Manifest]) -> Iterator[Path]:
+        """A landing zone in which the files of these extracts stand as files: this one, or a temporary one if any is in an archive.
+
+        Raises ContractError when an archive is damaged, OSError.
+        """
+        sources = {manifest.source for manifest in manifests if not self.folder(manifest).is_dir()}
+        if not sources:
+            yield self.root
+            return
+        with tempfile.TemporaryDirectory(prefix=".unpacked-", dir=self.root.parent) as name:
+            root = Path(name)
+            packed = {source: self._archived(source) for source in sources}
+            wanted: dict[Path, list[str]] = {}
+            for manifest in manifests:
+                folder, archive = self.folder(manifest), packed.get(manifest.source, {}).get(manifest.extract_id)
+                (root / manifest.source).mkdir(exist_ok=True)
+                if folder.is_dir() or archive is None:
+                    (root / manifest.source / manifest.extract_id).symlink_to(folder.absolute())
+                else:
+                    wanted.setdefault(archive, []).append(manifest.extract_id)
+            for archive, extracts in wanted.items():
+                unpack(archive, extracts, root / archive.parent.name)
+            yield root
+
+    def _archived(self, source: str) -> dict[str, Path]:
+        """Extract -> its archive."""
+        found = archives(self.root / source)
+        return {manifest.extract_id: archive for archive in found for manifest in archived_manifests(archive)}
 
     def undo(self, manifest: Manifest) -> Manifest:
         """Mark a complete extract as taken back: it stays as it is, and the next load leaves it out. Raises OSError."""
+        if not self.folder(manifest).is_dir():  # out of its archive: a folder counts before an archive
+            with self.available([manifest]) as root:
+                partial = self.folder(manifest).with_name(f".undone-{manifest.extract_id}")
+                shutil.rmtree(partial, ignore_errors=True)
+                shutil.copytree(root / manifest.source / manifest.extract_id, partial)
+                partial.rename(self.folder(manifest))
         *earlier, last = manifest.attempts
         attempts = [*earlier, msgspec.structs.replace(last, status=UNDONE)]
         undone = msgspec.structs.replace(manifest, status=UNDONE, attempts=attempts)
         write_manifest(self.folder(manifest), undone)
         return undone
 
-    def verify(self, manifest: Manifest) -> None:
-        """Compare every file with its sha256. Raises ContractError, which names the first file that differs."""
+    def verify(self, manifest: Manifest, root: Path | None = None) -> None:
+        """Compare every file with its sha256. Raises ContractError, which names the first file that differs.
+
+        `root` is the landing zone to look in, this one by default (see `available`).
+        """
         for landed in manifest.files:
-            path = self.folder(manifest) / landed.file
+            shown = self.folder(manifest) / landed.file
             try:
-                with path.open("rb") as stream:
+                with ((root or self.root) / shown.relative_to(self.root)).open("rb") as stream:
                     digest = hashlib.file_digest(stream, "sha256").hexdigest()
             except OSError as error:
                 raise ContractError(
-                    f"The landing file {path} cannot be read ({error.strerror}); {_remedy(manifest)}"
+                    f"The landing file {shown} cannot be read ({error.strerror}); {_remedy(manifest)}"
                 ) from error
             if digest != landed.sha256:
                 raise ContractError(
-                    f"The landing file {path} is corrupt (its sha256 differs from the manifest's); {_remedy(manifest)}"
+                    f"The landing file {shown} is corrupt (its sha256 differs from the manifest's); {_remedy(manifest)}"
                 )
-
-    def lost(self) -> list[completed.Lost]:
-        """The complete extracts that are not whole any more. Raises ContractError for a manifest that cannot be read, OSError."""
-        return completed.lost(self.root, self.manifests())
-
-    def require_everything(self, manifests: list[Manifest], sources: Iterable[str] | None = None) -> None:
-        """Raises ContractError when a complete extract of these sources (default: all) is not whole any more."""
-        found = [
-            loss for loss in completed.lost(self.root, manifests) if sources is None or loss.extract.source in sources
-        ]
-        if found:
-            first = found[0].extract
-            more = f" {len(found) - 1} more {'is' if len(found) == 2 else 'are'} lost too." if len(found) > 1 else ""
-            raise ContractError(
-                f"{first.source}: the extract {first.extract_id} with {first.records} records was complete, and "
-                f"{self.root / first.source / first.extract_id / found[0].missing} is missing or was changed, so they would be "
-                f"missing from what is published. Restore the folder from a backup, or {_again(first)}.{more}"
-            )
 
     def _free_folder(self, source: str, run_id: str) -> Path:
         """A new folder: a run that pulls a source twice gets two, because a finished extract is never changed.
@@ -157,8 +201,7 @@ class Landing:
         return self.root / source / f"{before}.{number + 1:04d}"
 
     def _newest_folder(self, source: str) -> Path | None:
-        folder = self.root / source
-        return max((p for p in folder.iterdir() if p.is_dir()), default=None) if folder.is_dir() else None
+        return next(reversed(self.folders(source)), None)
 
 
 def resumable(begun: dict[str, Any], plan: dict[str, Any]) -> bool:
@@ -343,13 +386,6 @@ def wrap_child(parent_id: str, record: bytes) -> bytes:
 def tombstone(stream: str, record_id: str, seen_missing_at: datetime) -> bytes:
     """A line of the stream `tombstones`: the record `record_id` of `stream` does not exist any more."""
     return msgspec.json.encode({"stream": stream, "id": record_id, "seen_missing_at": seen_missing_at.isoformat()})
-
-
-def _again(lost: completed.Completed) -> str:
-    """How to do without a backup."""
-    if lost.source in NOT_PULLED:
-        return f"import its files again and give it up with `mttr import --undo {lost.extract_id}`"
-    return f"read its records again: `mttr run --source {lost.source} --since {lost.since} --full-refresh`"
 
 
 def _remedy(manifest: Manifest) -> str:

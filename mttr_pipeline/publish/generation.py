@@ -18,6 +18,7 @@ import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from typing import Any
 import duckdb
 
 from mttr_pipeline import __version__, reports
+from mttr_pipeline.config.sections import Keep
 from mttr_pipeline.errors import ContractError
 from mttr_pipeline.publish.vanished import require_what_was_published
 from mttr_pipeline.warehouse.database import STORAGE_VERSION, Warehouse
@@ -99,14 +101,15 @@ def publish(
     warehouse: Warehouse,
     root: Path,
     run_id: str,
-    keep: int,
+    keep: Keep | None = None,
     may_vanish_pct: float = 0,
     readers: Readers = Readers(),
 ) -> Generation:
     """Write the mart as a new generation under `root`, open it to its readers, and move `latest` to it.
 
     Raises ContractError when it cannot be written, or when more than `may_vanish_pct` percent of the records of a source that are
-    published now would be gone; `latest` then stands where it was. At most `keep` generations stay.
+    published now would be gone; `latest` then stands where it was. Older generations go, but for those to `keep` (the default:
+    that of the settings).
     """
     others = warehouse.not_of_this_run()
     if others:
@@ -150,7 +153,7 @@ def publish(
             f"The results could not be published in {root} ({str(error).splitlines()[0]}); "
             "free the disk or mend its permissions and run again. What was published before is untouched."
         ) from error
-    _prune(root, keep, run_id)
+    _prune(root, keep or Keep(), run_id)
     return Generation(final, files)
 
 
@@ -254,14 +257,28 @@ def _swap_link(link: Path, target: Path) -> None:
     new.replace(link)
 
 
-def _prune(root: Path, keep: int, newest: str) -> None:
-    """Delete the oldest generations beyond `keep`; the one just published always stays."""
-    generations = sorted(
-        (path.name for path in root.iterdir() if path.is_dir() and not path.is_symlink() and path.name[0] != "."),
-        key=lambda name: (name == newest, name),  # the clock may have gone back
-    )
-    for name in generations[:-keep]:
-        _remove(root / name)
+def _prune(root: Path, keep: Keep, newest: str) -> None:
+    """Delete the generations that no rule keeps; the one just published and the one before it always stay."""
+    folders = [path for path in root.iterdir() if path.is_dir() and not path.is_symlink() and path.name[0] != "."]
+    # The clock may have gone back.
+    found = sorted(((path.name == newest, _made_at(path), path) for path in folders), reverse=True)
+    stay = {path for _, _, path in found[:2]}
+    for count, period in ((keep.nights, "%Y-%m-%d"), (keep.weeks, "%G-%V"), (keep.months, "%Y-%m")):
+        newest_of: dict[str, Path] = {}
+        for _, made_at, path in found:
+            newest_of.setdefault(made_at.strftime(period), path)
+        stay.update(list(newest_of.values())[:count])
+    for path in folders:
+        if path not in stay:
+            _remove(path)
+
+
+def _made_at(folder: Path) -> datetime:
+    """When a generation was made, UTC: its name says it, or else its folder."""
+    try:
+        return datetime.strptime(folder.name[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return datetime.fromtimestamp(folder.stat().st_mtime, UTC)
 
 
 def _remove(folder: Path) -> None:

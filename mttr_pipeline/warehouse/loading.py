@@ -1,29 +1,33 @@
 """Loads the landing zone into the raw tables of the working database, each extract whole or not at all, every record accounted for.
 
-What belongs here: which extracts are new, the newest payload per key, rejects into `ops.quarantine`, the counts into
-`ops.loads`. What does not: a vendor's field, which is the matter of `sql/raw`, and what is built of the raw tables.
+Extracts are loaded together, one statement for all files of a stream: planning a statement takes longer than reading the files of a
+night. What comes out is what loading them one after the other gives, row for row. Where one of them cannot be loaded, the others
+are loaded without it.
+
+What belongs here: which extracts are new, and which are loaded together. What does not: the streams of a batch (`streams`), what
+the pulls did (`pulls`), a vendor's field, which is the matter of `sql/raw`, and what is built of the raw tables.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import duckdb
 import zstandard
 
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.errors import ContractError
-from mttr_pipeline.landing.manifest import LandedFile, Manifest, disbelieved
-from mttr_pipeline.landing.store import NOT_PULLED, TOMBSTONES, UNDONE, Landing
+from mttr_pipeline.landing import completed
+from mttr_pipeline.landing.manifest import Manifest
+from mttr_pipeline.landing.store import UNDONE, Landing
 from mttr_pipeline.warehouse.fingerprint import raw_fingerprint
-from mttr_pipeline.warehouse.histories import record_histories
-from mttr_pipeline.warehouse.mending import LIMITS, mended
+from mttr_pipeline.warehouse.mending import LIMITS
 from mttr_pipeline.warehouse.models import Model
-from mttr_pipeline.warehouse.quarantine import clear_by_content, clear_by_file, note_marked, quarantine_long_lines
+from mttr_pipeline.warehouse.pulls import record_pulls
+from mttr_pipeline.warehouse.streams import NotTogether, load_streams, point_at
 
 if TYPE_CHECKING:  # the catalog tries out tables of other packages with what is here
     from mttr_pipeline.warehouse.catalog import Catalog
@@ -51,31 +55,92 @@ CREATE OR REPLACE TABLE ops.histories (source VARCHAR, complete_since TIMESTAMP)
 CREATE OR REPLACE TABLE ops.differences (source VARCHAR, extract_id VARCHAR, stream VARCHAR, expected BIGINT, received BIGINT);
 """
 
+#: Compressed bytes that are loaded together, about a gigabyte of JSON, so that a rebuild needs no more memory than a backfill.
+TOGETHER = 64_000_000
+
 
 def load(
     con: duckdb.DuckDBPyConnection, catalog: Catalog, landing: Landing, sources: Iterable[str] | None = None
 ) -> int:
     """Load every complete extract that is not in yet, oldest first; gives the number of records read.
 
-    Raises ContractError when a complete extract is lost, a landing file is corrupt, or its records do not add up.
+    Raises ContractError when a complete extract is lost, a landing file is corrupt, or its records do not add up; what is older is
+    loaded then.
     """
     manifests = landing.manifests()
-    landing.require_everything(manifests, sources)
-    _record_attempts(con, manifests)
-    _record_facts(con, manifests)
-    _record_differences(con, manifests)
-    record_histories(con, manifests)
+    completed.require(landing.root, manifests, sources)
+    record_pulls(con, manifests)
     _forget_undone(con, catalog, manifests, sources)
     loaded = _loaded(con)
-    total = 0
+    new = [
+        manifest
+        for manifest in manifests
+        if manifest.status == "complete"
+        and f"{manifest.source}/{manifest.extract_id}" not in loaded
+        and (sources is None or manifest.source in sources)
+    ]
+    return sum(_load_together(con, catalog, landing, batch) for batch in _batches(new))
+
+
+def _batches(manifests: Sequence[Manifest]) -> Iterator[list[Manifest]]:
+    """The extracts in pieces that are loaded together."""
+    batch: list[Manifest] = []
+    size = 0
     for manifest in manifests:
-        if manifest.status != "complete" or f"{manifest.source}/{manifest.extract_id}" in loaded:
-            continue
-        if sources is not None and manifest.source not in sources:
-            continue
-        landing.verify(manifest)
-        total += _load_extract(con, catalog, landing, manifest)
-    return total
+        more = sum(file.bytes for file in manifest.files)
+        if batch and size + more > TOGETHER:
+            yield batch
+            batch, size = [], 0
+        batch.append(manifest)
+        size += more
+    if batch:
+        yield batch
+
+
+def _load_together(con: duckdb.DuckDBPyConnection, catalog: Catalog, landing: Landing, batch: list[Manifest]) -> int:
+    """All extracts of a batch in one transaction. When that fails, each half for itself, down to the extract that is the reason."""
+    try:
+        _load_batch(con, catalog, landing, batch, None)
+    except (duckdb.Error, ContractError, NotTogether) as error:
+        if len(batch) > 1:
+            middle = len(batch) // 2
+            return sum(_load_together(con, catalog, landing, half) for half in (batch[:middle], batch[middle:]))
+        if isinstance(error, ContractError):
+            raise
+        _load_with_limits(con, catalog, landing, batch)
+    return sum(manifest.records for manifest in batch)
+
+
+def _load_with_limits(
+    con: duckdb.DuckDBPyConnection, catalog: Catalog, landing: Landing, batch: list[Manifest]
+) -> None:
+    """Perhaps it failed for one long line; to look at every line before is too slow."""
+    for limit in LIMITS:
+        try:
+            _load_batch(con, catalog, landing, batch, limit)
+            break
+        except duckdb.Error:
+            if limit == LIMITS[-1]:
+                raise
+
+
+def _load_batch(
+    con: duckdb.DuckDBPyConnection, catalog: Catalog, landing: Landing, batch: list[Manifest], limit: int | None
+) -> None:
+    """Without a limit for the length of a line, lines are not looked at before they are loaded."""
+    with (
+        landing.available(batch) as root,
+        tempfile.TemporaryDirectory(prefix=".load-", dir=landing.root.parent) as folder,
+    ):
+        for manifest in batch:
+            landing.verify(manifest, root)
+        con.execute("BEGIN")
+        try:
+            load_streams(con, catalog, root, batch, Path(folder), limit)
+            con.execute("COMMIT")
+        except BaseException:
+            con.execute("ROLLBACK")
+            raise
 
 
 def _loaded(con: duckdb.DuckDBPyConnection) -> set[str]:
@@ -99,152 +164,6 @@ def _forget_undone(
         con.execute("COMMIT")
 
 
-def _load_extract(con: duckdb.DuckDBPyConnection, catalog: Catalog, landing: Landing, manifest: Manifest) -> int:
-    """All streams of one extract, in one transaction: it is in whole or not at all."""
-    for limit in (None, *LIMITS):
-        try:
-            _load_streams(con, catalog, landing, manifest, limit)
-            break
-        except duckdb.Error:  # perhaps for one long line; to look at every line before is too slow
-            if limit == LIMITS[-1]:
-                raise
-    return manifest.records
-
-
-def _load_streams(
-    con: duckdb.DuckDBPyConnection, catalog: Catalog, landing: Landing, manifest: Manifest, limit: int | None
-) -> None:
-    """Without a limit for the length of a line, lines are not looked at before they are loaded."""
-    con.execute("BEGIN")
-    try:
-        readers = {model.stream: model for model in catalog.of_layer("raw") if model.source == manifest.source}
-        streams = {file.stream for file in manifest.files}
-        for stream in sorted(streams, key=lambda name: (name == TOMBSTONES, name)):
-            files = [file for file in manifest.files if file.stream == stream]
-            records = sum(file.records for file in files)
-            if stream in readers:
-                with tempfile.TemporaryDirectory(prefix=".load-", dir=landing.root.parent) as folder:
-                    _load_stream(con, catalog, readers[stream], manifest, landing.root, files, Path(folder), limit)
-            else:
-                _set_aside(con, manifest, stream, records)
-        if not manifest.files:
-            con.execute("INSERT INTO ops.loads VALUES (?, ?, '', 0, 0, 0, 0)", [manifest.source, manifest.extract_id])
-        con.execute("COMMIT")
-    except BaseException:
-        con.execute("ROLLBACK")
-        raise
-
-
-def _set_aside(con: duckdb.DuckDBPyConnection, manifest: Manifest, stream: str, records: int) -> None:
-    """Count a stream that no source reads: its source was taken out of mttr.toml, or its package is not installed (any more)."""
-    reason = f"{records} records of a stream that no installed and configured source reads"
-    con.execute(
-        "INSERT INTO ops.quarantine VALUES (?, ?, NULL, ?, ?, ?)",
-        [manifest.source, stream, reason, manifest.extract_id, f"{manifest.source}/{manifest.extract_id}/{stream}"],
-    )
-    con.execute(
-        "INSERT INTO ops.loads VALUES (?, ?, ?, ?, 0, 0, ?)",
-        [manifest.source, manifest.extract_id, stream, records, records],
-    )
-
-
-def _load_stream(
-    con: duckdb.DuckDBPyConnection,
-    catalog: Catalog,
-    model: Model,
-    manifest: Manifest,
-    root: Path,
-    files: list[LandedFile],
-    folder: Path,
-    limit: int | None,
-) -> None:
-    """Newest payload per key into the raw table, rejects into quarantine, the counts into the ledger.
-
-    With a limit for the length of a line, each is looked at before; `folder` is an empty one, for copies of files.
-    """
-    promised = sum(file.records for file in files)
-    paths = [str(root / manifest.source / manifest.extract_id / file.file) for file in files]
-    has_marks = any(file.marked for file in files)
-    copies = mended(paths, root, folder, limit or LIMITS[0]) if limit or has_marks else None
-    fetched, quarantined, distinct = _read_delta(
-        con, model, copies.paths if copies else paths, copies.root if copies else root
-    )
-    if (
-        quarantined and not (limit or has_marks) and (copies := mended(paths, root, folder))
-    ):  # perhaps for one character
-        fetched, quarantined, distinct = _read_delta(con, model, copies.paths, copies.root)
-    long_lines = copies.long_lines if copies else []
-    key = ", ".join(model.key)
-    if fetched + len(long_lines) != promised:
-        raise ContractError(
-            f"{manifest.source}/{manifest.extract_id}: {promised} records were landed in {model.stream} but "
-            f"{fetched + len(long_lines)} can be read back; move that folder out of the landing zone and pull again with "
-            "--full-refresh."
-        )
-    identity, stream = model.key[0], model.stream or ""
-    # Alive again; those of this extract come after it.
-    if f"raw.{manifest.source}_{TOMBSTONES}" in catalog and model.stream != TOMBSTONES:
-        con.execute(
-            f"DELETE FROM raw.{manifest.source}_{TOMBSTONES} AS old USING delta AS new "
-            f"WHERE old.of_stream = ? AND old.external_id = new.{identity}::VARCHAR",
-            [model.stream],
-        )
-    con.execute(
-        f"DELETE FROM ops.quarantine AS old USING delta AS new WHERE old.source = ? AND old.stream = ? "
-        f"AND old.external_id = new.{identity}::VARCHAR",
-        [manifest.source, model.stream],
-    )
-    if manifest.source in NOT_PULLED:
-        clear_by_file(con, manifest)
-        if quarantined:
-            clear_by_content(con, manifest)
-    con.execute(
-        f"INSERT INTO ops.quarantine SELECT ?, ?, {identity}::VARCHAR, reject_reason, ?, landed_in "
-        "FROM delta WHERE reject_reason IS NOT NULL",
-        [manifest.source, model.stream, manifest.extract_id],
-    )
-    quarantine_long_lines(con, manifest, stream, root, long_lines, limit or LIMITS[0])
-    marked = copies.paths if copies else [path for path, file in zip(paths, files, strict=True) if file.marked]
-    note_marked(con, manifest.source, stream, identity, copies.root if copies else root, marked)
-    if quarantined:
-        con.execute("DELETE FROM delta WHERE reject_reason IS NOT NULL")
-    if distinct != fetched - quarantined:
-        order = f"{model.version} DESC NULLS LAST, rowid DESC" if model.version else "rowid DESC"
-        con.execute(
-            f"""DELETE FROM delta WHERE rowid IN (SELECT landed_row FROM (
-                SELECT rowid AS landed_row, row_number() OVER (PARTITION BY {key} ORDER BY {order}) AS place FROM delta
-            ) WHERE place > 1)"""
-        )
-    same = " AND ".join(f"old.{column} = new.{column}" for column in model.key)
-    if model.version:  # a payload that is older than the one we have (a late re-delivery) does not replace it
-        con.execute(
-            f"DELETE FROM delta AS new USING {model.table} AS old WHERE {same} AND new.{model.version} < old.{model.version}"
-        )
-    con.execute(f"DELETE FROM {model.table} AS old USING delta AS new WHERE {same}")
-    con.execute(f"INSERT INTO {model.table} BY NAME SELECT * EXCLUDE (reject_reason) FROM delta")
-    con.execute(
-        "INSERT INTO ops.loads VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [
-            *(manifest.source, manifest.extract_id, model.stream),
-            *(promised, distinct, fetched - quarantined - distinct, quarantined + len(long_lines)),
-        ],
-    )
-    con.execute("DROP TABLE delta")
-
-
-def _read_delta(con: duckdb.DuckDBPyConnection, model: Model, paths: list[str], root: Path) -> tuple[int, int, int]:
-    """Read the files into the table `delta`; gives the number of rows, of rejects and of distinct keys."""
-    _point_at(con, paths, root)
-    # Its rowid is the order of landing. A row_number() over the files would say the same on one thread instead of all.
-    con.execute(f"CREATE OR REPLACE TEMP TABLE delta AS {model.sql}")
-    key = ", ".join(model.key)
-    count = con.execute(
-        f"SELECT count(*), count(reject_reason), count(DISTINCT CASE WHEN reject_reason IS NULL THEN ({key}) END) FROM delta"
-    ).fetchone()
-    assert count is not None
-    return count
-
-
 def create_raw_tables(con: duckdb.DuckDBPyConnection, models: Iterable[Model]) -> None:
     """An empty table for every stream that was never loaded, so that models can select from it."""
     present = {
@@ -256,73 +175,9 @@ def create_raw_tables(con: duckdb.DuckDBPyConnection, models: Iterable[Model]) -
     with tempfile.TemporaryDirectory() as folder:
         empty = Path(folder) / "empty.jsonl.zst"
         empty.write_bytes(zstandard.compress(b""))
-        _point_at(con, [str(empty)], Path(folder))
+        point_at(con, [str(empty)], Path(folder))
         for model in missing:
             con.execute(f"CREATE TABLE {model.table} AS SELECT * EXCLUDE (reject_reason) FROM ({model.sql}) LIMIT 0")
-
-
-def _point_at(con: duckdb.DuckDBPyConnection, files: list[str], root: Path) -> None:
-    """Say which files the macro `landed` reads, and what to cut off their names."""
-    con.execute("SET VARIABLE files = ?", [files])
-    con.execute("SET VARIABLE landing_root = ?", [f"{root}/"])
-
-
-def _record_attempts(con: duckdb.DuckDBPyConnection, manifests: list[Manifest]) -> None:
-    """What every pull did, the failed ones too, for `source_runs`."""
-    con.execute("DELETE FROM ops.attempts")
-    rows: list[list[Any]] = []
-    ahead = disbelieved(manifests)
-    for manifest in manifests:
-        for attempt in manifest.attempts:
-            final = attempt is manifest.attempts[-1] and manifest.status == "complete"
-            # A pull without a high-water mark (it filled a gap, or had the same clock again) does not extend what is known.
-            # Nor does one whose mark a later pull did not believe.
-            mark = None if manifest.extract_id in ahead else manifest.high_water
-            data_as_of = mark or (attempt.finished_at if manifest.source in NOT_PULLED else None)
-            rows.append(
-                [
-                    *(manifest.source, manifest.extract_id, attempt.run_id),
-                    *(_utc(attempt.started_at), _utc(attempt.finished_at), attempt.status, attempt.requests),
-                    manifest.records if final else 0,
-                    *(manifest.plan.get("since"), manifest.plan.get("until"), attempt.error),
-                    _utc(data_as_of) if final and data_as_of else None,
-                ]
-            )
-    if rows:
-        con.executemany(f"INSERT INTO ops.attempts VALUES ({', '.join('?' * 12)})", rows)
-
-
-def _record_differences(con: duckdb.DuckDBPyConnection, manifests: list[Manifest]) -> None:
-    """Where a listing held fewer records than the vendor's own count of it; a full pull of a source settles earlier ones."""
-    con.execute("DELETE FROM ops.differences")
-    for manifest in manifests:
-        if manifest.status != "complete":
-            continue
-        if manifest.plan.get("mode") != "incremental":
-            con.execute("DELETE FROM ops.differences WHERE source = ?", [manifest.source])
-        for found in manifest.facts.get("count_differences", []):
-            con.execute(
-                "INSERT INTO ops.differences VALUES (?, ?, ?, ?, ?)",
-                [manifest.source, manifest.extract_id, found["stream"], found["expected"], found["received"]],
-            )
-
-
-def _record_facts(con: duckdb.DuckDBPyConnection, manifests: list[Manifest]) -> None:
-    """What the pulls noticed on their way."""
-    con.execute("DELETE FROM ops.facts")
-    rows = [
-        [manifest.source, manifest.extract_id, fact, n]
-        for manifest in manifests
-        if manifest.status == "complete"
-        for fact, n in _facts(manifest).items()
-    ]
-    if rows:
-        con.executemany("INSERT INTO ops.facts VALUES (?, ?, ?, ?)", rows)
-    con.execute("DELETE FROM ops.out_of_sight")
-    newest = {manifest.source: manifest for manifest in manifests if manifest.status == "complete"}
-    for source, manifest in newest.items():  # an earlier pull's answer is out of date
-        for group, n in manifest.facts.get("out_of_sight", {}).items():
-            con.execute("INSERT INTO ops.out_of_sight VALUES (?, ?, ?, ?)", [source, manifest.extract_id, group, n])
 
 
 def start_over_if_outdated(con: duckdb.DuckDBPyConnection, catalog: Catalog, settings: Settings) -> None:
@@ -342,16 +197,3 @@ def start_over(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
         "DELETE FROM ops.fingerprint"
     )
     create_raw_tables(con, catalog.of_layer("raw"))
-
-
-def _facts(manifest: Manifest) -> dict[str, int]:
-    """Fact -> number."""
-    counted: dict[str, Any] = dict(manifest.facts.get("counts", {}))
-    windows = manifest.facts.get("audit", {}).get("postponed", {})
-    counted["audit_windows_postponed"] = sum(len(keys) for keys in windows.values())
-    return {fact: int(n) for fact, n in sorted(counted.items()) if n}
-
-
-def _utc(text: str) -> datetime:
-    """An ISO instant as the naive UTC that TIMESTAMP columns hold."""
-    return datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None)

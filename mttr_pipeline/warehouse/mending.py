@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import msgspec
 import zstandard
 
 from mttr_pipeline.landing.characters import has_mark, is_suspicious, repaired
+from mttr_pipeline.landing.manifest import LandedFile
 
 LIMITS = (
     64_000_000,
@@ -31,48 +32,70 @@ _DECODER = json.JSONDecoder(strict=False)
 
 @dataclass(frozen=True)
 class LongLine:
-    """A line that cannot be loaded: the id of its record, None when it cannot be found, its size in bytes, and its file."""
+    """A line that cannot be loaded: the id of its record, None when it cannot be found, its size in bytes, and its file within the
+    landing zone."""
 
     identity: str | None
     size: int
-    path: Path
+    path: str
 
 
 @dataclass
 class Mended:
-    """`root` replaces the landing zone: it has every file under the same name, copies of those that were changed."""
+    """Copies below `folder` of the landing files that cannot be loaded as they are, by their path within the landing zone."""
 
-    root: Path
-    paths: list[str] = field(default_factory=list)
+    folder: Path
+    copies: dict[str, Path] = field(default_factory=dict)
     long_lines: list[LongLine] = field(default_factory=list)
 
+    def instead_of(self, paths: Iterable[str], root: Path) -> tuple[list[str], Path]:
+        """What to load instead of these files of the landing zone, and the folder that their names begin with."""
+        if not self.copies:
+            return [str(root / path) for path in paths], root
+        found = []
+        for path in paths:
+            copy = self.folder / path
+            if path not in self.copies and not copy.is_symlink():
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                copy.symlink_to((root / path).absolute())
+            found.append(str(copy))
+        return found, self.folder
 
-def mended(paths: Iterable[str], root: Path, folder: Path, limit: int = LIMITS[0]) -> Mended | None:
-    """The files of `paths`, below `root`, as files that can be loaded, below `folder`; None when they are fine as they are.
+    def marked_in(self, files: Mapping[str, tuple[str, LandedFile]], root: Path) -> list[tuple[str, Path]]:
+        """The files, as they are loaded, that hold replaced characters. Of an extract with a copy any file may hold some: an older
+        release did not count them."""
+        copied = {files[path][0] for path in self.copies if path in files}
+        return [
+            (path, self.copies.get(path, root / path))
+            for path, (extract_id, file) in files.items()
+            if file.marked or extract_id in copied
+        ]
+
+
+def mend(into: Mended, paths: Iterable[str], root: Path, limit: int) -> bool:
+    """Copy those of the files of the landing zone `root` that cannot be loaded as they are. Gives whether there were any.
 
     `limit` is the longest line in bytes that is taken.
     """
-    result = Mended(folder)
     changed = False
-    for name in paths:
-        path = Path(name)
-        copy = folder / path.relative_to(root)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        if any(size > limit or is_suspicious(line) or line.startswith(_UNREADABLE) for line, size in _lines(path)):
-            changed = True
-            result.long_lines += _write_copy(path, copy, limit)
-        else:
-            copy.symlink_to(path.absolute())
-        result.paths.append(str(copy))
-    return result if changed else None
-
-
-def marked_records(paths: Iterable[str]) -> Iterator[tuple[str | None, str]]:
-    """The records that hold a replaced character: their id, None when it cannot be found, and their file."""
     for path in paths:
-        for line, size in _lines(Path(path)):
-            if size == len(line) and has_mark(line):
-                yield identity_of(line), path
+        if any(
+            size > limit or is_suspicious(line) or line.startswith(_UNREADABLE) for line, size in _lines(root / path)
+        ):
+            copy = into.folder / path
+            copy.unlink(missing_ok=True)  # a link, from when the file seemed fine
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            into.long_lines += _write_copy(path, root / path, copy, limit)
+            into.copies[path] = copy
+            changed = True
+    return changed
+
+
+def marked_records(path: Path) -> Iterator[str | None]:
+    """The ids of the records of a file that hold a replaced character, None where it cannot be found."""
+    for line, size in _lines(path):
+        if size == len(line) and has_mark(line):
+            yield identity_of(line)
 
 
 def identity_of(line: bytes) -> str | None:
@@ -100,13 +123,13 @@ def _skip(text: str, at: int) -> int:
     return at
 
 
-def _write_copy(path: Path, copy: Path, limit: int) -> list[LongLine]:
+def _write_copy(name: str, path: Path, copy: Path, limit: int) -> list[LongLine]:
     """Write the lines that can be loaded; gives those that cannot."""
     long_lines: list[LongLine] = []
     with copy.open("wb") as raw, zstandard.ZstdCompressor(level=1).stream_writer(raw, closefd=False) as out:
         for line, size in _lines(path):
             if size > limit:
-                long_lines.append(LongLine(identity_of(line[:_HEAD]), size, path))
+                long_lines.append(LongLine(identity_of(line[:_HEAD]), size, name))
             else:
                 out.write(_recovered(line) + b"\n")
     return long_lines

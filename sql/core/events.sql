@@ -22,10 +22,20 @@ is_routine = "of type `other`, and known to say nothing about the life of an inc
 set_aside = "why the fold does not see it: `after as_of` (more than 5 minutes after the clock of the run, yet not after the newest landed data: the report is about the past), future (more than 5 minutes after both), before 2000, or no record; NULL when the fold sees it"
 landed_in = "landing file"
 */
-WITH numbered AS (
-    SELECT *, row_number() OVER (
+-- Few keys occur twice, and only their rows have to be put in order.
+WITH repeated AS (
+    SELECT source, external_id, event_id FROM staging.events GROUP BY ALL HAVING count(*) > 1
+),
+once AS (
+    SELECT e.* FROM staging.events AS e ANTI JOIN repeated AS r USING (source, external_id, event_id)
+),
+numbered AS (
+    SELECT e.*, row_number() OVER (
         PARTITION BY source, external_id, event_id ORDER BY happened_at, event_type, landed_in) AS repeat_number
-    FROM staging.events
+    FROM staging.events AS e SEMI JOIN repeated AS r USING (source, external_id, event_id)
+),
+events AS (
+    SELECT * FROM once UNION ALL SELECT * EXCLUDE (repeat_number) FROM numbered WHERE repeat_number = 1
 )
 SELECT
     e.source,
@@ -53,8 +63,7 @@ SELECT
         WHEN e.happened_at > run.as_of + INTERVAL 5 MINUTE THEN 'after as_of'
     END AS set_aside,
     e.landed_in
-FROM numbered AS e
+FROM events AS e
 CROSS JOIN config.run AS run
 CROSS JOIN (SELECT max(coalesce(finished_at, started_at)) AS landed_at FROM ops.attempts) AS newest
 LEFT JOIN core.records AS r ON r.source = e.source AND r.external_id = e.external_id
-WHERE e.repeat_number = 1

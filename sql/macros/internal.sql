@@ -74,9 +74,11 @@ CREATE OR REPLACE MACRO line_rank(scope, is_prefix, line) AS (scope <> '', NOT i
 CREATE OR REPLACE MACRO text_or_null(value) AS nullif(trim(value), '');
 
 -- The text of a field in a file: trimmed, and NULL where it is one of the words that say nothing. They are those of
--- mttr_pipeline.landing.formats.NULL_WORDS, which the cells of tables are compared with.
+-- mttr_pipeline.landing.formats.NULL_WORDS, which the cells of tables are compared with. None has more than 4 bytes. A pattern, because
+-- DuckDB makes a join of a list of words, for each text that is compared, and a join loses the order of landing.
 CREATE OR REPLACE MACRO given_text(value) AS
-    CASE WHEN trim(value) NOT IN ('', 'NA', 'N/A', '#N/A', 'NULL', 'null', 'None', 'NaN', 'nan', '\N', '?') THEN trim(value) END;
+    CASE WHEN strlen(trim(value)) > 4 OR NOT regexp_full_match(trim(value), '|NA|N/A|#N/A|NULL|null|None|NaN|nan|\\N|\?')
+        THEN trim(value) END;
 
 -- The text of a JSON value: of a text or number the value itself, of an object (an option, a user, a team) its label, of a list that
 -- of its first element. Anything else, such as an object without a label, has no text: NULL.
@@ -101,8 +103,9 @@ CREATE OR REPLACE MACRO plain_text(value) AS
 
 -- Why a list or an object that was read as text cannot be taken; `found` is the text that it stands for.
 CREATE OR REPLACE MACRO no_text(field, value, found) AS
-    CASE WHEN found IS NULL AND (starts_with(value, '[') OR starts_with(value, '{')) AND regexp_matches(value, '^.\s*["\[{]')
-            AND json_valid(value) THEN field || ' is no text: ' || left(value, 40) END;
+    CASE WHEN found IS NULL AND (starts_with(value, '[') OR starts_with(value, '{')) THEN
+        CASE WHEN regexp_matches(value, '^.\s*["\[{]') AND json_valid(value) THEN field || ' is no text: ' || left(value, 40) END
+    END;
 
 -- Whether a JSON value that is not empty has no such text.
 CREATE OR REPLACE MACRO is_no_text(value) AS

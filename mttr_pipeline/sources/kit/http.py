@@ -127,7 +127,8 @@ class HttpClient:
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._answered = False
         self._deadline: Deadline | None = None
-        interrupts.tell(self.stop)
+        self._hung_up = threading.Event()
+        interrupts.tell(self.hang_up)
 
     def get(self, path: str, params: Params | None = None, *, parse: Callable[[bytes], T]) -> T:
         """GET `path`; returns what `parse` makes of the body. `parse` raises InvalidBody for a body to ask for again.
@@ -158,8 +159,13 @@ class HttpClient:
         self._deadline = deadline
 
     def stop(self) -> None:
-        """Cancel all waits, the responses under way and further requests; they raise Stopped."""
+        """Cancel all waits and further requests; they raise Stopped. Responses under way come to their end."""
         self._stop.set()
+
+    def hang_up(self) -> None:
+        """Like `stop`, and end the responses under way too: for a signal, which cannot wait for them."""
+        self._hung_up.set()
+        self.stop()
         with self._lock:
             sockets = list(self._sockets)
         for one in sockets:
@@ -315,7 +321,7 @@ class HttpClient:
     def _opened(self, connected: socket.socket) -> None:
         with self._lock:
             self._sockets.add(connected)
-        if self._stop.is_set():
+        if self._hung_up.is_set():
             _hang_up(connected)
 
     def _backoff(self, tries: int) -> float:

@@ -17,6 +17,7 @@ from mttr_pipeline.errors import PermanentError
 TARGET_ROWS = 2_500  # rows per window: large enough for full pages, small enough to share among the threads
 MAX_READS = 3  # how often a listing is read when its rows do not add up to the vendor's total
 MAX_STALE_PAGES = 3  # pages in a row that hold records of earlier pages only: moving rows push at most a few back
+STORM = 500  # records that may come between the vendor's count and the pages, or that its count does not know yet
 MAX_PAGES = 10_000  # of one listing: a million records at a hundred a page, in a window that should hold some thousands
 
 
@@ -121,7 +122,7 @@ class _Progress:
         self._stale = self._stale + 1 if rows and len(self._known) == before else 0
         if self._stale >= MAX_STALE_PAGES:
             raise EndlessListing(f"{self._stale} pages in a row bring the records of earlier pages again")
-        if allowed is not None and len(self._known) > 2 * allowed:
+        if allowed is not None and len(self._known) > max(2 * allowed, allowed + STORM):
             raise EndlessListing(f"it has brought {len(self._known):,} records where the vendor counts {allowed:,}")
         if self.pages >= MAX_PAGES:
             raise EndlessListing(f"it has more than {MAX_PAGES:,} pages")

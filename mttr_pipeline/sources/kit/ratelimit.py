@@ -108,7 +108,8 @@ class RateLimiter:
 
 
 def allowance(headers: Mapping[str, str]) -> tuple[int | None, float | None]:
-    """(requests remaining, seconds until the limit resets, 0 to 120); (None, None) when the headers lack one of them.
+    """(requests remaining, seconds until the limit resets, 0 to 120); (None, None) when the headers lack one of them, or
+    the limit resets after more than a day only.
 
     Reads `ratelimit-remaining` with `ratelimit-reset` (seconds), or `x-ratelimit-remaining` with the first of
     `x-ratelimit-period-in-sec`, `x-ratelimit-interval-seconds` (seconds) and `x-ratelimit-reset` (an instant).
@@ -122,7 +123,7 @@ def allowance(headers: Mapping[str, str]) -> tuple[int | None, float | None]:
             reset = _number(headers.get("x-ratelimit-interval-seconds"))
         if reset is None:
             reset = _seconds_until(headers.get("x-ratelimit-reset"))
-    if remaining is None or reset is None:
+    if remaining is None or reset is None or reset > ABSURD:
         return None, None
     return int(remaining), min(max(reset, 0.0), MAX_RESET)
 

@@ -224,10 +224,11 @@ class Runner:
                         self.extract.source, stream, done[stream], total[stream], self.extract.landed(stream)
                     )
         except BaseException as error:
-            self._client.stop()  # ends the requests and the waits of the other threads
+            self._client.stop()  # ends the waits of the threads that are about to retry
             if not isinstance(
                 error, Exception
-            ):  # a signal: nothing ends a connection that is being made, so it is left
+            ):  # a signal; a connection that is being made is left, because nothing ends it
+                self._client.hang_up()
                 pool.shutdown(wait=False, cancel_futures=True)
                 wait(running, timeout=INTERRUPTED_SECONDS)
                 running.clear()

@@ -34,7 +34,7 @@ landed_in = "landing file, then file and line of the import"
 */
 WITH lines AS (
     SELECT
-        record, unreadable, reason, zone,
+        record, unreadable, reason, zone, severities,
         coalesce(given_text(record.external_id), given_text(id)) AS external_id,
         lower(coalesce(given_text(record.kind), 'incident')) AS kind,
         lower(given_text(record.resolution_kind)) AS resolution_kind,
@@ -49,7 +49,8 @@ WITH lines AS (
         -- One expression for all of them: it is planned once, and each text is read once.
         list_transform(list_transform(
             [record.title, record.severity, record.status, record.service, record.team, record.root_cause_category],
-            lambda t: plain_text(t)), lambda t: given_text(t)) AS texts,
+            lambda t: CASE WHEN starts_with(t, '[') OR starts_with(t, '{') THEN plain_text(t) ELSE t END),
+            lambda t: given_text(t)) AS texts,
         list_transform(
             [
                 {'name': 'occurred_at', 'text': given_text(record.occurred_at)},
@@ -73,7 +74,11 @@ WITH lines AS (
             service VARCHAR, team VARCHAR, tags JSON, root_cause_category VARCHAR, affected_users VARCHAR,
             revenue_impact VARCHAR, duplicate_of VARCHAR, resolution_kind VARCHAR, updated_at VARCHAR, timeline JSON)'
     })
-    CROSS JOIN (SELECT time_zone AS zone FROM config.sources WHERE source = '${source}')
+    -- The words as a list: looked up in a table, records would lose the order of landing.
+    CROSS JOIN (
+        SELECT time_zone AS zone, (SELECT list(word) FROM config.severities WHERE source = '${source}') AS severities
+        FROM config.sources WHERE source = '${source}'
+    )
 ),
 typed AS (
     SELECT
@@ -102,7 +107,7 @@ judged AS (
                 no_text('duplicate_of', record.duplicate_of, NULL),
                 no_text('url', record.url, NULL),
                 CASE WHEN named.severity IS NOT NULL
-                        AND normalized(named.severity) NOT IN (SELECT word FROM config.severities WHERE source = '${source}')
+                        AND NOT list_contains(severities, normalized(named.severity))
                     THEN 'severity is none of SEV1, SEV2, SEV3, SEV4: ' || left(named.severity, 40) END,
                 CASE WHEN kind NOT IN ('incident', 'false_alarm', 'maintenance', 'test')
                     THEN 'kind is none of incident, false_alarm, maintenance, test: ' || left(kind, 40) END,

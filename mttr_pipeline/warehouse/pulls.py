@@ -1,0 +1,100 @@
+"""What the pulls did and noticed, from their manifests: the tables that `source_runs` and the findings are made of.
+
+What belongs here: manifests as rows, each table made anew by every load. What does not: records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+
+from mttr_pipeline.landing.manifest import Manifest, disbelieved
+from mttr_pipeline.landing.store import NOT_PULLED
+from mttr_pipeline.warehouse.histories import record_histories
+from mttr_pipeline.warehouse.preparation import insert_rows
+
+
+def record_pulls(con: duckdb.DuckDBPyConnection, manifests: Sequence[Manifest]) -> None:
+    """Say anew what every pull did, found and covers. `manifests` are those of the landing zone, oldest first."""
+    con.execute("BEGIN")
+    try:
+        _record_attempts(con, manifests)
+        _record_facts(con, manifests)
+        _record_differences(con, manifests)
+        record_histories(con, manifests)
+        con.execute("COMMIT")
+    except BaseException:
+        con.execute("ROLLBACK")
+        raise
+
+
+def _record_attempts(con: duckdb.DuckDBPyConnection, manifests: Sequence[Manifest]) -> None:
+    """What every pull did, the failed ones too."""
+    rows: list[list[Any]] = []
+    ahead = disbelieved(manifests)
+    for manifest in manifests:
+        for attempt in manifest.attempts:
+            final = attempt is manifest.attempts[-1] and manifest.status == "complete"
+            # A pull without a high-water mark (it filled a gap, or had the same clock again) does not extend what is known.
+            # Nor does one whose mark a later pull did not believe.
+            mark = None if manifest.extract_id in ahead else manifest.high_water
+            data_as_of = mark or (attempt.finished_at if manifest.source in NOT_PULLED else None)
+            rows.append(
+                [
+                    *(manifest.source, manifest.extract_id, attempt.run_id),
+                    *(_utc(attempt.started_at), _utc(attempt.finished_at), attempt.status, attempt.requests),
+                    manifest.records if final else 0,
+                    *(manifest.plan.get("since"), manifest.plan.get("until"), attempt.error),
+                    _utc(data_as_of) if final and data_as_of else None,
+                ]
+            )
+    _replace(con, "attempts", rows)
+
+
+def _record_differences(con: duckdb.DuckDBPyConnection, manifests: Sequence[Manifest]) -> None:
+    """Where a listing held fewer records than the vendor's own count of it; a full pull of a source settles earlier ones."""
+    found: dict[str, list[list[Any]]] = {}
+    for manifest in manifests:
+        if manifest.status != "complete":
+            continue
+        if manifest.plan.get("mode") != "incremental":
+            found.pop(manifest.source, None)
+        for difference in manifest.facts.get("count_differences", []):
+            counts = [difference["stream"], difference["expected"], difference["received"]]
+            found.setdefault(manifest.source, []).append([manifest.source, manifest.extract_id, *counts])
+    _replace(con, "differences", [row for rows in found.values() for row in rows])
+
+
+def _record_facts(con: duckdb.DuckDBPyConnection, manifests: Sequence[Manifest]) -> None:
+    """What the pulls noticed on their way."""
+    complete = [manifest for manifest in manifests if manifest.status == "complete"]
+    rows = [[m.source, m.extract_id, fact, n] for m in complete for fact, n in _facts(m).items()]
+    _replace(con, "facts", rows)
+    newest = {manifest.source: manifest for manifest in complete}  # an earlier pull's answer is out of date
+    rows = [
+        [source, manifest.extract_id, group, n]
+        for source, manifest in newest.items()
+        for group, n in manifest.facts.get("out_of_sight", {}).items()
+    ]
+    _replace(con, "out_of_sight", rows)
+
+
+def _facts(manifest: Manifest) -> dict[str, int]:
+    """Fact -> number."""
+    counted: dict[str, Any] = dict(manifest.facts.get("counts", {}))
+    windows = manifest.facts.get("audit", {}).get("postponed", {})
+    counted["audit_windows_postponed"] = sum(len(keys) for keys in windows.values())
+    return {fact: int(n) for fact, n in sorted(counted.items()) if n}
+
+
+def _replace(con: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[Any]]) -> None:
+    con.execute(f"DELETE FROM ops.{table}")
+    insert_rows(con, f"ops.{table}", rows)
+
+
+def _utc(text: str) -> datetime:
+    """An ISO instant as the naive UTC that TIMESTAMP columns hold."""
+    return datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None)

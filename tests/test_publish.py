@@ -33,7 +33,8 @@ from support import AS_OF, AS_OF_US, copy_database, iso, land_custom, open_wareh
 from mttr_pipeline.config.sections import Keep
 from mttr_pipeline.errors import ContractError
 from mttr_pipeline.landing.store import Landing
-from mttr_pipeline.publish import _prune, latest, publish
+from mttr_pipeline.publish import latest, publish
+from mttr_pipeline.publish.generation import _prune
 from mttr_pipeline.reports.schemas import TYPES, schema
 from mttr_pipeline.warehouse.catalog import default_catalog
 from mttr_pipeline.warehouse.database import STORAGE_VERSION, Warehouse

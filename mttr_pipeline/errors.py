@@ -1,13 +1,19 @@
 """The four ways this program fails, and the exit code of each.
 
-A message is for the person at the terminal: what happened, where, and what to do. It never holds a credential.
+A message is for the person at the terminal: what happened, where, and what to do. It never holds a credential, nor anything that
+steers a terminal: whatever a sentence quotes, it is hidden here.
 """
+
+from mttr_pipeline.hidden import one_line, redact
 
 
 class MttrError(Exception):
     """The base of every failure that the user sees as a sentence instead of a traceback."""
 
     exit_code = 1
+
+    def __init__(self, message: str) -> None:
+        super().__init__(redact(one_line(message)))
 
 
 class ConfigError(MttrError):

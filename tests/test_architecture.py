@@ -23,19 +23,20 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 #: Each room, and the rooms whose modules it may import. Imports go down this table, never up.
 ROOMS = {
     "definitions": "defs",
-    "cli": "defs publish reports warehouse intake sources landing config interrupts errors demo",
+    "cli": "defs publish reports warehouse intake sources landing config interrupts errors hidden demo",
     "defs": "publish reports warehouse intake sources landing config progress interrupts errors",
     "publish": "reports warehouse config errors",
     "reports": "metrics landing config",
     "metrics": "",
-    "warehouse": "sources landing config interrupts errors",
-    "intake": "sources landing config progress errors",
-    "sources": "landing config progress interrupts errors",
-    "landing": "errors",
-    "config": "errors",
+    "warehouse": "sources landing config interrupts errors hidden",
+    "intake": "sources landing config progress errors hidden",
+    "sources": "landing config progress interrupts errors hidden",
+    "landing": "errors hidden",
+    "config": "errors hidden",
     "progress": "",
     "interrupts": "",
-    "errors": "",
+    "errors": "hidden",
+    "hidden": "",
     "demo": "",
 }
 #: Only `mttr demo` may simulate vendors.

@@ -84,7 +84,8 @@ def test_the_demo_leaves_the_files_that_others_rely_on(demo: tuple[Path, Result]
     found = set(content(folder))
     assert {"mttr.duckdb", "json/summary.json", "manifest.json"} <= found
     assert {f"parquet/{table}.parquet" for table in TABLES} <= found
-    assert all(stat.S_IMODE((folder / name).stat().st_mode) == 0o444 for name in found)
+    assert stat.S_IMODE((folder / "mttr.duckdb").stat().st_mode) == 0o444
+    assert all(stat.S_IMODE((folder / name).stat().st_mode) == 0o644 for name in found - {"mttr.duckdb"})
     assert not list(folder.parent.glob(".*")), "leftovers beside the generation"
 
     named = json.loads((folder.parent / "latest.json").read_text())

@@ -22,8 +22,9 @@ from hypothesis import strategies as st
 
 from mttr_pipeline.config.options import SourceOptions
 from mttr_pipeline.errors import PermanentError, TransientError
+from mttr_pipeline.hidden import redact
 from mttr_pipeline.sources.kit import envelope
-from mttr_pipeline.sources.kit.explain import redact, vendor_message
+from mttr_pipeline.sources.kit.explain import vendor_message
 from mttr_pipeline.sources.kit.failures import HttpRefused, HttpUnavailable, Refusal
 from mttr_pipeline.sources.kit.http import HttpClient
 from mttr_pipeline.sources.kit.ratelimit import RateLimiter, allowance, retry_after

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +14,11 @@ from rich.table import Table
 
 from mttr_pipeline.cli.stats import Answer
 from mttr_pipeline.cli.terminal import minutes, percent
+from mttr_pipeline.hidden import one_line
 
+_FORMULA = re.compile(r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+_STEERS = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")  # JSON escapes the others itself
 MEMBERS_SIDE_BY_SIDE = 5
 #: Columns where every member has a line. `other` is whatever else is left out, so that the counts add up.
 _SHORT = {
@@ -35,7 +40,7 @@ _SHORT = {
 def as_json(answer: Answer) -> str:
     """A list of results, each with what was calculated."""
     rows = [{**answer.basis, **dict(zip(answer.columns, row, strict=True))} for row in answer.rows]
-    return json.dumps(rows, indent=2, ensure_ascii=False)
+    return _STEERS.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(rows, indent=2, ensure_ascii=False))
 
 
 def as_csv(answer: Answer) -> str:
@@ -44,8 +49,16 @@ def as_csv(answer: Answer) -> str:
     writer = csv.writer(text, lineterminator="\n")
     basis = dict(_flat(answer.basis))
     writer.writerow([*basis, *answer.columns])
-    writer.writerows([*basis.values(), *row] for row in answer.rows)
+    writer.writerows([*map(_harmless, basis.values()), *map(_harmless, row)] for row in answer.rows)
     return text.getvalue().rstrip("\n")
+
+
+def _harmless(value: Any) -> Any:
+    """A text that a spreadsheet does not take for a formula (OWASP, CSV Injection), on one line. Numbers stay numbers."""
+    if not isinstance(value, str):
+        return value
+    begins_a_formula = _FORMULA.match(value) and not _NUMBER.fullmatch(value)
+    return f"{chr(39) if begins_a_formula else ''}{one_line(value)}"
 
 
 def _flat(content: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

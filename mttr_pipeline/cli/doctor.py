@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 from mttr_pipeline.cli.usage import listed
+from mttr_pipeline.config.environment import OF_FILE
 from mttr_pipeline.config.settings import Account, Settings
 from mttr_pipeline.defs.resources import prepared
 from mttr_pipeline.errors import MttrError
@@ -114,7 +115,7 @@ def _source(account: Account) -> Finding:
     """Ask once. In a thread of its own, because nothing else ends the look-up of a host name, or a source of another package."""
     name = account.name
     if not account.enabled:
-        return Finding(name, True, f"off; set {account.source.credentials_of(name)} to switch it on")
+        return Finding(name, True, f"off; set {account.source.credentials_of(name)} to switch it on{_as_file(account)}")
     once = {"timeout_seconds": min(account.options.timeout_seconds, SOURCE_SECONDS), "max_wait_minutes": 0}
     found = [
         Finding(
@@ -130,6 +131,12 @@ def _source(account: Account) -> Finding:
     asking.start()
     asking.join(SOURCE_SECONDS)
     return found[-1]
+
+
+def _as_file(account: Account) -> str:
+    """That a secret may also come from a file, and the variable that names it."""
+    secrets = account.source.secrets()
+    return f" (or a secret by a file: {account.variable(secrets[0] + OF_FILE)})" if secrets else ""
 
 
 def _asked(account: Account) -> Finding:

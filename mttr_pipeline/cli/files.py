@@ -9,6 +9,7 @@ from pathlib import Path
 from mttr_pipeline.cli.terminal import Bars
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.errors import ConfigError, ContractError
+from mttr_pipeline.hidden import one_line
 
 
 def land(settings: Settings, files: Sequence[str], preset: str | None, wait_seconds: float) -> str:
@@ -30,8 +31,9 @@ def land(settings: Settings, files: Sequence[str], preset: str | None, wait_seco
             preset=chosen,
             zone=settings.account("custom").options.time_zone,
         )
+    shown = "\n".join(map(one_line, str(report).splitlines()))  # it names files as they are called
     return (
-        f"{report}\nPublish them with `mttr rebuild`, or by the next `mttr run`. Take them back with `mttr import --undo "
+        f"{shown}\nPublish them with `mttr rebuild`, or by the next `mttr run`. Take them back with `mttr import --undo "
         f"{report.extract_id}`."
     )
 

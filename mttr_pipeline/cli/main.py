@@ -25,9 +25,11 @@ from mttr_pipeline import __version__, interrupts
 from mttr_pipeline.cli.terminal import Bars, doctor_line, print_summary, wide_console
 from mttr_pipeline.cli.usage import Commands, listed, refuse_empty
 from mttr_pipeline.config.clock import parse_clock
+from mttr_pipeline.config.environment import OF_FILE
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.demo.profiles import PROFILES
 from mttr_pipeline.errors import ConfigError, MttrError
+from mttr_pipeline.hidden import one_line, redact
 from mttr_pipeline.intake.presets import house_presets
 from mttr_pipeline.landing.demonstration import FOLDER, refuse_demo_folder
 from mttr_pipeline.sources.registry import load_settings, registry
@@ -102,7 +104,8 @@ _CREDENTIALS = "; ".join(f"{source.title}: {source.credentials_of(name)}" for na
 @click.group(
     cls=Commands,
     help=f"Honest incident-recovery metrics from {listed([source.title for source in _PULLED.values()])}.\n\n"
-    f"Credentials come from the environment. {_CREDENTIALS}. `mttr demo` needs none.",
+    f"Credentials come from the environment. {_CREDENTIALS}. `mttr demo` needs none.\n\n"
+    f"Every secret can come from a file instead: the same variable with {OF_FILE} at its end names it.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.option("--data-dir", metavar="DIR", help="Where everything is kept. Default: MTTR_DATA_DIR, else ./data.")
@@ -392,6 +395,6 @@ def _print_error(sentence: str, debug: bool) -> None:
     if interrupts.heard():  # what fails then fails for that, and it was said
         return
     if debug:
-        traceback.print_exc()
-    click.echo(f"mttr: {sentence}", err=True)
+        click.echo(redact(traceback.format_exc()), err=True)
+    click.echo(f"mttr: {redact(one_line(sentence))}", err=True)
     sys.stderr.flush()

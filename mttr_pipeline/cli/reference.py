@@ -17,7 +17,7 @@ from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
 
-from mttr_pipeline.config.environment import Environment
+from mttr_pipeline.config.environment import OF_FILE, Environment
 from mttr_pipeline.config.imports import ImportPreset
 from mttr_pipeline.config.options import SourceOptions
 from mttr_pipeline.config.vocabulary import HOUSE
@@ -60,6 +60,10 @@ def variables() -> dict[str, str]:
                 f"secret of the [signatures](received-events.md#signatures) of webhook bodies from {source.title}. "
                 "Without it, signatures are not checked"
             )
+        found |= {
+            names.variable(secret + OF_FILE): f"path of a file that holds `{names.variable(secret)}`, instead of it"
+            for secret in source.secrets()
+        }
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import duckdb
 from rich import box
@@ -14,6 +15,7 @@ from rich.text import Text
 
 from mttr_pipeline.cli.doctor import Finding
 from mttr_pipeline.cli.usage import listed
+from mttr_pipeline.hidden import one_line
 
 
 class Bars:
@@ -61,10 +63,17 @@ class Bars:
 _WIDTH = 180  # a table takes what it needs; in less room than that it cuts off its numbers
 
 
+class _PlainConsole(Console):
+    """Shows texts of vendors, in cells of tables too, without what would steer the terminal."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str("\n".join(map(one_line, text.split("\n"))), **options)
+
+
 def wide_console() -> Console:
     """stdout; wide enough for the tables when it is a file or a pipe. Names are shown as they are, brackets too."""
-    console = Console(markup=False, emoji=False)
-    return console if console.is_terminal else Console(width=_WIDTH, markup=False, emoji=False)
+    console = _PlainConsole(markup=False, emoji=False)
+    return console if console.is_terminal else _PlainConsole(width=_WIDTH, markup=False, emoji=False)
 
 
 def print_summary(generation: Path, console: Console) -> None:
@@ -141,7 +150,7 @@ def quality_line(con: duckdb.DuckDBPyConnection, *, plain: bool) -> Text:
     light, headline = con.execute("SELECT light, headline FROM data_quality_status WHERE source = 'all'").fetchall()[0]
     colour, word = _LIGHTS[light]
     text = Text(" data quality  ").append(word.encode("ascii", "ignore").decode().strip() if plain else word, colour)
-    return text.append(f": {headline}")
+    return text.append(one_line(f": {headline}"))
 
 
 def targets_line(con: duckdb.DuckDBPyConnection) -> str | None:
@@ -216,4 +225,4 @@ def minutes(value: float | None) -> str:
 def doctor_line(finding: Finding) -> str:
     """One line, however long: a finding that is broken over lines cannot be searched for."""
     text = f"ok{': ' + finding.text if finding.text else ''}" if finding.ok else finding.text
-    return f"{finding.name:<16}{' '.join(text.split())}"
+    return one_line(f"{finding.name:<16}{' '.join(text.split())}")

@@ -6,11 +6,16 @@ What belongs here: the checks that every secret and address has to pass. What do
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from mttr_pipeline.errors import ConfigError
+from mttr_pipeline.hidden import remember
+
+OF_FILE = "_FILE"  # ends the name of the variable with the path of a secret
+_LARGEST = 65_536  # bytes of a file with a secret
 
 
 class Environment:
@@ -29,14 +34,23 @@ class Environment:
         return self._variables.get(self.variable(suffix), "").strip() or None
 
     def secret(self, suffix: str) -> SecretStr | None:
-        """A credential; None when it is not set. Raises ConfigError for white space and non-ASCII characters in it."""
-        value = self.text(suffix)
+        """A credential, from its variable or from the file that `<variable>_FILE` names; None when neither is set.
+
+        Raises ConfigError when both are set, when the file cannot be read or is empty, and for white space and non-ASCII characters
+        in the credential, except for line breaks at the end of a file.
+        """
+        name, value, path = self.variable(suffix), self.text(suffix), self.text(suffix + OF_FILE)
+        if path is not None:
+            if value is not None:
+                raise ConfigError(f"{name} and {name}{OF_FILE} are both set; unset one of them.")
+            name += OF_FILE
+            value = _content(name, Path(path).expanduser())
         if value is None:
             return None
         if not value.isascii() or any(ch.isspace() for ch in value):
-            raise ConfigError(
-                f"{self.variable(suffix)} contains white space or non-ASCII characters; copy the credential again."
-            )
+            of = f"The file of {name}" if path else name
+            raise ConfigError(f"{of} contains white space or non-ASCII characters; copy the credential again.")
+        remember(value)
         return SecretStr(value)
 
     def address(self, suffix: str, default: str | None = None) -> str:
@@ -50,3 +64,20 @@ class Environment:
         if parts.query or parts.fragment:
             raise ConfigError(f"{name} must not carry a query or fragment; only scheme, host and path.")
         return value.rstrip("/")
+
+
+def _content(variable: str, path: Path) -> str:
+    """The credential in a file, without the line breaks at its end. Raises ConfigError, which never quotes the file."""
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(_LARGEST + 1)
+    except OSError as error:
+        raise ConfigError(
+            f"{variable} names the file {path}, which cannot be read ({error.strerror}); correct the path or its permissions."
+        ) from error
+    if len(content) > _LARGEST:
+        raise ConfigError(f"{variable} names the file {path}, which is too large for a credential; correct the path.")
+    text = content.decode("utf-8", "replace").removeprefix("\ufeff").strip("\r\n")
+    if not text.strip():
+        raise ConfigError(f"{variable} names the file {path}, which is empty; write the credential into it.")
+    return text

@@ -154,6 +154,12 @@ class Publish(Section):
         description="percent of a source's published records that may be gone in the next generation without the vendor having "
         "deleted them",
     )
+    group: str | None = Field(
+        None, description="group of the published files; none: the first one of the user who runs"
+    )
+    mode: Annotated[
+        str, Field(description="rights of the published files; mttr.duckdb has them without those to write")
+    ] = "0644"
 
     @field_validator("keep", mode="before")
     @classmethod
@@ -161,6 +167,24 @@ class Publish(Section):
         # Earlier releases had one number.
         is_number = isinstance(given, int | float) and not isinstance(given, bool)
         return {"nights": given, "weeks": 0, "months": 0} if is_number else given
+
+    @field_validator("mode")
+    @classmethod
+    def _readable_by_us(cls, given: str) -> str:
+        if not re.fullmatch(r"0?6[0246]{2}", given):
+            raise ValueError(
+                f"{given!r} is no mode of files that their owner reads and writes; use one such as '0640' or '0644'"
+            )
+        return given
+
+
+class People(Section):
+    """`[people]`: what readers see of persons."""
+
+    publish_names: bool = Field(
+        False,
+        description="whether names and e-mail addresses of persons are published as they came, without pseudonyms",
+    )
 
 
 class Run(Section):
@@ -192,6 +216,7 @@ class FileSettings(Section):
     downtime: Downtime = Downtime()
     lifecycle: Lifecycle = Lifecycle()
     publish: Publish = Publish()
+    people: People = People()
     run: Run = Run()
     imports: dict[str, ImportPreset] = Field(
         default_factory=dict, description="presets of your own for `mttr import --as`"

@@ -62,6 +62,7 @@ class Settings:
     accounts: tuple[Account, ...]
     config_file: Path | None = None
     file: FileSettings = field(default_factory=FileSettings)
+    pseudonym_key: SecretStr | None = None
 
     @property
     def enabled(self) -> tuple[Account, ...]:
@@ -127,7 +128,7 @@ def settings_of(
         source, environment = sources[kind], Environment(env, name)
         options = getattr(file.sources, name).with_vocabulary(file.vocabulary)
         accounts.append(Account(name, source, options, source.access(environment), source.signing_key(environment)))
-    return Settings(data_dir=data_dir, accounts=tuple(accounts), config_file=config_file, file=file)
+    return Settings(data_dir, tuple(accounts), config_file, file, Environment(env, "mttr").secret("PSEUDONYM_KEY"))
 
 
 @cache

@@ -28,7 +28,12 @@ def published_asset(models: Catalog) -> dg.AssetsDefinition:
         wanted = run.settings.file.publish
         try:
             generation = publishing.publish(
-                run.warehouse, run.published_root, run.id, wanted.keep, wanted.may_vanish_pct
+                run.warehouse,
+                run.published_root,
+                run.id,
+                wanted.keep,
+                wanted.may_vanish_pct,
+                publishing.Readers(int(wanted.mode, 8), wanted.group),
             )
         except MttrError as error:
             raise explained(error) from error

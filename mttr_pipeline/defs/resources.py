@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -146,10 +146,18 @@ class RunResource(dg.ConfigurableResource):
         return parse_clock(text, f"--{name}") if text else None
 
 
+#: What only the pipeline's own user may read: raw records, with everything that vendors and senders wrote into them.
+_PRIVATE_FOLDERS = ("landing", ".spill")
+_PRIVATE_FILES = ("extracts.jsonl", "work.duckdb*", "work.mart.duckdb*", "pseudonym.key")
+_PRIVATE_UMASK = 0o077
+
+
 def prepared(data_dir: Path) -> Path:
-    """The data directory, made if need be. Raises ConfigError when it cannot be written."""
+    """The data directory, made if need be. Raises ConfigError when it, or what an earlier run made in it, cannot be written."""
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        if not data_dir.exists():
+            data_dir.mkdir(parents=True)
+            data_dir.chmod(0o755)  # readers go through it to what is published
         probe = data_dir / ".writable"
         probe.touch()
         probe.unlink()
@@ -157,7 +165,39 @@ def prepared(data_dir: Path) -> Path:
         raise ConfigError(
             f"The data directory {data_dir} cannot be written ({error.strerror}); choose another with --data-dir or MTTR_DATA_DIR."
         ) from error
+    for path in _private(data_dir):
+        rights = os.R_OK | os.W_OK | (os.X_OK if path.is_dir() else 0)
+        if not os.access(path, rights, effective_ids=os.access in os.supports_effective_ids):
+            raise ConfigError(_of_another_user(path))
     return data_dir
+
+
+def _private(data_dir: Path) -> list[Path]:
+    """What is there of the files and folders that nobody else may read."""
+    named = [data_dir / name for name in (*_PRIVATE_FOLDERS, FOLDER, ".lock")]
+    return [path for path in named if path.exists()] + [p for name in _PRIVATE_FILES for p in data_dir.glob(name)]
+
+
+def _of_another_user(path: Path) -> str:
+    return (
+        f"{path} belongs to the user {_owner(path)} and cannot be written; run as that user, or give everything in "
+        f"{path.parent} to this one (chown -R)."
+    )
+
+
+def _owner(path: Path) -> str:
+    try:
+        return path.owner()
+    except (KeyError, OSError):  # a number without a name
+        return str(path.lstat().st_uid)
+
+
+def _tighten(data_dir: Path) -> None:
+    """Of an earlier release, or copied here. The inbox stays as its senders need it."""
+    for path in _private(data_dir):
+        if path.name not in (FOLDER, ".lock") and path.stat().st_mode & _PRIVATE_UMASK:
+            with suppress(OSError):  # of another user, who lets this one write
+                path.chmod(0o700 if path.is_dir() else 0o600)
 
 
 def explained(error: MttrError) -> dg.Failure:
@@ -169,6 +209,7 @@ def explained(error: MttrError) -> dg.Failure:
 def held(data_dir: Path, wait_seconds: float) -> Iterator[None]:
     """The data directory for this process alone. Raises ContractError when another keeps it for `wait_seconds`.
 
+    Meanwhile nobody else can read what this process writes, whatever the umask was; `publish` opens what is for readers.
     Whoever holds it may take it again: a command that prepares the folder keeps it until its run has ended.
     """
     lock = FileLock((data_dir / ".lock").resolve(), is_singleton=True)
@@ -180,9 +221,14 @@ def held(data_dir: Path, wait_seconds: float) -> Iterator[None]:
         raise ContractError(
             f"Another run has been using {data_dir} for {wait_seconds:.0f} seconds; wait for it to end, or stop it, and start again."
         ) from error
+    except OSError as error:
+        raise ConfigError(_of_another_user(data_dir / ".lock")) from error
+    umask = os.umask(_PRIVATE_UMASK)
     try:
+        _tighten(data_dir)
         yield
     finally:
+        os.umask(umask)
         lock.release()
 
 

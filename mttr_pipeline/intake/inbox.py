@@ -30,7 +30,7 @@ from mttr_pipeline.errors import ConfigError
 from mttr_pipeline.intake import received
 from mttr_pipeline.intake.door import inspect
 from mttr_pipeline.intake.importer import ImportReport, Intake
-from mttr_pipeline.intake.signatures import SIDECAR
+from mttr_pipeline.intake.signatures import MAX_HEADER_BYTES, SIDECAR, without_secrets
 from mttr_pipeline.landing.readers import checked_file
 from mttr_pipeline.landing.store import Landing
 
@@ -102,12 +102,25 @@ def take(folder: Path, landing: Landing, run_id: str, accounts: Sequence[Account
         try:
             target.mkdir(parents=True, exist_ok=True)
             path.replace(target / path.name)
+            if not (target / path.name).is_symlink():
+                (target / path.name).chmod(0o600)
             sidecar = path.with_name(path.name + SIDECAR)
             if sidecar.exists():
-                sidecar.replace(target / sidecar.name)
+                _keep_headers(sidecar, target / sidecar.name)
         except OSError as error:
             taken.stuck.append(f"{path} is landed but cannot be moved away ({error.strerror}); move or delete it.")
     return taken
+
+
+def _keep_headers(sidecar: Path, target: Path) -> None:
+    """Move the headers of a landed body, without what lets their bearer in. A link is moved as it is: it was not read either."""
+    if sidecar.is_file() and not sidecar.is_symlink():
+        with sidecar.open("rb") as stream:
+            kept = without_secrets(stream.read(MAX_HEADER_BYTES))
+        target.write_bytes(kept)
+        sidecar.unlink()
+    else:
+        sidecar.replace(target)
 
 
 def _take_one(path: Path, name: str, intake: Intake, account: str | None) -> None:

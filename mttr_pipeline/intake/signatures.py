@@ -10,13 +10,17 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from mttr_pipeline.hidden import HIDDEN, redact
 from mttr_pipeline.sources.kit.declare import Signature
 
 SIDECAR = ".headers"
 MAX_HEADER_BYTES = 1 << 16
+#: Headers that let in whoever sends them again, of whatever sender.
+_SECRET_HEADER = re.compile(r"(?i)auth|cookie|token|secret|password|api-?key|credential|\bkey$|-key$|session|jwt")
 
 
 def headers_beside(path: Path) -> dict[str, str]:
@@ -32,6 +36,23 @@ def headers_beside(path: Path) -> dict[str, str]:
         if colon and name:
             found[name.lower()] = f"{found[name.lower()]},{value}" if name.lower() in found else value
     return found
+
+
+def without_secrets(content: bytes) -> bytes:
+    """The headers beside a body as they are kept once it is landed: `[hidden]` for the value of each that lets its bearer in.
+
+    A signature of the body (HMAC) lets nobody in, and stays as evidence.
+    """
+    kept, is_hidden = [], False
+    for line in content.decode("latin-1").splitlines():
+        if not line[:1].isspace():  # else it goes on with the header before
+            name = line.partition(":")[0]
+            is_hidden = _SECRET_HEADER.search(name) is not None
+            line = f"{name}: {HIDDEN}" if is_hidden else redact(line)
+        elif is_hidden:
+            continue
+        kept.append(line)
+    return "".join(f"{line}\n" for line in kept).encode("latin-1", "replace")
 
 
 def signature_problem(scheme: Signature, headers: Mapping[str, str], body: bytes, secret: str) -> str | None:

@@ -36,6 +36,7 @@ import msgspec
 import zstandard
 
 from mttr_pipeline.errors import ContractError
+from mttr_pipeline.hidden import one_line, redact, without_addresses
 from mttr_pipeline.landing import completed
 from mttr_pipeline.landing.archive import archived_manifests, archives, read_member, unpack
 from mttr_pipeline.landing.characters import has_mark, is_suspicious, repaired
@@ -356,7 +357,7 @@ class Extract:
 
     def fail(self, error: str) -> Manifest:
         """End a failed attempt. Its windows stay for the next attempt and are not loaded. Raises OSError."""
-        return self._end("failed", None, error)
+        return self._end("failed", None, without_addresses(redact(one_line(error))))
 
     def _end(self, status: str, high_water: datetime | None, error: str | None) -> Manifest:
         finished_at = datetime.now(UTC).isoformat()

@@ -36,6 +36,7 @@ from mttr_pipeline.warehouse.preparation import quoted
 # Level 1 takes two thirds of the time of DuckDB's own 3, for a tenth more space. Columns of ids and links have no use for a
 # dictionary, and DuckDB tries for longer when it may be larger.
 _PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, DICTIONARY_SIZE_LIMIT 5000"
+DATABASE = "mttr.duckdb"
 _MACRO_COMMENTS = {
     "mttr": "the calculation over the incidents that match the filters: one row",
     "mttr_by": "the calculation per severity, service, team, day, week or month, or per combination of a list of them",
@@ -71,10 +72,40 @@ class Generation:
     files: dict[str, int | None]
 
 
+@dataclass(frozen=True)
+class Readers:
+    """Who may read what is published: the rights of a file, and its group (None: that of the user who runs).
+
+    A folder can be entered by whoever can read its files. Nobody may write mttr.duckdb.
+    """
+
+    mode: int = 0o644
+    group: str | None = None
+
+    def admit(self, path: Path) -> None:
+        """Give a file or folder to the readers. Raises OSError, also for a group that there is not."""
+        if self.group is not None:
+            try:
+                shutil.chown(path, group=self.group)
+            except LookupError as error:
+                raise OSError(errno.EINVAL, f"there is no group {self.group}, see group in [publish]") from error
+        mode = self.mode
+        if path.is_dir():
+            mode |= 0o700 | (mode & 0o444) >> 2
+        elif path.name == DATABASE:
+            mode &= 0o444
+        path.chmod(mode)
+
+
 def publish(
-    warehouse: Warehouse, root: Path, run_id: str, keep: Keep | None = None, may_vanish_pct: float = 0
+    warehouse: Warehouse,
+    root: Path,
+    run_id: str,
+    keep: Keep | None = None,
+    may_vanish_pct: float = 0,
+    readers: Readers = Readers(),
 ) -> Generation:
-    """Write the mart as a new generation under `root` and move `latest` to it.
+    """Write the mart as a new generation under `root`, open it to its readers, and move `latest` to it.
 
     Raises ContractError when it cannot be written, or when more than `may_vanish_pct` percent of the records of a source that are
     published now would be gone; `latest` then stands where it was. Older generations go, but for those to `keep` (the default:
@@ -103,9 +134,11 @@ def publish(
         files |= _write_pointer(warehouse, partial, run_id)
         _write_manifest(warehouse, partial, run_id, files)
         for path in sorted(partial.rglob("*")):
+            readers.admit(path)
             if path.is_file():
-                path.chmod(0o444)
                 _sync(path)
+        readers.admit(partial)
+        readers.admit(root)
         partial.rename(final)
         is_ours = True
         _sync(root)
@@ -139,13 +172,13 @@ def _write(warehouse: Warehouse, folder: Path) -> dict[str, int | None]:
         texts = {f"json/{name}.json": reports.dumps(document) for name, document in documents.items()}
         texts["report.html"] = reports.render(documents)
         more = {dimension: reports.member_details(warehouse.con, dimension) for dimension in ("service", "team")}
-        files: dict[str, int | None] = {"mttr.duckdb": None}
+        files: dict[str, int | None] = {DATABASE: None}
         for name, text in chain(texts.items(), reports.pages(documents, more)):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text, encoding="utf-8")
             files[name] = None
         files |= parquet.result()
-    _write_database(warehouse, folder / "mttr.duckdb")
+    _write_database(warehouse, folder / DATABASE)
     return files
 
 

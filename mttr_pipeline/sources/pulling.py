@@ -18,7 +18,7 @@ from mttr_pipeline.progress import Progress, Silent
 from mttr_pipeline.sources.kit.audit import Audit, AuditableSource, LoadedRecords, covered_windows
 from mttr_pipeline.sources.kit.deadline import Deadline
 from mttr_pipeline.sources.kit.declare import connection
-from mttr_pipeline.sources.kit.explain import redact
+from mttr_pipeline.sources.kit.explain import safe_to_show
 from mttr_pipeline.sources.kit.plan import Plan, believed, make_plan, next_high_water
 from mttr_pipeline.sources.kit.source import LimitedSource, Source
 
@@ -40,7 +40,7 @@ def foreseen(name: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise ContractError(
-            redact(
+            safe_to_show(
                 f"{name}: the source failed in an unforeseen way ({type(error).__name__}: {first_line(error)}). "
                 "Start with --debug to see where."
             )
@@ -156,7 +156,7 @@ def _attempt(
         raise ContractError(message) from error
     except Exception as error:
         extract.requests = source.requests - before
-        message = redact(
+        message = safe_to_show(
             f"{source.name}: the extraction failed in an unforeseen way ({type(error).__name__}: {error}); "
             "what was landed is kept and the next run takes it up. Start with --debug to see where."
         )

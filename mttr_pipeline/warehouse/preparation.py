@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
+from pydantic import SecretStr
 
 from mttr_pipeline.config.definitions import variants_in_force
 from mttr_pipeline.config.names import normalize
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.config.tables import VIEWS, config_tables
+from mttr_pipeline.hidden import pattern, redact
 
 
 def prepare(
-    con: duckdb.DuckDBPyConnection, settings: Settings, as_of: datetime, macros: str, definition_hash: str
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    as_of: datetime,
+    macros: str,
+    definition_hash: str,
+    pseudonym: Callable[[str], str] = str,
 ) -> None:
     """Make all of it anew in the current database of a connection. The type makes variants small numbers in facts."""
     con.execute("BEGIN")
@@ -34,7 +41,28 @@ def prepare(
     with suppress(duckdb.InvalidInputException):  # there already
         con.remove_function("normalize_unicode")
     con.create_function("normalize_unicode", normalize, ["VARCHAR"], "VARCHAR")
+    with suppress(duckdb.InvalidInputException):
+        con.remove_function("pseudonym")
+    con.create_function("pseudonym", lambda name: pseudonym(name), ["VARCHAR"], "VARCHAR")
+    with suppress(duckdb.InvalidInputException):
+        con.remove_function("redacted")
+    con.create_function("redacted", lambda text: redact(text), ["VARCHAR"], "VARCHAR")
     con.execute(macros)
+    if hints := pattern(_secrets(settings)):
+        con.execute(
+            f"CREATE OR REPLACE MACRO without_secrets(text) AS CASE WHEN regexp_matches(text, {quoted(hints)}) THEN redacted(text) "
+            "ELSE text END"
+        )
+    if settings.file.people.publish_names:
+        con.execute("CREATE OR REPLACE MACRO without_addresses(text) AS text")
+
+
+def _secrets(settings: Settings) -> Iterator[str]:
+    """Every secret that the settings hold."""
+    for account in settings.accounts:
+        for value in (*getattr(account.access, "__dict__", {}).values(), account.signing_key, settings.pseudonym_key):
+            if isinstance(value, SecretStr):
+                yield value.get_secret_value()
 
 
 def insert_rows(con: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[Any]]) -> None:

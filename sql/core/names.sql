@@ -47,8 +47,8 @@ SELECT
     c.written,
     c.folded,
     -- What has no name is shown as `unknown`, so a name like that is the same.
-    CASE WHEN c.folded = 'unknown' THEN 'unknown' ELSE coalesce(s.service, shown.name) END AS name,
-    team.name AS team
+    CASE WHEN c.folded = 'unknown' THEN 'unknown' ELSE without_addresses(coalesce(s.service, shown.name)) END AS name,
+    without_addresses(team.name) AS team
 FROM compared AS c
 JOIN shown ON shown.kind = c.kind AND shown.folded = c.folded
 LEFT JOIN config.services AS s ON c.kind = 'service' AND s.name = c.folded

@@ -10,7 +10,7 @@ source = "source of the record"
 external_id = "="
 key = "="
 title = "="
-url = "="
+url = "page at the vendor; NULL where it is no address with http or https"
 kind = "="
 severity = "SEV1..SEV4; SEV3 when nothing says it"
 severity_source = "what the severity was taken from; default when nothing said it"
@@ -35,7 +35,7 @@ SELECT
     e.external_id,
     e.key,
     e.title,
-    e.url,
+    web_link(e.url) AS url,
     -- Marked a duplicate of nothing in particular, it is no incident of its own, and nothing else counts it.
     CASE WHEN e.is_duplicate AND e.duplicate_of_id IS NULL THEN 'false_alarm' ELSE e.kind END AS kind,
     coalesce(e.severity, 'SEV3') AS severity,

@@ -231,3 +231,23 @@ CREATE OR REPLACE MACRO recovery_text(median_minutes, longest_minutes) AS
         WHEN median_minutes IS NOT NULL THEN printf('%.1f min', median_minutes)
         WHEN longest_minutes IS NOT NULL THEN printf('> %d min', floor(longest_minutes)::BIGINT)
     END;
+
+-- An address that a page may link to: http or https, a host, and no white space. Others (javascript:, data:, file:) are NULL.
+CREATE OR REPLACE MACRO web_link(url) AS
+    CASE WHEN regexp_full_match(url, '(?i:https?)://[^\s\x00-\x1f/?#"<>\\]+([/?#][^\s\x00-\x1f"<>]*)?') THEN url END;
+
+-- A text without e-mail addresses. With `[people] publish_names` it is the text itself.
+CREATE OR REPLACE MACRO without_addresses(text) AS
+    CASE WHEN contains(text, '@') OR contains(text, '%40')
+        THEN regexp_replace(text, '[\p{L}\p{N}._%+\x27-]+(@|%40)[\p{L}\p{N}]([\p{L}\p{N}_-]*[\p{L}\p{N}])?(\.[\p{L}\p{N}]([\p{L}\p{N}_-]*[\p{L}\p{N}])?)+',
+            '<e-mail>', 'g')
+        ELSE text END;
+
+-- Whether what did something is certainly no person: what a vendor does not say may be one.
+CREATE OR REPLACE MACRO is_machine(actor_kind) AS coalesce(actor_kind IN ('integration', 'timeout'), false);
+
+-- Whether a responder is a person, or may be one.
+CREATE OR REPLACE MACRO is_person(kind) AS coalesce(kind NOT IN ('team', 'schedule', 'escalation'), true);
+
+-- A text without the credentials of this run: `prepare` makes it anew for the credentials that there are.
+CREATE OR REPLACE MACRO without_secrets(text) AS text;

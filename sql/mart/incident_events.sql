@@ -13,7 +13,7 @@ event_id = "="
 event_type = "occurred, detected, acknowledged, investigating, root_cause_found, mitigated, resolved, closed, reopened; the others (unacknowledged, snoozed, merged, severity_changed, note, paused, still_done, contradicted, other) set no stamp"
 vendor_type = "="
 at = "when it happened. UTC"
-actor = "="
+actor = "who did it: the pseudonym of a person, the name of an integration"
 actor_kind = "="
 notes = "="
 provenance = "="
@@ -26,10 +26,11 @@ SELECT
     t.event_type,
     t.vendor_type,
     make_timestamptz(epoch_us(t.happened_at)) AS "at",
-    t.actor,
+    CASE WHEN is_machine(t.actor_kind) THEN t.actor ELSE p.shown END AS actor,
     t.actor_kind,
     t.notes,
     t.provenance
 FROM core.timeline AS t
 SEMI JOIN core.episodes AS e ON e.source = t.source AND e.record_id = t.record_id AND e.episode = t.episode
+LEFT JOIN core.people AS p ON p.written = t.actor
 ORDER BY incident_id, t.happened_at, t.rank, t.member_id, t.event_id

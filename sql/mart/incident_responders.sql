@@ -9,12 +9,14 @@ unique = [["source", "external_id", "responder"]]
 incident_id = "="
 source = "="
 external_id = "="
-responder = "name of the responder, else the vendor's id"
+responder = "pseudonym of a person, else the name of the responder, else the vendor's id"
 kind = "user, team, schedule or escalation; NULL when unknown"
 */
-SELECT l.incident_id, l.source, n.external_id, n.responder, min(n.kind) AS kind
+SELECT l.incident_id, l.source, n.external_id, CASE WHEN is_person(n.kind) THEN p.shown ELSE n.responder END AS responder,
+    min(n.kind) AS kind
 FROM staging.responders AS n
 JOIN core.incident_sources AS l ON l.source = n.source AND l.external_id = n.external_id
+LEFT JOIN core.people AS p ON p.written = n.responder
 WHERE n.responder IS NOT NULL
 GROUP BY ALL
-ORDER BY l.source, n.external_id, n.responder
+ORDER BY l.source, n.external_id, responder

@@ -56,7 +56,7 @@ class Jira(HttpSource[JiraOptions]):
             options,
             headers=None if access.is_cloud else {"Authorization": f"Bearer {token}"},
             auth=(access.email, token) if access.email else None,
-            secrets=(token, f"{access.email}:{token}"),
+            secrets=(token,),
             address_variable=variable("URL"),
             remedies={
                 400: f"check {self._jql_variable}: a project, field or value in it may not exist or not be visible to this "

@@ -66,7 +66,7 @@ class Jsm(HttpSource[JsmOptions]):
             options,
             headers={"X-ExperimentalApi": "opt-in"},  # some of these endpoints are marked experimental
             auth=(access.email, token),
-            secrets=(token, f"{access.email}:{token}"),
+            secrets=(token,),
             address_variable=variable("API_URL"),
             remedies={
                 401: f"check {email} and {key} (its scopes must include {ALERT_SCOPE}), and {cloud_id}",

@@ -26,7 +26,7 @@ from typing import Any
 import msgspec
 from pydantic import SecretStr
 
-from mttr_pipeline.config.environment import Environment
+from mttr_pipeline.config.environment import OF_FILE, Environment
 from mttr_pipeline.config.options import SourceOptions
 from mttr_pipeline.config.settings import Account
 from mttr_pipeline.config.terms import Role
@@ -152,9 +152,15 @@ class Source:
     def suffixes(self) -> tuple[str, ...]:
         """Of the environment variables of one account."""
         named = [variable.suffix for variable in self.variables]
-        if self.webhook and self.webhook.signature:
-            named.append(self.webhook.secret)
-        return tuple(named)
+        return (*named, *self.signing_suffixes(), *(f"{secret}{OF_FILE}" for secret in self.secrets()))
+
+    def secrets(self) -> tuple[str, ...]:
+        """Of the variables that hold a secret; each may come from a file instead, which `<variable>_FILE` names."""
+        return (*(variable.suffix for variable in self.variables if variable.secret), *self.signing_suffixes())
+
+    def signing_suffixes(self) -> tuple[str, ...]:
+        """Of the variable with the secret of signatures; none where the sender signs nothing."""
+        return (self.webhook.secret,) if self.webhook and self.webhook.signature else ()
 
     def record_sources(self, account: str) -> tuple[str, ...]:
         """The values of the published column `source` that records of this account carry."""

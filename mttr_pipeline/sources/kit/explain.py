@@ -1,46 +1,20 @@
-"""Turn a vendor's response into text that is safe to show: redaction, and the messages in error bodies.
+"""Turn a vendor's response into text that is safe to show: the messages in error bodies, without what `hidden` hides.
 
 What does not belong here: what the user can do about it (`failures`).
 """
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 
-_HIDDEN = "[hidden]"
-_PATTERNS = (
-    # authorization schemes: `Token token=...`, `GenieKey ...`, `Basic ...`, `Bearer ...`
-    re.compile(r"(?i)\b(authorization[\"']?\s*[:=]\s*[\"']?)[^\"'\r\n,}]+"),
-    re.compile(r"(?i)\b(token token=|geniekey\s+|basic\s+(?=[\w+/=-]{8,})|bearer\s+(?=[\w.+/=-]{8,}))[^\s\"',;]+"),
-    # query parameters and JSON members with the name of a secret
-    re.compile(r"(?i)\b((?:api[_-]?key|api[_-]?token|access[_-]?token|token|password|secret)=)[^\s&\"'<>]+"),
-    re.compile(
-        r"(?i)([\"'](?:api[_-]?key|api[_-]?token|access[_-]?token|token|password|secret)[\"']\s*:\s*[\"'])[^\"']+"
-    ),
-    re.compile(r"(://)[^/\s@]+(?=@)"),
-)
+from mttr_pipeline.hidden import MOST, one_line, redact, without_addresses
+
 _TAGS = re.compile(r"(?is)<(script|style).*?</\1>|<[^>]+>")
 _MAX_LENGTH = 300
-
-
-def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """`text` with `[hidden]` in place of credentials.
-
-    Hides the given secrets in every encoding that we send (plain, percent, Base64), and every value with the name or the
-    form of a credential.
-    """
-    for secret in secrets:
-        for form in {secret, quote(secret, safe=""), base64.b64encode(secret.encode()).decode()}:
-            text = text.replace(form, _HIDDEN) if len(form) > 3 else text
-    for pattern in _PATTERNS:
-        text = pattern.sub(rf"\g<1>{_HIDDEN}", text)
-    return text
 
 
 def is_json(body: bytes) -> bool:
@@ -52,20 +26,25 @@ def is_json(body: bytes) -> bool:
     return True
 
 
-def vendor_message(body: bytes) -> str:
+def vendor_message(body: bytes, secrets: Iterable[str] = ()) -> str:
     """The vendor's message in an error body, on one line, at most 300 characters; empty when there is none.
 
     Reads the members `error`, `message`, `title`, `detail`, `errorMessages` and `errors` (a list, or messages by field) of
-    a JSON body at any depth, and the text of an HTML page. The result may hold credentials: see `redact`.
+    a JSON body at any depth, and the text of an HTML page. Credentials and e-mail addresses are taken out before it is cut.
     """
     try:
-        content = msgspec.json.decode(body)
+        text = "; ".join(dict.fromkeys(_messages(msgspec.json.decode(body))))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        text = _TAGS.sub(" ", body[:20_000].decode("utf-8", "replace"))
-    else:
-        text = "; ".join(dict.fromkeys(_messages(content)))
+        text = body[: 4 * MOST].decode("utf-8", "replace")
+        text = _TAGS.sub(" ", redact(text, secrets))  # before and after: a tag may stand in the middle of a secret
+    text = safe_to_show(text, secrets)
     text = " ".join("".join(ch if ch.isprintable() else " " for ch in text).split())
     return text if len(text) <= _MAX_LENGTH else text[: _MAX_LENGTH - 1] + "…"
+
+
+def safe_to_show(text: str, secrets: Iterable[str] = ()) -> str:
+    """A text with words of a vendor: without credentials, e-mail addresses and what would steer a terminal."""
+    return without_addresses(redact(one_line(text), secrets))
 
 
 def _messages(content: Any) -> Iterable[str]:

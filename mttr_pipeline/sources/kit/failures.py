@@ -10,8 +10,10 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from mttr_pipeline.errors import PermanentError, TransientError
-from mttr_pipeline.sources.kit.explain import is_json, redact, vendor_message
+from mttr_pipeline.sources.kit.explain import is_json, safe_to_show, vendor_message
 from mttr_pipeline.sources.kit.route import Route
+
+_MOST_OF_ADDRESS = 200  # characters of an address that a vendor redirects to
 
 
 class HttpRefused(PermanentError):
@@ -79,7 +81,7 @@ class Failures:
 
     def reason(self, content: bytes) -> str:
         """The vendor's message in an error body, without credentials."""
-        return redact(vendor_message(content), self._secrets)
+        return vendor_message(content, self._secrets)
 
     def bad_body(
         self, status: int, headers: Mapping[str, str], content: bytes, error: Exception
@@ -96,7 +98,7 @@ class Failures:
         if said:
             special = self._special(status, headers, said)
             return f"an error message instead of data ({said})", special or "correct what the message names"
-        return f"incomplete or unexpected JSON ({redact(str(error), self._secrets)[:120]})", None
+        return f"incomplete or unexpected JSON ({safe_to_show(str(error), self._secrets)[:120]})", None
 
     def _special(self, status: int, headers: Mapping[str, str], reason: str) -> str | None:
         return self._remedy_for(Refusal(status, headers, reason)) if self._remedy_for else None
@@ -152,7 +154,7 @@ class Failures:
         if status == 407 and self._route.secrets:
             what, remedy = "refused the credentials", f"correct user name and password in {self._route.proxy_from}"
         text = f"{self._title}: {self._proxy()} {what} (status {status}{f': {reason}' if reason else ''}); {remedy}."
-        return HttpRefused(redact(text, self._secrets), status, reason)
+        return HttpRefused(safe_to_show(text, self._secrets), status, reason)
 
     def _proxy(self) -> str:
         return f"the proxy {self._route.shown} ({self._route.proxy_from})"
@@ -169,7 +171,7 @@ class Failures:
     def too_large(self, path: str, most: int) -> PermanentError:
         """For a response with more than `most` bytes after decompression. To ask again would bring the same."""
         return PermanentError(
-            redact(
+            safe_to_show(
                 f"{self._title}: {self._host} answered {path} with more than {most >> 20} MB (decompressed), more than any page "
                 f"of records has, and was not read further; check {self._address_variable} and any proxy in between, then run "
                 "again.",
@@ -187,7 +189,7 @@ class Failures:
 
     def _unavailable(self, text: str, status: int | None, who: str | None = None) -> HttpUnavailable:
         who = f"{self._host} " if who is None else who
-        return HttpUnavailable(redact(f"{self._title}: {who}{text}, then run again.", self._secrets), status)
+        return HttpUnavailable(safe_to_show(f"{self._title}: {who}{text}, then run again.", self._secrets), status)
 
     def refused(self, path: str, status: int, headers: Mapping[str, str], content: bytes) -> HttpRefused:
         """For a status that is not retried, and for a redirect."""
@@ -196,14 +198,14 @@ class Failures:
         if 300 <= status < 400:
             target = urlsplit(headers.get("location", ""))
             to = f"{target.scheme}://{target.hostname}{target.path}" if target.hostname else "another address"
-            reason = f"it redirects to {to}"
+            reason = f"it redirects to {safe_to_show(to, self._secrets)[:_MOST_OF_ADDRESS]}"
             remedy = f"redirects are not followed; set {self._address_variable} to the final address"
         else:
             reason = self.reason(content)
             remedy = self._remedy(Refusal(status, headers, reason))
         message = f"{self._title}: {self._host} refused {path} with status {status}"
         message += f" ({reason}); {remedy}." if reason else f"; {remedy}."
-        return HttpRefused(redact(message, self._secrets), status, reason)
+        return HttpRefused(safe_to_show(message, self._secrets), status, reason)
 
     def _remedy(self, refusal: Refusal) -> str:
         return self._special(*refusal) or self._remedies.get(

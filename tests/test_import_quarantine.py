@@ -129,7 +129,7 @@ def test_files_that_are_refused_stay_listed_one_by_one(nights: Nights) -> None:
 
 def test_replaced_characters_are_a_finding_until_the_record_is_mended(nights: Nights) -> None:
     """A finding clears when its cause is gone: the record came again without the character."""
-    finding = "SELECT dq_check, source, n, total FROM figures.findings_texts"
+    finding = "SELECT dq_check, source, n, total FROM figures.findings_texts WHERE dq_check = 'characters_replaced'"
 
     def found() -> list[tuple[object, ...]]:
         build_all(nights.warehouse, ("figures.findings_texts",))

@@ -263,7 +263,7 @@ def run(mode: Mode, folder: Path) -> Outcome:
     env = {"PAGERDUTY_TOKEN": "x", "PAGERDUTY_API_URL": address}
     if mode.source == "jira":
         env = {"JIRA_URL": address, "JIRA_EMAIL": "a@example.com", "JIRA_API_TOKEN": "x", "JIRA_JQL": "type = Incident"}
-    options = {"timeout_seconds": 0.3, "max_wait_minutes": 0.001, **mode.options}
+    options = {"timeout_seconds": 0.3 if mode.told == NO_ANSWER else 5, "max_wait_minutes": 0.001, **mode.options}
     settings = settings_of({"sources": {mode.source: options}}, registry().sources, env, data_dir=folder)
     source = build_source(mode.source, settings)
     began = time.monotonic()

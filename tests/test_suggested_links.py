@@ -57,7 +57,8 @@ def links(warehouse: Warehouse, recorded: Sequence[Recorded]) -> list[dict[str, 
         marks = ", ".join(["(?, ?, ?, ?, ?)"] * len(recorded))
         warehouse.con.execute(
             "UPDATE mart.incidents AS i SET title = g.title, external_id = g.external_id, kind = g.kind, "
-            f"duplicate_of = g.duplicate_of FROM (VALUES {marks}) AS g(id, title, external_id, kind, duplicate_of) "
+            "duplicate_of = g.duplicate_of, is_counted = g.kind = 'incident' AND g.duplicate_of IS NULL "
+            f"FROM (VALUES {marks}) AS g(id, title, external_id, kind, duplicate_of) "
             "WHERE i.incident_id = g.id",
             [v for one in recorded for v in (one.id, one.title, one.external_id or one.id, one.kind, one.duplicate_of)],
         )
@@ -237,7 +238,8 @@ def test_an_alert_storm_is_a_few_rows_each() -> None:
         warehouse.con.execute(
             f"""INSERT INTO mart.incidents BY NAME
             SELECT 'i' || lpad(i::VARCHAR, 5, '0') AS incident_id, i::VARCHAR AS external_id, 'pagerduty' AS source,
-                'incident' AS kind, 'SEV3' AS severity, 'field' AS severity_source, 'detected' AS status, 1 AS episode,
+                'incident' AS kind, true AS is_counted,
+                    'SEV3' AS severity, 'field' AS severity_source, 'detected' AS status, 1 AS episode,
                 0 AS reopen_count, 'api' AS service, 'db down' AS title, false AS auto_resolved,
                 false AS is_before_history, false AS is_abandoned,
                 TIMESTAMP '2026-10-01' + to_microseconds(i * 12000) AS detected_at, detected_at AS started_at

@@ -234,7 +234,7 @@ CREATE OR REPLACE MACRO recovery_text(median_minutes, longest_minutes) AS
 
 -- An address that a page may link to: http or https, a host, and no white space. Others (javascript:, data:, file:) are NULL.
 CREATE OR REPLACE MACRO web_link(url) AS
-    CASE WHEN regexp_full_match(url, '(?i:https?)://[^\s\x00-\x1f/?#"<>\\]+([/?#][^\s\x00-\x1f"<>]*)?') THEN url END;
+    CASE WHEN regexp_full_match(url, '(?i:https?)://[^\s\x00-\x1f/?#"<>\\]+([/?#][^\s\x00-\x1f"]*)?') THEN url END;
 
 -- A text without e-mail addresses. With `[people] publish_names` it is the text itself.
 CREATE OR REPLACE MACRO without_addresses(text) AS

@@ -183,7 +183,7 @@ def night(normalised: Path) -> dict[str, Any]:
             ).fetchall()
         groupings = time.perf_counter() - started
         started, cpu = time.perf_counter(), time.process_time()
-        generation = publish(warehouse, data / "published", "benchmark", 1)
+        generation = publish(warehouse, data / "published", "benchmark")
         written, written_cpu = time.perf_counter(), time.process_time()
         reports.markdown(reports.read(generation.folder))
         told, told_cpu = time.perf_counter(), time.process_time()

@@ -53,10 +53,14 @@ class Result:
         return self
 
 
+#: Else every data directory makes a key of its own, and people have other pseudonyms in each.
+ONE_KEY = {"MTTR_PSEUDONYM_KEY": "the-same-in-all-of-these-folders"}
+
+
 def clean_env(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment without anything that configures this program, plus `extra`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
-    return {**kept, "DAGSTER_DISABLE_TELEMETRY": "1", **(extra or {})}
+    return {**kept, "DAGSTER_DISABLE_TELEMETRY": "1", **ONE_KEY, **(extra or {})}
 
 
 @functools.cache

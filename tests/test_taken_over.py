@@ -29,7 +29,18 @@ AS_OF = FIRST_NIGHT + timedelta(days=1)
 THIRD_NIGHT = FIRST_NIGHT + timedelta(days=2)
 WORLD = (11, FIRST_NIGHT, 30, {"pagerduty": 25, "opsgenie": 15, "opsgenie_incident": 8, "jira": 15, "jsm": 12})
 #: Columns with sentences and with the hash of the definitions: they may change from release to release.
-WORDS = {"definition_hash", "meaning", "headline", "recommendation", "strategy", "caution"}
+#: Words, people (pseudonyms now) and the ids made of what an entry says.
+WORDS = {
+    "definition_hash",
+    "meaning",
+    "headline",
+    "recommendation",
+    "strategy",
+    "caution",
+    "actor",
+    "responder",
+    "event_id",
+}
 #: What is compared of tables that say more, or in other words, when more is looked at.
 COMPARED = {
     "data_quality_status": "source, light, incidents, as_of",

@@ -50,8 +50,9 @@ def prepare(
     con.execute(macros)
     if hints := pattern(_secrets(settings)):
         con.execute(
-            f"CREATE OR REPLACE MACRO without_secrets(text) AS CASE WHEN regexp_matches(text, {quoted(hints)}) THEN redacted(text) "
-            "ELSE text END"
+            # Temporary: a macro of the working database is kept in its file, with the secrets.
+            "CREATE OR REPLACE TEMP MACRO without_secrets(text) AS "
+            f"CASE WHEN regexp_matches(text, {quoted(hints)}) THEN redacted(text) ELSE text END"
         )
     if settings.file.people.publish_names:
         con.execute("CREATE OR REPLACE MACRO without_addresses(text) AS text")

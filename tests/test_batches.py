@@ -8,6 +8,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from support import open_warehouse, settings_for
 from support_e2e import UNTIL
@@ -56,7 +57,9 @@ def contents(warehouse: Warehouse) -> dict[str, list[Any]]:
         "SELECT schema_name || '.' || table_name FROM duckdb_tables() WHERE schema_name IN ('raw', 'ops') ORDER BY ALL"
     ).fetchall()
     found = {name: warehouse.con.execute(f"FROM {name}").fetchall() for (name,) in names}
-    return {name: rows if name.startswith("raw.") else sorted(map(repr, rows)) for name, rows in found.items()}
+    # Before 2.0, DuckDB does not keep the order of landing across files; which row of a key is kept does not hang on it.
+    ordered = "raw." if duckdb.__version__ >= "2" else "?"
+    return {name: rows if name.startswith(ordered) else sorted(map(repr, rows)) for name, rows in found.items()}
 
 
 class Until(Landing):

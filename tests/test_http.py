@@ -13,12 +13,13 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from loopback import QuietHandler, QuietServer
 
 from mttr_pipeline.config.options import SourceOptions
 from mttr_pipeline.errors import PermanentError, TransientError
@@ -57,9 +58,7 @@ class Vendor:
         self.seen: list[tuple[str, dict[str, str]]] = []
         vendor = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
+        class Handler(QuietHandler):
             def do_GET(self) -> None:
                 vendor.seen.append((self.path, dict(self.headers)))
                 self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -77,16 +76,7 @@ class Vendor:
 
             do_POST = do_GET
 
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, *_: Any) -> None:
-                pass
-
-        self.server = Server(("127.0.0.1", 0), Handler)
+        self.server = QuietServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/prefix"
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 

@@ -416,6 +416,20 @@ def test_what_was_published_and_is_gone_stops_the_publish(landing: Landing, tmp_
         publish(warehouse, root, "run-4")
 
 
+def test_a_generation_that_cannot_be_read_is_no_measure_and_that_is_said(
+    warehouse: Warehouse, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = publish(warehouse, tmp_path, "run-1").folder
+    assert capsys.readouterr().err == ""
+    for number, (name, content) in enumerate([("parquet/incident_sources.parquet", b"PAR1"), ("manifest.json", b"[]")]):
+        path = latest(tmp_path).joinpath(name)  # type: ignore[union-attr]
+        path.chmod(0o644)
+        path.write_bytes(content)
+        publish(warehouse, tmp_path, f"run-{number + 2}")
+        assert "cannot be read" in capsys.readouterr().err
+    assert first != latest(tmp_path)
+
+
 def test_a_report_about_the_past_misses_nothing(warehouse: Warehouse, landing: Landing, tmp_path: Path) -> None:
     """What began after its clock is no loss."""
     root = tmp_path / "published"

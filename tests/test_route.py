@@ -11,13 +11,14 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import trustme
+from loopback import QuietHandler, QuietServer
 from support import settings_for
 
 from mttr_pipeline.cli.doctor import examine
@@ -32,26 +33,8 @@ HOST = "vendor.test"
 PASSWORD = "pr0xy-passw0rd"
 
 
-class Quiet(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, *_: Any) -> None:
-        pass
-
-    @property
-    def port(self) -> int:
-        return int(self.server_address[1])
-
-
-def started(handler: type[BaseHTTPRequestHandler], context: ssl.SSLContext | None = None) -> Server:
-    server = Server(("127.0.0.1", 0), handler)
+def started(handler: type[BaseHTTPRequestHandler], context: ssl.SSLContext | None = None) -> QuietServer:
+    server = QuietServer(("127.0.0.1", 0), handler)
     if context:
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
@@ -76,7 +59,7 @@ class Company:
         trustme.CA().issue_cert("other@client.test").private_key_and_cert_chain_pem.write_to_path(str(self.other))
         company = self
 
-        class Vendor(Quiet):
+        class Vendor(QuietHandler):
             def do_GET(self) -> None:
                 company.seen.append(dict(self.headers))
                 self.send_response(200)
@@ -84,7 +67,7 @@ class Company:
                 self.end_headers()
                 self.wfile.write(b"{}")
 
-        class Proxy(Quiet):
+        class Proxy(QuietHandler):
             def _passes(self) -> bool:
                 company.asked.append(f"{self.command} {self.path}")
                 given = self.headers.get("Proxy-Authorization", "")
@@ -131,7 +114,7 @@ class Company:
             started(Proxy),
         )
 
-    def url(self, server: Server) -> str:
+    def url(self, server: QuietServer) -> str:
         return f"{'http' if server is self.http else 'https'}://{HOST}:{server.port}"
 
     @property

@@ -221,8 +221,13 @@ def held(data_dir: Path, wait_seconds: float) -> Iterator[None]:
         raise ContractError(
             f"Another run has been using {data_dir} for {wait_seconds:.0f} seconds; wait for it to end, or stop it, and start again."
         ) from error
-    except OSError as error:
+    except PermissionError as error:
         raise ConfigError(_of_another_user(data_dir / ".lock")) from error
+    except OSError as error:
+        raise ConfigError(
+            f"{data_dir / '.lock'} cannot be locked ({error.strerror or error}); free the disk, or choose another place with "
+            "--data-dir or MTTR_DATA_DIR."
+        ) from error
     umask = os.umask(_PRIVATE_UMASK)
     try:
         _tighten(data_dir)

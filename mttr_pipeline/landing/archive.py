@@ -25,6 +25,7 @@ from pathlib import Path
 import msgspec
 
 from mttr_pipeline.errors import ContractError
+from mttr_pipeline.landing.disk import sync
 from mttr_pipeline.landing.manifest import Manifest, write_json
 
 SUFFIX = ".tar"
@@ -86,7 +87,7 @@ def pack(archive: Path, folders: Mapping[str, Path], manifests: Sequence[Manifes
         partial.unlink()
         raise ContractError(f"{archive} could not be written as it should be; check the disk. Nothing was deleted.")
     partial.replace(archive)
-    _sync(archive.parent)
+    sync(archive.parent)
     write_json(archive.with_suffix(".json"), [msgspec.to_builtins(manifest) for manifest in manifests])
     for extract_id, folder in folders.items():
         hidden = folder.with_name(f"{_PACKED}{extract_id}")
@@ -131,11 +132,3 @@ def _opened(archive: Path) -> Iterator[tarfile.TarFile]:
             f"The archive {archive} cannot be read ({error}); put it back from a backup, or move it and the .json beside it out of "
             "the landing zone and pull its time again with --since and --full-refresh."
         ) from error
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -14,7 +14,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ import duckdb
 from mttr_pipeline import __version__, reports
 from mttr_pipeline.config.sections import Keep
 from mttr_pipeline.errors import ContractError
+from mttr_pipeline.landing.disk import sync
 from mttr_pipeline.publish.vanished import require_what_was_published
 from mttr_pipeline.warehouse.database import STORAGE_VERSION, Warehouse
 from mttr_pipeline.warehouse.models import Model
@@ -136,12 +136,12 @@ def publish(
         for path in sorted(partial.rglob("*")):
             readers.admit(path)
             if path.is_file():
-                _sync(path)
+                sync(path)
         readers.admit(partial)
         readers.admit(root)
         partial.rename(final)
         is_ours = True
-        _sync(root)
+        sync(root)
         _point_latest(root, run_id)
     except BaseException as error:  # an interrupt too: a generation that never became `latest` is of no use to anyone
         _remove(partial)
@@ -247,7 +247,7 @@ def _point_latest(root: Path, run_id: str) -> None:
     _swap_link(root / "latest", Path(run_id))
     if not (root / "latest.json").is_symlink():  # of an earlier release, or the first generation
         _swap_link(root / "latest.json", Path("latest", "latest.json"))
-    _sync(root)
+    sync(root)
 
 
 def _swap_link(link: Path, target: Path) -> None:
@@ -283,14 +283,6 @@ def _made_at(folder: Path) -> datetime:
 
 def _remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _sha256(path: Path) -> str:

@@ -6,24 +6,27 @@ What does not belong here: lost landing files, which the load notices (`landing.
 from __future__ import annotations
 
 import math
+import sys
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
 import msgspec
 
-from mttr_pipeline.errors import ContractError
+from mttr_pipeline.errors import ContractError, first_line
 from mttr_pipeline.warehouse.database import Warehouse
 from mttr_pipeline.warehouse.preparation import quoted
 
 # Gone for a reason that we know: deleted at the vendor, or unreadable since its last change (and counted as that).
 _GONE = """
 SELECT b.source, b.external_id
-FROM read_parquet({before}) AS b
+FROM records_before AS b
 ANTI JOIN mart.incident_sources AS now ON now.source = b.source AND now.external_id = b.external_id
 ANTI JOIN core.deleted_records AS d ON d.source = b.source AND d.external_id = b.external_id
 ANTI JOIN ops.quarantine AS q ON q.external_id = b.external_id
+ORDER BY ALL
 """
+_BEFORE = {"records_before": "incident_sources", "runs_before": "source_runs"}  # temporary table -> Parquet file
 
 
 def require_what_was_published(warehouse: Warehouse, generation: Path, allowed_pct: float) -> None:
@@ -31,22 +34,41 @@ def require_what_was_published(warehouse: Warehouse, generation: Path, allowed_p
 
     `allowed_pct` is the share of a source's records that may be gone (`[publish] may_vanish_pct`). Nothing is compared when the
     clock of this run is before that of the generation, nor for a source that is configured no more or has a pull or import less than
-    then, because somebody took it back. A generation that cannot be read proves nothing. Raises ContractError.
+    then, because somebody took it back. A generation that cannot be read proves nothing, and that is said. Raises ContractError.
     """
     try:
         manifest = msgspec.json.decode((generation / "manifest.json").read_bytes())
-        if warehouse.as_of < datetime.fromisoformat(manifest["as_of"]):
-            return
-        before = quoted(generation / "parquet" / "incident_sources.parquet")
-        totals = dict(
-            warehouse.con.execute(f"SELECT source, count(*) FROM read_parquet({before}) GROUP BY source").fetchall()
+        as_of = datetime.fromisoformat(manifest["as_of"])
+        for table, name in _BEFORE.items():
+            file = quoted(generation / "parquet" / f"{name}.parquet")
+            warehouse.con.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS FROM read_parquet({file})")
+    except (
+        OSError,
+        LookupError,
+        TypeError,
+        ValueError,
+        msgspec.MsgspecError,
+        duckdb.IOException,
+        duckdb.InvalidInputException,
+    ) as error:
+        print(
+            f"{generation} cannot be read ({first_line(error)}), so nobody looked whether a record that it holds is gone now.",
+            file=sys.stderr,
+            flush=True,
         )
-        gone: dict[str, list[str]] = {}
-        for source, external_id in warehouse.con.execute(f"{_GONE.format(before=before)} ORDER BY ALL").fetchall():
-            gone.setdefault(source, []).append(external_id)
-        excused = _taken_back(warehouse, generation) if gone else set()
-    except (OSError, KeyError, ValueError, msgspec.MsgspecError, duckdb.Error):
         return
+    if warehouse.as_of >= as_of:
+        _require_records(warehouse, allowed_pct)
+    for table in _BEFORE:
+        warehouse.con.execute(f"DROP TABLE {table}")
+
+
+def _require_records(warehouse: Warehouse, allowed_pct: float) -> None:
+    totals = dict(warehouse.con.execute("SELECT source, count(*) FROM records_before GROUP BY source").fetchall())
+    gone: dict[str, list[str]] = {}
+    for source, external_id in warehouse.con.execute(_GONE).fetchall():
+        gone.setdefault(source, []).append(external_id)
+    excused = _taken_back(warehouse) if gone else set()
     for source, ids in gone.items():
         account = _account_of(warehouse, source)
         if account in excused or account is None or 100 * len(ids) <= allowed_pct * totals[source]:
@@ -60,13 +82,12 @@ def require_what_was_published(warehouse: Warehouse, generation: Path, allowed_p
         )
 
 
-def _taken_back(warehouse: Warehouse, generation: Path) -> set[str]:
+def _taken_back(warehouse: Warehouse) -> set[str]:
     """Accounts with a pull or an import that counted then and does not now."""
-    runs = quoted(generation / "parquet" / "source_runs.parquet")
     return {
         row[0]
         for row in warehouse.con.execute(
-            f"""SELECT DISTINCT b.source FROM read_parquet({runs}) AS b
+            """SELECT DISTINCT b.source FROM runs_before AS b
             ANTI JOIN ops.attempts AS now ON now.source = b.source AND now.run_id = b.run_id AND now.status = b.status
             WHERE b.status = 'complete'"""
         ).fetchall()

@@ -31,6 +31,7 @@ from mttr_pipeline.warehouse.fingerprint import definition_hash
 from mttr_pipeline.warehouse.models import MART, Model, load_macros
 from mttr_pipeline.warehouse.people import pseudonyms
 from mttr_pipeline.warehouse.preparation import prepare, quoted
+from mttr_pipeline.warehouse.shown import for_readers
 
 STORAGE_VERSION = "v1.2.0"  # of the mart: every DuckDB from 1.2.2 on opens it, 2.0 included
 
@@ -40,37 +41,6 @@ INCIDENTS = "core.incidents"
 _NOT_TORN = (
     *("Could not set lock", "Permission denied", "Read-only file system", "Cannot open file", "Is a directory"),
     *("No space left", "Out of Memory"),
-)
-
-# Columns of readers' tables with words of our own, where no address can stand.
-_CODES = frozenset(
-    {
-        "source",
-        "kind",
-        "severity",
-        "severity_first",
-        "severity_max",
-        "severity_source",
-        "status",
-        "event_type",
-        "actor_kind",
-    }
-    | {
-        "provenance",
-        "resolution_kind",
-        "scope",
-        "calculation_type",
-        "phase_model",
-        "phase",
-        "population",
-        "link_reason",
-        "role",
-    }
-    | {"definition_hash", "run_id", "dq_check", "light", "interval", "alignment"}
-)
-# Columns with free text, and with what is quoted of it.
-_FREE = frozenset(
-    {"title", "notes", "reason", "raw_reference", "error", "examples", "url", "headline", "tags", "other_title"}
 )
 
 # Full-width letters and signs: what Unicode NFKC makes of them is the most that DuckDB lacks.
@@ -243,31 +213,12 @@ class Warehouse:
         if model.view and model.published:
             sql = self._configured(self.catalog.in_file(model.sql))
         elif model.published:
-            sql = self._for_readers(sql)
+            sql = for_readers(self.con, sql)
         self.con.execute(f"CREATE OR REPLACE {model.kind} {model.place} AS {sql}")
         if function is not None:
             self.con.unregister("computed")
         if model.schema == "facts":
             self._facts.add(model.table)
-
-    def _for_readers(self, sql: str) -> str:
-        """The rows of a table for readers, without e-mail addresses in any text, and without credentials in free ones: the one place
-        where they are taken out.
-
-        Ids stay as they are: rows are joined by them. Names of services and teams have none any more, see core.names.
-        """
-        changed = []
-        for name, kind, *_ in self.con.execute(f"DESCRIBE {sql}").fetchall():
-            shown = "without_addresses(without_secrets({}))" if name in _FREE else "without_addresses({})"
-            if kind == "VARCHAR" and name not in _CODES and not name.endswith(("_id", "_provenance")):
-                changed.append(f'{shown.format(chr(34) + name + chr(34))} AS "{name}"')
-            elif kind == "VARCHAR[]":  # a look at all elements together is thirty times faster than at each
-                together = f"array_to_string(\"{name}\", ' ')"
-                changed.append(
-                    f"CASE WHEN {shown.format(together)} <> {together} "
-                    f'THEN list_transform("{name}", lambda one: {shown.format("one")}) ELSE "{name}" END AS "{name}"'
-                )
-        return f"SELECT * REPLACE ({', '.join(changed)}) FROM ({sql}\n)" if changed else sql
 
     def _make_missing_facts(self, model: Model) -> None:
         """Make the facts that a table is made of where this connection does not have them yet."""

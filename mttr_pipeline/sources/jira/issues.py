@@ -101,12 +101,7 @@ class IssuePull(Pull):
         return missing + self._searchable(there)
 
     def _sees(self, project: str) -> bool:
-        try:
-            return self._client.exists(f"{self.api}/project/{quote(project, safe='')}")
-        except HttpRefused as error:
-            if error.status != 403:
-                raise
-            return False
+        return self._client.sees(f"{self.api}/project/{quote(project, safe='')}")
 
     def _searchable(self, issue_ids: list[str]) -> list[str]:
         """Those of a few issues that some search finds."""

@@ -158,6 +158,15 @@ class HttpClient:
             return False
         return True
 
+    def sees(self, path: str) -> bool:
+        """Whether this account sees what GET `path` gives: status 403 and 404 both say no. Raises like `get` for everything else."""
+        try:
+            return self.exists(path)
+        except HttpRefused as error:
+            if error.status != 403:
+                raise
+            return False
+
     def limit(self, deadline: Deadline | None) -> None:
         """Send no request and wait for no response after this; whatever is under way then raises OutOfTime."""
         self._deadline = deadline

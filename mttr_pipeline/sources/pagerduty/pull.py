@@ -179,12 +179,7 @@ class _Pull(Pull):
 
     def _sees_service(self, service_id: str) -> bool:
         """An incident of a service that this account may not see has status 404, as a deleted one has."""
-        try:
-            return self._client.exists(f"/services/{service_id}")
-        except HttpRefused as error:
-            if error.status != 403:
-                raise
-            return False
+        return self._client.sees(f"/services/{service_id}")
 
     def _restore(self, key: str, rows: list[bytes]) -> list[Task]:
         if not self._extract.has("incidents", key):

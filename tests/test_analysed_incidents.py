@@ -68,7 +68,7 @@ def test_counts_and_sums_are_those_of_mttr_stats(warehouse: Warehouse) -> None:
 
 
 def test_each_variant_has_each_counted_incident_once(warehouse: Warehouse) -> None:
-    """The view promises it by what it is made of, so nothing checks it every night."""
+    """Whatever a dashboard adds up, nothing is added twice."""
     found = rows(
         warehouse, "SELECT calculation_type, incident_id, epoch_us(started_at) AS us FROM mart.analysed_incidents"
     )

@@ -4,6 +4,7 @@ closed_at. An open incident without any of these is down until as_of. An abandon
 until its last event. An end before the start is invalid."""
 like = "facts.matched"
 not_null = ["incident_no", "service_id", "start_us", "end_us", "is_open", "is_abandoned", "weight"]
+unique = [["incident_no"]]
 
 [columns]
 incident_no = "="

@@ -2,12 +2,16 @@
 description = """For dashboards: every counted incident once per variant, with its minutes, its population and everything that it can be
 grouped by. Choose one calculation_type. Statistics cover the rows with the population analysed: their count, their exact sum
 of duration_us and so their mean are those of mttr_stats and of the macro mttr. Duplicates and non-incidents have no row. Dates,
-weekdays and hours are those of the reporting time zone. In the file of DuckDB it is a view over incidents. A variant has each
-incident once, because incidents has it once."""
+weekdays and hours are those of the reporting time zone. In the file of DuckDB it is a view over incidents."""
 published = true
 view = true
 like = "core.incidents"
 not_null = ["calculation_type", "incident_id", "population", "source", "kind", "severity", "service", "team", "started_at", "started_date", "started_week_date", "started_month_date", "started_weekday", "started_hour", "episode", "reopen_count", "auto_resolved"]
+unique = [["calculation_type", "incident_id"]]
+
+[assert]
+analysed_has_minutes = "(population IN ('analysed', 'outlier')) = (minutes IS NOT NULL) AND (minutes IS NULL) = (duration_us IS NULL)"
+never_negative = "duration_us >= 0"
 
 [columns]
 calculation_type = "basic (detected to resolved), service_restore (detected to mitigated), full_recovery (detected to closed) or a configured variant"

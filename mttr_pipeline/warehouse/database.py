@@ -31,7 +31,7 @@ from mttr_pipeline.warehouse.fingerprint import definition_hash
 from mttr_pipeline.warehouse.models import MART, Model, load_macros
 from mttr_pipeline.warehouse.people import pseudonyms
 from mttr_pipeline.warehouse.preparation import prepare, quoted
-from mttr_pipeline.warehouse.shown import for_readers
+from mttr_pipeline.warehouse.shown import brings_texts, for_readers
 
 STORAGE_VERSION = "v1.2.0"  # of the mart: every DuckDB from 1.2.2 on opens it, 2.0 included
 
@@ -212,7 +212,7 @@ class Warehouse:
         sql = self.catalog.in_place(model.sql)
         if model.view and model.published:
             sql = self._configured(self.catalog.in_file(model.sql))
-        elif model.published:
+        elif model.published and brings_texts(self.catalog, model):
             sql = for_readers(self.con, sql)
         self.con.execute(f"CREATE OR REPLACE {model.kind} {model.place} AS {sql}")
         if function is not None:

@@ -239,7 +239,8 @@ CREATE OR REPLACE MACRO web_link(url) AS
 -- A text without e-mail addresses. With `[people] publish_names` it is the text itself.
 CREATE OR REPLACE MACRO without_addresses(text) AS
     CASE WHEN contains(text, '@') OR contains(text, '%40')
-        THEN regexp_replace(text, '[\p{L}\p{N}._%+\x27-]+(@|%40)[\p{L}\p{N}]([\p{L}\p{N}_-]*[\p{L}\p{N}])?(\.[\p{L}\p{N}]([\p{L}\p{N}_-]*[\p{L}\p{N}])?)+',
+        -- Said by what stands in none of their parts: a pattern of all letters takes ten times longer to be read, for every column.
+        THEN regexp_replace(text, '[^\s<>()\[\]{}",;:/\\|=@?&#!*~^$`]+(@|%40)[^\s<>()\[\]{}"\x27,;:/\\|=@?&#!*~^$`.%]+(\.[^\s<>()\[\]{}"\x27,;:/\\|=@?&#!*~^$`.%]+)+',
             '<e-mail>', 'g')
         ELSE text END;
 

@@ -4,7 +4,11 @@ A message is for the person at the terminal: what happened, where, and what to d
 steers a terminal: whatever a sentence quotes, it is hidden here.
 """
 
-from mttr_pipeline.hidden import one_line, redact
+from __future__ import annotations
+
+import traceback
+
+from mttr_pipeline.hidden import one_line, redact, without_addresses
 
 
 class MttrError(Exception):
@@ -38,3 +42,32 @@ def first_line(error: BaseException) -> str:
     """What an error says, without the excerpt or the stack that may follow; its type where it says nothing."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
+
+
+_DEEPEST = 20  # exceptions that were raised for each other
+
+
+def cleaned(error: BaseException, depth: int = _DEEPEST) -> BaseException:
+    """The same failure for records and terminals: kind and stack as they were, without secrets and addresses in its text, its notes,
+    and those of the exceptions that led to it. The given one stays as it is.
+
+    The kind is a class made of the old one, of the same name, so that whoever catches the old one catches it too. For one that cannot
+    be made (of a class with a constructor of its own, for example) it is an exception of the same name only.
+    """
+    text = "\n".join(
+        without_addresses(redact(one_line(line))) for line in redact("".join(_said(error))).split("\n")
+    )
+    kind = type(error)
+    named = {"__module__": kind.__module__, "__qualname__": kind.__qualname__, "__str__": lambda self: text}
+    try:
+        new: BaseException = type(kind.__name__, (kind,), named).__new__(type(kind.__name__, (kind,), named))
+        if "".join(_said(new)) != text:
+            raise TypeError(kind)
+    except Exception:
+        new = type(kind.__name__, (Exception,), named)()
+    new.__traceback__ = error.__traceback__
+    if depth:
+        new.__cause__ = error.__cause__ and cleaned(error.__cause__, depth - 1)
+        new.__context__ = error.__context__ and cleaned(error.__context__, depth - 1)
+        new.__suppress_context__ = error.__suppress_context__
+    return new

@@ -1,6 +1,6 @@
 """Shows that secrets, names and addresses stay in the landing zone. One line per road: what was planted, what was said of it.
 
-    python promises/canaries.py           every road and spelling: about half a minute
+    python promises/canaries.py           every road and spelling: about 80 seconds of CPU time
     python promises/canaries.py redirect  those whose name holds the word
 
 A road is a way by which a secret, or a person, can come in: an error body of a vendor, a header, the address of a redirect, a
@@ -17,6 +17,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import sys
 import tempfile
 import threading
@@ -246,11 +247,9 @@ def main_() -> int:
     chosen = {name: answer for name, answer in roads().items() if all(word in name for word in sys.argv[1:])}
     with tempfile.TemporaryDirectory() as name:
         found, shown = try_roads(Path(name), chosen)
+    said = dict(re.findall(r"PagerDuty \(road_(\d+)\): (.*?)(?= PagerDuty \(road_|$)", shown, re.MULTILINE))
     for n, road in enumerate(chosen):
-        said = next(
-            (line for line in shown.splitlines() if line.startswith(f"mttr: road_{n} is stale")), "nothing was said"
-        )
-        print(f"{road:<36} {said[:150]}")
+        print(f"{road:<36} {said.get(str(n), 'nothing was said')[:150]}")
     for road in ("import file", "file names", "received body", "headers beside it", "environment"):
         print(f"{road:<36} searched in everything that was written")
     if "Published in" not in shown:

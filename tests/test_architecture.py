@@ -25,7 +25,7 @@ ROOMS = {
     "definitions": "defs",
     "cli": "defs publish reports warehouse intake sources landing config interrupts errors hidden demo",
     "defs": "publish reports warehouse intake sources landing config progress interrupts errors",
-    "publish": "reports warehouse landing config errors",
+    "publish": "reports warehouse landing config errors hidden",
     "reports": "metrics landing config",
     "metrics": "",
     "warehouse": "sources landing config interrupts errors hidden",

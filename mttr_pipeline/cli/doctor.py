@@ -13,10 +13,10 @@ from mttr_pipeline.cli.usage import listed
 from mttr_pipeline.config.environment import OF_FILE
 from mttr_pipeline.config.settings import Account, Settings
 from mttr_pipeline.defs.resources import prepared
-from mttr_pipeline.errors import MttrError
+from mttr_pipeline.errors import ConfigError, MttrError
 from mttr_pipeline.intake import inbox
 from mttr_pipeline.intake.received import webhook_of
-from mttr_pipeline.publish import changed_files, latest
+from mttr_pipeline.publish import Place, changed_files, latest
 from mttr_pipeline.sources.kit.declare import connection
 from mttr_pipeline.sources.kit.source import RoutedSource
 from mttr_pipeline.sources.pulling import foreseen
@@ -57,6 +57,7 @@ def examine(load: Callable[[], Settings]) -> Iterator[Finding]:
     yield _disk(settings)
     yield _inbox(settings)
     yield from _published(settings)
+    yield from _second_place(settings)
     for name, sentence in unusable_sources(settings.accounts).items():
         yield Finding(name, False, sentence)
     left_out = catalog(settings.accounts).problems
@@ -92,6 +93,18 @@ def _published(settings: Settings) -> Iterator[Finding]:
         False,
         f"{generation}: {shown}, after it was published; run `mttr rebuild` for a new one, and open the files read-only.",
     )
+
+
+def _second_place(settings: Settings) -> Iterator[Finding]:
+    """Whether `[publish] to` can be written. Nothing where there is none."""
+    name = "publish to"
+    try:
+        place = Place.of(settings.file.publish, settings.data_dir)
+        if place is not None:
+            place.probe()
+            yield Finding(name, True, f"{place.address} can be written")
+    except MttrError as error:
+        yield Finding(name, False, str(error), is_configuration=isinstance(error, ConfigError))
 
 
 def _inbox(settings: Settings) -> Finding:

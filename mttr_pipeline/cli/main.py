@@ -1,7 +1,7 @@
 """The `mttr` command: options in, one sentence or one table out, an exit code that a cron job can trust.
 
-0 done and published; 1 failed, nothing published; 2 bad usage or configuration; 3 published, but a source failed, or the
-summary for Dagster; 130 and 143 ended by Ctrl-C and SIGTERM.
+0 done and published; 1 failed, nothing published; 2 bad usage or configuration; 3 published, but a source, the copy elsewhere or
+the summary for Dagster failed; 130 and 143 ended by Ctrl-C and SIGTERM.
 """
 
 from __future__ import annotations
@@ -387,7 +387,10 @@ def _execute(given: Globals, settings: Settings, job: str, options: dict[str, An
     if outcome.generation is None:
         return outcome.exit_code or FAILED
     print_summary(outcome.generation, wide_console())
-    click.echo(f"Published in {settings.data_dir / 'published' / 'latest'} (generation {outcome.generation.name})")
+    copied = f"\nCopied to {outcome.copied_to}; latest.json there names the generation" if outcome.copied_to else ""
+    click.echo(
+        f"Published in {settings.data_dir / 'published' / 'latest'} (generation {outcome.generation.name}){copied}"
+    )
     return PARTLY if outcome.failed_sources or outcome.exit_code else DONE
 
 

@@ -11,7 +11,7 @@ from mttr_pipeline.config.imports import ImportPreset
 from mttr_pipeline.config.names import ByService, Name, normalize, owners
 from mttr_pipeline.config.options import Section, Vocabulary
 from mttr_pipeline.config.terms import FIXED_VARIANTS, LIFECYCLE_ONLY, Phase, Severity, Stamp, TargetPhase
-from mttr_pipeline.config.values import Weight, Zone, number
+from mttr_pipeline.config.values import OpenOptions, PlaceAddress, Weight, Zone, number
 
 Minutes = Annotated[float, number("minutes")]
 #: From 1 on, so that a share like 0.8 is not taken for less than one percent.
@@ -146,7 +146,7 @@ class Keep(Section):
 
 
 class Publish(Section):
-    """`[publish]`: what stays on disk."""
+    """`[publish]`: what stays on disk, who may read it, and where else it goes."""
 
     keep: Keep = Keep()
     may_vanish_pct: Annotated[float, number("percent", 0.001, 100, or_zero=True)] = Field(
@@ -160,6 +160,16 @@ class Publish(Section):
     mode: Annotated[
         str, Field(description="rights of the published files; mttr.duckdb has them without those to write")
     ] = "0644"
+
+    to: PlaceAddress | None = Field(
+        None,
+        description="a second place: the address of a bucket or folder that each generation is copied to, such as "
+        "`s3://bucket/prefix`",
+    )
+    to_options: OpenOptions = Field(
+        default_factory=dict,
+        description="options of the file system of that address, as fsspec names them, such as `endpoint_url`; never credentials",
+    )
 
     @field_validator("keep", mode="before")
     @classmethod

@@ -109,3 +109,35 @@ def _proxy_address(value: str) -> str:
 
 
 ProxyAddress = Annotated[str, AfterValidator(_proxy_address)]
+
+
+def _place_address(value: str) -> str:
+    """An address that fsspec can write to. Credentials stand in the environment only, here too."""
+    scheme, _, rest = value.partition("://")
+    if re.match(r"[^/]*@", rest) or "?" in rest:
+        raise ValueError("must not carry a user name, a password or a query; credentials come from the environment")
+    if not re.fullmatch(r"[a-z][a-z0-9+.-]*", scheme) or not rest.strip("/") or "::" in rest or re.search(r"\s", rest):
+        raise ValueError("must be an address like s3://bucket/prefix or file:///mnt/share/mttr")
+    if scheme in ("memory", "http", "https", "data"):
+        raise ValueError(
+            f"{scheme}:// is no place to publish to; use one such as s3://bucket/prefix or file:///mnt/share"
+        )
+    if scheme in ("file", "local") and not rest.startswith("/"):
+        raise ValueError("must have three slashes and the whole path, like file:///mnt/share/mttr")
+    return value.rstrip("/")
+
+
+PlaceAddress = Annotated[str, AfterValidator(_place_address)]
+
+
+def _no_secrets(value: dict[str, Any]) -> dict[str, Any]:
+    """Refuses names of secrets, in tables inside too: mttr.toml is kept with the code."""
+    for name, inner in value.items():
+        if re.search(r"(?i)secret|token|password|passwd|credential|connection_?string|(^|_)(key|pat)$", name):
+            raise ValueError(f"{name} is a credential; it comes from the environment, never from this file")
+        if isinstance(inner, dict):
+            _no_secrets(inner)
+    return value
+
+
+OpenOptions = Annotated[dict[str, Any], AfterValidator(_no_secrets)]

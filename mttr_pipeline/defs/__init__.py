@@ -16,7 +16,7 @@ import dagster as dg
 from mttr_pipeline.config.settings import Account, settings_of
 from mttr_pipeline.defs.extract import imported_records, landing_asset, received_bodies
 from mttr_pipeline.defs.jobs import daily, nightly, rebuild
-from mttr_pipeline.defs.publish import published_asset
+from mttr_pipeline.defs.publish import copied, published_asset
 from mttr_pipeline.defs.report import phase_targets, report, targets, traffic_light
 from mttr_pipeline.defs.resources import RunResource
 from mttr_pipeline.defs.tables import layer_asset, raw_asset
@@ -52,6 +52,7 @@ def build_defs(
             raw_asset(models),
             *(layer_asset(models, layer) for layer in SCHEMAS if layer != "raw"),
             published_asset(models),
+            copied,
             report,
         ],
         asset_checks=[targets, phase_targets, traffic_light],

@@ -14,7 +14,7 @@ import dagster as dg
 from mttr_pipeline import progress as progress_module
 from mttr_pipeline.defs import build_defs
 from mttr_pipeline.defs.extract import FRESH, failed_sources
-from mttr_pipeline.defs.publish import PUBLISHED
+from mttr_pipeline.defs.publish import COPIED, PUBLISHED
 from mttr_pipeline.defs.tables import MAKING
 from mttr_pipeline.errors import ConfigError, ContractError, PermanentError, TransientError
 from mttr_pipeline.landing.store import Landing, new_run_id
@@ -26,13 +26,14 @@ from mttr_pipeline.warehouse.catalog import unusable_sources
 @dataclass
 class Outcome:
     """What a job came to. `generation` is the published folder, None when nothing was published; `exit_code` is not 0 when a
-    step failed, which may also be the one after the publish.
+    step failed, which may also be one after the publish. `copied_to` is the second place, None when nothing was copied there.
     """
 
     generation: Path | None
     failed_sources: dict[str, str] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     exit_code: int = 0
+    copied_to: str | None = None
 
 
 def execute(job: str, options: dict[str, Any], progress: Progress, *, debug: bool = False) -> Outcome:
@@ -54,18 +55,20 @@ def execute(job: str, options: dict[str, Any], progress: Progress, *, debug: boo
             },
         )
     data_dir = Path(given["data_dir"])
-    published = any(event.is_step_materialization and event.asset_key == PUBLISHED for event in result.all_events)
+    made = {event.asset_key for event in result.all_events if event.is_step_materialization}
+    published = PUBLISHED in made
+    copied_to = settings.file.publish.to if COPIED in made and not given.get("simulated") else None
     generation = (data_dir / "published" / "latest").resolve() if published else None
     failed = failed_sources(Landing(data_dir / "landing"), given["run_id"]) | _not_fresh(result)
     errors = [f"{name} is stale: {error}" for name, error in failed.items()]
     unusable = unusable_sources(settings.accounts)
     failed |= unusable
     if result.success:
-        return Outcome(generation, failed, [*errors, *unusable.values()])
+        return Outcome(generation, failed, [*errors, *unusable.values()], copied_to=copied_to)
     reasons, code = _reasons(result, "the results are published" if published else "nothing was published", debug)
     sentences = reasons or errors
     sentences += [sentence for sentence in unusable.values() if sentence not in " ".join(sentences)]
-    return Outcome(generation, failed, sentences, code)
+    return Outcome(generation, failed, sentences, code, copied_to)
 
 
 def _not_fresh(result: dg.ExecuteInProcessResult) -> dict[str, str]:

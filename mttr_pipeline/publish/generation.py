@@ -28,6 +28,7 @@ from mttr_pipeline import __version__, reports
 from mttr_pipeline.config.sections import Keep
 from mttr_pipeline.errors import ContractError
 from mttr_pipeline.landing.disk import sync
+from mttr_pipeline.publish.rotation import those_to_keep, time_in
 from mttr_pipeline.publish.vanished import require_what_was_published
 from mttr_pipeline.warehouse.database import STORAGE_VERSION, Warehouse
 from mttr_pipeline.warehouse.models import Model
@@ -258,27 +259,16 @@ def _swap_link(link: Path, target: Path) -> None:
 
 
 def _prune(root: Path, keep: Keep, newest: str) -> None:
-    """Delete the generations that no rule keeps; the one just published and the one before it always stay."""
-    folders = [path for path in root.iterdir() if path.is_dir() and not path.is_symlink() and path.name[0] != "."]
-    # The clock may have gone back.
-    found = sorted(((path.name == newest, _made_at(path), path) for path in folders), reverse=True)
-    stay = {path for _, _, path in found[:2]}
-    for count, period in ((keep.nights, "%Y-%m-%d"), (keep.weeks, "%G-%V"), (keep.months, "%Y-%m")):
-        newest_of: dict[str, Path] = {}
-        for _, made_at, path in found:
-            newest_of.setdefault(made_at.strftime(period), path)
-        stay.update(list(newest_of.values())[:count])
-    for path in folders:
-        if path not in stay:
-            _remove(path)
+    """Delete the generations that no rule keeps."""
+    folders = {path.name: path for path in root.iterdir() if path.is_dir() and not path.is_symlink()}
+    found = {name: _made_at(path) for name, path in folders.items() if name[0] != "."}
+    for name in found.keys() - those_to_keep(found, keep, newest):
+        _remove(folders[name])
 
 
 def _made_at(folder: Path) -> datetime:
     """When a generation was made, UTC: its name says it, or else its folder."""
-    try:
-        return datetime.strptime(folder.name[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
-    except ValueError:
-        return datetime.fromtimestamp(folder.stat().st_mtime, UTC)
+    return time_in(folder.name) or datetime.fromtimestamp(folder.stat().st_mtime, UTC)
 
 
 def _remove(folder: Path) -> None:

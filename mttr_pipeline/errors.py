@@ -6,7 +6,7 @@ steers a terminal: whatever a sentence quotes, it is hidden here.
 
 from __future__ import annotations
 
-import traceback
+from typing import Any
 
 from mttr_pipeline.hidden import one_line, redact, without_addresses
 
@@ -51,23 +51,26 @@ def cleaned(error: BaseException, depth: int = _DEEPEST) -> BaseException:
     """The same failure for records and terminals: kind and stack as they were, without secrets and addresses in its text, its notes,
     and those of the exceptions that led to it. The given one stays as it is.
 
-    The kind is a class made of the old one, of the same name, so that whoever catches the old one catches it too. For one that cannot
-    be made (of a class with a constructor of its own, for example) it is an exception of the same name only.
+    The kind is a class made of the old one, of the same name, so that whoever catches the old one catches it too. Where that is not
+    possible (a class may refuse to be made without arguments), it is an exception of the same name.
     """
-    text = "\n".join(
-        without_addresses(redact(one_line(line))) for line in redact("".join(_said(error))).split("\n")
-    )
-    kind = type(error)
+    text, kind = _hidden(str(error)), type(error)
     named = {"__module__": kind.__module__, "__qualname__": kind.__qualname__, "__str__": lambda self: text}
     try:
-        new: BaseException = type(kind.__name__, (kind,), named).__new__(type(kind.__name__, (kind,), named))
-        if "".join(_said(new)) != text:
-            raise TypeError(kind)
+        # A SyntaxError prints the line that it is about.
+        made: Any = type(kind.__name__, (Exception if isinstance(error, SyntaxError) else kind,), named)
+        new: BaseException = made.__new__(made)  # not its constructor, which may want arguments
     except Exception:
         new = type(kind.__name__, (Exception,), named)()
-    new.__traceback__ = error.__traceback__
+    for note in getattr(error, "__notes__", ()):
+        new.add_note(_hidden(str(note)))
     if depth:
         new.__cause__ = error.__cause__ and cleaned(error.__cause__, depth - 1)
         new.__context__ = error.__context__ and cleaned(error.__context__, depth - 1)
         new.__suppress_context__ = error.__suppress_context__
-    return new
+    return new.with_traceback(error.__traceback__)
+
+
+def _hidden(text: str) -> str:
+    """A text of several lines without secrets, addresses of people and what steers a terminal. A secret may be split over lines."""
+    return without_addresses("\n".join(map(one_line, redact(text).split("\n"))))

@@ -1,8 +1,7 @@
 """The `mttr` command: options in, one sentence or one table out, an exit code that a cron job can trust.
 
 0 done and published; 1 failed, nothing published; 2 bad usage or configuration; 3 published, but a source, the copy elsewhere or
-the summary for Dagster failed; 130 and 143 ended by Ctrl-C and SIGTERM.
-"""
+the summary for Dagster failed; 130 and 143 ended by Ctrl-C and SIGTERM."""
 
 from __future__ import annotations
 
@@ -28,7 +27,7 @@ from mttr_pipeline.config.clock import parse_clock
 from mttr_pipeline.config.environment import OF_FILE
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.demo.profiles import PROFILES
-from mttr_pipeline.errors import ConfigError, MttrError
+from mttr_pipeline.errors import ConfigError, MttrError, cleaned
 from mttr_pipeline.hidden import one_line, redact
 from mttr_pipeline.intake.presets import house_presets
 from mttr_pipeline.landing.demonstration import FOLDER, refuse_demo_folder
@@ -360,13 +359,11 @@ def doctor(given: Globals) -> int:
 
 def _given_something(settings: Settings) -> bool:
     """Whether there is something to publish without any source: files in the inbox, or what was taken before."""
-    data_dir = settings.data_dir
     from mttr_pipeline.intake.inbox import FOLDER, waiting
     from mttr_pipeline.landing.store import NOT_PULLED
 
-    return bool(waiting(data_dir / FOLDER, settings.accounts)) or any(
-        (data_dir / "landing" / name).is_dir() for name in NOT_PULLED
-    )
+    inbox, landing = settings.data_dir / FOLDER, settings.data_dir / "landing"
+    return bool(waiting(inbox, settings.accounts)) or any((landing / name).is_dir() for name in NOT_PULLED)
 
 
 def _restore_environment(before: dict[str, str]) -> None:
@@ -398,6 +395,6 @@ def _print_error(sentence: str, debug: bool) -> None:
     if interrupts.heard():  # what fails then fails for that, and it was said
         return
     if debug:
-        click.echo(redact(traceback.format_exc()), err=True)
+        click.echo("".join(traceback.format_exception(cleaned(sys.exception() or Exception()))), err=True)
     click.echo(f"mttr: {redact(one_line(sentence))}", err=True)
     sys.stderr.flush()

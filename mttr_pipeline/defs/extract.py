@@ -6,8 +6,9 @@ import dagster as dg
 
 from mttr_pipeline import progress
 from mttr_pipeline.config.settings import Account
+from mttr_pipeline.defs.guarded import guarded
 from mttr_pipeline.defs.resources import RunResource, explained
-from mttr_pipeline.errors import ConfigError, MttrError
+from mttr_pipeline.errors import ConfigError, MttrError, cleaned
 from mttr_pipeline.intake import inbox
 from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.sources.pulling import build_source, foreseen, pull
@@ -36,6 +37,7 @@ def landing_asset(account: Account) -> dg.AssetsDefinition:
             )
         ],
     )
+    @guarded
     def extract(context: dg.AssetExecutionContext, run: RunResource) -> dg.MaterializeResult:
         if not run.wants(name):
             off = dg.AssetCheckResult(check_name=FRESH, passed=True, description="not asked for in this run")
@@ -58,7 +60,7 @@ def landing_asset(account: Account) -> dg.AssetsDefinition:
         except ConfigError as error:
             raise explained(error) from error
         except MttrError as error:
-            context.log.error(str(error), exc_info=error)  # `--debug` shows where
+            context.log.error(str(error), exc_info=cleaned(error))  # `--debug` shows where
             run.failed[name] = str(error)
             stale = dg.AssetCheckResult(
                 check_name=FRESH, passed=False, severity=dg.AssetCheckSeverity.WARN, description=str(error)
@@ -104,6 +106,7 @@ def _loaded_records(run: RunResource, name: str, context: dg.AssetExecutionConte
         )
     ],
 )
+@guarded
 def received_bodies(context: dg.AssetExecutionContext, run: RunResource) -> dg.MaterializeResult:
     """Takes the folder whatever sources are asked for. What cannot be taken stays there and never stops a run."""
     if run.simulated:  # what lies there is not the demonstration's
@@ -112,11 +115,12 @@ def received_bodies(context: dg.AssetExecutionContext, run: RunResource) -> dg.M
     try:
         taken = inbox.take(run.inbox, run.landing, run.id, run.settings.accounts)
     except (MttrError, OSError) as error:
-        context.log.error(str(error))
+        sentence = str(cleaned(error))
+        context.log.error(sentence)
         failed = dg.AssetCheckResult(
-            check_name="taken", passed=False, severity=dg.AssetCheckSeverity.WARN, description=str(error)
+            check_name="taken", passed=False, severity=dg.AssetCheckSeverity.WARN, description=sentence
         )
-        return dg.MaterializeResult(metadata={"status": "failed", "error": str(error)}, check_results=[failed])
+        return dg.MaterializeResult(metadata={"status": "failed", "error": sentence}, check_results=[failed])
     wrong = [*taken.refused, *taken.stuck]
     bodies = dict(taken.report.bodies) if taken.report else {}
     return dg.MaterializeResult(

@@ -4,6 +4,7 @@ import dagster as dg
 
 from mttr_pipeline import publish as publishing
 from mttr_pipeline.defs.extract import OWNERS
+from mttr_pipeline.defs.guarded import guarded
 from mttr_pipeline.defs.resources import RunResource, explained
 from mttr_pipeline.defs.tables import asset_key
 from mttr_pipeline.errors import ContractError, MttrError
@@ -24,6 +25,7 @@ def published_asset(models: Catalog) -> dg.AssetsDefinition:
         owners=OWNERS,
         description="What readers open: mttr.duckdb, Parquet, JSON, report.html, a manifest; swapped in as one by moving `latest`.",
     )
+    @guarded
     def published(run: RunResource) -> dg.MaterializeResult:
         """Runs only when every blocking check passed."""
         wanted = run.settings.file.publish
@@ -63,6 +65,7 @@ def published_asset(models: Catalog) -> dg.AssetsDefinition:
     owners=OWNERS,
     description="The newest generation at the address of `[publish] to`, its files first and latest.json last. Off without one.",
 )
+@guarded
 def copied(run: RunResource) -> dg.MaterializeResult:
     """After the publish, and of what readers have here: executed alone it copies the same again, whatever failed before."""
     wanted = run.settings.file.publish

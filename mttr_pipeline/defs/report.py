@@ -14,6 +14,7 @@ import dagster as dg
 from mttr_pipeline import reports
 from mttr_pipeline.config.terms import SEVERITIES
 from mttr_pipeline.defs.extract import OWNERS
+from mttr_pipeline.defs.guarded import guarded
 from mttr_pipeline.defs.publish import PUBLISHED
 from mttr_pipeline.defs.resources import RunResource, explained
 from mttr_pipeline.defs.tables import asset_key
@@ -33,6 +34,7 @@ _TARGETS, _FINDINGS = asset_key("mart.target_compliance"), asset_key("mart.data_
     owners=OWNERS,
     description="The verdict in words with the trend, and the figures that are worth following from night to night.",
 )
+@guarded
 def report(run: RunResource) -> dg.MaterializeResult:
     """Says what report.html of the newest generation says."""
     generation = latest(run.published_root)
@@ -87,6 +89,7 @@ def _figures(documents: dict[str, reports.Document]) -> dict[str, Any]:
         for severity in SEVERITIES
     ],
 )
+@guarded
 def targets(run: RunResource) -> Iterator[dg.AssetCheckResult]:
     """Warn for every severity that misses its target more often than the goal allows, so that an alert can be routed by it."""
     found = compliance.targets(run.warehouse.con)
@@ -110,6 +113,7 @@ def targets(run: RunResource) -> Iterator[dg.AssetCheckResult]:
     name="phase_targets",
     description="Phases with a target meet it in the last 90 days.",
 )
+@guarded
 def phase_targets(run: RunResource) -> dg.AssetCheckResult:
     """Warn when a phase misses its own target more often than the goal allows."""
     rows = compliance.recent(compliance.phases(run.warehouse.con), "severity")
@@ -133,6 +137,7 @@ def _target_text(row: reports.Document) -> str:
 
 
 @dg.asset_check(asset=_FINDINGS, name="traffic_light", description="No finding that could make a figure wrong.")
+@guarded
 def traffic_light(run: RunResource) -> dg.AssetCheckResult:
     """Warn with the findings when the light is not green."""
     light = next(row for row in data_quality.lights(run.warehouse.con) if row["source"] == "all")

@@ -16,6 +16,7 @@ from pydantic import Field, PrivateAttr
 from mttr_pipeline import interrupts
 from mttr_pipeline.config.clock import parse_clock
 from mttr_pipeline.config.settings import Settings
+from mttr_pipeline.defs.guarded import guarded
 from mttr_pipeline.defs.jobs import REBUILD
 from mttr_pipeline.errors import ConfigError, ContractError, MttrError
 from mttr_pipeline.intake.inbox import FOLDER
@@ -56,6 +57,7 @@ class RunResource(dg.ConfigurableResource):
     _failed: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @contextmanager
+    @guarded
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[RunResource]:
         """Read the settings, and hold the data directory while the run lasts. Raises dagster.Failure with the sentence."""
         try:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 import dagster as dg
 
 from mttr_pipeline.defs.extract import OWNERS, none_left
+from mttr_pipeline.defs.guarded import guarded
 from mttr_pipeline.defs.jobs import START_OVER
 from mttr_pipeline.defs.resources import RunResource, explained
 from mttr_pipeline.errors import ContractError, MttrError
@@ -33,6 +34,7 @@ def raw_asset(models: Catalog) -> dg.AssetsDefinition:
         specs=[_asset_spec(model, [dg.AssetKey(["landing", model.source or ""])]) for model in raw],
         check_specs=[spec for model in raw for spec in _check_specs(model)],
     )
+    @guarded
     def load(context: dg.AssetExecutionContext, run: RunResource) -> Iterator[dg.MaterializeResult]:
         """Load every extract that is not in yet: newest payload per record, rejects into quarantine, counts into the ledger."""
         try:
@@ -61,6 +63,7 @@ def layer_asset(models: Catalog, layer: str) -> dg.AssetsDefinition:
         check_specs=[spec for model in tables for spec in _check_specs(model)],
         can_subset=True,
     )
+    @guarded
     def make(context: dg.AssetExecutionContext, run: RunResource) -> Iterator[dg.MaterializeResult]:
         for model in tables:
             if asset_key(model.table) in context.selected_asset_keys:

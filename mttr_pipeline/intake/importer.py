@@ -385,7 +385,10 @@ def _known_name_twice(record: bytes, fields: Fields) -> Unreadable | None:
     # the slow look only when a quoted name, maybe just a value, stands there twice, or one may be spelt with escapes
     if twice or b"\\u00" in record:
         # numbers as text: Python refuses those of 4,300 digits
-        pairs: list[tuple[str, Any]] = json.loads(record, object_pairs_hook=list, parse_int=str)
+        try:
+            pairs: list[tuple[str, Any]] = json.loads(record, object_pairs_hook=list, parse_int=str)
+        except RecursionError:
+            return unreadable(record, "nested too deeply")
         for name, count in Counter(name for name, _ in pairs).items():
             if count > 1 and name in _known:
                 return unreadable(record, f"the name {name} stands there {count} times")

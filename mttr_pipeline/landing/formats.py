@@ -25,6 +25,7 @@ from typing import Any
 import duckdb
 import msgspec
 
+from mttr_pipeline.landing import scanner
 from mttr_pipeline.landing.encodings import opened
 from mttr_pipeline.landing.lines import MAX_RECORD_BYTES, MAX_TEXT, FileProblem, Lines, Unreadable, readable, unreadable
 
@@ -102,34 +103,9 @@ def _elements(content: memoryview) -> Iterable[bytes | msgspec.Raw]:
         return msgspec.json.decode(content, type=list[msgspec.Raw])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         try:
-            return _tolerant_elements(bytes(content).decode("utf-8", "surrogateescape"))
-        except (ValueError, IndexError, RecursionError):
+            return scanner.elements(bytes(content))
+        except ValueError:
             raise FileProblem(_NO_JSON.format(error)) from error
-
-
-def _tolerant_elements(text: str) -> list[bytes]:
-    decode = json.JSONDecoder(strict=False).raw_decode
-    blank = re.compile(r"[ \t\r\n]*")
-
-    def skip(at: int) -> int:
-        return at + len(blank.match(text, at)[0])  # type: ignore[index]  # it matches nothing at least
-
-    found: list[bytes] = []
-    at = skip(0)
-    if text[at] != "[":
-        raise ValueError
-    at = skip(at + 1)
-    while text[at] != "]":
-        end = decode(text, at)[1]
-        found.append(text[at:end].encode("utf-8", "surrogateescape"))
-        at = skip(end)
-        if text[at] == ",":
-            at = skip(at + 1)
-        elif text[at] != "]":
-            raise ValueError
-    if skip(at + 1) != len(text):
-        raise ValueError
-    return found
 
 
 def _read_csv(path: Path, reading: Reading) -> Lines:

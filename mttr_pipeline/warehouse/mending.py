@@ -1,6 +1,7 @@
 """Copies of landing files without what DuckDB cannot read, for extracts that would otherwise stop every load.
 
     a line longer than a limit      is left out; its id and size are told, so that it can be listed in quarantine
+    a record that is no JSON object the same with what is wrong: its line holds it as `unreadable`
     a line with a bad character     has it replaced (`landing.characters`), as newer extracts have it from the start
 
 What belongs here: lines. What does not: raw tables and the ledger (`loading`).
@@ -26,17 +27,17 @@ LIMITS = (
 )  # bytes of a line: what DuckDB takes as a rule, and what it always takes (macro `landed`)
 _HEAD = 1 << 20  # bytes of a long line that are searched for its id
 _IDENTITIES = ("id", "issueId", "parent_id", "external_id")
-_UNREADABLE = b'{"unreadable":"'
+_UNREADABLE = b'{"unreadable":'
+_KINDS = {list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number", type(None): "null"}
 _DECODER = json.JSONDecoder(strict=False)
 
 
 @dataclass(frozen=True)
-class LongLine:
-    """A line that cannot be loaded: the id of its record, None when it cannot be found, its size in bytes, and its file within the
-    landing zone."""
+class LeftOut:
+    """A line that cannot be loaded: the id of its record (None where it cannot be found), why, and its file in the landing zone."""
 
     identity: str | None
-    size: int
+    reason: str
     path: str
 
 
@@ -46,7 +47,7 @@ class Mended:
 
     folder: Path
     copies: dict[str, Path] = field(default_factory=dict)
-    long_lines: list[LongLine] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
 
     def instead_of(self, paths: Iterable[str], root: Path) -> tuple[list[str], Path]:
         """What to load instead of these files of the landing zone, and the folder that their names begin with."""
@@ -85,7 +86,7 @@ def mend(into: Mended, paths: Iterable[str], root: Path, limit: int) -> bool:
             copy = into.folder / path
             copy.unlink(missing_ok=True)  # a link, from when the file seemed fine
             copy.parent.mkdir(parents=True, exist_ok=True)
-            into.long_lines += _write_copy(path, root / path, copy, limit)
+            into.left_out += _write_copy(path, root / path, copy, limit)
             into.copies[path] = copy
             changed = True
     return changed
@@ -123,16 +124,19 @@ def _skip(text: str, at: int) -> int:
     return at
 
 
-def _write_copy(name: str, path: Path, copy: Path, limit: int) -> list[LongLine]:
+def _write_copy(name: str, path: Path, copy: Path, limit: int) -> list[LeftOut]:
     """Write the lines that can be loaded; gives those that cannot."""
-    long_lines: list[LongLine] = []
+    left_out: list[LeftOut] = []
     with copy.open("wb") as raw, zstandard.ZstdCompressor(level=1).stream_writer(raw, closefd=False) as out:
         for line, size in _lines(path):
             if size > limit:
-                long_lines.append(LongLine(identity_of(line[:_HEAD]), size, name))
+                reason = f"the record has {size / 1e6:.1f} MB, more than the {limit // 1_000_000} MB that can be loaded"
+                left_out.append(LeftOut(identity_of(line[:_HEAD]), reason, name))
+            elif (found := _recovered(line)).startswith(_UNREADABLE):
+                left_out.append(LeftOut(*_why_unreadable(found), name))
             else:
-                out.write(_recovered(line) + b"\n")
-    return long_lines
+                out.write(found + b"\n")
+    return left_out
 
 
 def _recovered(line: bytes) -> bytes:
@@ -140,10 +144,37 @@ def _recovered(line: bytes) -> bytes:
         try:
             text = repaired(msgspec.json.decode(line)["unreadable"].encode())
             msgspec.json.decode(text, type=dict[str, msgspec.Raw])
-        except (msgspec.MsgspecError, ValueError, RecursionError):
+        except (msgspec.MsgspecError, ValueError, RecursionError, AttributeError):
             return line
         return text.replace(b"\n", b" ").replace(b"\r", b" ")
     return repaired(line) if is_suspicious(line) else line
+
+
+def _why_unreadable(line: bytes) -> tuple[str | None, str]:
+    """The id of a record that was set aside, None when it cannot be told, and what is wrong with it."""
+    try:
+        value = msgspec.json.decode(line)["unreadable"]
+        if not isinstance(value, str):
+            return (
+                None,
+                f"{_KINDS.get(type(value), 'no object')} where a record belongs: {_start(line[len(_UNREADABLE) : -1])}",
+            )
+        text = value.encode("utf-8", "replace")
+        identity = identity_of(text[:_HEAD])
+        shown = "" if identity else f": {_start(text)}"
+        try:
+            msgspec.json.decode(text)
+            return identity, f"no JSON object{shown}"
+        except RecursionError:
+            return identity, f"nested too deeply{shown}"
+        except msgspec.DecodeError as error:
+            return identity, f"{error}{shown}"
+    except (msgspec.MsgspecError, RecursionError):
+        return None, f"nested too deeply: {_start(line[len(_UNREADABLE) : -1])}"
+
+
+def _start(text: bytes) -> str:
+    return text[:320].decode("utf-8", "replace")[:80]
 
 
 def _lines(path: Path) -> Iterator[tuple[bytes, int]]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from mttr_pipeline.landing.manifest import Manifest
-from mttr_pipeline.warehouse.mending import LongLine, marked_records
+from mttr_pipeline.warehouse.mending import LeftOut, marked_records
 
 
 def begin_batch(con: duckdb.DuckDBPyConnection) -> None:
@@ -68,19 +68,16 @@ def add_rejects(
     )
 
 
-def add_long_lines(
-    con: duckdb.DuckDBPyConnection, source: str, stream: str, lines: Iterable[LongLine], limit: int
-) -> None:
+def add_left_out(con: duckdb.DuckDBPyConnection, source: str, stream: str, lines: Iterable[LeftOut]) -> None:
     """List the lines of one extract that were left out, each record once."""
     for line in lines:
-        reason = f"the record has {line.size / 1e6:.1f} MB, more than the {limit // 1_000_000} MB that can be loaded"
         con.execute(
             "DELETE FROM ops.quarantine WHERE source = ? AND stream = ? AND external_id = ?",
             [source, stream, line.identity],
         )
         con.execute(
             "INSERT INTO ops.quarantine VALUES (?, ?, ?, ?, ?, ?)",
-            [source, stream, line.identity, reason, line.path.split("/")[1], line.path],
+            [source, stream, line.identity, line.reason, line.path.split("/")[1], line.path],
         )
 
 

@@ -137,9 +137,9 @@ def load_streams(
             reading = _read(con, part, _DELTA, folder, limit)
             if f"raw.{source}_{TOMBSTONES}" in catalog:
                 _take_back_tombstones(con, part, missing is not None)
-            _settle(con, part, _DELTA, reading, limit, ledger)
+            _settle(con, part, _DELTA, reading, ledger)
         if tombstones and missing:
-            _settle(con, tombstones, _MISSING, missing, limit, ledger)
+            _settle(con, tombstones, _MISSING, missing, ledger)
     quarantine.end_batch(con, [manifest.extract_id for manifest in batch])
     ledger.write(con)
 
@@ -190,10 +190,10 @@ def _read(con: duckdb.DuckDBPyConnection, part: Part, table: str, folder: Path, 
         more = [path for path in _with_rejects(con, part, table) if path not in set(looked_at)]
         if mend(copies, more, part.root, LIMITS[0]):
             counts = _read_files(con, part, table, copies)
-    if copies.long_lines and len(part.extracts) > 1:
+    if copies.left_out and len(part.extracts) > 1:
         raise NotTogether
     for extract_id, promised in part.extracts.items():
-        found = counts.get(extract_id, (0, 0, 0))[0] + len(copies.long_lines)
+        found = counts.get(extract_id, (0, 0, 0))[0] + len(copies.left_out)
         if found != promised:
             raise ContractError(
                 f"{part.source}/{extract_id}: {promised} records were landed in {part.stream} but {found} can be read back; "
@@ -244,11 +244,9 @@ def _take_back_tombstones(con: duckdb.DuckDBPyConnection, part: Part, is_any_new
         )
 
 
-def _settle(
-    con: duckdb.DuckDBPyConnection, part: Part, table: str, reading: Reading, limit: int | None, ledger: Ledger
-) -> None:
+def _settle(con: duckdb.DuckDBPyConnection, part: Part, table: str, reading: Reading, ledger: Ledger) -> None:
     """Rejects into the quarantine, the newest payload per key into the raw table, the counts into the ledger."""
-    model, counts, long_lines = part.model, reading.counts, len(reading.copies.long_lines)
+    model, counts, left_out = part.model, reading.counts, len(reading.copies.left_out)
     quarantine.forget_read(con, part.source, part.stream, part.identity, table)
     if part.source in NOT_PULLED:
         if reading.rejects or part.source != "custom" or quarantine.holds_given(con):
@@ -259,7 +257,7 @@ def _settle(
             quarantine.note_bad_content(con, part.source, part.extract_of_row, table)
     if reading.rejects:
         quarantine.add_rejects(con, part.source, part.stream, part.identity, part.extract_of_row, table)
-    quarantine.add_long_lines(con, part.source, part.stream, reading.copies.long_lines, limit or LIMITS[0])
+    quarantine.add_left_out(con, part.source, part.stream, reading.copies.left_out)
     marked = reading.copies.marked_in(part.paths, part.root)
     quarantine.note_marked(con, part.source, part.stream, part.identity, part.extract_of_row, marked, table)
     if reading.rejects:
@@ -277,7 +275,7 @@ def _settle(
     for extract_id, promised in part.extracts.items():
         rows, rejects, distinct = counts.get(extract_id, (0, 0, 0))
         repeats = rows - rejects - distinct
-        ledger.add(part.source, extract_id, part.stream, promised, distinct, repeats, rejects + long_lines)
+        ledger.add(part.source, extract_id, part.stream, promised, distinct, repeats, rejects + left_out)
 
 
 def _keep_newest(con: duckdb.DuckDBPyConnection, part: Part, table: str, reading: Reading) -> None:

@@ -275,7 +275,7 @@ class _Pull(AlertPull):
 def _single_alert(body: bytes) -> bytes:
     """The body of a single read is the alert itself."""
     envelope.required(envelope.members(body), "id")
-    return envelope.as_record(envelope.whole_object(body))
+    return envelope.one_record(envelope.whole_object(body))
 
 
 def _path(alert_id: str) -> str:

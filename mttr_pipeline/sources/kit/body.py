@@ -10,9 +10,12 @@ _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def members(value: msgspec.Raw | None) -> Mapping[str, msgspec.Raw]:
-    """The members of a value that is a JSON object; none for any other value."""
+    """The members of a value that is a JSON object; none for any other value, and for one that is nested too deeply."""
     content = raw(value)
-    return _decode(content) if content.startswith(b"{") else {}
+    try:
+        return _decode(content) if content.startswith(b"{") else {}
+    except RecursionError:
+        return {}
 
 
 def raw(value: msgspec.Raw | None) -> bytes:

@@ -5,21 +5,19 @@ What belongs here: JSON as bytes. What does not: HTTP, paging, the meaning of an
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, TypeVar
 
 import msgspec
 
+from mttr_pipeline.landing import scanner
 from mttr_pipeline.landing.characters import repaired
 
 T = TypeVar("T")
 
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
-_LENIENT = json.JSONDecoder(strict=False)
-_SPACE = " \t\r\n"
 
 
 class InvalidBody(Exception):
@@ -35,7 +33,10 @@ def members(body: bytes) -> dict[str, bytes]:
             raise InvalidBody(str(error)) from error
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass  # one record that a strict parser rejects must not cost the whole page: parse leniently
-    return dict(_lenient_members(body))
+    try:
+        return dict(scanner.members(body))
+    except ValueError as error:
+        raise InvalidBody(f"it ends early or is not JSON ({error})") from error
 
 
 def required(found: dict[str, bytes], name: str) -> bytes:
@@ -58,7 +59,10 @@ def items(raw: bytes) -> list[bytes]:
             raise InvalidBody(str(error)) from error
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass
-    return [as_record(item) if _is_strict(item) else unreadable_record(item) for item in _lenient_items(raw)]
+    try:
+        return [one_record(item) for item in scanner.elements(raw)]
+    except ValueError as error:
+        raise InvalidBody(f"it ends early or is not JSON ({error})") from error
 
 
 def as_record(raw: bytes) -> bytes:
@@ -66,8 +70,13 @@ def as_record(raw: bytes) -> bytes:
     return raw if raw.startswith(b"{") else b'{"unreadable":' + raw + b"}"
 
 
+def one_record(raw: bytes) -> bytes:
+    """The same for a value of a body that may have been read leniently: what a strict parser rejects is wrapped as a text."""
+    return as_record(raw) if _is_strict(raw) else unreadable_record(raw)
+
+
 def unreadable_record(raw: bytes) -> bytes:
-    """A record for bytes that a strict JSON parser rejects, such as a number like NaN."""
+    """A record for bytes that a strict JSON parser rejects, such as a number like NaN or a thousand nested lists."""
     return b'{"unreadable":' + msgspec.json.encode(raw.decode("utf-8", "replace")) + b"}"
 
 
@@ -126,46 +135,3 @@ def _is_strict(raw: bytes) -> bool:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return True
-
-
-def _lenient_members(body: bytes) -> list[tuple[str, bytes]]:
-    return [(str(name), raw) for name, raw in _lenient_parts(body, "{", "}") if name is not None]
-
-
-def _lenient_items(raw: bytes) -> list[bytes]:
-    return [item for _, item in _lenient_parts(raw, "[", "]")]
-
-
-def _lenient_parts(body: bytes, opening: str, closing: str) -> list[tuple[str | None, bytes]]:
-    """The members of the outermost object or array, as the bytes sent, found with Python's tolerant scanner."""
-    text = body.decode("utf-8", "surrogateescape")
-    found: list[tuple[str | None, bytes]] = []
-    try:
-        at = _skip(text, 0)
-        if text[at] != opening:
-            raise InvalidBody(f"it does not start with {opening}")
-        at = _skip(text, at + 1)
-        while text[at] != closing:
-            name: str | None = None
-            if opening == "{":
-                name, at = _LENIENT.raw_decode(text, at)
-                at = _skip(text, at)
-                if text[at] != ":":
-                    raise InvalidBody("a member has no value")
-                at = _skip(text, at + 1)
-            _, end = _LENIENT.raw_decode(text, at)
-            found.append((name, text[at:end].encode("utf-8", "surrogateescape")))
-            at = _skip(text, end)
-            if text[at] == ",":
-                at = _skip(text, at + 1)
-            elif text[at] != closing:
-                raise InvalidBody("a comma is missing between two members")
-    except (IndexError, ValueError, RecursionError) as error:
-        raise InvalidBody("it ends early or is not JSON") from error
-    return found
-
-
-def _skip(text: str, at: int) -> int:
-    while text[at] in _SPACE:
-        at += 1
-    return at

@@ -237,7 +237,7 @@ class _Pull(AlertPull):
 
     def _detail(self, alert_id: str) -> Iterator[bytes]:
         def parse(body: bytes) -> bytes:
-            return envelope.as_record(envelope.required(envelope.members(body), "data"))
+            return envelope.one_record(envelope.required(envelope.members(body), "data"))
 
         yield self._client.get(f"/v2/alerts/{quote(alert_id, safe='')}", [("identifierType", "id")], parse=parse)
 

@@ -312,7 +312,7 @@ class _Pull(Pull):
             params = [("include[]", "custom_fields"), _UTC]
             found = self._client.get(f"/incidents/{incident_id}", params, parse=envelope.members)
             if "incident" in found:
-                yield envelope.as_record(found["incident"])
+                yield envelope.one_record(found["incident"])
 
         def work() -> list[Task]:
             self._extract.land("incident_fields", key, self._runner.read_each("incidents", ids, read))

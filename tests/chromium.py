@@ -122,12 +122,8 @@ class Chromium:
         page = Page(self, session)
         for domain in ("Page", "Network", "Runtime", "Log", "DOM", "Accessibility"):
             page.call(f"{domain}.enable")
-        page.call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
-        )
+        page.show(width, height, dark=dark)
         page.call("Emulation.setScriptExecutionDisabled", value=not script)
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        page.call("Emulation.setEmulatedMedia", features=[scheme])
         page.call("Page.navigate", url=file.resolve().as_uri())
         self.wait_for("Page.loadEventFired", session)
         try:
@@ -155,6 +151,14 @@ class Page:
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
         return self._browser.call(method, self._session, **params)
+
+    def show(self, width: int, height: int = 900, *, dark: bool = False) -> None:
+        """On a screen of that size: below 600 pixels it is a phone."""
+        self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
+        )
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.call("Emulation.setEmulatedMedia", features=[scheme])
 
     def evaluate(self, expression: str) -> Any:
         """The value of a JavaScript expression in the page."""

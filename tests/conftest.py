@@ -3,6 +3,7 @@
 - No example of a property test has a time limit, because machines are of different speed.
 - Temporary files are kept in memory where there is room: the tests flush thousands of small databases, and would wait for the
   disk for a quarter of their time. TMPDIR decides otherwise.
+- What takes long to make is made once for all workers, see `sharing`.
 - The files that take longest start first, so that no worker is left with one of them at the end.
 """
 
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from sharing import shared_folder
 
 settings.register_profile("no clock", deadline=None)
 settings.load_profile("no clock")
@@ -20,6 +22,7 @@ settings.load_profile("no clock")
 MEMORY, ROOM = Path("/dev/shm"), 4 << 30
 if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
     os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
+shared_folder()  # before pytest-xdist starts its workers, which inherit it
 
 LONGEST = (
     "test_end_to_end",

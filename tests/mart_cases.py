@@ -17,6 +17,7 @@ from typing import Any
 import polars as pl
 from hypothesis import strategies as st
 from reference_targets import DAY, DETECTED, MINUTE, STAMPS, Incident, microseconds
+from sharing import made_once
 from support import copy_database, settings_for
 
 from mttr_pipeline.warehouse.catalog import default_catalog
@@ -139,7 +140,10 @@ def upstream() -> frozenset[str]:
 @cache
 def _empty() -> Path:
     """The folder of a warehouse without any history, with the tables up to `mart.incidents` built: copied by every test."""
-    folder = Path(tempfile.mkdtemp(prefix="mttr-empty-"))
+    return made_once("empty-up-to-incidents", _without_history)
+
+
+def _without_history(folder: Path) -> None:
     warehouse = Warehouse(folder / "work.duckdb", settings_for(folder), AS_OF, "empty")
     try:
         for model in default_catalog():
@@ -147,7 +151,6 @@ def _empty() -> Path:
                 warehouse.build(model)
     finally:
         warehouse.close()
-    return folder
 
 
 # -- drawn incidents ---------------------------------------------------------------------------------------------------

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import functools
-import tempfile
+import pickle
 from datetime import timedelta
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import jsonschema
+from sharing import made_once
 from support import AS_OF, door
 
 from mttr_pipeline import reports
+from mttr_pipeline.publish import publish
 from mttr_pipeline.reports.schemas import schema
 
 ODD_TITLE = "<script>alert(1)</script> \"x\" & 'y' \x07\x1b \u202eright to left \u05d0\u05d1 \N{PILE OF POO} {{ 7 * 7 }} {% raw %}"
@@ -116,9 +119,27 @@ HISTORIES: dict[str, list[dict[str, Any]]] = {
 @functools.cache
 def rendered(name: str) -> tuple[dict[str, Any], str, str]:
     """Documents, page and Markdown of a history."""
-    with tempfile.TemporaryDirectory() as folder, door(Path(folder), HISTORIES[name]) as warehouse:
+    return pickle.loads((made_once(f"history {name}", partial(_render, name)) / "rendered").read_bytes())
+
+
+def _render(name: str, folder: Path) -> None:
+    with door(folder, HISTORIES[name]) as warehouse:
         documents = reports.documents(warehouse.con)
-    return documents, reports.render(documents), reports.markdown(documents)
+    made = documents, reports.render(documents), reports.markdown(documents)
+    (folder / "rendered").write_bytes(pickle.dumps(made))
+
+
+@functools.cache
+def published_twice() -> tuple[Path, Path]:
+    """Two generations of the company with many services, from the same tables."""
+    folder = made_once("history many, published", _publish_twice)
+    return folder / "published/run-a", folder / "published/run-b"
+
+
+def _publish_twice(folder: Path) -> None:
+    with door(folder, HISTORIES["many"]) as warehouse:
+        for run_id in ("run-a", "run-b"):
+            publish(warehouse, folder / "published", run_id)
 
 
 def errors(name: str, document: Any) -> list[str]:

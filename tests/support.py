@@ -7,13 +7,11 @@ every history gets ids of its own and is then compared by itself.
 
 from __future__ import annotations
 
-import atexit
 import functools
 import json
 import math
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -24,6 +22,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from reference import DAY, STAMPS, Event, Incident, Record
+from sharing import made_once
 
 from mttr_pipeline.config.settings import Settings, settings_of
 from mttr_pipeline.intake.importer import import_files
@@ -157,12 +156,13 @@ def build_all(warehouse: Warehouse, only: Sequence[str] = ()) -> None:
 @functools.cache
 def empty() -> Path:
     """The folder with the working database of a company without any history; copied, it saves tests from building tables."""
-    folder = Path(tempfile.mkdtemp(prefix="mttr-tests-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return made_once("empty", _without_history)
+
+
+def _without_history(folder: Path) -> None:
     warehouse = open_warehouse(folder)
     build_all(warehouse)
     warehouse.close()
-    return folder
 
 
 def untouched(catalog: Catalog, loaded: set[str]) -> set[str]:

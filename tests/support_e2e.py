@@ -6,7 +6,6 @@ published database, and one finished run that modules copy instead of repeating 
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import functools
 import io
@@ -14,7 +13,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +22,7 @@ from unittest.mock import patch
 
 import duckdb
 import zstandard
+from sharing import made_once, scratch
 
 from mttr_pipeline.cli.main import main
 from mttr_pipeline.demo import Truth, VendorServer, World
@@ -67,13 +66,6 @@ def clean_env(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 def empty_folder() -> Path:
     """A working directory without an `mttr.toml`."""
     return scratch()
-
-
-def scratch() -> Path:
-    """A temporary folder that is gone when the tests end."""
-    folder = Path(tempfile.mkdtemp(prefix="mttr-test-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
 
 
 def mttr(*arguments: object, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Result:
@@ -126,10 +118,12 @@ def vendors(faults: Any = "none", **options: Any) -> Iterator[VendorServer]:
 @functools.cache
 def finished_run() -> Path:
     """A data directory after one nightly run at UNTIL. Read it, copy it; never write into it."""
-    data_dir = scratch() / "data"
+    return made_once("finished-run", _nightly_run)
+
+
+def _nightly_run(data_dir: Path) -> None:
     with vendors() as server:
         mttr("--data-dir", data_dir, "run", "--as-of", UNTIL.isoformat(), env=server.env(*CLOUD)).ended(0)
-    return data_dir
 
 
 def copy_of(data_dir: Path, target: Path) -> Path:

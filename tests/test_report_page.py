@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.resources import files
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
 import pytest
 from chromium import EXECUTABLE, Chromium, Page
 from pypdf import PdfReader
-from report_cases import HISTORIES, rendered
-from support import door
+from report_cases import HISTORIES, published_twice, rendered
 from support_e2e import finished_run, latest
-
-from mttr_pipeline.publish import publish
 
 pytestmark = pytest.mark.skipif(
     EXECUTABLE is None, reason="there is no Chromium on this machine; install the package chromium to run these tests"
@@ -35,8 +32,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The page of the demo company, of no incidents, and of records with odd text; and of a company with many services its
     page, the list of them, and one of theirs."""
     folder = tmp_path_factory.mktemp("pages")
-    with door(folder, HISTORIES["many"]) as warehouse:
-        generation = publish(warehouse, folder / "published", "run").folder
+    generation, _ = published_twice()
     found = {
         "demo": latest(finished_run()) / "report.html",
         "many": generation / "report.html",
@@ -55,15 +51,14 @@ def file(request: pytest.FixtureRequest, pages: dict[str, Path]) -> Path:
     return pages[request.param]
 
 
-@pytest.mark.parametrize("width", [DESK, 768, PHONE])
-@pytest.mark.parametrize("dark", [False, True])
-def test_nothing_overflows_nothing_is_loaded_nothing_is_wrong(
-    browser: Chromium, file: Path, width: int, dark: bool, tmp_path: Path
-) -> None:
-    with browser.page(file, width, dark=dark) as page:
+def test_nothing_overflows_nothing_is_loaded_nothing_is_wrong(browser: Chromium, file: Path, tmp_path: Path) -> None:
+    with browser.page(file) as page:
         # also with every detail open: a wide table scrolls within itself
         page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        for width, dark in product((DESK, 768, PHONE), (False, True)):
+            page.show(width, dark=dark)
+            assert page.evaluate("innerWidth") == width
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, (width, dark)
         assert page.screenshot(tmp_path / "page.png").stat().st_size > 10_000
         assert page.requests() == []
         assert page.complaints() == []
@@ -251,14 +246,15 @@ def test_contrast(browser: Chromium, pages: dict[str, Path], dark: bool) -> None
         assert page.evaluate(CONTRAST) == []
 
 
-@pytest.mark.parametrize(("width", "dark"), [(DESK, False), (DESK, True), (PHONE, False)])
-def test_axe_finds_nothing(browser: Chromium, file: Path, width: int, dark: bool) -> None:
+def test_axe_finds_nothing(browser: Chromium, file: Path) -> None:
     """No problem for screen readers or keyboards, by the rules of axe-core."""
-    with browser.page(file, width, dark=dark) as page:
+    with browser.page(file) as page:
         page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
         page.call("Runtime.evaluate", expression=AXE.read_text(encoding="utf-8"))
         found = "axe.run().then(found => found.violations.map(each => [each.id, each.nodes.map(node => node.html)]))"
-        assert page.evaluate(found) == []
+        for width, dark in ((DESK, False), (DESK, True), (PHONE, False)):
+            page.show(width, dark=dark)
+            assert page.evaluate(found) == [], (width, dark)
 
 
 CONTRAST = """(() => {

@@ -5,32 +5,25 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from report_cases import HISTORIES, MANY_SERVICES, Reader, rendered
-from support import door, examples
+from report_cases import MANY_SERVICES, Reader, published_twice, rendered
+from support import examples
 
 from mttr_pipeline import reports
-from mttr_pipeline.publish import publish
 from mttr_pipeline.reports.page import files
 from mttr_pipeline.reports.page.names import slugs_of, with_pages
 from mttr_pipeline.warehouse.catalog import default_catalog
 
 
 @pytest.fixture(scope="module")
-def generations(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]]:
+def generations() -> tuple[Path, Path]:
     """A company with many services and few teams, published twice."""
-    folder = tmp_path_factory.mktemp("site")
-    with door(folder, HISTORIES["many"]) as warehouse:
-        yield (
-            publish(warehouse, folder / "published", "run-a").folder,
-            publish(warehouse, folder / "published", "run-b").folder,
-        )
+    return published_twice()
 
 
 @pytest.fixture(scope="module")

@@ -15,14 +15,14 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from report_cases import HISTORIES, Reader, errors, rendered
-from support import AS_OF, door
+from report_cases import HISTORIES, Reader, errors, published_twice, rendered
+from support import AS_OF, land_custom
 from support_e2e import finished_run, latest, published
 
 from mttr_pipeline import reports
 from mttr_pipeline.defs import build_defs
 from mttr_pipeline.defs.execute import run_instance
-from mttr_pipeline.publish import publish
+from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.reports import compliance
 from mttr_pipeline.reports.page import rules, words
 
@@ -606,12 +606,10 @@ def test_the_page_loads_nothing(demo: Path) -> None:
 # -- the same bytes ----------------------------------------------------------------------------------------------------
 
 
-def test_the_same_tables_give_the_same_bytes(tmp_path: Path) -> None:
+def test_the_same_tables_give_the_same_bytes() -> None:
     """Equal results must be recognisable as equal files."""
-    with door(tmp_path, HISTORIES["odd"]) as warehouse:
-        first = publish(warehouse, tmp_path / "published", "run-a").folder
-        second = publish(warehouse, tmp_path / "published", "run-b").folder
-    names = [*(f"json/{name}.json" for name in reports.DOCUMENTS), "report.html"]
+    first, second = published_twice()
+    names = [*(f"json/{name}.json" for name in reports.DOCUMENTS), "report.html", "report/services.html"]
     for name in names:
         assert (first / name).read_bytes() == (second / name).read_bytes(), name
         assert "run-a" not in (first / name).read_text(encoding="utf-8"), name
@@ -623,8 +621,7 @@ def test_the_same_tables_give_the_same_bytes(tmp_path: Path) -> None:
 
 def test_dagster_shows_the_verdict_and_warns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Checks warn and never block; the asset shows what the page shows."""
-    with door(tmp_path, HISTORIES["odd"]):
-        pass
+    land_custom(Landing(tmp_path / "landing"), HISTORIES["odd"])
     monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "1")
     with run_instance() as instance:
         result = (

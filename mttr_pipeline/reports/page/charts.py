@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
@@ -50,8 +51,19 @@ class Figure:
     narrow: Markup
 
 
-def figure(draw: Callable[[int], Chart], label: str) -> Figure:
-    """Render a chart for a desktop and for a phone. `label` is its text alternative."""
+def figure(
+    chart: Callable[[Sequence[Document]], Callable[[int], Chart]], rows: Sequence[Document], label: str
+) -> Figure:
+    """Render a chart of these rows for a desktop and for a phone. `label` is its text alternative.
+
+    The same chart is drawn once in a process: drawing takes more than nine tenths of the time of a page.
+    """
+    return _figure(chart, json.dumps(rows), label)
+
+
+@lru_cache(maxsize=32)
+def _figure(chart: Callable[[Sequence[Document]], Callable[[int], Chart]], rows: str, label: str) -> Figure:
+    draw = chart(json.loads(rows))
     return Figure(_svg(draw(WIDE), label, "wide"), _svg(draw(NARROW), label, "narrow"))
 
 

@@ -49,14 +49,14 @@ def context(documents: Mapping[str, Document]) -> dict[str, Any]:
         "attention": verdict.attention(documents),
         "cards": verdict.cards(documents),
         "weeks": weeks,
-        "trend_chart": charts.figure(charts.trend(weeks), _trend_label(weeks)) if has_data(weeks) else None,
-        "phases": charts.figure(charts.phases(shares["rows"]), _shares_label(shares["rows"]))
+        "trend_chart": charts.figure(charts.trend, weeks, _trend_label(weeks)) if has_data(weeks) else None,
+        "phases": charts.figure(charts.phases, shares["rows"], _shares_label(shares["rows"]))
         if shares["is_shown"] and shares["rows"]
         else None,
         "shares": shares,
         "shares_from_occurred": _shares(summary["phase_breakdown"], "from_occurred_"),
         "has_phases": any(row["n"] for row in summary["phase_breakdown"]),
-        "targets": charts.figure(charts.targets(recent), _targets_label(recent)) if recent else None,
+        "targets": charts.figure(charts.targets, recent, _targets_label(recent)) if recent else None,
         "target_rows": _target_rows(compliance),
         "phase_targets": recent_targets(compliance["phases"], "severity"),
         "compared": compared,

@@ -24,6 +24,7 @@ last_status_change_at = "as sent"
 last_status_change_by_type = "kind of reference that changed the status last"
 merged_into = "incident it was merged into"
 updated_at = "as sent, since 2023-05"
+named = "pages that the body, the bridge and external references name, with the place"
 reject_reason = "why the record cannot be used"
 landed_in = "landing file"
 */
@@ -47,6 +48,12 @@ SELECT
     last_status_change_by.type AS last_status_change_by_type,
     CASE WHEN resolve_reason.type = 'merge_resolve_reason' THEN resolve_reason.incident.id END AS merged_into,
     instant(updated_at, zone) AS updated_at,
+    list_concat(
+        named_at('description', id || '/body', record_pages_in(concat_ws(' ', body.details, description))),
+        named_at('conference_bridge', NULL, record_pages_in(conference_bridge.conference_url)),
+        named_at('external_reference', NULL, list_filter(
+            list_transform(external_references, lambda r: canonical_url(r.external_url)), lambda url: url IS NOT NULL))
+    ) AS named,
     CASE
         WHEN text_or_null(id) IS NULL THEN 'no id'
         ELSE instant_problem('created_at', created_at, instant(created_at, zone))
@@ -60,6 +67,8 @@ FROM landed({
     service: 'STRUCT(id VARCHAR, name VARCHAR, summary VARCHAR)',
     teams: 'STRUCT(id VARCHAR, name VARCHAR, summary VARCHAR)[]',
     last_status_change_by: 'STRUCT(type VARCHAR)',
-    resolve_reason: 'STRUCT("type" VARCHAR, incident STRUCT(id VARCHAR))'
+    resolve_reason: 'STRUCT("type" VARCHAR, incident STRUCT(id VARCHAR))',
+    description: 'VARCHAR', body: 'STRUCT(details VARCHAR)', conference_bridge: 'STRUCT(conference_url VARCHAR)',
+    external_references: 'STRUCT(external_url VARCHAR)[]'
 })
 CROSS JOIN (SELECT time_zone AS zone FROM config.sources WHERE source = '${source}')

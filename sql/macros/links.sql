@@ -75,9 +75,13 @@ CREATE OR REPLACE MACRO keys_in(text) AS
 CREATE OR REPLACE MACRO names_one(text) AS
     regexp_full_match(trim(text), '(?i:https?)://[^\x00-\x20]+|[A-Z][A-Z0-9_]+-[1-9][0-9]*');
 
--- Addresses with the place in which they stand, as raw tables keep those of texts that stay in the landing zone.
-CREATE OR REPLACE MACRO named_at(place, text_id, urls) AS
-    list_transform(urls, lambda found: {'place': place, 'text_id': text_id, 'url': found});
+-- The pages of records that several texts name, each with the place in which it stands: what raw tables keep of texts that stay in the
+-- landing zone. A text is a struct of place, text_id and text. All go through one expression, which is planned once.
+CREATE OR REPLACE MACRO named_in(texts) AS
+    flatten(list_transform(
+        list_filter(texts, lambda t: contains(t."text", '://') OR contains(t."text", ':\/\/')),
+        lambda t: coalesce(list_transform(
+            record_pages_in(t."text"), lambda page: {'place': t.place, 'text_id': t.text_id, 'url': page}), [])));
 
 -- The class of an address or key that stands in a place.
 CREATE OR REPLACE MACRO link_reason(place, target_kind) AS CASE WHEN place IN ('note', 'comment') THEN 'text' ELSE target_kind END;

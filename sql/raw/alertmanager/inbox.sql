@@ -58,8 +58,8 @@ SELECT
         lambda l: l.key || ':' || (l.value ->> '$')
     )) AS tags,
     text_or_null("group") AS group_key,
-    CASE WHEN contains(body ->> '$.annotations', '://') THEN flatten(list_transform(map_entries(json_map(body -> '$.annotations')),
-        lambda a: coalesce(named_at('description', a.key, record_pages_in(a.value ->> '$')), []))) END AS named,
+    named_in(list_transform(map_entries(json_map(body -> '$.annotations')),
+        lambda a: {'place': 'description', 'text_id': a.key, 'text': a.value ->> '$'})) AS named,
     list_filter(
         [field_problem('severity', labels -> '$.severity', 'severity'), field_problem('service', labels -> '$.service', 'service'),
             field_problem('team', labels -> '$.team', 'team')],

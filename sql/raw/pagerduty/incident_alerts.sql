@@ -14,7 +14,7 @@ SELECT
     incidentId AS incident_id,
     list_sort(list_distinct(list_filter(list_transform(alerts, lambda a: text_or_null(a.alert_key)), lambda key: key IS NOT NULL)))
         AS alert_keys,
-    flatten(list_transform(alerts, lambda a: coalesce(named_at('description', 'alert/' || a.id, record_pages_in(a.body)), []))) AS named,
+    named_in(list_transform(alerts, lambda a: {'place': 'description', 'text_id': 'alert/' || a.id, 'text': a.body})) AS named,
     CASE WHEN text_or_null(incidentId) IS NULL THEN 'no incidentId' WHEN alerts IS NULL THEN 'no alerts' END AS reject_reason,
     landed_in
 FROM landed({

@@ -48,12 +48,14 @@ SELECT
     last_status_change_by.type AS last_status_change_by_type,
     CASE WHEN resolve_reason.type = 'merge_resolve_reason' THEN resolve_reason.incident.id END AS merged_into,
     instant(updated_at, zone) AS updated_at,
-    list_concat(
-        named_at('description', id || '/body', record_pages_in(concat_ws(' ', body.details, description))),
-        named_at('conference_bridge', NULL, record_pages_in(conference_bridge.conference_url)),
-        named_at('external_reference', NULL, list_filter(
-            list_transform(external_references, lambda r: canonical_url(r.external_url)), lambda url: url IS NOT NULL))
-    ) AS named,
+    named_in(list_concat(
+        [
+            {'place': 'description', 'text_id': 'body', 'text': concat_ws(' ', body.details, description)},
+            {'place': 'conference_bridge', 'text_id': NULL, 'text': conference_bridge.conference_url}
+        ],
+        list_transform(external_references,
+            lambda r: {'place': 'external_reference', 'text_id': NULL::VARCHAR, 'text': r.external_url})
+    )) AS named,
     CASE
         WHEN text_or_null(id) IS NULL THEN 'no id'
         ELSE instant_problem('created_at', created_at, instant(created_at, zone))

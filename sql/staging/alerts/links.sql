@@ -16,28 +16,28 @@ is_responder = "="
 landed_in = "="
 */
 WITH texts AS (
-    SELECT external_id, 'title' AS place, 'title' AS text_id, targets_in(title, true) AS targets, landed_in
+    SELECT external_id, 'title' AS place, 'title' AS text_id, title AS "text", landed_in
     FROM staging.${source}_records
     UNION ALL
-    SELECT external_id, 'tag', NULL, targets_in(tag, true), landed_in
+    SELECT external_id, 'tag', NULL, tag, landed_in
     FROM (
         SELECT external_id, unnest(list_filter(tags, lambda t: names_one(t))) AS tag, landed_in
         FROM staging.${source}_records
     )
     UNION ALL
-    SELECT external_id, 'note', event_id, targets_in(notes, true), landed_in
+    SELECT external_id, 'note', event_id, notes, landed_in
     FROM staging.${source}_notes
     WHERE notes IS NOT NULL
     UNION ALL
     SELECT external_id, 'field', CASE WHEN NOT names_one(detail.value ->> '$') THEN detail.key END,
-        targets_in(detail.value ->> '$', true), landed_in
+        detail.value ->> '$', landed_in
     FROM (
         SELECT external_id, landed_in, unnest(naming_details(details)) AS detail
         FROM raw.${source}_alert_details
     )
 ),
 named AS (
-    SELECT external_id, place, text_id, unnest(targets) AS found, landed_in FROM texts
+    SELECT external_id, place, text_id, unnest(targets_in("text", true)) AS found, landed_in FROM texts
     UNION ALL
     SELECT external_id, 'description', 'description', {'target_kind': 'url', 'target': unnest(named)}, landed_in
     FROM raw.${source}_alert_details

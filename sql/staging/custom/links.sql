@@ -17,20 +17,20 @@ is_responder = "="
 landed_in = "="
 */
 WITH texts AS (
-    SELECT external_id, 'title' AS place, 'title' AS text_id, targets_in(title, true) AS targets, landed_in
+    SELECT external_id, 'title' AS place, 'title' AS text_id, title AS "text", landed_in
     FROM raw.${source}_records
     UNION ALL
-    SELECT external_id, 'url', NULL, targets_in(url, false), landed_in
+    SELECT external_id, 'url', NULL, url, landed_in
     FROM raw.${source}_records
     WHERE url IS NOT NULL
     UNION ALL
-    SELECT external_id, 'tag', NULL, targets_in(tag, true), landed_in
+    SELECT external_id, 'tag', NULL, tag, landed_in
     FROM (
         SELECT external_id, unnest(list_filter(tags, lambda t: names_one(t))) AS tag, landed_in
         FROM raw.${source}_records
     )
     UNION ALL
-    SELECT external_id, 'note', content_id([notes]), targets_in(notes, true), landed_in
+    SELECT external_id, 'note', content_id([notes]), notes, landed_in
     FROM (
         SELECT external_id, unnest(list_filter(list_transform(timeline, lambda e: e.notes), lambda notes: notes IS NOT NULL)) AS notes,
             landed_in
@@ -40,4 +40,4 @@ WITH texts AS (
 SELECT DISTINCT
     '${source}' AS source, external_id, place, text_id, link_reason(place, found.target_kind) AS reason,
     found.target_kind AS target_kind, NULL AS target_source, found.target AS target, false AS is_responder, landed_in
-FROM (SELECT external_id, place, text_id, unnest(targets) AS found, landed_in FROM texts)
+FROM (SELECT external_id, place, text_id, unnest(targets_in("text", place <> 'url')) AS found, landed_in FROM texts)

@@ -18,28 +18,28 @@ is_responder = "="
 landed_in = "="
 */
 WITH texts AS (
-    SELECT external_id, 'title' AS place, 'title' AS text_id, targets_in(title, true) AS targets, landed_in
+    SELECT external_id, 'title' AS place, 'title' AS text_id, title AS "text", landed_in
     FROM raw.${source}_incidents
     UNION ALL
-    SELECT external_id, 'tag', NULL, targets_in(tag, true), landed_in
+    SELECT external_id, 'tag', NULL, tag, landed_in
     FROM (
         SELECT external_id, unnest(list_filter(tags, lambda t: names_one(t))) AS tag, landed_in
         FROM raw.${source}_incidents
     )
     UNION ALL
-    SELECT external_id, 'note', event_id, targets_in(notes, true), landed_in
+    SELECT external_id, 'note', event_id, notes, landed_in
     FROM staging.${source}_incident_events
     WHERE notes IS NOT NULL AND provenance <> 'derived'
     UNION ALL
     SELECT external_id, 'field', CASE WHEN NOT names_one(detail.value ->> '$') THEN detail.key END,
-        targets_in(detail.value ->> '$', true), landed_in
+        detail.value ->> '$', landed_in
     FROM (
         SELECT external_id, landed_in, unnest(naming_details(details)) AS detail
         FROM raw.${source}_incidents
     )
 ),
 named AS (
-    SELECT external_id, place, text_id, unnest(targets) AS found, landed_in FROM texts
+    SELECT external_id, place, text_id, unnest(targets_in("text", true)) AS found, landed_in FROM texts
     UNION ALL
     SELECT external_id, 'description', 'description', {'target_kind': 'url', 'target': unnest(named)}, landed_in
     FROM raw.${source}_incidents
@@ -54,11 +54,10 @@ listed AS (
 ),
 -- Of an alert: what only its body said, and the incident that it was made for.
 details AS (
-    SELECT a.external_id, unnest(map_entries(coalesce(d.details, a.details))) AS detail, a.integration_name IS NULL AS is_responder,
-        d.external_id IS NULL AS is_received, a.landed_in
+    SELECT a.external_id, a.integration_name IS NULL AS is_responder, d.external_id IS NULL AS is_received, a.landed_in, unnest(list_filter(
+        map_entries(coalesce(d.details, a.details)), lambda e: is_incident_id(e.key) OR d.external_id IS NULL)) AS detail
     FROM staging.${source}_alerts AS a
     LEFT JOIN raw.${source}_alert_details AS d ON d.external_id = a.external_id
-    WHERE regexp_matches(coalesce(d.details, a.details)::VARCHAR, '(?i)incident[-_ ]?id|://|[A-Z0-9_]-[1-9]')
 ),
 received AS (
     SELECT external_id, CASE WHEN NOT names_one(detail.value ->> '$') THEN detail.key END AS text_id,
@@ -79,7 +78,7 @@ UNION ALL
 SELECT DISTINCT '${source}', external_id, 'incident_id', NULL, 'vendor', 'id', '${source}_incident', trim(detail.value ->> '$'), is_responder,
     landed_in
 FROM details
-WHERE normalized(detail.key) = 'incidentid' AND regexp_full_match(trim(detail.value ->> '$'), '(?i)[0-9a-f]{8}-[0-9a-f-]{27,45}')
+WHERE is_incident_id(detail.key) AND regexp_full_match(trim(detail.value ->> '$'), '(?i)[0-9a-f]{8}-[0-9a-f-]{27,45}')
 UNION ALL
 SELECT DISTINCT '${source}', external_id, 'field', text_id, found.target_kind, found.target_kind, NULL, found.target, false, landed_in
 FROM received

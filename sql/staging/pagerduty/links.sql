@@ -17,14 +17,14 @@ is_responder = "="
 landed_in = "="
 */
 WITH texts AS (
-    SELECT external_id, 'title' AS place, 'title' AS text_id, targets_in(title, true) AS targets, landed_in
+    SELECT external_id, 'title' AS place, 'title' AS text_id, title AS "text", landed_in
     FROM staging.${source}_incidents
     UNION ALL
-    SELECT external_id, 'note', event_id, targets_in(notes, true), landed_in
+    SELECT external_id, 'note', event_id, notes, landed_in
     FROM staging.${source}_events
     WHERE event_type = 'note' AND notes IS NOT NULL
     UNION ALL
-    SELECT external_id, 'field', CASE WHEN NOT names_one(value) THEN name END, targets_in(value, true), landed_in
+    SELECT external_id, 'field', CASE WHEN NOT names_one(value) THEN name END, value, landed_in
     FROM (
         SELECT external_id, landed_in, coalesce(field.name, field.display_name) AS name, json_text(field.value) AS value
         FROM (
@@ -40,7 +40,7 @@ kept AS (
     SELECT incident_id, unnest(named), landed_in FROM raw.${source}_incident_alerts
 ),
 named AS (
-    SELECT external_id, place, text_id, unnest(targets) AS found, landed_in FROM texts
+    SELECT external_id, place, text_id, unnest(targets_in("text", true)) AS found, landed_in FROM texts
     UNION ALL
     SELECT external_id, named.place, named.text_id, {'target_kind': 'url', 'target': named.url}, landed_in FROM kept
     UNION ALL

@@ -87,7 +87,7 @@ def recognises(fields: Fields) -> bool:
 SOURCE = Source(
     name="jira",
     title="Jira",
-    yields=("records", "events", "responders", "sla_cycles", "deletions", "words", "sites"),
+    yields=("records", "events", "responders", "sla_cycles", "deletions", "words", "sites", "links"),
     options=JiraOptions,
     words={
         "severity": {

@@ -13,7 +13,6 @@ import duckdb
 from mttr_pipeline.errors import first_line
 from mttr_pipeline.warehouse.models import Model
 
-
 #: The last column of a key that numbers incidents from 0 on, as their row in core.incidents does.
 NUMBERED = "incident_no"
 

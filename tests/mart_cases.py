@@ -41,6 +41,7 @@ def built(
         warehouse = Warehouse(folder / "work.duckdb", settings, as_of, "run")
         try:
             fill(warehouse, incidents)
+            warehouse.make_analyst_macros()
             for model in needed(tables):
                 warehouse.build(model)
                 assert [check for check in warehouse.check(model) if not check.passed] == [], model.table

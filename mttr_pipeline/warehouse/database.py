@@ -195,9 +195,7 @@ class Warehouse:
             self._make(model)
         if model.table == INCIDENTS:  # facts are made of them, and the macros over them go where they are
             self._facts.clear()
-            self.con.execute(f"USE {MART}")
-            self.con.execute(self.analyst_macros())
-            self.con.execute(_SEARCH_PATH)
+            self.make_analyst_macros()
         self.con.execute(
             f"BEGIN; DELETE FROM ops.builds WHERE table_name = {quoted(model.place)}; "
             f"INSERT INTO ops.builds VALUES ({quoted(model.place)}, {quoted(self.run_id)}); COMMIT"
@@ -246,6 +244,12 @@ class Warehouse:
         for name, kind in macros:  # `prepare` makes those in force
             self.con.execute(f'DROP {kind} work.main."{name}"')
 
+    def make_analyst_macros(self) -> None:
+        """Make the macros over `incidents` where that table is, as they are configured now."""
+        self.con.execute(f"USE {MART}")
+        self.con.execute(self.analyst_macros())
+        self.con.execute(_SEARCH_PATH)
+
     def analyst_macros(self) -> str:
         """The macros over `incidents`, with the configured outlier rule and reporting zone as their defaults."""
         return self._configured(load_macros("analyst"))
@@ -256,7 +260,7 @@ class Warehouse:
         return Template(sql).safe_substitute(
             outlier_hours=repr(file.outliers.hours),
             outliers_excluded=str(file.outliers.enabled).lower(),
-            time_zone=file.reporting_time_zone,
+            local_time=_local_time(file.reporting_time_zone),
             wide_letters=quoted(_WIDE_LETTERS),
             plain_letters=quoted(unicodedata.normalize("NFKC", _WIDE_LETTERS)),
             as_of=self.as_of.isoformat(),
@@ -291,6 +295,11 @@ class Warehouse:
     def check(self, model: Model) -> list[CheckResult]:
         """Run every promise of a header against the built table. A check that itself fails is a failed check."""
         return run_checks(self.con, model)
+
+
+def _local_time(zone: str) -> str:
+    """The instant `instant` as a clock in a zone shows it. Instants are kept in UTC, where no calendar has to be asked."""
+    return "make_timestamp(epoch_us(instant))" if zone == "UTC" else f"timezone({quoted(zone)}, instant)"
 
 
 def _delete(database: Path) -> None:

@@ -26,22 +26,12 @@ WITH spans AS (
         v.calculation_type, i.incident_no, i.severity_id, i.service_id, i.team_id, i.started_us,
         i.is_over, i.is_before_history, i.by_timeout AND v.end_stamp IN ('resolved_at', 'closed_at') AS is_timeout, i.resolved_us,
         v.end_stamp = 'acknowledged_at' AND coalesce(i.acknowledged_us > i.resolved_us, false) AS is_too_late,
-        CASE v.start_place WHEN 1 THEN i.occurred_us WHEN 2 THEN i.detected_us WHEN 3 THEN i.acknowledged_us
-            WHEN 4 THEN i.investigating_us WHEN 5 THEN i.root_cause_found_us WHEN 6 THEN i.mitigated_us
-            WHEN 7 THEN i.resolved_us ELSE i.closed_us END AS start_us,
-        CASE v.end_place WHEN 1 THEN i.occurred_us WHEN 2 THEN i.detected_us WHEN 3 THEN i.acknowledged_us
-            WHEN 4 THEN i.investigating_us WHEN 5 THEN i.root_cause_found_us WHEN 6 THEN i.mitigated_us
-            WHEN 7 THEN i.resolved_us ELSE i.closed_us END AS end_us,
-        coalesce(
-            i.closed_us,
-            CASE WHEN v.end_place <= 7 THEN i.resolved_us END,
-            CASE WHEN v.end_place <= 6 THEN i.mitigated_us END,
-            CASE WHEN v.end_place <= 5 THEN i.root_cause_found_us END,
-            CASE WHEN v.end_place <= 4 THEN i.investigating_us END,
-            CASE WHEN v.end_place <= 3 THEN i.acknowledged_us END,
-            CASE WHEN v.end_place <= 2 THEN i.detected_us END,
-            CASE WHEN v.end_place <= 1 THEN i.occurred_us END
-        ) AS later_us -- any stamp at or after the place of the end among the stamps
+        stamp_at(v.start_place, i.occurred_us, i.detected_us, i.acknowledged_us, i.investigating_us, i.root_cause_found_us,
+            i.mitigated_us, i.resolved_us, i.closed_us) AS start_us,
+        stamp_at(v.end_place, i.occurred_us, i.detected_us, i.acknowledged_us, i.investigating_us, i.root_cause_found_us,
+            i.mitigated_us, i.resolved_us, i.closed_us) AS end_us,
+        stamp_from(v.end_place, i.occurred_us, i.detected_us, i.acknowledged_us, i.investigating_us, i.root_cause_found_us,
+            i.mitigated_us, i.resolved_us, i.closed_us) AS later_us
     FROM facts.matched AS i
     CROSS JOIN config.variants AS v
 ),

@@ -89,6 +89,28 @@ CREATE OR REPLACE MACRO stamps_us(occurred_at, detected_at, acknowledged_at, inv
     [epoch_us(occurred_at), epoch_us(detected_at), epoch_us(acknowledged_at), epoch_us(investigating_at),
         epoch_us(root_cause_found_at), epoch_us(mitigated_at), epoch_us(resolved_at), epoch_us(closed_at)];
 
+-- The stamp at a place among the eight. Of a place that is the same in many rows it takes a tenth of what a list takes.
+CREATE OR REPLACE MACRO stamp_at(place, occurred_us, detected_us, acknowledged_us, investigating_us, root_cause_found_us, mitigated_us,
+    resolved_us, closed_us) AS
+    CASE place WHEN 1 THEN occurred_us WHEN 2 THEN detected_us WHEN 3 THEN acknowledged_us WHEN 4 THEN investigating_us
+        WHEN 5 THEN root_cause_found_us WHEN 6 THEN mitigated_us WHEN 7 THEN resolved_us ELSE closed_us END;
+
+-- A stamp at or after a place among the eight; NULL without any.
+CREATE OR REPLACE MACRO stamp_from(place, occurred_us, detected_us, acknowledged_us, investigating_us, root_cause_found_us, mitigated_us,
+    resolved_us, closed_us) AS
+    coalesce(
+        closed_us,
+        CASE WHEN place <= 7 THEN resolved_us END,
+        CASE WHEN place <= 6 THEN mitigated_us END,
+        CASE WHEN place <= 5 THEN root_cause_found_us END,
+        CASE WHEN place <= 4 THEN investigating_us END,
+        CASE WHEN place <= 3 THEN acknowledged_us END,
+        CASE WHEN place <= 2 THEN detected_us END,
+        CASE WHEN place <= 1 THEN occurred_us END);
+
+-- An instant as a clock in the reporting time zone shows it.
+CREATE OR REPLACE MACRO local_time(instant) AS ${local_time};
+
 -- The name of a service or team as it is compared: Unicode NFC, no capitals, no white space, no - and no _; full-width letters are
 -- plain ones. `incidents` has one spelling of each name, and a filter may use any other.
 CREATE OR REPLACE MACRO folded_name(name) AS coalesce(
@@ -98,7 +120,7 @@ CREATE OR REPLACE MACRO folded_name(name) AS coalesce(
 -- Whether an incident of this status is over.
 CREATE OR REPLACE MACRO status_is_over(status) AS coalesce(status IN ('resolved', 'closed'), false);
 
--- The population of an incident: the first that applies. `latest_us` is the latest stamp at or after the place of the end among the
+-- The population of an incident: the first that applies. `latest_us` is a stamp at or after the place of the end among the
 -- stamps. Without such a stamp the incident is still open for this calculation, unless it is over at a time that nothing says.
 -- `is_too_late` says that the end is an acknowledgement after the resolve: nobody waited for that one.
 CREATE OR REPLACE MACRO population_of(
@@ -195,9 +217,9 @@ CREATE OR REPLACE MACRO mttr(
 -- The first day of the day, week or month in which an instant lies, in the reporting time zone; NULL for anything else.
 CREATE OR REPLACE MACRO window_date_of(dimension, instant) AS
     CASE dimension
-        WHEN 'day' THEN timezone('${time_zone}', instant)::DATE
-        WHEN 'week' THEN date_trunc('week', timezone('${time_zone}', instant))::DATE
-        WHEN 'month' THEN date_trunc('month', timezone('${time_zone}', instant))::DATE
+        WHEN 'day' THEN local_time(instant)::DATE
+        WHEN 'week' THEN date_trunc('week', local_time(instant))::DATE
+        WHEN 'month' THEN date_trunc('month', local_time(instant))::DATE
     END;
 
 -- The member of a dimension that an incident belongs to: its severity, service or team, or the first day of the day, week or month

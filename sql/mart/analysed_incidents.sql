@@ -66,38 +66,51 @@ SELECT
     resolved_month_date
 FROM (
     SELECT
-        i.*,
-        v.calculation_type,
-        i.stamps[v.stop] - i.stamps[v.start] AS us,
-        population_of(i.stamps[v.start], i.stamps[v.stop], list_max(i.stamps[v.stop:]), ${outliers_excluded}, ${outlier_hours},
-            i.is_over, v.stop = 3 AND coalesce(i.acknowledged_at > i.resolved_at, false)) AS population
+        *,
+        end_us - start_us AS us,
+        population_of(start_us, end_us, latest_us, ${outliers_excluded}, ${outlier_hours}, is_over, is_too_late) AS population
     FROM (
-        -- Dates are made before the variants multiply the rows.
         SELECT
-            * REPLACE (coalesce(service, 'unknown') AS service, coalesce(team, 'unknown') AS team),
-            status_is_over(status) AS is_over,
-            stamps_us(occurred_at, detected_at, acknowledged_at, investigating_at, root_cause_found_at, mitigated_at, resolved_at,
-                closed_at) AS stamps,
-            started::DATE AS started_date,
-            date_trunc('week', started)::DATE AS started_week_date,
-            date_trunc('month', started)::DATE AS started_month_date,
-            isodow(started)::INTEGER AS started_weekday,
-            hour(started)::INTEGER AS started_hour,
-            date_trunc('month', resolved_date)::DATE AS resolved_month_date
+            i.*,
+            v.calculation_type,
+            stamp_at(v.start, occurred_us, detected_us, acknowledged_us, investigating_us, root_cause_found_us, mitigated_us,
+                resolved_us, closed_us) AS start_us,
+            stamp_at(v.stop, occurred_us, detected_us, acknowledged_us, investigating_us, root_cause_found_us, mitigated_us,
+                resolved_us, closed_us) AS end_us,
+            stamp_from(v.stop, occurred_us, detected_us, acknowledged_us, investigating_us, root_cause_found_us, mitigated_us,
+                resolved_us, closed_us) AS latest_us,
+            v.stop = 3 AND coalesce(i.acknowledged_us > i.resolved_us, false) AS is_too_late
         FROM (
+            -- Dates are made before the variants multiply the rows.
             SELECT
-                *,
-                timezone('${time_zone}', started_at) AS started,
-                timezone('${time_zone}', resolved_at)::DATE AS resolved_date
-            FROM core.incidents
-            WHERE duplicate_of IS NULL AND kind = 'incident'
-        ) AS counted
-    ) AS i
-    CROSS JOIN (
-        SELECT
-            calculation_type,
-            list_position(stamp_names(), start_stamp) AS start,
-            list_position(stamp_names(), end_stamp) AS stop
-        FROM (VALUES ${variant_rows}) AS named(calculation_type, start_stamp, end_stamp)
-    ) AS v
+                * REPLACE (coalesce(service, 'unknown') AS service, coalesce(team, 'unknown') AS team),
+                status_is_over(status) AS is_over,
+                epoch_us(occurred_at) AS occurred_us,
+                epoch_us(detected_at) AS detected_us,
+                epoch_us(acknowledged_at) AS acknowledged_us,
+                epoch_us(investigating_at) AS investigating_us,
+                epoch_us(root_cause_found_at) AS root_cause_found_us,
+                epoch_us(mitigated_at) AS mitigated_us,
+                epoch_us(resolved_at) AS resolved_us,
+                epoch_us(closed_at) AS closed_us,
+                started::DATE AS started_date,
+                date_trunc('week', started)::DATE AS started_week_date,
+                date_trunc('month', started)::DATE AS started_month_date,
+                isodow(started)::INTEGER AS started_weekday,
+                hour(started)::INTEGER AS started_hour,
+                date_trunc('month', resolved_date)::DATE AS resolved_month_date
+            FROM (
+                SELECT *, local_time(started_at) AS started, local_time(resolved_at)::DATE AS resolved_date
+                FROM core.incidents
+                WHERE is_counted
+            ) AS counted
+        ) AS i
+        CROSS JOIN (
+            SELECT
+                calculation_type,
+                list_position(stamp_names(), start_stamp) AS start,
+                list_position(stamp_names(), end_stamp) AS stop
+            FROM (VALUES ${variant_rows}) AS named(calculation_type, start_stamp, end_stamp)
+        ) AS v
+    ) AS timed
 ) AS placed

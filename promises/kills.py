@@ -42,13 +42,13 @@ AT_LATER = ("--as-of", LATER.isoformat())
 class Case:
     """What one kind of case kills, and what ends it.
 
-    start    begins what is killed: the data directory, chance, the strike or None -> a process
+    start    begins what is killed: the data directory, chance, the strike or None, complete extracts so far -> a process
     finish   the commands without a kill
     most     kills in a row
     expected the data directory after an undisturbed run
     """
 
-    start: Callable[[Path, random.Random, tuple[str, int, int] | None], tuple[str, Process]]
+    start: Callable[[Path, random.Random, tuple[str, int, int] | None, int], tuple[str, Process]]
     finish: Callable[[Path], object]
     most: int
     template: Path
@@ -70,7 +70,7 @@ def main() -> None:
     counts: Counter[str] = Counter()
     broken = 0
     with tempfile.TemporaryDirectory() as name, ground.vendors() as env:
-        case = KINDS[options.kind](prepared(Path(name), options.kind), env)
+        case = KINDS[options.kind](prepared(Path(name)), env)
         for number in range(options.first, options.first + options.cases):
             said: list[str] = []
             try:
@@ -86,7 +86,7 @@ def main() -> None:
     sys.exit(1 if broken else 0)
 
 
-def prepared(folder: Path, kind: str) -> Path:
+def prepared(folder: Path) -> Path:
     """A data directory with old imports of six months, a pull of four vendors and a published generation."""
     data = folder / "template"
     data.mkdir()
@@ -122,8 +122,10 @@ def landing_case(template: Path, _env: dict[str, str]) -> Case:
     commands = {"import": ("import", files), "compact": ("compact", "--older-than", 30)}
     before = len(forked(complete, template))
 
-    def start(data: Path, chance: random.Random, strike: tuple[str, int, int] | None) -> tuple[str, Process]:
-        name = "compact" if len(forked(complete, data)) > before else chance.choice(list(commands))
+    def start(
+        data: Path, chance: random.Random, strike: tuple[str, int, int] | None, extracts: int
+    ) -> tuple[str, Process]:
+        name = "compact" if extracts > before else chance.choice(list(commands))
         return name, mttr(data, *commands[name], strike=strike)
 
     def finish(data: Path) -> None:
@@ -143,7 +145,7 @@ def rebuild_case(template: Path, _env: dict[str, str]) -> Case:
 
     expected, seconds = undisturbed(template, finish)
     return Case(
-        lambda data, _, strike: ("rebuild", mttr(data, "rebuild", *AT_LATER, strike=strike)),
+        lambda data, _, strike, __: ("rebuild", mttr(data, "rebuild", *AT_LATER, strike=strike)),
         finish, 4, template, expected, {"rebuild": seconds}, publishing=0.5,
     )  # fmt: skip
 
@@ -156,7 +158,7 @@ def run_case(template: Path, env: dict[str, str]) -> Case:
 
     expected, seconds = undisturbed(template, finish)
     return Case(
-        lambda data, _, strike: ("run", mttr(data, "run", *AT_LATER, env=env, strike=strike)),
+        lambda data, _, strike, __: ("run", mttr(data, "run", *AT_LATER, env=env, strike=strike)),
         finish, 4, template, expected, {"run": seconds}, OF_A_RUN, "status = 'complete'", publishing=0.2,
     )  # fmt: skip
 
@@ -173,7 +175,7 @@ def publish_case(template: Path, _env: dict[str, str]) -> Case:
 
     expected, seconds = undisturbed(template, lambda data: publisher(data).end().require())
     return Case(
-        lambda data, _, strike: ("publish", publisher(data, strike)),
+        lambda data, _, strike, __: ("publish", publisher(data, strike)),
         lambda data: publisher(data).end().require(),
         4, template, expected, {"publish": seconds}, publishing=1.0,
     )  # fmt: skip
@@ -211,10 +213,10 @@ KINDS = {"landing": landing_case, "rebuild": rebuild_case, "run": run_case, "pub
 def played(case: Case, chance: random.Random, counts: Counter[str], said: list[str]) -> None:
     """One case. Raises AssertionError with what is not as promised."""
     data = ground.copy_of(case.template, "data")
-    before, extracts = forked(standing, data), forked(complete, data)
+    before, extracts = forked(state, data)
     for _ in range(chance.randint(1, case.most)):
         number = chance.choice(SIGNALS)
-        ended, name = killed(case, data, chance, number)
+        ended, name = killed(case, data, chance, number, len(extracts))
         as_expected = ended.code in (0, EXIT_CODES[number]) or (
             ended.code == -number and not ended.phases
         )  # still loading
@@ -225,10 +227,9 @@ def played(case: Case, chance: random.Random, counts: Counter[str], said: list[s
             phase = PHASES[ended.phases[-1:]]
             counts[f"{name} in {phase}"] += 1
             said.append(f"{name} {number.name} in {phase}")
-        now = forked(standing, data)
+        now, found = forked(state, data)
         assert now == before or "s" in ended.phases, f"another generation: {now}"
         before = now
-        found = forked(complete, data)
         assert extracts <= found, "a complete extract is gone"
         is_denied = "no record of this import is taken" in ended.err
         assert not (is_denied and found != extracts), "an import was taken and said that it was not"
@@ -241,14 +242,14 @@ def played(case: Case, chance: random.Random, counts: Counter[str], said: list[s
     assert not left, f"left behind: {left}"
 
 
-def killed(case: Case, data: Path, chance: random.Random, number: signal.Signals) -> tuple[Ended, str]:
+def killed(case: Case, data: Path, chance: random.Random, number: signal.Signals, extracts: int) -> tuple[Ended, str]:
     """Start it, and kill it."""
     in_publish = chance.random() < case.publishing
     at_event = chance.random() < 0.5
     phase = "p" if in_publish else "0"
     # small numbers more often than large ones: a command that ends before its event is not killed
     strike = (phase, int(case.events ** chance.random()), number) if at_event else None
-    name, process = case.start(data, chance, strike)
+    name, process = case.start(data, chance, strike, extracts)
     if not at_event:
         if in_publish:
             process.wait_for("p")
@@ -256,6 +257,11 @@ def killed(case: Case, data: Path, chance: random.Random, number: signal.Signals
         process.send(number)
     ended = process.end()
     return ended, name
+
+
+def state(data: Path) -> tuple[str, set[tuple[str, str, str]]]:
+    """What readers see, and what is complete in the landing zone. For `forked`."""
+    return standing(data), complete(data)
 
 
 def complete(data: Path) -> set[tuple[str, str, str]]:

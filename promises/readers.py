@@ -1,6 +1,6 @@
 """Reads what is published while generations are published and deleted: no error, and never two generations in one read.
 
-    python promises/readers.py --reads 10000             # as many reads, by four processes, while `mttr rebuild` runs again and again
+    python promises/readers.py --reads 10000             # by four processes, while `mttr rebuild` runs in a loop
     python promises/readers.py --reads 10000 --seed 2    # ten of these pieces are a hundred thousand reads
 
 Each rebuild has a clock of its own, so every generation says which one it is, in the database, in JSON and in its manifest. A
@@ -12,9 +12,9 @@ generation goes as soon as two newer ones are there (`keep` of [publish]). The r
     json        resolve `latest` once, and read two documents and the manifest of that folder
     pointer     read latest.json, and open the folder that it names
 
-Where a folder is deleted between the two steps (only a reader that rests there for two whole runs sees that), the reader resolves `latest`
-again: such reads are counted as `again`, and at most one try of a read may be. One line per process and kind; the exit code is 1
-after any error or mixture.
+Where a folder is deleted between two steps, the reader resolves `latest` again; only a reader that rests there for two whole runs
+sees that. Such reads are counted as `again`, and none may need it twice. One line per process; the exit code is 1 after any error or
+mixture.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def main() -> None:
             for number in range(options.readers)
         ]
         failed = []
-        while not all([reader.is_over() for reader in readers]):
+        while not all(reader.is_over() for reader in readers):
             ended = rebuild(data, generations).end()
             if ended.code:
                 failed.append(f"a rebuild ended with {ended.code}: {ended.err}")

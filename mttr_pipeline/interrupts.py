@@ -108,9 +108,9 @@ def watched(on_first: Callable[[int], object] | None = None) -> Iterator[Signals
     telling.setblocking(False)
     signals = _current = Signals(on_first)
     before = signal.set_wakeup_fd(telling.fileno(), warn_on_full_buffer=False)
-    handlers = {n: signal.signal(n, signal.default_int_handler) for n in ENDED_BY} if on_first else {}
     listener = threading.Thread(target=signals.listen, args=(hearing,), name="signals", daemon=True)
     listener.start()
+    handlers = {n: signal.signal(n, signal.default_int_handler) for n in ENDED_BY} if on_first else {}
     try:
         yield signals
     finally:

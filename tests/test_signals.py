@@ -104,6 +104,28 @@ def test_a_second_signal_ends_the_process_at_once() -> None:
         assert ended(running, signal.SIGINT, lambda: True).code == 143
 
 
+BEGINNING = """
+import os, signal, sys, threading
+from mttr_pipeline import __main__
+start = threading.Thread.start
+def struck(thread):
+    start(thread)
+    if thread.name == "signals":
+        os.kill(os.getpid(), signal.SIGTERM)
+threading.Thread.start = struck
+sys.argv = ["mttr", "compact"]
+__main__.main()
+"""
+
+
+@pytest.mark.slow
+def test_a_signal_while_a_command_begins_to_listen_ends_it_as_any_other(tmp_path: Path) -> None:
+    """It came as `Aborted!` with exit code 1 when the handler stood before the thread that hears signals."""
+    with started([sys.executable, "-c", BEGINNING], cwd=tmp_path) as running:
+        out, err = running.communicate(timeout=60)
+    assert running.returncode == 143 and "mttr: Ended by SIGTERM." in err and "Aborted" not in err, out + err
+
+
 # -- pulling -----------------------------------------------------------------------------------------------------------
 
 

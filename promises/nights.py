@@ -1,11 +1,16 @@
 """A thousand simulated nights on a few records: a quiet night must not get dearer, and the disk must not fill up.
 
-    python promises/nights.py                 # a thousand nights, about half an hour
-    python promises/nights.py --nights 20     # the short form
+    python promises/nights.py                                 # a thousand nights at once
+    python promises/nights.py --nights 250 --folder /tmp/n    # a piece: again, it goes on where the folder ends; four times
+    python promises/nights.py --nights 20                     # the short form
 
 Every night lands a small pull and loads it; every tenth night also builds all tables and publishes them; on the first of a month,
-`mttr compact` runs. The table has a line for each tenth part of the nights: CPU seconds of a night (median) and what is on disk.
-Whatever grows says so in `growth`: the last line against the third, because archives and generations begin with the first months.
+`mttr compact` runs. The table has a line for night 10, for the end of a piece, and for each tenth part of the nights (with a folder: for every 50): CPU
+seconds of a night, median since the line before, and what is on disk. Whatever grows says so in `growth`: the last line against
+that after three tenths of the nights, because archives and generations begin with the first months.
+
+A folder keeps what every night took in `nights.jsonl`, and each piece judges all nights so far. A piece that is killed goes on with
+the night after the last one that is in there.
 
 Exit code 1 when a limit is passed: a night may take one and a half times as long at the end, and nothing but the files below
 `landing` may grow by more than the records do. Those files grow by two a month and source.
@@ -32,6 +37,8 @@ from mttr_pipeline.warehouse.database import Warehouse
 
 FIRST = datetime(2023, 12, 15, 2, tzinfo=UTC)
 PUBLISH_EVERY = 10
+EVERY = 50  # nights between two lines of a folder's table
+DONE = "nights.jsonl"
 COLUMNS = (
     "nights",
     "load CPU s",
@@ -48,37 +55,54 @@ SLACK = 0.3  # seconds that a night may take longer whatever the ratio: what the
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--nights", type=int, default=1000)
+    parser.add_argument("--nights", type=int, default=1000, help="of this piece")
+    parser.add_argument(
+        "--folder", type=Path, help="where the nights before are, and these stay; default: a temporary one"
+    )
     options = parser.parse_args()
-    lines: list[list[float]] = []
-    with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder)
-        settings = load_settings({"PAGERDUTY_TOKEN": "promise"}, data_dir=data)
-        loads: list[float] = []
-        publishes: list[float] = []
-        step = max(options.nights // 10, 1)
-        print(" | ".join(COLUMNS), flush=True)
-        for number in range(1, options.nights + 1):
-            now = FIRST + timedelta(days=number)
-            land(Landing(data / "landing"), number, now)
-            if now.day == 1:
-                compact(Landing(data / "landing"), now, 30)
-            is_published = number % PUBLISH_EVERY == 0
-            load_seconds, publish_seconds = night(settings, data, now, is_published)
-            loads.append(load_seconds)
-            if is_published:
-                publishes.append(publish_seconds)
-            if number % step == 0:
-                sizes = [float(size) for size in disk(data)]
-                lines.append([number, median(loads), median(publishes or [0.0]), *sizes])
-                print(
-                    " | ".join(shown(name, value) for name, value in zip(COLUMNS, lines[-1], strict=True)), flush=True
-                )
-                loads, publishes = [], []
+    with tempfile.TemporaryDirectory() as temporary:
+        data = (options.folder or Path(temporary)).absolute()
+        data.mkdir(parents=True, exist_ok=True)
+        play(data, options.nights, EVERY if options.folder else max(options.nights // 10, 1))
+        lines = list(lines_of(data / DONE))
+    print(" | ".join(COLUMNS))
+    for line in lines:
+        print(" | ".join(shown(name, value) for name, value in zip(COLUMNS, line, strict=True)))
     broken = list(judged(lines))
     for sentence in broken:
         print(f"BROKEN: {sentence}")
     sys.exit(1 if broken else 0)
+
+
+def play(data: Path, nights: int, step: int) -> None:
+    """So many more nights; each leaves a line in the folder's list, every `step` of them one with the sizes on disk."""
+    settings = load_settings({"PAGERDUTY_TOKEN": "promise"}, data_dir=data)
+    before = sum(1 for _ in (data / DONE).open()) if (data / DONE).exists() else 0
+    for number in range(before + 1, before + nights + 1):
+        now = FIRST + timedelta(days=number)
+        land(Landing(data / "landing"), number, now)
+        if now.day == 1:
+            compact(Landing(data / "landing"), now, 30)
+        load_seconds, publish_seconds = night(settings, data, now, number % PUBLISH_EVERY == 0)
+        done: dict[str, object] = {"night": number, "load": load_seconds, "publish": publish_seconds}
+        if number % step == 0 or number in (PUBLISH_EVERY, before + nights):
+            done["sizes"] = list(disk(data))
+        with (data / DONE).open("a") as out:
+            out.write(json.dumps(done) + "\n")
+
+
+def lines_of(path: Path) -> Iterator[list[float]]:
+    """The lines of the table, from what every night took."""
+    loads: list[float] = []
+    publishes: list[float] = []
+    for text in path.read_text().splitlines():
+        done = json.loads(text)
+        loads.append(done["load"])
+        if done["night"] % PUBLISH_EVERY == 0:
+            publishes.append(done["publish"])
+        if "sizes" in done:
+            yield [done["night"], median(loads), median(publishes or [0.0]), *done["sizes"]]
+            loads, publishes = [], []
 
 
 def land(landing: Landing, number: int, now: datetime) -> None:
@@ -145,7 +169,8 @@ def shown(name: str, value: float) -> str:
 
 def judged(lines: list[list[float]]) -> Iterator[str]:
     """What was promised and is not so."""
-    early, late = lines[min(2, len(lines) - 1)], lines[-1]
+    late = lines[-1]
+    early = next(line for line in lines if line[0] >= 0.3 * late[0])
     growth = dict(zip(COLUMNS, zip(early, late, strict=True), strict=True))
     print("growth: " + ", ".join(f"{name} x {b / a:.2f}" for name, (a, b) in growth.items() if a))
     for name in ("load CPU s", "publish CPU s"):

@@ -12,10 +12,15 @@ FOLDER = Path(__file__).parents[1] / "promises"
 
 
 @pytest.mark.slow
-def test_quiet_nights_stay_quiet() -> None:
-    """The script itself judges; here it must come to its end and print a line for each tenth of the nights."""
-    done = subprocess.run(
-        [sys.executable, str(FOLDER / "nights.py"), "--nights", "20"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "growth: nights" in done.stdout and len(done.stdout.splitlines()) == 12
+def test_quiet_nights_stay_quiet_in_pieces(tmp_path: Path) -> None:
+    """The script itself judges; here a second piece goes on after the first, and the table has the nights of both."""
+    for nights in (10, 10):
+        done = subprocess.run(
+            [sys.executable, str(FOLDER / "nights.py"), "--nights", str(nights), "--folder", str(tmp_path)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert "growth: nights" in done.stdout
+    assert len((tmp_path / "nights.jsonl").read_text().splitlines()) == 20

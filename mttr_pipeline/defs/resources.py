@@ -16,11 +16,13 @@ from pydantic import Field, PrivateAttr
 from mttr_pipeline import interrupts
 from mttr_pipeline.config.clock import parse_clock
 from mttr_pipeline.config.settings import Settings
+from mttr_pipeline.defs.continuing import Begun, continued, note
 from mttr_pipeline.defs.guarded import guarded
 from mttr_pipeline.defs.jobs import REBUILD
 from mttr_pipeline.errors import ConfigError, ContractError, MttrError
 from mttr_pipeline.intake.inbox import FOLDER
 from mttr_pipeline.landing.demonstration import refuse_demo_folder
+from mttr_pipeline.landing.leftovers import remove_leftovers
 from mttr_pipeline.landing.store import Landing, new_run_id
 from mttr_pipeline.sources.kit.deadline import Deadline
 from mttr_pipeline.sources.registry import load_settings
@@ -66,8 +68,10 @@ class RunResource(dg.ConfigurableResource):
             if not self.simulated and (context.run is None or context.run.job_name != REBUILD):
                 refuse_demo_folder(self._settings.data_dir)
             # Whole seconds: what an operator types back into --as-of gives the same run.
-            self._as_of = parse_clock(self.as_of, "--as-of") if self.as_of else datetime.now(UTC).replace(microsecond=0)
-            self._run_id = self.run_id or new_run_id()
+            clock = parse_clock(self.as_of, "--as-of") if self.as_of else datetime.now(UTC).replace(microsecond=0)
+            begun = continued(context, self._settings) or Begun(self.run_id or new_run_id(), clock)
+            self._run_id, self._as_of = begun
+            note(context, self._settings, begun)
             with interrupts.watched(), held(prepared(self._settings.data_dir), self.wait_seconds):
                 self._deadline = Deadline.in_hours(self._settings.file.run.max_hours, "max_hours in [run]", "a run")
                 try:
@@ -233,6 +237,8 @@ def held(data_dir: Path, wait_seconds: float) -> Iterator[None]:
     umask = os.umask(_PRIVATE_UMASK)
     try:
         _tighten(data_dir)
+        if lock.lock_counter == 1:  # not inside a command that is at work
+            remove_leftovers(data_dir)
         yield
     finally:
         os.umask(umask)

@@ -19,7 +19,7 @@ from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.defs.continuing import Begun, continued, note
 from mttr_pipeline.defs.guarded import guarded
 from mttr_pipeline.defs.jobs import REBUILD
-from mttr_pipeline.errors import ConfigError, ContractError, MttrError
+from mttr_pipeline.errors import ConfigError, ContractError, MttrError, of_another_user
 from mttr_pipeline.intake.inbox import FOLDER
 from mttr_pipeline.landing.demonstration import refuse_demo_folder
 from mttr_pipeline.landing.leftovers import remove_leftovers
@@ -174,28 +174,28 @@ def prepared(data_dir: Path) -> Path:
     for path in _private(data_dir):
         rights = os.R_OK | os.W_OK | (os.X_OK if path.is_dir() else 0)
         if not os.access(path, rights, effective_ids=os.access in os.supports_effective_ids):
-            raise ConfigError(_of_another_user(path))
+            raise of_another_user(path)
+    _require_readers_place(data_dir / "published")
     return data_dir
 
 
 def _private(data_dir: Path) -> list[Path]:
     """What is there of the files and folders that nobody else may read."""
     named = [data_dir / name for name in (*_PRIVATE_FOLDERS, FOLDER, ".lock")]
-    return [path for path in named if path.exists()] + [p for name in _PRIVATE_FILES for p in data_dir.glob(name)]
+    found = [path for path in named if path.exists()] + [p for name in _PRIVATE_FILES for p in data_dir.glob(name)]
+    return found + [path for path in data_dir.glob("landing/*") if path.is_dir()]
 
 
-def _of_another_user(path: Path) -> str:
-    return (
-        f"{path} belongs to the user {_owner(path)} and cannot be written; run as that user, or give everything in "
-        f"{path.parent} to this one (chown -R)."
-    )
-
-
-def _owner(path: Path) -> str:
-    try:
-        return path.owner()
-    except (KeyError, OSError):  # a number without a name
-        return str(path.lstat().st_uid)
+def _require_readers_place(root: Path) -> None:
+    """Raises ConfigError where a publish could not write, or could not move `latest`: better before a night of pulling."""
+    if root.exists() and not os.access(root, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise of_another_user(root)
+    latest = root / "latest"
+    if latest.exists() and not latest.is_symlink():
+        raise ConfigError(
+            f"{latest} is a {'folder' if latest.is_dir() else 'file'} and not the link to the newest generation; move it away and "
+            "run again."
+        )
 
 
 def _tighten(data_dir: Path) -> None:
@@ -228,7 +228,7 @@ def held(data_dir: Path, wait_seconds: float) -> Iterator[None]:
             f"Another run has been using {data_dir} for {wait_seconds:.0f} seconds; wait for it to end, or stop it, and start again."
         ) from error
     except PermissionError as error:
-        raise ConfigError(_of_another_user(data_dir / ".lock")) from error
+        raise of_another_user(data_dir / ".lock") from error
     except OSError as error:
         raise ConfigError(
             f"{data_dir / '.lock'} cannot be locked ({error.strerror or error}); free the disk, or choose another place with "

@@ -144,9 +144,8 @@ def test_what_belongs_to_another_user_is_one_sentence(
         os.chown(foreign, 0, 0)
         foreign.chmod(rights)
         os.seteuid(NOBODY)
-        result = mttr(
-            "--data-dir", data, action, *([open_folder / "records.jsonl"] if action == "import" else [])
-        ).ended(2)
+        given = [open_folder / "records.jsonl"] if action == "import" else []
+        result = mttr("--data-dir", data, action, *given, cwd=open_folder).ended(2)
     assert said.format(data) in result.err, result.err
     assert len(result.err.strip().splitlines()) == 1
     assert list(data.glob("published/2*")) == []

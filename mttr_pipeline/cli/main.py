@@ -398,4 +398,3 @@ def _print_error(sentence: str, debug: bool) -> None:
     if debug:
         click.echo("".join(traceback.format_exception(cleaned(sys.exception() or Exception()))), err=True)
     click.echo(f"mttr: {redact(one_line(sentence))}", err=True)
-    sys.stderr.flush()

@@ -33,8 +33,10 @@ def continued(context: dg.InitResourceContext, settings: Settings) -> Begun | No
     Raises ContractError when the definitions have changed since, because the tables that are there follow the old ones.
     """
     run, instance = context.run, context.instance
-    own = instance.get_run_by_id(run.run_id) if run and instance else None
-    if own is None or instance is None:
+    if run is None or instance is None or instance.is_ephemeral:
+        return None
+    own = instance.get_run_by_id(run.run_id)
+    if own is None:
         return None
     is_whole = own.step_keys_to_execute is None and own.asset_selection is None
     parent = None if is_whole or own.parent_run_id is None else instance.get_run_by_id(own.parent_run_id)
@@ -51,8 +53,9 @@ def continued(context: dg.InitResourceContext, settings: Settings) -> Begun | No
 
 
 def note(context: dg.InitResourceContext, settings: Settings, begun: Begun) -> None:
-    """Keep what a re-execution needs, where Dagster keeps the run."""
-    if context.run is not None and context.instance is not None and context.instance.has_run(context.run.run_id):
+    """Keep what a re-execution needs, where Dagster keeps the run; nothing where it keeps none."""
+    run, instance = context.run, context.instance
+    if run is not None and instance is not None and not instance.is_ephemeral and instance.has_run(run.run_id):
         tags = {_ID: begun.run_id, _AS_OF: begun.as_of.isoformat()}
         tags[_DEFINITIONS] = definition_hash(catalog(settings.accounts), settings)
-        context.instance.add_run_tags(context.run.run_id, tags)
+        instance.add_run_tags(run.run_id, tags)

@@ -40,7 +40,9 @@ MAX_SECONDS = 2 * 3600.0  # for one generation; libraries give up on a dead conn
 PROBE_SECONDS = 10.0
 POINTER, MANIFEST = "latest.json", "manifest.json"
 _GENERATION = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{4}")  # nothing else at the place is ours to delete
-_SECRET = re.compile(r"^(AWS|AZURE|GOOGLE|GCS|FSSPEC)_.*(SECRET|TOKEN|PASSWORD|KEY|CONNECTION_STRING|CREDENTIAL)")
+#: Variables of credentials, but not of their names and files. A shorter value is none, as "test" is for a store in a test.
+_SECRET = re.compile(r"(AWS|AZURE|GOOGLE|GCS|FSSPEC)_.*(SECRET|TOKEN|PASSWORD|KEY|CONNECTION_STRING)(?!.*_(ID|FILE)$)")
+_LEAST = 8
 _STORE_REMEDY = "check the address, that the bucket exists, and the credentials in the environment"
 _PACKAGE_REMEDY = "for s3:// install `mttr-pipeline[s3]`, for another address the package that fsspec names for it"
 _FOLDER_REMEDY = "check the address, and that this user may write there"
@@ -117,7 +119,7 @@ class Place:
     def _opened(self) -> tuple[Any, str]:
         """The file system and the path of the place in it. Raises _NoFileSystem where a package for it is missing."""
         for name, value in os.environ.items():
-            if _SECRET.match(name):
+            if _SECRET.match(name) and len(value) >= _LEAST:
                 remember(value)
         scheme = self.address.partition("://")[0]
         try:

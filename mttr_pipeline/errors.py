@@ -6,6 +6,8 @@ steers a terminal: whatever a sentence quotes, it is hidden here.
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 from mttr_pipeline.hidden import one_line, redact, without_addresses
@@ -42,6 +44,35 @@ def first_line(error: BaseException) -> str:
     """What an error says, without the excerpt or the stack that may follow; its type where it says nothing."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
+
+
+def of_another_user(path: Path) -> ConfigError:
+    """The failure that a file or folder of the data directory is not for the user who runs."""
+    while not _is_seen(path) and path != path.parent:  # in a folder that may not be entered
+        path = path.parent
+    try:
+        owner = path.owner()
+    except (KeyError, OSError):  # a number without a name
+        owner = str(path.lstat().st_uid)
+    return ConfigError(
+        f"{path} belongs to the user {owner} and cannot be read or written; run as that user, or give everything in {path.parent} "
+        "to this one (chown -R)."
+    )
+
+
+def _is_seen(path: Path) -> bool:
+    try:
+        path.lstat()
+    except OSError:
+        return False
+    return True
+
+
+def not_permitted(error: PermissionError) -> MttrError:
+    """What the operating system refused, as a sentence that names the file."""
+    if not error.filename:
+        return ContractError(f"The operating system does not permit what this needs ({error}); run as another user.")
+    return of_another_user(Path(os.fsdecode(error.filename)))
 
 
 _DEEPEST = 20  # exceptions that were raised for each other

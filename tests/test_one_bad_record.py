@@ -13,10 +13,12 @@ import pytest
 import zstandard
 from support import AS_OF, land, open_warehouse, rows
 
+from mttr_pipeline.intake import inbox
 from mttr_pipeline.intake.importer import import_files
 from mttr_pipeline.landing import characters
 from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.sources.kit import envelope
+from mttr_pipeline.sources.registry import load_settings
 from mttr_pipeline.warehouse.mending import LIMITS, identity_of
 
 BAD = {
@@ -216,6 +218,16 @@ def test_an_odd_record_costs_itself_and_not_its_page(tmp_path: Path) -> None:
     (tmp_path / "array.json").write_bytes(b"[" + b",".join([*records, start % b"2" + b"}"]) + b"]")
     (tmp_path / "lines.jsonl").write_bytes(b"\n".join([*records, start % b"3" + b"}"]))
     import_files([tmp_path / "array.json", tmp_path / "lines.jsonl"], landing, "run-2")
+    alert = b'{"status":"firing","labels":{"alertname":"a"},"startsAt":"2026-10-01T10:00:00Z","fingerprint":"%s"'
+    alerts = [alert % n + b"," + odd + b"}" for n, (odd, is_read) in numbered.items() if n not in (b"107",)]
+    body = (
+        b'{"version":"4","alerts":['
+        + b",".join([alert % b"1" + b"}", *alerts, *NO_RECORDS, alert % b"2" + b"}"])
+        + b"]}"
+    )
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / "array.json").write_bytes(body)
+    inbox.take(tmp_path / "inbox", landing, "run-3", load_settings({}, data_dir=tmp_path).accounts)
 
     warehouse = open_warehouse(tmp_path, as_of=AS_OF)
     try:
@@ -234,6 +246,12 @@ def test_an_odd_record_costs_itself_and_not_its_page(tmp_path: Path) -> None:
             nameless = {row["reason"] for row in listed if row["external_id"] is None}
             assert len(nameless) == len(NO_RECORDS) and all(": " in reason for reason in nameless), nameless
             assert "no id" not in {row["reason"] for row in listed}
+        there = {row["id"] for row in rows(warehouse.con, "SELECT fingerprint AS id FROM raw.alertmanager_inbox")}
+        assert there == {"1", "2", *(read - {"107"})}, "alerts of one body"
+        listed = rows(warehouse.con, "SELECT reason FROM ops.quarantine WHERE source = 'inbox'")
+        assert len(listed) == len(spoilt) + len(NO_RECORDS) and all(
+            "is no JSON object" in row["reason"] for row in listed
+        )
         ledger = rows(warehouse.con, "SELECT * FROM ops.loads")
         assert all(row["fetched"] == row["normalised"] + row["duplicates"] + row["quarantined"] for row in ledger)
     finally:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from support_e2e import latest, mttr
 
 from mttr_pipeline.config.sections import Publish
-from mttr_pipeline.defs.resources import held, prepared
-from mttr_pipeline.errors import ConfigError
+from mttr_pipeline.defs.execute import run_instance
+from mttr_pipeline.defs.resources import prepared
 from mttr_pipeline.intake.signatures import without_secrets
 from mttr_pipeline.publish import Readers
 
@@ -58,24 +64,107 @@ def test_a_new_data_directory_lets_readers_through(tmp_path: Path) -> None:
         os.umask(umask)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-@pytest.mark.parametrize("name", ["landing", "extracts.jsonl", ".lock"])
-def test_what_belongs_to_another_user_is_one_sentence(tmp_path: Path, name: str) -> None:
-    """A run by hand as root leaves files that the nightly run of another user cannot write."""
-    tmp_path.chmod(0o777)
-    for parent in tmp_path.parents[:3]:
-        if str(parent) not in ("/", "/tmp"):
-            parent.chmod(parent.stat().st_mode | 0o011)
-    foreign = tmp_path / name
-    foreign.touch() if "." in name else foreign.mkdir()
-    foreign.chmod(0o700 if name == "landing" else 0o600)
-    os.seteuid(65_534)
+@pytest.fixture(scope="module")
+def everything_loaded() -> None:
+    """Another user may not read the modules of this Python: what a run imports late is imported now."""
+    for module in ("defs.execute", "cli.files", "intake.importer"):
+        import_module(f"mttr_pipeline.{module}")
+    with patch.dict(os.environ), run_instance():
+        os.environ.pop("DAGSTER_HOME", None)
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A temporary folder that every user can reach, as those of pytest cannot."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@contextmanager
+def nobody(folder: Path) -> Iterator[None]:
+    """Everything in the folder belongs to the user nobody, and this process is that user meanwhile."""
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
+    groups = os.getgroups()
+    os.setgroups([])
+    os.setegid(NOBODY)
+    os.seteuid(NOBODY)
     try:
-        said = f"{name} belongs to the user root .*run as that user, or give"
-        with pytest.raises(ConfigError, match=said), held(prepared(tmp_path), 0):
-            pass
+        yield
     finally:
         os.seteuid(0)
+        os.setegid(0)
+        os.setgroups(groups)
+
+
+NOBODY = 65_534
+#: What somebody else left in a data directory: its path, what it is, its rights, the command that meets it, what is said.
+FOREIGN: list[tuple[str, str, int, str, str]] = [
+    ("", "folder", 0o755, "rebuild", "The data directory {} cannot be written (Permission denied); choose another"),
+    ("", "folder", 0o700, "rebuild", "belongs to the user root and cannot be read"),
+    ("landing", "folder", 0o700, "rebuild", "{}/landing belongs to the user root"),
+    ("landing/custom", "folder", 0o700, "import", "{}/landing/custom belongs to the user root"),
+    ("landing/custom/29990101T000000000Z-0001", "folder", 0o700, "import", "Z-0001 belongs to the user root"),
+    ("landing/custom/29990101T000000000Z-0001", "folder", 0o700, "rebuild", "Z-0001 belongs to the user root"),
+    ("extracts.jsonl", "file", 0o600, "import", "{}/extracts.jsonl belongs to the user root"),
+    (".lock", "file", 0o600, "rebuild", "{}/.lock belongs to the user root"),
+    ("work.duckdb", "file", 0o600, "rebuild", "{}/work.duckdb belongs to the user root"),
+    ("pseudonym.key", "file", 0o600, "rebuild", "{}/pseudonym.key belongs to the user root"),
+    ("inbox", "folder", 0o700, "run", "The inbox {}/inbox cannot be read (Permission denied)"),
+    ("inbox", "folder", 0o755, "rebuild", "{}/inbox belongs to the user root"),
+    ("published", "folder", 0o755, "rebuild", "{}/published belongs to the user root"),
+    ("published/latest", "folder", 0o755, "rebuild", "{}/published/latest is a folder and not the link to the newest"),
+]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize(
+    ("name", "kind", "rights", "action", "said"),
+    [
+        pytest.param(*row, marks=[pytest.mark.slow] if row[3] == "rebuild" else []) for row in FOREIGN
+    ],  # it starts Dagster
+    ids=lambda value: str(value)[:24],
+)
+def test_what_belongs_to_another_user_is_one_sentence(
+    everything_loaded: None, open_folder: Path, name: str, kind: str, rights: int, action: str, said: str
+) -> None:
+    """A run by hand as root leaves files that the nightly run of another user cannot write. Nothing is begun then."""
+    data = open_folder / "data"
+    (data / "landing").mkdir(parents=True)
+    (open_folder / "records.jsonl").write_text(RECORD)
+    with nobody(data):
+        foreign = data / name
+        os.seteuid(0)
+        if kind == "folder":
+            foreign.mkdir(parents=True, exist_ok=True)
+            os.chown(foreign.parent, NOBODY, NOBODY)
+        else:
+            foreign.touch()
+        os.chown(foreign, 0, 0)
+        foreign.chmod(rights)
+        os.seteuid(NOBODY)
+        given = [open_folder / "records.jsonl"] if action == "import" else []
+        result = mttr("--data-dir", data, action, *given, cwd=open_folder).ended(2)
+    assert said.format(data) in result.err, result.err
+    assert len(result.err.strip().splitlines()) == 1
+    assert list(data.glob("published/2*")) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to any group")
+def test_published_files_are_of_the_group_that_is_asked_for(tmp_path: Path) -> None:
+    """A group that this machine has, and is not ours; folders can be entered, the database cannot be written."""
+    group = next(entry for entry in grp.getgrall() if entry.gr_gid not in (0, *os.getgroups()))
+    folder = tmp_path / "generation"
+    (folder / "parquet").mkdir(parents=True)
+    for name in ("mttr.duckdb", "parquet/a.parquet"):
+        (folder / name).write_text("x")
+    readers = Readers(int(Publish(group=group.gr_name, mode="0640").mode, 8), group.gr_name)
+    for path in (folder, *folder.rglob("*")):
+        readers.admit(path)
+    found = {p.name: (p.stat().st_gid, oct(mode(p))) for p in (folder, *folder.rglob("*"))}
+    wanted = {"generation": "0o750", "parquet": "0o750", "mttr.duckdb": "0o440", "a.parquet": "0o640"}
+    assert found == {name: (group.gr_gid, rights) for name, rights in wanted.items()}
 
 
 def test_a_group_that_there_is_not_is_said(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from mttr_pipeline.config.clock import parse_clock
 from mttr_pipeline.config.environment import OF_FILE
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.demo.profiles import PROFILES
-from mttr_pipeline.errors import ConfigError, MttrError, cleaned
+from mttr_pipeline.errors import ConfigError, MttrError, cleaned, not_permitted
 from mttr_pipeline.hidden import one_line, redact
 from mttr_pipeline.intake.presets import house_presets
 from mttr_pipeline.landing.demonstration import FOLDER, refuse_demo_folder
@@ -70,11 +70,12 @@ def _exits(command: Callable[..., int]) -> Callable[..., None]:
                 code = FAILED
             except (click.exceptions.Exit, click.ClickException):
                 raise
+            except PermissionError as error:
+                _print_error(str(not_permitted(error)), context.obj.debug)
+                code = not_permitted(error).exit_code
             except Exception as error:
-                _print_error(
-                    f"Unforeseen failure ({type(error).__name__}); run again with --debug to see where.",
-                    context.obj.debug,
-                )
+                sentence = f"Unforeseen failure ({type(error).__name__}); run again with --debug to see where."
+                _print_error(sentence, context.obj.debug)
                 code = FAILED
         context.exit(code if signals.exit_code is None else signals.exit_code)
 
@@ -213,7 +214,7 @@ def demo(given: Globals, seed: int, faults: str) -> int:
     if faults not in PROFILES:
         raise ConfigError(f"--faults: there is no profile {faults!r}; use one of {', '.join(sorted(PROFILES))}.")
     refuse_other_folder(settings.data_dir, simulated)  # at once, not after having waited for the run that is making it
-    # Until the demonstration has ended: nobody else may read what is emptied here, or pull into it from another company.
+    # Until it has ended: nobody else may read what is emptied here, or pull into it from another company.
     with held(prepared(settings.data_dir), WAIT_SECONDS), ExitStack() as stack:
         empty_demo_folder(settings.data_dir, simulated)
         world = World(seed, datetime.now(UTC).replace(microsecond=0))
@@ -397,4 +398,3 @@ def _print_error(sentence: str, debug: bool) -> None:
     if debug:
         click.echo("".join(traceback.format_exception(cleaned(sys.exception() or Exception()))), err=True)
     click.echo(f"mttr: {redact(one_line(sentence))}", err=True)
-    sys.stderr.flush()

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import dagster as dg
 
-from mttr_pipeline.errors import cleaned
+from mttr_pipeline.errors import cleaned, not_permitted
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -43,7 +43,13 @@ def guarded(function: F) -> F:
 
 
 def _for_dagster(error: Exception) -> BaseException:
-    """A Failure stays itself, because its sentence and its metadata are ours; what led to it is cleaned."""
+    """A Failure stays itself, because its sentence and its metadata are ours; what led to it is cleaned. What the user who runs may
+    not read or write is a sentence, too."""
+    if isinstance(error, PermissionError):
+        told = not_permitted(error)
+        failure = dg.Failure(str(told), metadata={"error": type(told).__name__}, allow_retries=False)
+        failure.__cause__ = error
+        error = failure
     if not isinstance(error, dg.Failure):
         return cleaned(error)
     error.__cause__ = error.__cause__ and cleaned(error.__cause__)

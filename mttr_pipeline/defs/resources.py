@@ -16,11 +16,13 @@ from pydantic import Field, PrivateAttr
 from mttr_pipeline import interrupts
 from mttr_pipeline.config.clock import parse_clock
 from mttr_pipeline.config.settings import Settings
+from mttr_pipeline.defs.continuing import Begun, continued, note
 from mttr_pipeline.defs.guarded import guarded
 from mttr_pipeline.defs.jobs import REBUILD
-from mttr_pipeline.errors import ConfigError, ContractError, MttrError
+from mttr_pipeline.errors import ConfigError, ContractError, MttrError, of_another_user
 from mttr_pipeline.intake.inbox import FOLDER
 from mttr_pipeline.landing.demonstration import refuse_demo_folder
+from mttr_pipeline.landing.leftovers import remove_leftovers
 from mttr_pipeline.landing.store import Landing, new_run_id
 from mttr_pipeline.sources.kit.deadline import Deadline
 from mttr_pipeline.sources.registry import load_settings
@@ -66,8 +68,10 @@ class RunResource(dg.ConfigurableResource):
             if not self.simulated and (context.run is None or context.run.job_name != REBUILD):
                 refuse_demo_folder(self._settings.data_dir)
             # Whole seconds: what an operator types back into --as-of gives the same run.
-            self._as_of = parse_clock(self.as_of, "--as-of") if self.as_of else datetime.now(UTC).replace(microsecond=0)
-            self._run_id = self.run_id or new_run_id()
+            clock = parse_clock(self.as_of, "--as-of") if self.as_of else datetime.now(UTC).replace(microsecond=0)
+            begun = continued(context, self._settings) or Begun(self.run_id or new_run_id(), clock)
+            self._run_id, self._as_of = begun
+            note(context, self._settings, begun)
             with interrupts.watched(), held(prepared(self._settings.data_dir), self.wait_seconds):
                 self._deadline = Deadline.in_hours(self._settings.file.run.max_hours, "max_hours in [run]", "a run")
                 try:
@@ -170,28 +174,28 @@ def prepared(data_dir: Path) -> Path:
     for path in _private(data_dir):
         rights = os.R_OK | os.W_OK | (os.X_OK if path.is_dir() else 0)
         if not os.access(path, rights, effective_ids=os.access in os.supports_effective_ids):
-            raise ConfigError(_of_another_user(path))
+            raise of_another_user(path)
+    _require_readers_place(data_dir / "published")
     return data_dir
 
 
 def _private(data_dir: Path) -> list[Path]:
     """What is there of the files and folders that nobody else may read."""
     named = [data_dir / name for name in (*_PRIVATE_FOLDERS, FOLDER, ".lock")]
-    return [path for path in named if path.exists()] + [p for name in _PRIVATE_FILES for p in data_dir.glob(name)]
+    found = [path for path in named if path.exists()] + [p for name in _PRIVATE_FILES for p in data_dir.glob(name)]
+    return found + [path for path in data_dir.glob("landing/*") if path.is_dir()]
 
 
-def _of_another_user(path: Path) -> str:
-    return (
-        f"{path} belongs to the user {_owner(path)} and cannot be written; run as that user, or give everything in "
-        f"{path.parent} to this one (chown -R)."
-    )
-
-
-def _owner(path: Path) -> str:
-    try:
-        return path.owner()
-    except (KeyError, OSError):  # a number without a name
-        return str(path.lstat().st_uid)
+def _require_readers_place(root: Path) -> None:
+    """Raises ConfigError where a publish could not write, or could not move `latest`: better before a night of pulling."""
+    if root.exists() and not os.access(root, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise of_another_user(root)
+    latest = root / "latest"
+    if latest.exists() and not latest.is_symlink():
+        raise ConfigError(
+            f"{latest} is a {'folder' if latest.is_dir() else 'file'} and not the link to the newest generation; move it away and "
+            "run again."
+        )
 
 
 def _tighten(data_dir: Path) -> None:
@@ -224,7 +228,7 @@ def held(data_dir: Path, wait_seconds: float) -> Iterator[None]:
             f"Another run has been using {data_dir} for {wait_seconds:.0f} seconds; wait for it to end, or stop it, and start again."
         ) from error
     except PermissionError as error:
-        raise ConfigError(_of_another_user(data_dir / ".lock")) from error
+        raise of_another_user(data_dir / ".lock") from error
     except OSError as error:
         raise ConfigError(
             f"{data_dir / '.lock'} cannot be locked ({error.strerror or error}); free the disk, or choose another place with "
@@ -233,6 +237,8 @@ def held(data_dir: Path, wait_seconds: float) -> Iterator[None]:
     umask = os.umask(_PRIVATE_UMASK)
     try:
         _tighten(data_dir)
+        if lock.lock_counter == 1:  # not inside a command that is at work
+            remove_leftovers(data_dir)
         yield
     finally:
         os.umask(umask)

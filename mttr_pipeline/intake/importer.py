@@ -47,6 +47,7 @@ from mttr_pipeline.landing.readers import (
     checked_file,
     explained,
     readable,
+    readable_in_part,
     unreadable,
 )
 from mttr_pipeline.landing.store import Extract, Landing
@@ -252,6 +253,9 @@ class Intake:
     def _sort(self, name: str, number: int, content: bytes | Unreadable, beside: _Beside) -> None:
         """A record to the stream it belongs to."""
         found = readable(content) if isinstance(content, bytes) else content
+        if isinstance(found, Unreadable) and isinstance(content, bytes):
+            body = readable_in_part(content)
+            found = found if isinstance(body, Unreadable) or not self.is_body(body.fields) else body
         if isinstance(found, Unreadable):
             self._write(SOURCE, STREAM, name, number, found)
             return

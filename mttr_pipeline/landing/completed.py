@@ -53,6 +53,11 @@ def give_up(root: Path, lost: Lost) -> None:
     _append(root, [msgspec.structs.replace(lost.extract, given_up=True)])
 
 
+def is_listed(root: Path, source: str, extract_id: str) -> bool:
+    """Whether an extract is in the list, and so was complete once. Raises OSError."""
+    return (source, extract_id) in _read(root)
+
+
 def lost(root: Path, manifests: Iterable[Manifest]) -> list[Lost]:
     """The listed extracts that lack their manifest or a file, but for those whose whole range a later pull has read again.
 

@@ -27,7 +27,15 @@ import msgspec
 
 from mttr_pipeline.landing import scanner
 from mttr_pipeline.landing.encodings import opened
-from mttr_pipeline.landing.lines import MAX_RECORD_BYTES, MAX_TEXT, FileProblem, Lines, Unreadable, readable, unreadable
+from mttr_pipeline.landing.lines import (
+    MAX_RECORD_BYTES,
+    MAX_TEXT,
+    FileProblem,
+    Lines,
+    Unreadable,
+    readable_in_part,
+    unreadable,
+)
 
 MAX_WHOLE_BYTES = 1 << 30  # of a compressed JSON array: it is held in memory, where a plain file is mapped
 #: A cell that holds one of these says nothing. The SQL macro `given_text` has the same words for the texts of all formats.
@@ -86,7 +94,7 @@ def _read_json(path: Path, reading: Reading) -> Lines:
                     "memory; decompress it, or write one object per line and name it .jsonl."
                 )
         if _single_object.match(content) is not None:
-            if len(content) <= MAX_RECORD_BYTES and isinstance(found := readable(bytes(content)), Unreadable):
+            if len(content) <= MAX_RECORD_BYTES and isinstance(found := readable_in_part(bytes(content)), Unreadable):
                 raise FileProblem(_NO_JSON.format(found.reason))
             yield 1, bytes(content).strip()
             return

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from mttr_pipeline.landing import scanner
 from mttr_pipeline.landing.characters import marks, repaired
 
 MAX_RECORD_BYTES = 8 << 20  # DuckDB's read_json refuses a whole file for one line above 16 MB
@@ -71,3 +72,14 @@ def readable(record: bytes, limit: int = MAX_RECORD_BYTES) -> Readable | Unreada
         return unreadable(record, "not a JSON object")
     except msgspec.DecodeError as error:
         return unreadable(record, f"{error}")
+
+
+def readable_in_part(record: bytes) -> Readable | Unreadable:
+    """Like `readable`, for a body that holds records in a list: a broken one among them is a text, and the others can be read."""
+    found = readable(record)
+    if isinstance(found, Unreadable) and len(record) <= MAX_RECORD_BYTES:
+        try:
+            return readable(scanner.with_broken_as_text(repaired(record)))
+        except ValueError:
+            pass
+    return found

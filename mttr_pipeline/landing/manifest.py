@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from mttr_pipeline.errors import ContractError
+from mttr_pipeline.errors import ContractError, of_another_user
 
 MANIFEST_VERSION = 1
 JOURNAL = "journal.jsonl"
@@ -97,7 +97,8 @@ class _Versioned(msgspec.Struct):
 def read_manifest(folder: Path) -> Manifest | None:
     """The manifest of an extract, None when it has none.
 
-    Raises ContractError for one that cannot be read, and for one of a later version, which may mean other things by the same names.
+    Raises ContractError for one that cannot be read, and for one of a later version, which may mean other things by the same names;
+    ConfigError for one of another user.
     """
     path = folder / _MANIFEST
     try:
@@ -111,6 +112,8 @@ def read_manifest(folder: Path) -> Manifest | None:
         return msgspec.json.decode(content, type=Manifest)
     except FileNotFoundError:
         return None
+    except PermissionError as error:
+        raise of_another_user(path) from error
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ContractError(
             f"The manifest {path} cannot be read ({error}); restore it from a backup, or move its folder out of the landing zone "

@@ -28,6 +28,7 @@ from mttr_pipeline.landing.lines import (
     Readable,
     Unreadable,
     readable,
+    readable_in_part,
     unreadable,
 )
 
@@ -44,6 +45,7 @@ __all__ = [
     "checked_file",
     "explained",
     "readable",
+    "readable_in_part",
     "unreadable",
 ]
 

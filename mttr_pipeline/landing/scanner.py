@@ -12,6 +12,8 @@ import json
 import re
 from collections.abc import Iterator
 
+import msgspec
+
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{},:"]', re.DOTALL)
 _CLOSING = {b"[": b"]", b"{": b"}"}
 _BLANK = b" \t\r\n"
@@ -36,6 +38,29 @@ def members(text: bytes) -> list[tuple[str, bytes]]:
             raise ValueError("a member has no name")
         found.append((key, value))
     return found
+
+
+def with_broken_as_text(text: bytes) -> bytes:
+    """An object that a strict parser rejects, with each broken element of its lists as a text: the other elements can be read then.
+    Raises ValueError where that does not help."""
+    parts = []
+    for name, value in members(text):
+        if not _is_strict(value):
+            found = (
+                item if _is_strict(item) else msgspec.json.encode(item.decode("utf-8", "replace"))
+                for item in elements(value)
+            )
+            value = b"[" + b",".join(found) + b"]"
+        parts.append(msgspec.json.encode(name) + b":" + value)
+    return b"{" + b",".join(parts) + b"}"
+
+
+def _is_strict(text: bytes) -> bool:
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
 
 
 def _parts(text: bytes, opening: bytes) -> Iterator[tuple[bytes | None, bytes]]:

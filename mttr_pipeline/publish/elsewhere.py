@@ -40,10 +40,12 @@ MAX_SECONDS = 2 * 3600.0  # for one generation; libraries give up on a dead conn
 PROBE_SECONDS = 10.0
 POINTER, MANIFEST = "latest.json", "manifest.json"
 _GENERATION = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{4}")  # nothing else at the place is ours to delete
-_SECRET = re.compile(r"^(AWS|AZURE|GOOGLE|GCS|FSSPEC)_.*(SECRET|TOKEN|PASSWORD|KEY|CONNECTION_STRING|CREDENTIAL)")
+#: Variables of credentials, but not of their names and files. A shorter value is none, as "test" is for a store in a test.
+_SECRET = re.compile(r"(AWS|AZURE|GOOGLE|GCS|FSSPEC)_.*(SECRET|TOKEN|PASSWORD|KEY|CONNECTION_STRING)(?!.*_(ID|FILE)$)")
+_LEAST = 8
 _STORE_REMEDY = "check the address, that the bucket exists, and the credentials in the environment"
 _PACKAGE_REMEDY = "for s3:// install `mttr-pipeline[s3]`, for another address the package that fsspec names for it"
-_FOLDER_REMEDY = "check the address, and that this user may write there"
+_FOLDER_REMEDY = "create the folder or mount it, and let this user write there"
 
 
 @dataclass(frozen=True)
@@ -69,11 +71,7 @@ class Place:
             return None
         scheme, _, rest = publish.to.partition("://")
         inside = data_dir.resolve()
-        if (
-            scheme in ("file", "local")
-            and (place := Path(rest).resolve())
-            and (place == inside or inside in place.parents)
-        ):
+        if scheme in ("file", "local") and inside in (place := Path(rest).resolve(), *place.parents):
             raise ConfigError(f"{publish.to} ([publish] to) lies in the data directory {data_dir}; name another place.")
         return cls(publish.to, publish.to_options)
 
@@ -117,7 +115,7 @@ class Place:
     def _opened(self) -> tuple[Any, str]:
         """The file system and the path of the place in it. Raises _NoFileSystem where a package for it is missing."""
         for name, value in os.environ.items():
-            if _SECRET.match(name):
+            if _SECRET.match(name) and len(value) >= _LEAST:
                 remember(value)
         scheme = self.address.partition("://")[0]
         try:
@@ -128,6 +126,10 @@ class Place:
         if issubclass(kind, LocalFileSystem):
             given["auto_mkdir"] = True
         files, root = fsspec.core.url_to_fs(self.address, **given)
+        if (
+            issubclass(kind, LocalFileSystem) and not Path(root).is_dir()
+        ):  # else a share that is not mounted fills this disk
+            raise FileNotFoundError(f"{root} is no folder")
         return files, root.rstrip("/")
 
     def _within(self, seconds: float, work: Callable[[threading.Event], T], failed: str, after: str = "") -> T:
@@ -194,7 +196,6 @@ class _Copying:
             for path in sorted(self._generation.rglob("*"))
             if path.is_file()
         }
-        made = self._missing_folders() if self._is_local else []
         there = self._there()
         missing = [file for file, size in local.items() if there.get(f"{name}/{file}") != size and file != MANIFEST]
         self._send(missing)
@@ -204,14 +205,9 @@ class _Copying:
         if short:
             raise OSError(f"{name}/{short} did not arrive whole")
         if self._is_local:
-            self._open_to_readers(made)
+            self._open_to_readers()
         self._point()
         return len(missing) + 1, sum(local.values())
-
-    def _missing_folders(self) -> list[Path]:
-        """The folders of a local place that this copy will make."""
-        root = Path(self._root)
-        return [path for path in (root, *root.parents) if not path.exists()]
 
     def _there(self) -> dict[str, int]:
         """Every file at the place, by its path within it, and its bytes."""
@@ -227,15 +223,13 @@ class _Copying:
             [f"{self._root}/{self._generation.name}/{name}" for name in names],
         )
 
-    def _open_to_readers(self, made: list[Path]) -> None:
+    def _open_to_readers(self) -> None:
         """The rights of a folder's copy are those of what is published here; and it is on disk before anything names it."""
         copy = Path(self._root, self._generation.name)
-        for path in sorted(copy.rglob("*")):
+        for path in (*sorted(copy.rglob("*")), copy):
             self._readers.admit(path)
             if path.is_file():
                 sync(path)
-        for path in (copy, *made):
-            self._readers.admit(path)
 
     def _point(self) -> None:
         """Move latest.json to the generation, in one step."""

@@ -115,12 +115,7 @@ def publish(
     published now would be gone; `latest` then stands where it was. Older generations go, but for those to `keep` (the default:
     that of the settings).
     """
-    others = warehouse.not_of_this_run()
-    if others:
-        raise ContractError(
-            f"{len(others)} tables were not made by this run ({', '.join(others[:3])}, ...), so publishing would mix two runs; "
-            "run the whole job `nightly` or `rebuild`."
-        )
+    _require_own_tables(warehouse, root, run_id)
     newest = latest(root)
     if newest is not None:
         require_what_was_published(warehouse, newest, may_vanish_pct)
@@ -128,8 +123,6 @@ def publish(
     partial = root / f".{run_id}.partial"
     is_ours = False  # what stands under the final name
     try:
-        if final.exists():
-            raise FileExistsError(errno.EEXIST, "there is such a generation", str(final))
         root.mkdir(parents=True, exist_ok=True)
         for leftover in root.glob(".*.partial"):  # of a run that was killed
             _remove(leftover)
@@ -159,6 +152,29 @@ def publish(
         ) from error
     _prune(root, keep or Keep(), run_id)
     return Generation(final, files)
+
+
+def _require_own_tables(warehouse: Warehouse, root: Path, run_id: str) -> None:
+    """Raises ContractError for tables of another run or of none, and for a run whose results are published."""
+    if (root / run_id).exists():
+        raise ContractError(
+            f"The results of the run {run_id} could not be published again: they are in {root / run_id} already, and a generation "
+            "is never written twice. Run the whole job `nightly` or `rebuild` for new ones."
+        )
+    others = warehouse.not_of_this_run()
+    if not others:
+        return
+    of = warehouse.run_of_all_tables()
+    if of is not None:
+        end = "which is published already" if (root / of).exists() else "which was never published"
+        raise ContractError(
+            f"This run made no table, and all that are there are of the run {of}, {end}; re-execute that run from its failure, or "
+            "run the whole job `nightly` or `rebuild`."
+        )
+    raise ContractError(
+        f"{len(others)} tables were not made by this run ({', '.join(others[:3])}, ...), so publishing would mix two runs; "
+        "run the whole job `nightly` or `rebuild`."
+    )
 
 
 def latest(root: Path) -> Path | None:

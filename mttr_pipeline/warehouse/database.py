@@ -282,6 +282,12 @@ class Warehouse:
         }
         return [model.table for model in self.catalog if model.place not in built]
 
+    def run_of_all_tables(self) -> str | None:
+        """The run that built every table; None when there is none."""
+        found = self.con.execute("SELECT run_id, list(table_name) FROM ops.builds GROUP BY run_id").fetchall()
+        whole = {model.place for model in self.catalog}
+        return next((run_id for run_id, tables in found if whole <= set(tables)), None)
+
     def columns(self, model: Model) -> dict[str, str]:
         """Column name -> type of a built table."""
         return {row[0]: row[1] for row in self.con.execute(f"DESCRIBE {model.place}").fetchall()}

@@ -174,7 +174,7 @@ def _why_unreadable(line: bytes) -> tuple[str | None, str]:
 
 
 def _start(text: bytes) -> str:
-    return text[:320].decode("utf-8", "replace")[:80]
+    return text[:320].decode("utf-8", "replace").strip()[:80]
 
 
 def _lines(path: Path) -> Iterator[tuple[bytes, int]]:

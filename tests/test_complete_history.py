@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from report_cases import Reader
-from support import AS_OF, land_custom, rows, settings_for
+from support import AS_OF, build_all, land_custom, open_warehouse, rows
 
 from mttr_pipeline import reports
 from mttr_pipeline.landing.manifest import Manifest
@@ -69,14 +69,10 @@ def nights(
         extract.finish(AS_OF)
     record = {"external_id": "F", "detected_at": (AS_OF - 300 * DAY).isoformat(), "severity": "SEV2"}
     land_custom(landing, [record], "run-file")
-    warehouse = Warehouse(folder / "work.duckdb", settings_for(folder, configured), AS_OF, "run")
+    warehouse = open_warehouse(folder, configured, after_nothing=True)
     try:
         warehouse.load(landing)
-        for model in warehouse.catalog:
-            warehouse.build(model)
-            assert [check for check in warehouse.check(model) if not check.passed] == [], model.table
-            if model.table == last:
-                break
+        build_all(warehouse, [last] if last else ())
         yield warehouse
     finally:
         warehouse.close()

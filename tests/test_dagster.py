@@ -261,6 +261,7 @@ def test_a_broken_promise_stops_the_publish_and_is_named(tmp_path: Path) -> None
     assert latest(data_dir) == before and content(before) == old
 
 
+@pytest.mark.slow
 def test_a_summary_that_cannot_be_drawn_takes_nothing_back(tmp_path: Path) -> None:
     """What draws the chart fails after the publish: readers have the new generation, and the exit code says that not all is well."""
     data_dir = copy_of(finished_run(), tmp_path / "data")

@@ -460,9 +460,9 @@ def test_over_at_an_unknown_time_is_not_down_until_now() -> None:
 
 def test_the_days_are_configurable(tmp_path: Path) -> None:
     """Whoever closes tickets once a month sets thirty days, and the finding names them."""
-    with door(
-        tmp_path, [record("quiet", 20), record("dead", 31)], configured={"lifecycle": {"abandoned_days": 30}}
-    ) as warehouse:
+    records, configured = [record("quiet", 20), record("dead", 31)], {"lifecycle": {"abandoned_days": 30}}
+    tables = ["mart.abandoned_incidents", "mart.data_quality"]
+    with door(tmp_path, records, configured=configured, only=tables) as warehouse:
         found = rows(warehouse.con, "FROM mart.abandoned_incidents")
         (finding,) = rows(warehouse.con, "FROM mart.data_quality WHERE dq_check = 'abandoned_incidents'")
     assert [row["external_id"] for row in found] == ["dead"]

@@ -30,7 +30,7 @@ class Nights:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.landing = Landing(folder / "landing")
-        self.warehouse: Warehouse = open_warehouse(folder)
+        self.warehouse: Warehouse = open_warehouse(folder, after_nothing=True)
         self.number = 0
 
     def take(self, name: str, text: str) -> str:

@@ -492,7 +492,7 @@ def test_what_is_unknown_is_named_with_what_is_valid(
 def test_what_is_wrong_in_a_question_is_an_error_in_an_empty_file_too(tmp_path: Path) -> None:
     """On the first night there is no incident; a misspelt name or date must not wait for one, written out or as a parameter, nor
     for a filter that matches something."""
-    warehouse = open_warehouse(tmp_path)
+    warehouse = open_warehouse(tmp_path, after_nothing=True)
     try:
         build_all(warehouse, ["core.incidents"])
         for call, message in WRONG:

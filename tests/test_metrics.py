@@ -91,7 +91,7 @@ def incident_sets(draw: st.DrawFn) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def history() -> list[list[dict[str, Any]]]:
-    sets = drawn(incident_sets(), 250)
+    sets = drawn(incident_sets(), 120)
     for number, records in enumerate(sets):
         for record in records:
             record["service"] = f"set {number}"
@@ -276,7 +276,7 @@ def arithmetic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     opened.close()
 
 
-@examples(150)
+@examples(60)
 @given(DURATIONS)
 def test_percentiles_and_deviation_against_the_standard_library(arithmetic: Warehouse, values: list[int]) -> None:
     """Three implementations agree: the SQL, the reference and Python's statistics (its `inclusive` is ours)."""
@@ -299,7 +299,7 @@ def test_percentiles_and_deviation_against_the_standard_library(arithmetic: Ware
     assert (found["min_minutes"], found["max_minutes"]) == (ordered[0] / 6e7, ordered[-1] / 6e7)
 
 
-@examples(150)
+@examples(60)
 @given(DECADES)
 def test_percentiles_of_decades_are_exact(arithmetic: Warehouse, values: list[int]) -> None:
     """Also where doubles hold no hundredth of a microsecond any more, and between values that lie years apart: no version of

@@ -612,6 +612,7 @@ def test_a_damaged_file_keeps_what_could_be_read(tmp_path: Path) -> None:
         assert quarantined == 1 and fetched == normalised + 1 > 10_000
 
 
+@pytest.mark.slow
 def test_the_run_says_what_it_could_not_take(tmp_path: Path) -> None:
     """The door of the command: exit 0, published, and the quarantine names file and reason."""
     drop(tmp_path, "page.json", b"<html>")

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 import zstandard
 from support import AS_OF, build_all, land, open_warehouse
 from support_e2e import UNTIL
@@ -155,6 +156,7 @@ def jira_events(told: Streams, counts: Callable[[datetime], bool]) -> Iterator[J
 SENDERS = {"pagerduty": pagerduty_events, "opsgenie": opsgenie_events, "jira": jira_events}
 
 
+@pytest.mark.slow
 def test_received_events_fill_the_gap_and_a_later_pull_wins(tmp_path: Path) -> None:
     """Day 1 is pulled, day 2 only received: the incidents are those that a pull of day 2 finds. After the pull of day 2 the
     table is, to the last column, the one of somebody who never received anything."""

@@ -403,7 +403,8 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Any:
             )
     records.append(_record("slow-thin", first + 12 * 7 * DAY, 1, service="slow"))  # a week of one says nothing
     folder = tmp_path_factory.mktemp("statistics")
-    with door(folder, custom=records, configured={"targets": {"availability_pct": 99}}) as warehouse:
+    tables = ["mart.changes", "mart.directions", "mart.frequency", "mart.downtime"]
+    with door(folder, custom=records, configured={"targets": {"availability_pct": 99}}, only=tables) as warehouse:
         yield warehouse.con
 
 
@@ -506,7 +507,7 @@ def test_downtime_counts_every_minute_once(tmp_path: Path) -> None:
             if number % 2:
                 stamps["resolved_at"] = iso(start + (length + 500) * MINUTE)
         records.append({"external_id": f"d-{number}", "service": service, "affected_users": users, **stamps})
-    with door(tmp_path, custom=records, configured=configured) as warehouse:
+    with door(tmp_path, custom=records, configured=configured, only=["mart.downtime"]) as warehouse:
         found = {
             (row["scope_value"], row["window_start"]): row for row in rows(warehouse.con, "SELECT * FROM mart.downtime")
         }
@@ -539,34 +540,36 @@ def test_downtime_counts_every_minute_once(tmp_path: Path) -> None:
             assert row["n_users_known"] == len(known)
 
 
-def test_the_same_time_for_all_is_no_change(tmp_path: Path) -> None:
-    """Twenty of an hour each in both windows: nothing to detect, which is not too little data. A curve of one step has no limits."""
-    records = [_record(f"{ago}-{k}", AS_OF_US - ago * DAY + k * HOUR, 60) for ago in (40, 20) for k in range(20)]
-    with door(tmp_path, custom=records) as warehouse:
-        row = _only(warehouse.con, "changes", "calculation_type = 'basic' AND scope = 'all'")
-    assert (row["log_rank_p"], row["q"], row["ratio"], row["verdict"]) == (1, 1, 1, "no detectable change")
+def test_changes_of_odd_kinds(tmp_path: Path) -> None:
+    """Each a service of its own.
 
-
-def test_most_and_longest_may_move_apart(tmp_path: Path) -> None:
-    """Most incidents are over six times as fast, three go on for weeks: the test says faster, the means say longer, and the row
-    says that they disagree.
+    `same`: twenty of an hour each in both windows. Nothing to detect, which is not too little data; a curve of one step has no
+    limits.
+    `apart`: most incidents are over six times as fast, three go on for weeks. The test says faster, the means say longer, and the
+    row says that they disagree.
+    `zero`: alerts that end in the instant they begin. They count as a second: a ratio of microseconds would be no figure that
+    anybody can use.
     """
-    records = [_record(f"now-{k}", AS_OF_US - 20 * DAY + k * HOUR, 10) for k in range(20)]
-    records += [_record(f"open-{k}", AS_OF_US - 20 * DAY + k * HOUR, None) for k in range(3)]
-    records += [_record(f"before-{k}", AS_OF_US - 50 * DAY + k * HOUR, 60) for k in range(23)]
-    with door(tmp_path, custom=records) as warehouse:
-        row = _only(warehouse.con, "changes", "calculation_type = 'basic' AND scope = 'all'")
-    assert row["q"] < 0.001 and row["ratio"] > 1
-    assert (row["verdict"], row["is_mixed"]) == ("faster", True)
-
-
-def test_zero_minutes_count_as_a_second_in_ratios(tmp_path: Path) -> None:
-    """Alerts that end in the instant they begin: a ratio of microseconds would be no figure that anybody can use."""
-    records = [_record(f"now-{k}", AS_OF_US - 20 * DAY + k * HOUR, 0) for k in range(10)]
-    records += [_record(f"before-{k}", AS_OF_US - 50 * DAY + k * HOUR, 1) for k in range(10)]
-    with door(tmp_path, custom=records) as warehouse:
-        row = _only(warehouse.con, "changes", "calculation_type = 'basic' AND scope = 'all'")
-    assert row["ratio"] == pytest.approx(1 / 60, rel=1e-9) and row["verdict"] == "faster"
+    spans = {
+        "same": [(40, 20, 60), (20, 20, 60)],
+        "apart": [(20, 20, 10), (20, 3, None), (50, 23, 60)],
+        "zero": [(20, 10, 0), (50, 10, 1)],
+    }
+    records = [
+        _record(f"{service}-{part}-{k}", AS_OF_US - ago * DAY + k * HOUR, minutes, service=service)
+        for service, parts in spans.items()
+        for part, (ago, count, minutes) in enumerate(parts)
+        for k in range(count)
+    ]
+    with door(tmp_path, custom=records, only=["mart.changes"]) as warehouse:
+        same, apart, zero = (
+            _only(warehouse.con, "changes", f"calculation_type = 'basic' AND scope_value = '{service}'")
+            for service in spans
+        )
+    assert (same["log_rank_p"], same["q"], same["ratio"], same["verdict"]) == (1, 1, 1, "no detectable change")
+    assert apart["q"] < 0.001 and apart["ratio"] > 1
+    assert (apart["verdict"], apart["is_mixed"]) == ("faster", True)
+    assert zero["ratio"] == pytest.approx(1 / 60, rel=1e-9) and zero["verdict"] == "faster"
 
 
 @pytest.mark.parametrize(
@@ -575,7 +578,7 @@ def test_zero_minutes_count_as_a_second_in_ratios(tmp_path: Path) -> None:
 def test_a_young_history_is_not_a_low_rate(days: int, verdict: str, minutes: float, tmp_path: Path) -> None:
     """Two incidents a day since the history began, in or after the earlier window: nothing became more frequent."""
     records = [_record(f"i-{k}", AS_OF_US - days * DAY + k * 12 * HOUR, 30) for k in range(2 * days)]
-    with door(tmp_path, custom=records) as warehouse:
+    with door(tmp_path, custom=records, only=["mart.frequency", "mart.downtime"]) as warehouse:
         row = _only(warehouse.con, "frequency", "scope = 'all'")
         down = _only(
             warehouse.con, "downtime", "scope = 'all' AND window_start = (SELECT max(window_start) FROM mart.downtime)"
@@ -588,11 +591,9 @@ def test_a_young_history_is_not_a_low_rate(days: int, verdict: str, minutes: flo
 
 
 def test_no_incidents_is_no_data(tmp_path: Path) -> None:
-    with door(tmp_path) as warehouse:
-        changes, directions, frequency, downtime = (
-            rows(warehouse.con, f"SELECT * FROM mart.{name}")
-            for name in ("changes", "directions", "frequency", "downtime")
-        )
+    names = ("changes", "directions", "frequency", "downtime")
+    with door(tmp_path, only=[f"mart.{name}" for name in names]) as warehouse:
+        changes, directions, frequency, downtime = (rows(warehouse.con, f"SELECT * FROM mart.{name}") for name in names)
         types = (
             warehouse.con.execute("DESCRIBE mart.changes").fetchall()
             + warehouse.con.execute("DESCRIBE mart.directions").fetchall()
@@ -608,7 +609,8 @@ def test_no_incidents_is_no_data(tmp_path: Path) -> None:
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/Los_Angeles", "Australia/Lord_Howe"])
 def test_weeks_are_full_weeks_of_the_reporting_zone(tmp_path: Path, zone: str) -> None:
     first = microseconds("2026-02-11T03:00:00+00:00")
-    with door(tmp_path, custom=[_record("a", first, 5)], configured={"reporting_time_zone": zone}) as warehouse:
+    record, configured = _record("a", first, 5), {"reporting_time_zone": zone}
+    with door(tmp_path, custom=[record], configured=configured, only=["figures.weeks"]) as warehouse:
         weeks = warehouse.con.execute("SELECT starts_us, ends_us FROM figures.weeks ORDER BY starts_us").fetchall()
     for start, _ in weeks:
         local = datetime.fromtimestamp(start / 1e6, ZoneInfo(zone))

@@ -6,9 +6,6 @@ word goes through the landed payloads of each source that has it.
 
 from __future__ import annotations
 
-import functools
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -21,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from report_cases import Reader
-from support import AS_OF, build_all, copy_database, drawn, examples, land, open_warehouse, rows, settings_for
+from support import AS_OF, build_all, copy_database, drawn, empty, examples, land, open_warehouse, rows, settings_for
 from support_e2e import mttr
 
 from mttr_pipeline import reports
@@ -104,23 +101,6 @@ def record(name: str, severity: str) -> dict[str, Any]:
 TABLES = ("core.records", "core.words", "mart.data_quality")
 
 
-@functools.cache
-def empty(*tables: str) -> Path:
-    """A working database without records; a copy of it saves a test from building tables."""
-    folder = Path(tempfile.mkdtemp(prefix="mttr-words-"))
-    warehouse = open_warehouse(folder)
-    build_all(warehouse, tables)
-    warehouse.close()
-    return folder
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cleared() -> Iterator[None]:
-    yield
-    for tables in (TABLES, STATUSES, ()):
-        shutil.rmtree(empty(*tables), ignore_errors=True)
-
-
 @contextmanager
 def built(
     folder: Path,
@@ -134,7 +114,7 @@ def built(
     landing = Landing(folder / "landing")
     for source, streams in payloads.items():
         land(landing, source, streams, run_id)
-    copy_database(empty(*tables), folder)
+    copy_database(empty(), folder)
     warehouse = open_warehouse(folder, configured, run_id=run_id)
     try:
         warehouse.load(landing)

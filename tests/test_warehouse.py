@@ -54,6 +54,7 @@ def a_night(folder: Path, landing: Landing, run_id: str) -> None:
         warehouse.close()
 
 
+@pytest.mark.slow
 def test_the_published_file_does_not_grow_from_night_to_night(built: Path, landing: Path, tmp_path: Path) -> None:
     """It is the file in which the tables were made; made anew in the old one, they would leave holes as large as themselves."""
     copy_database(built, tmp_path)
@@ -132,7 +133,8 @@ def test_a_torn_mart_is_begun_anew(built: Path, landing: Landing, tmp_path: Path
             publish(warehouse, tmp_path / "published", "run-1")
     finally:
         warehouse.close()
-    a_night(tmp_path, landing, "run-2")
+    if left:  # the next night begins a new file in each case, see `Warehouse.load`: one shows it
+        a_night(tmp_path, landing, "run-2")
 
 
 @pytest.mark.parametrize("torn", ["random", "truncated", "log"])

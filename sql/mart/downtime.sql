@@ -75,42 +75,65 @@ down AS (
     )
     GROUP BY member_id, name
 ),
-by_service AS (
-    SELECT
-        o.service_id, w.name,
-        count(*) FILTER (WHERE NOT o.is_abandoned) AS n,
-        count(*) FILTER (WHERE o.is_open) AS n_open,
-        count(*) FILTER (WHERE o.is_abandoned) AS n_abandoned,
-        count(*) FILTER (WHERE o.weight = 0 AND NOT o.is_abandoned) AS n_weightless,
-        count(o.affected_users) FILTER (WHERE NOT o.is_abandoned) AS n_users_known,
-        sum(o.affected_users::HUGEINT * (least(o.end_us, w.end_us) - greatest(o.start_us, w.start_us)))
-            FILTER (WHERE NOT o.is_abandoned) AS user_us,
-        -- What is lost has no length, so it belongs to one window: that of the start. Added up in one order, so that it is the same on every run.
-        count(o.revenue_impact) FILTER (WHERE o.start_us >= w.start_us) AS n_revenue_known,
-        sum(o.revenue_impact ORDER BY o.revenue_impact) FILTER (WHERE o.start_us >= w.start_us) AS revenue
+-- The outages in each window. Most state neither users nor revenue, so these are added up apart from the counts.
+inside AS NOT MATERIALIZED (
+    SELECT o.*, w.name, o.start_us >= w.start_us AS starts_inside,
+        least(o.end_us, w.end_us) - greatest(o.start_us, w.start_us) AS us
     FROM facts.outages AS o
-    JOIN windows AS w ON o.start_us < w.end_us AND (o.end_us > w.start_us OR o.start_us >= w.start_us)
+    -- An outage of no length is inside where it starts.
+    JOIN windows AS w ON o.start_us < w.end_us AND greatest(o.end_us, o.start_us + 1) > w.start_us
     WHERE o.end_us >= o.start_us
-    GROUP BY o.service_id, w.name
+),
+users AS (
+    SELECT service_id, name, count(*) AS n, sum(affected_users::HUGEINT * us) AS user_us
+    FROM inside WHERE affected_users IS NOT NULL AND NOT is_abandoned
+    GROUP BY service_id, name
+),
+-- What is lost has no length, so it belongs to one window: that of the start. Added up in one order, so that it is the same on every run.
+lost AS (
+    SELECT service_id, name, count(*) AS n, sum(revenue_impact ORDER BY revenue_impact) AS revenue
+    FROM inside WHERE revenue_impact IS NOT NULL AND starts_inside
+    GROUP BY service_id, name
+),
+kinds AS (
+    SELECT service_id, name, is_abandoned, is_open, weight = 0 AS is_weightless, count(*) AS n
+    FROM inside
+    GROUP BY service_id, name, is_abandoned, is_open, is_weightless
+),
+by_service AS (
+    SELECT k.service_id, k.name, k.n, k.n_open, k.n_abandoned, k.n_weightless, coalesce(u.n, 0) AS n_users_known, u.user_us,
+        coalesce(l.n, 0) AS n_revenue_known, l.revenue
+    FROM (
+        SELECT
+            service_id, name,
+            coalesce(sum(n) FILTER (WHERE NOT is_abandoned), 0) AS n,
+            coalesce(sum(n) FILTER (WHERE is_open), 0) AS n_open,
+            coalesce(sum(n) FILTER (WHERE is_abandoned), 0) AS n_abandoned,
+            coalesce(sum(n) FILTER (WHERE is_weightless AND NOT is_abandoned), 0) AS n_weightless
+        FROM kinds
+        GROUP BY service_id, name
+    ) AS k
+    LEFT JOIN users AS u ON u.service_id = k.service_id AND u.name = k.name
+    LEFT JOIN lost AS l ON l.service_id = k.service_id AND l.name = k.name
 ),
 counted AS (
     SELECT service_id AS member_id, * EXCLUDE (service_id) FROM by_service
     UNION ALL
-    SELECT 0, name, sum(n)::BIGINT, sum(n_open)::BIGINT, sum(n_abandoned)::BIGINT, sum(n_weightless)::BIGINT,
-        sum(n_users_known)::BIGINT, sum(user_us), sum(n_revenue_known)::BIGINT, sum(revenue ORDER BY service_id)
+    SELECT 0, name, sum(n), sum(n_open), sum(n_abandoned), sum(n_weightless), sum(n_users_known), sum(user_us),
+        sum(n_revenue_known), sum(revenue ORDER BY service_id)
     FROM by_service GROUP BY name
 ),
 measured AS (
     SELECT
         member.scope, member.scope_value, m.n_invalid, w.window_start_us, w.window_end_us,
         run.as_of,
-        coalesce(c.n, 0) AS n,
-        coalesce(c.n_open, 0) AS n_open,
-        coalesce(c.n_abandoned, 0) AS n_abandoned,
-        coalesce(c.n_weightless, 0) AS n_weightless,
-        coalesce(c.n_users_known, 0) AS n_users_known,
+        coalesce(c.n, 0)::BIGINT AS n,
+        coalesce(c.n_open, 0)::BIGINT AS n_open,
+        coalesce(c.n_abandoned, 0)::BIGINT AS n_abandoned,
+        coalesce(c.n_weightless, 0)::BIGINT AS n_weightless,
+        coalesce(c.n_users_known, 0)::BIGINT AS n_users_known,
         c.user_us,
-        coalesce(c.n_revenue_known, 0) AS n_revenue_known,
+        coalesce(c.n_revenue_known, 0)::BIGINT AS n_revenue_known,
         c.revenue,
         nullif(w.end_us - w.start_us, 0) AS window_us,
         1000 * window_us AS weighted_window,

@@ -89,4 +89,6 @@ def _environment() -> Environment:
 
 def _printable(value: Any) -> Any:
     """Text without control characters, which HTML forbids."""
-    return value.translate(_CONTROL) if isinstance(value, str) and not isinstance(value, Markup) else value
+    if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
+        return value
+    return value.translate(_CONTROL)

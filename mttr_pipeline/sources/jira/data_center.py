@@ -95,7 +95,7 @@ class DataCenterPull(IssuePull):
             )
 
         try:
-            result = read_all(page, found.append)
+            result = read_all(page, found.extend)
         except HttpRefused as error:
             if error.status != 404:
                 raise

@@ -15,8 +15,9 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, Literal, TypeVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote_plus, urlencode, urlsplit
 
 import msgspec
 import requests
@@ -46,6 +47,10 @@ _USER_AGENT = "mttr-pipeline (incident metrics; read only)"
 
 # Paths that can be appended to an address unchanged. `requests` normalises the others: dots, percent signs, fragments.
 _PLAIN_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))(?:[A-Za-z0-9._~-]|%[0-9A-Fa-f]{2})+)*/?", re.ASCII)
+
+# The pages of a listing differ in one parameter.
+_quoted = lru_cache(maxsize=1024)(quote_plus)
+_requoted = lru_cache(maxsize=64)(requests.utils.requote_uri)
 
 Params = Mapping[str, Any] | Sequence[tuple[str, Any]]
 
@@ -321,8 +326,8 @@ class HttpClient:
         if prepared is None:
             prepared = self._local.prepared = session.prepare_request(requests.Request("GET", self.base_url))
         request = prepared.copy()
-        query = urlencode(_pairs(params)) if params else ""
-        address = requests.utils.requote_uri(f"{(prepared.url or '').rstrip('/')}{path}")
+        query = urlencode(_pairs(params), quote_via=_quoted) if params else ""
+        address = _requoted(f"{(prepared.url or '').rstrip('/')}{path}")
         request.url = f"{address}?{query}" if query else address
         return session.send(request, timeout=timeout, allow_redirects=False, stream=True)
 

@@ -3,6 +3,7 @@
     <data-dir>/extracts.jsonl   one line per complete extract, added after its manifest is on disk
 
 A pull that was killed is not in the list, so nobody misses it. An extract of before there was a list is added when it is seen.
+One that was removed for its age (`retention`) stays in the list as such: it is not missed, and it is counted.
 What does not belong here: the extracts themselves (`store`).
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -23,7 +24,8 @@ _REPLACING = ("backfill", "full")  # modes of pulls that read everything of thei
 
 
 class Completed(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A line of the list. `since` and `until` are the range of a pull. `given_up` takes the extract off the list."""
+    """A line of the list. `since` and `until` are the range of a pull. `given_up` takes the extract off the list, `removed_at` says
+    when it was removed for its age (ISO 8601, UTC)."""
 
     source: str
     extract_id: str
@@ -31,6 +33,7 @@ class Completed(msgspec.Struct, frozen=True, omit_defaults=True):
     since: str | None = None
     until: str | None = None
     given_up: bool = False
+    removed_at: str | None = None
 
 
 class Lost(msgspec.Struct, frozen=True):
@@ -42,10 +45,20 @@ class Lost(msgspec.Struct, frozen=True):
 
 def note(root: Path, manifest: Manifest) -> None:
     """Add a complete extract to the list. Raises OSError."""
-    plan = manifest.plan
-    _append(
-        root, [Completed(manifest.source, manifest.extract_id, manifest.records, plan.get("since"), plan.get("until"))]
-    )
+    _append(root, [_line(manifest)])
+
+
+def note_removed(root: Path, manifests: Iterable[Manifest], now: datetime) -> None:
+    """List complete extracts as removed for their age: their records are not missed from now on. Raises OSError."""
+    at = now.astimezone(UTC).isoformat()
+    _append(root, [msgspec.structs.replace(_line(manifest), removed_at=at) for manifest in manifests])
+
+
+def removed(root: Path, source: str | None = None) -> list[Completed]:
+    """The extracts, of one source or all, that were removed for their age, oldest first. Raises OSError."""
+    return [
+        line for _, line in sorted(_read(root).items()) if line.removed_at is not None and source in (None, line.source)
+    ]
 
 
 def give_up(root: Path, lost: Lost) -> None:
@@ -67,7 +80,8 @@ def lost(root: Path, manifests: Iterable[Manifest]) -> list[Lost]:
     found = []
     for key, completed in listed.items():
         missing = _missing(root, completed, present.get(key))
-        if missing and not completed.given_up and not _read_again(completed, present.values()):
+        is_missed = not completed.given_up and completed.removed_at is None
+        if missing and is_missed and not _read_again(completed, present.values()):
             found.append(Lost(completed, missing))
     return found
 
@@ -83,6 +97,11 @@ def require(root: Path, manifests: Iterable[Manifest], sources: Iterable[str] | 
             f"{root / first.source / first.extract_id / found[0].missing} is missing or was changed, so they would be "
             f"missing from what is published. Restore the folder from a backup, or {_again(first)}.{more}"
         )
+
+
+def _line(manifest: Manifest) -> Completed:
+    plan = manifest.plan
+    return Completed(manifest.source, manifest.extract_id, manifest.records, plan.get("since"), plan.get("until"))
 
 
 def _again(lost: Completed) -> str:

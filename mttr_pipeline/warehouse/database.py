@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -291,6 +292,15 @@ class Warehouse:
     def check(self, model: Model) -> list[CheckResult]:
         """Run every promise of a header against the built table. A check that itself fails is a failed check."""
         return run_checks(self.con, model)
+
+
+def open_meanwhile(path: Path, settings: Settings, as_of: datetime, run_id: str) -> Callable[[], Warehouse]:
+    """Open the warehouse in a thread of its own, for which a pull leaves the time. What is given waits for it, and raises what
+    `Warehouse` raises."""
+    pool = ThreadPoolExecutor(1, thread_name_prefix="warehouse")
+    opened = pool.submit(Warehouse, path, settings, as_of, run_id)
+    pool.shutdown(wait=False)
+    return opened.result
 
 
 def _delete(database: Path) -> None:

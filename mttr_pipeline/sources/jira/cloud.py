@@ -149,8 +149,7 @@ class CloudPull(IssuePull):
 
 
 def _token_page(body: bytes, name: str) -> TokenPage:
-    found = envelope.members(body)
-    rows = envelope.items(envelope.required(found, name))
+    rows, found = envelope.listing(body, name, "isLast", "nextPageToken")
     if envelope.decode(found.get("isLast")) is True:
         return rows, None
     return rows, envelope.decode_text(found.get("nextPageToken"))

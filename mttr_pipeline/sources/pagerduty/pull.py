@@ -327,8 +327,7 @@ def get_page(client: HttpClient, path: str, name: str, params: Params) -> Page:
     """
 
     def parse(body: bytes) -> Page:
-        found = envelope.members(body)
-        rows = envelope.items(envelope.required(found, name))
+        rows, found = envelope.listing(body, name, "more", "total")
         return Page(rows, bool(envelope.decode(found.get("more"))), envelope.decode_int(found.get("total")))
 
     try:

@@ -77,9 +77,11 @@ def lost(root: Path, manifests: Iterable[Manifest]) -> list[Lost]:
         for manifest in unlisted:
             note(root, manifest)
         listed = _read(root)
+    folders = {(source, path.name) for source in {source for source, _ in present} for path in _children(root / source)}
     found = []
     for key, completed in listed.items():
-        missing = _missing(root, completed, present.get(key))
+        whole = present.get(key)
+        missing = "manifest.json" if whole is None else _missing(root, whole) if key in folders else None
         is_missed = not completed.given_up and completed.removed_at is None
         if missing and is_missed and not _read_again(completed, present.values()):
             found.append(Lost(completed, missing))
@@ -111,12 +113,13 @@ def _again(lost: Completed) -> str:
     return f"read its records again: `mttr run --source {lost.source} --since {lost.since} --full-refresh`"
 
 
-def _missing(root: Path, completed: Completed, manifest: Manifest | None) -> str | None:
-    if manifest is None:
-        return "manifest.json"
-    folder = root / completed.source / completed.extract_id
-    if not folder.is_dir():
-        return None  # in an archive: without that, its manifest would not be there either
+def _children(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []
+
+
+def _missing(root: Path, manifest: Manifest) -> str | None:
+    """A file of an extract that has a folder. In an archive, its manifest would not be there without its files."""
+    folder = root / manifest.source / manifest.extract_id
     return next((landed.file for landed in manifest.files if not _has_size(folder / landed.file, landed.bytes)), None)
 
 

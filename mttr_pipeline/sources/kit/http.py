@@ -13,11 +13,10 @@ import socket
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import lru_cache
 from typing import Any, Literal, TypeVar
-from urllib.parse import quote_plus, urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 import requests
@@ -28,6 +27,7 @@ from mttr_pipeline.config.options import SourceOptions
 from mttr_pipeline.sources.kit.deadline import Deadline
 from mttr_pipeline.sources.kit.envelope import InvalidBody, whole_object
 from mttr_pipeline.sources.kit.failures import Failures, HttpRefused, Refusal
+from mttr_pipeline.sources.kit.query import Params, query_string
 from mttr_pipeline.sources.kit.ratelimit import RateLimiter, retry_after
 from mttr_pipeline.sources.kit.route import route
 from mttr_pipeline.sources.kit.wire import BoundedAdapter, client_certificate_alert, tunnel_status
@@ -47,12 +47,6 @@ _USER_AGENT = "mttr-pipeline (incident metrics; read only)"
 
 # Paths that can be appended to an address unchanged. `requests` normalises the others: dots, percent signs, fragments.
 _PLAIN_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))(?:[A-Za-z0-9._~-]|%[0-9A-Fa-f]{2})+)*/?", re.ASCII)
-
-# The pages of a listing differ in one parameter.
-_quoted = lru_cache(maxsize=1024)(quote_plus)
-_requoted = lru_cache(maxsize=64)(requests.utils.requote_uri)
-
-Params = Mapping[str, Any] | Sequence[tuple[str, Any]]
 
 
 class _Retry(Exception):
@@ -326,8 +320,8 @@ class HttpClient:
         if prepared is None:
             prepared = self._local.prepared = session.prepare_request(requests.Request("GET", self.base_url))
         request = prepared.copy()
-        query = urlencode(_pairs(params), quote_via=_quoted) if params else ""
-        address = _requoted(f"{(prepared.url or '').rstrip('/')}{path}")
+        query = query_string(params) if params else ""
+        address = requests.utils.requote_uri(f"{(prepared.url or '').rstrip('/')}{path}")
         request.url = f"{address}?{query}" if query else address
         return session.send(request, timeout=timeout, allow_redirects=False, stream=True)
 
@@ -379,17 +373,6 @@ def _hang_up(connected: Any) -> None:
         connected = connected.socket
     with suppress(OSError):  # closed already
         socket.socket.shutdown(connected, socket.SHUT_RDWR)
-
-
-def _pairs(params: Params) -> list[tuple[str, Any]]:
-    """The names and values of a query string, as `requests` builds it: a list gives one pair per element, None gives none."""
-    pairs = params.items() if isinstance(params, Mapping) else params
-    return [
-        (name, one)
-        for name, value in pairs
-        for one in ([value] if isinstance(value, str | bytes) or not isinstance(value, Iterable) else value)
-        if one is not None
-    ]
 
 
 def _connection_reason(error: BaseException) -> tuple[str, bool]:

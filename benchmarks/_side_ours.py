@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from mttr_pipeline.sources.pagerduty import PagerDutyAccess, PagerDutyOptions
 from mttr_pipeline.sources.pagerduty.pull import PagerDuty
 from mttr_pipeline.sources.pulling import pull
 from mttr_pipeline.sources.registry import load_settings
-from mttr_pipeline.warehouse.database import Warehouse
+from mttr_pipeline.warehouse.database import open_meanwhile
 
 
 def main() -> None:
@@ -39,6 +40,8 @@ def main() -> None:
     landing, run_id = Landing(options.data / "landing"), new_run_id()
     options.data.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
+    if not options.pull_only:
+        warehouse = open_meanwhile(options.data / "work.duckdb", settings, as_of, run_id)
     source = PagerDuty("pagerduty", access, pagerduty)
     try:
         manifest = pull(source, settings, landing, run_id, as_of=as_of, since=since)
@@ -47,14 +50,11 @@ def main() -> None:
     pulled = time.perf_counter()
     result = {"requests": source.requests, "fetched": manifest.records, "pull_seconds": pulled - started}
     if not options.pull_only:
-        warehouse = Warehouse(options.data / "work.duckdb", settings, as_of, run_id)
-        try:
-            warehouse.load(landing)
+        with closing(warehouse()) as opened:
+            opened.load(landing)
             for name in ("incidents", "log_entries"):
-                row = warehouse.con.execute(f"SELECT count(*) FROM raw.pagerduty_{name}").fetchone()
+                row = opened.con.execute(f"SELECT count(*) FROM raw.pagerduty_{name}").fetchone()
                 result[name] = row[0] if row else 0
-        finally:
-            warehouse.close()
     ended = time.perf_counter()
     print(json.dumps({**result, "load_seconds": ended - pulled, "seconds": ended - started}))
 

@@ -5,9 +5,9 @@
     python promises/nights.py --nights 20                     # the short form
 
 Every night lands a small pull and loads it; every tenth night also builds all tables and publishes them; on the first of a month,
-`mttr compact` runs. The table has a line for night 10, for the end of a piece, and for each tenth part of the nights (with a folder: for every 50): CPU
-seconds of a night, median since the line before, and what is on disk. Whatever grows says so in `growth`: the last line against
-that after three tenths of the nights, because archives and generations begin with the first months.
+`mttr compact` runs. The table has a line for night 10, for the end of a piece, and for each tenth part of the nights (with a
+folder: for every 50): CPU seconds of a night, median since the line before, and what is on disk. Whatever grows says so in
+`growth`: the last line against that after three tenths of the nights, because archives and generations begin with the first months.
 
 A folder keeps what every night took in `nights.jsonl`, and each piece judges all nights so far. A piece that is killed goes on with
 the night after the last one that is in there.

@@ -38,7 +38,7 @@ def test_pages_of_any_size_give_every_row_once(count: int, most: int, chance: ra
         size = chance.randint(1, most)  # a server may give fewer rows than asked for
         return Page(rows[offset : offset + size], offset + size < count, count)
 
-    counted = read_all(page, got.append)
+    counted = read_all(page, got.extend)
     assert got == rows and counted == (count, 0, count)
 
 
@@ -53,7 +53,7 @@ def test_rows_that_stand_twice_on_a_page_push_nothing_out(count: int, size: int,
             found = [*found, *found[:1]]
         return Page(found, offset + size < count, None)
 
-    read_all(page, got.append)
+    read_all(page, got.extend)
     assert got == rows
 
 
@@ -71,7 +71,7 @@ def test_rows_that_vanish_while_paging_are_made_up_for(count: int, size: int, ch
             present.remove(rows[leaving.pop()])
         return Page(present[offset : offset + size], offset + size < len(present), len(present))
 
-    counted = read_all(page, got.append)
+    counted = read_all(page, got.extend)
     assert set(present) <= set(got) and len(got) == len(set(got))
     assert counted.rows >= counted.expected
 
@@ -89,7 +89,7 @@ def test_rows_that_come_in_while_paging_are_repeats_and_not_duplicates(
             present.insert(chance.randrange(offset), row(1000 + len(present)))
         return Page(present[offset : offset + size], offset + size < len(present), None)
 
-    read_all(page, got.append)
+    read_all(page, got.extend)
     assert set(rows) <= set(got) and len(got) == len(set(got))
 
 
@@ -113,7 +113,7 @@ def test_a_single_page_that_does_not_add_up_cannot_be_cut_further() -> None:
 def test_a_total_that_does_not_fit_stops_before_a_row_is_written() -> None:
     got: list[bytes] = []
     with pytest.raises(TooManyRows) as caught:
-        read_all(lambda _: Page([row(1)], True, 11), got.append, split_above=10)
+        read_all(lambda _: Page([row(1)], True, 11), got.extend, split_above=10)
     assert caught.value.total == 11 and got == []
 
 
@@ -135,7 +135,7 @@ def test_tokens_are_followed_over_empty_pages(sizes: list[int]) -> None:
         place = int(token or 0)
         return pages[place], str(place + 1) if place + 1 < len(pages) else None
 
-    read_by_token(page, got.append)
+    read_by_token(page, got.extend)
     assert got == [one for rows in pages for one in rows]
 
 

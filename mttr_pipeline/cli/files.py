@@ -59,25 +59,40 @@ def take_back(settings: Settings, extract: str, wait_seconds: float) -> str:
 
 
 def compact_landing(settings: Settings, older_than_days: int, wait_seconds: float) -> str:
-    """Archive past months of the landing zone and say so. Raises ConfigError without one, ContractError for damaged files."""
+    """Remove what is older than `[landing] keep_days`, archive past months of the landing zone, and say so.
+
+    Raises ConfigError without a landing zone, ContractError for damaged files.
+    """
     from mttr_pipeline.defs.resources import held
     from mttr_pipeline.landing.compaction import compact
+    from mttr_pipeline.landing.retention import Removed, remove_old
     from mttr_pipeline.landing.store import Landing
 
     landing = Landing(settings.data_dir / "landing")
     if not landing.root.is_dir():
         raise ConfigError(f"{settings.data_dir} has no landing zone to compact; `mttr run` or `mttr import` fills one.")
+    keep_days, now = settings.file.landing.keep_days, datetime.now(UTC)
+    removed = Removed()
     with held(settings.data_dir, wait_seconds):
         try:
-            done = compact(landing, datetime.now(UTC), older_than_days)
+            if keep_days is not None:
+                removed = remove_old(landing, now, keep_days)
+            done = compact(landing, now, older_than_days)
         except OSError as error:
             raise ContractError(
                 f"The landing zone {landing.root} cannot be compacted ({error.strerror or error}); free the disk or mend its "
                 "permissions and start again. No record was lost."
             ) from error
+    said = ""
+    if removed.extracts:
+        numbers = ", ".join(f"{records:,} of {source}" for source, records in removed.records.items())
+        said = (
+            f"Removed {removed.extracts:,} extracts that are older than {keep_days:g} days ([landing] keep_days), with records: "
+            f"{numbers}. The next `mttr run` or `mttr rebuild` leaves out those that did not change since.\n"
+        )
     if not done.extracts:
-        return f"Nothing to merge: no extract is of a month that ended more than {older_than_days} days ago."
-    return (
+        return said + f"Nothing to merge: no extract is of a month that ended more than {older_than_days} days ago."
+    return said + (
         f"Merged {done.files:,} files of {done.extracts:,} extracts into {done.archives:,} archives in {landing.root}; every "
         "record is as it was."
     )

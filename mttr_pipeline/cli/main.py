@@ -276,9 +276,9 @@ def import_(given: Globals, files: tuple[str, ...], preset: str | None, extract:
 )
 @_exits
 def compact(given: Globals, days: int) -> int:
-    """Merge the files of past months in the landing zone into one archive per source and month.
+    """Merge the files of past months in the landing zone into one archive per source and month: a tar file of the extracts.
 
-    No record, hash or reference changes: an archive is a tar file of the extracts as they are.
+    No record, hash or reference changes. Nothing is deleted, unless mttr.toml says how long raw records stay ([landing] keep_days).
     """
     from mttr_pipeline.cli.files import compact_landing
 

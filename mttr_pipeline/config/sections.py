@@ -206,6 +206,15 @@ class Run(Section):
     )
 
 
+class LandingZone(Section):
+    """`[landing]`: how long raw records stay."""
+
+    keep_days: Annotated[float, number("days", 30, 36_500)] | None = Field(
+        None,
+        description="`mttr compact` removes what was received longer ago; records that did not change since leave the tables",
+    )
+
+
 class NoSources(Section):
     """`[sources]` before the sources are known."""
 
@@ -228,6 +237,7 @@ class FileSettings(Section):
     publish: Publish = Publish()
     people: People = People()
     run: Run = Run()
+    landing: LandingZone = LandingZone()
     imports: dict[str, ImportPreset] = Field(
         default_factory=dict, description="presets of your own for `mttr import --as`"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
 from datetime import datetime
 from typing import Any
 
@@ -77,7 +76,7 @@ def config_tables(settings: Settings, as_of: datetime, definition_hash: str) -> 
         "words": (
             "source VARCHAR, kind VARCHAR, scope VARCHAR, word VARCHAR, is_prefix BOOLEAN, "
             "written VARCHAR, meaning VARCHAR, setting VARCHAR",
-            [list(astuple(word)) for word in vocabulary(settings)],
+            [list(vars(word).values()) for word in vocabulary(settings)],
         ),
         "findings": (
             "fact VARCHAR, level VARCHAR, meaning VARCHAR",

@@ -44,6 +44,7 @@ def landing_asset(account: Account) -> dg.AssetsDefinition:
             return dg.MaterializeResult(metadata={"status": "off"}, check_results=[off])
         try:
             with foreseen(name), closing(build_source(name, run.settings)) as source:
+                run.open_meanwhile()
                 manifest = pull(
                     source,
                     run.settings,

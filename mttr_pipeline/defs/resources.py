@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,16 +26,16 @@ from mttr_pipeline.landing.leftovers import remove_leftovers
 from mttr_pipeline.landing.store import Landing, new_run_id
 from mttr_pipeline.sources.kit.deadline import Deadline
 from mttr_pipeline.sources.registry import load_settings
-from mttr_pipeline.warehouse.database import Warehouse
+from mttr_pipeline.warehouse.database import Warehouse, open_meanwhile
 
 
 class RunResource(dg.ConfigurableResource):
     """Settings, landing zone and warehouse of one run.
 
     Fields are what `mttr run` takes as options; credentials are never among them, because run configuration is stored:
-    they come from the environment of the process. The warehouse is opened at its first use, one connection per run, and
-    closed even when an asset raises. A second run on the same data directory waits for the first one. `simulated` is what
-    `mttr demo` sets: its folder takes records from nobody else.
+    they come from the environment of the process. The warehouse is opened while the first source is pulled, or at its first
+    use, one connection per run, and closed even when an asset raises. A second run on the same data directory waits for the
+    first one. `simulated` is what `mttr demo` sets: its folder takes records from nobody else.
     """
 
     data_dir: str | None = None
@@ -54,7 +54,7 @@ class RunResource(dg.ConfigurableResource):
     _settings: Settings = PrivateAttr()
     _as_of: datetime = PrivateAttr()
     _run_id: str = PrivateAttr()
-    _warehouse: Warehouse | None = PrivateAttr(default=None)
+    _opening: Callable[[], Warehouse] | None = PrivateAttr(default=None)
     _deadline: Deadline = PrivateAttr()
     _failed: dict[str, str] = PrivateAttr(default_factory=dict)
 
@@ -77,9 +77,7 @@ class RunResource(dg.ConfigurableResource):
                 try:
                     yield self
                 finally:
-                    if self._warehouse is not None:
-                        self._warehouse.close()
-                        self._warehouse = None
+                    self._close()
         except MttrError as error:
             raise explained(error) from error
 
@@ -134,12 +132,25 @@ class RunResource(dg.ConfigurableResource):
 
     @property
     def warehouse(self) -> Warehouse:
-        """The warehouse, opened at the first use."""
-        if self._warehouse is None:
-            self._warehouse = Warehouse(
-                self._settings.data_dir / "work.duckdb", self._settings, self._as_of, self._run_id
-            )
-        return self._warehouse
+        """The warehouse, opened at the first use or meanwhile."""
+        self.open_meanwhile()
+        assert self._opening is not None
+        return self._opening()
+
+    def open_meanwhile(self) -> None:
+        """Begin to open the warehouse, in another thread. Whoever uses it hears what went wrong."""
+        if self._opening is None:
+            path = self._settings.data_dir / "work.duckdb"
+            self._opening = open_meanwhile(path, self._settings, self._as_of, self._run_id)
+
+    def _close(self) -> None:
+        if self._opening is not None:
+            opening, self._opening = self._opening, None
+            try:
+                warehouse = opening()
+            except Exception:  # whoever used it was told
+                return
+            warehouse.close()
 
     def wants(self, source: str) -> bool:
         """Whether this run pulls a source: its credentials are set, and it was not left out by --source."""

@@ -55,11 +55,11 @@ def _months(landing: Landing, source: str) -> dict[str, list[Manifest]]:
     for folder in landing.folders(source)[:-1]:
         manifest = read_manifest(folder)
         if manifest is not None and manifest.attempts:
-            found.setdefault(f"{_begun(manifest):%Y-%m}", []).append(manifest)
+            found.setdefault(f"{begun(manifest):%Y-%m}", []).append(manifest)
     return found
 
 
-def _begun(manifest: Manifest) -> datetime:
+def begun(manifest: Manifest) -> datetime:
     """When an extract began, UTC: its id says it (`store.new_run_id`), or else its first attempt."""
     try:
         return datetime.strptime(manifest.extract_id[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)

@@ -3,6 +3,7 @@
     <data-dir>/extracts.jsonl   one line per complete extract, added after its manifest is on disk
 
 A pull that was killed is not in the list, so nobody misses it. An extract of before there was a list is added when it is seen.
+One that was removed for its age (`retention`) stays in the list as such: it is not missed, and it is counted.
 What does not belong here: the extracts themselves (`store`).
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -23,7 +24,8 @@ _REPLACING = ("backfill", "full")  # modes of pulls that read everything of thei
 
 
 class Completed(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A line of the list. `since` and `until` are the range of a pull. `given_up` takes the extract off the list."""
+    """A line of the list. `since` and `until` are the range of a pull. `given_up` takes the extract off the list, `removed_at` says
+    when it was removed for its age (ISO 8601, UTC)."""
 
     source: str
     extract_id: str
@@ -31,6 +33,7 @@ class Completed(msgspec.Struct, frozen=True, omit_defaults=True):
     since: str | None = None
     until: str | None = None
     given_up: bool = False
+    removed_at: str | None = None
 
 
 class Lost(msgspec.Struct, frozen=True):
@@ -42,10 +45,20 @@ class Lost(msgspec.Struct, frozen=True):
 
 def note(root: Path, manifest: Manifest) -> None:
     """Add a complete extract to the list. Raises OSError."""
-    plan = manifest.plan
-    _append(
-        root, [Completed(manifest.source, manifest.extract_id, manifest.records, plan.get("since"), plan.get("until"))]
-    )
+    _append(root, [_line(manifest)])
+
+
+def note_removed(root: Path, manifests: Iterable[Manifest], now: datetime) -> None:
+    """List complete extracts as removed for their age: their records are not missed from now on. Raises OSError."""
+    at = now.astimezone(UTC).isoformat()
+    _append(root, [msgspec.structs.replace(_line(manifest), removed_at=at) for manifest in manifests])
+
+
+def removed(root: Path, source: str | None = None) -> list[Completed]:
+    """The extracts, of one source or all, that were removed for their age, oldest first. Raises OSError."""
+    return [
+        line for _, line in sorted(_read(root).items()) if line.removed_at is not None and source in (None, line.source)
+    ]
 
 
 def give_up(root: Path, lost: Lost) -> None:
@@ -69,10 +82,13 @@ def lost(root: Path, manifests: Iterable[Manifest]) -> list[Lost]:
         for manifest in unlisted:
             note(root, manifest)
         listed = _read(root)
+    folders = {(source, path.name) for source in {source for source, _ in present} for path in _children(root / source)}
     found = []
     for key, completed in listed.items():
-        missing = _missing(root, completed, present.get(key))
-        if missing and not completed.given_up and not _read_again(completed, present.values()):
+        whole = present.get(key)
+        missing = "manifest.json" if whole is None else _missing(root, whole) if key in folders else None
+        is_missed = not completed.given_up and completed.removed_at is None
+        if missing and is_missed and not _read_again(completed, present.values()):
             found.append(Lost(completed, missing))
     return found
 
@@ -90,6 +106,11 @@ def require(root: Path, manifests: Iterable[Manifest], sources: Iterable[str] | 
         )
 
 
+def _line(manifest: Manifest) -> Completed:
+    plan = manifest.plan
+    return Completed(manifest.source, manifest.extract_id, manifest.records, plan.get("since"), plan.get("until"))
+
+
 def _again(lost: Completed) -> str:
     """How to do without a backup."""
     if lost.since is None:
@@ -97,12 +118,13 @@ def _again(lost: Completed) -> str:
     return f"read its records again: `mttr run --source {lost.source} --since {lost.since} --full-refresh`"
 
 
-def _missing(root: Path, completed: Completed, manifest: Manifest | None) -> str | None:
-    if manifest is None:
-        return "manifest.json"
-    folder = root / completed.source / completed.extract_id
-    if not folder.is_dir():
-        return None  # in an archive: without that, its manifest would not be there either
+def _children(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []
+
+
+def _missing(root: Path, manifest: Manifest) -> str | None:
+    """A file of an extract that has a folder. In an archive, its manifest would not be there without its files."""
+    folder = root / manifest.source / manifest.extract_id
     return next((landed.file for landed in manifest.files if not _has_size(folder / landed.file, landed.bytes)), None)
 
 

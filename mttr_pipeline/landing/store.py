@@ -25,7 +25,7 @@ import shutil
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -39,7 +39,6 @@ from mttr_pipeline.errors import ContractError
 from mttr_pipeline.hidden import one_line, redact, without_addresses
 from mttr_pipeline.landing import completed
 from mttr_pipeline.landing.archive import archived_manifests, archives, read_member, unpack
-from mttr_pipeline.landing.characters import has_mark, is_suspicious, repaired
 from mttr_pipeline.landing.manifest import (
     CLOCK_TOLERANCE,
     UNDONE,
@@ -55,12 +54,11 @@ from mttr_pipeline.landing.manifest import (
     write_json,
     write_manifest,
 )
+from mttr_pipeline.landing.writing import LineWriter
 
 NOT_PULLED = ("custom", "inbox")  # sources that users give us: imported records and received webhook bodies
 TOMBSTONES = "tombstones"  # the stream of records that the vendor has deleted
-_NEWLINES = bytes.maketrans(b"\r\n", b"  ")  # JSON newlines outside strings are white space; inside they are escaped
 _NUMBERED = re.compile(r"(?P<before>.+)\.(?P<number>\d{4,})")
-_BLOCK = 1 << 18  # bytes compressed per call: a call per record would cost more than the compression
 
 
 def new_run_id(now: datetime | None = None) -> str:
@@ -299,43 +297,20 @@ class Extract:
         return self._files[(stream, window)].records
 
     @contextmanager
-    def writing(self, stream: str, window: str) -> Iterator[Callable[[bytes], None]]:
-        """Like `land`, but yields a function that writes one record per call."""
+    def writing(self, stream: str, window: str) -> Iterator[LineWriter]:
+        """Like `land`, but yields what writes one record per call, or those of a page."""
         with self._lock:
             self._next += 1
             name = f"{stream}/{self._next:05d}.jsonl.zst"
         path = self.folder / name
         path.parent.mkdir(exist_ok=True)
         partial = path.with_suffix(".part")
-        count = marked = 0
         try:
             with partial.open("wb") as raw:
                 with zstandard.ZstdCompressor(level=3).stream_writer(raw, closefd=False) as out:
-                    lines: list[bytes] = []
-                    size = 0
-
-                    def flush() -> None:
-                        nonlocal size, marked
-                        block = b"".join(lines)
-                        if is_suspicious(block) or has_mark(block):  # a check of every line costs more
-                            marked += sum(repaired(line) is not line or has_mark(line) for line in lines)
-                        out.write(block)
-                        lines.clear()
-                        size = 0
-
-                    def write(record: bytes) -> None:
-                        nonlocal count, size
-                        line = bytes(record)
-                        if b"\n" in line or b"\r" in line:
-                            line = line.translate(_NEWLINES)
-                        lines.extend((line, b"\n"))
-                        count += 1
-                        size += len(line)
-                        if size >= _BLOCK:
-                            flush()
-
+                    write = LineWriter(out)
                     yield write
-                    flush()
+                    write.flush()
                 raw.flush()
                 os.fsync(raw.fileno())
             with partial.open("rb") as written:
@@ -344,11 +319,11 @@ class Extract:
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
-        landed = LandedFile(stream, window, name, count, path.stat().st_size, digest, marked)
+        landed = LandedFile(stream, window, name, write.count, path.stat().st_size, digest, write.marked)
         with self._lock:
             append_to_journal(self.folder, landed)
             before = self._files.get((stream, window))
-            self._counts[stream] += count - (before.records if before else 0)
+            self._counts[stream] += write.count - (before.records if before else 0)
             self._files[(stream, window)] = landed
 
     def finish(self, high_water: datetime | None = None) -> Manifest:

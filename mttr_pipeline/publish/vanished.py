@@ -71,6 +71,13 @@ def _require_records(warehouse: Warehouse, allowed_pct: float) -> None:
     excused = _taken_back(warehouse) if gone else set()
     for source, ids in gone.items():
         account = _account_of(warehouse, source)
+        if account in excused and account in _aged(warehouse):
+            print(
+                f"{source}: {len(ids)} of the {totals[source]} records published before are gone, because extracts older than "
+                "[landing] keep_days were removed.",
+                file=sys.stderr,
+                flush=True,
+            )
         if account in excused or account is None or 100 * len(ids) <= allowed_pct * totals[source]:
             continue
         examples = ", ".join(ids[:3]) + (", ..." if len(ids) > 3 else "")
@@ -92,6 +99,14 @@ def _taken_back(warehouse: Warehouse) -> set[str]:
             WHERE b.status = 'complete'"""
         ).fetchall()
     }
+
+
+def _aged(warehouse: Warehouse) -> set[str]:
+    """Accounts with extracts that were removed for their age."""
+    found = warehouse.con.execute(
+        "SELECT source FROM ops.facts WHERE fact = 'records_removed_for_their_age'"
+    ).fetchall()
+    return {row[0] for row in found}
 
 
 def _account_of(warehouse: Warehouse, source: str) -> str | None:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.errors import ContractError, MttrError, first_line
+from mttr_pipeline.landing import completed
 from mttr_pipeline.landing.manifest import MARKS_AHEAD, Manifest, disbelieved
 from mttr_pipeline.landing.store import Extract, Landing
 from mttr_pipeline.progress import Progress, Silent
@@ -85,6 +86,8 @@ def pull(
         if isinstance(source, LimitedSource):
             source.limit(first)
         complete, ahead = _complete(landing, source)
+        removed = [line.since for line in completed.removed(landing.root, source.name) if line.since]
+        removed_since = min(map(datetime.fromisoformat, removed), default=None)
         plan = make_plan(
             source.options,
             complete,
@@ -93,6 +96,7 @@ def pull(
             until=until,
             full_refresh=full_refresh,
             scope=source.scope,
+            removed_since=removed_since,
         )
         extract = landing.begin(source.name, run_id, plan.as_json())
         begun = Plan.from_json(extract.plan)
@@ -101,7 +105,9 @@ def pull(
         manifest = _attempt(source, begun, extract, complete, progress, loaded if up_to_date else None)
         if not up_to_date:
             complete, _ = _complete(landing, source)
-            plan = make_plan(source.options, complete, as_of=as_of, until=until, scope=source.scope)
+            plan = make_plan(
+                source.options, complete, as_of=as_of, until=until, scope=source.scope, removed_since=removed_since
+            )
             extract = landing.begin(source.name, run_id, plan.as_json())
             manifest = _attempt(source, plan, extract, complete, progress, loaded)
         return manifest

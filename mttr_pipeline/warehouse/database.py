@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -306,6 +307,15 @@ class Warehouse:
 def _local_time(zone: str) -> str:
     """The instant `instant` as a clock in a zone shows it. Instants are kept in UTC, where no calendar has to be asked."""
     return "make_timestamp(epoch_us(instant))" if zone == "UTC" else f"timezone({quoted(zone)}, instant)"
+
+
+def open_meanwhile(path: Path, settings: Settings, as_of: datetime, run_id: str) -> Callable[[], Warehouse]:
+    """Open the warehouse in a thread of its own, for which a pull leaves the time. What is given waits for it, and raises what
+    `Warehouse` raises."""
+    pool = ThreadPoolExecutor(1, thread_name_prefix="warehouse")
+    opened = pool.submit(Warehouse, path, settings, as_of, run_id)
+    pool.shutdown(wait=False)
+    return opened.result
 
 
 def _delete(database: Path) -> None:

@@ -69,8 +69,9 @@ def load(
     """
     manifests = landing.manifests()
     completed.require(landing.root, manifests, sources)
-    record_pulls(con, manifests)
-    _forget_undone(con, catalog, manifests, sources)
+    removed = completed.removed(landing.root)
+    record_pulls(con, manifests, removed)
+    _forget_undone(con, catalog, manifests, removed, sources)
     loaded = _loaded(con)
     new = [
         manifest
@@ -148,12 +149,20 @@ def _loaded(con: duckdb.DuckDBPyConnection) -> set[str]:
 
 
 def _forget_undone(
-    con: duckdb.DuckDBPyConnection, catalog: Catalog, manifests: list[Manifest], sources: Iterable[str] | None
+    con: duckdb.DuckDBPyConnection,
+    catalog: Catalog,
+    manifests: list[Manifest],
+    removed: Sequence[completed.Completed],
+    sources: Iterable[str] | None,
 ) -> None:
-    """Take back what was loaded of an import that is undone since. It may have replaced older payloads, which only the landing zone
-    still has, so everything of its source is loaded anew."""
+    """Take back what was loaded of an import that is undone since, or of an extract that was removed for its age. It may have
+    replaced other payloads, which only the landing zone still has, so everything of its source is loaded anew."""
     loaded = _loaded(con)
     undone = {m.source for m in manifests if m.status == UNDONE and f"{m.source}/{m.extract_id}" in loaded}
+    present = {(m.source, m.extract_id) for m in manifests}
+    undone |= {
+        r.source for r in removed if (r.source, r.extract_id) not in present and f"{r.source}/{r.extract_id}" in loaded
+    }
     for source in sorted(undone if sources is None else undone.intersection(sources)):
         con.execute("BEGIN")
         for model in catalog.of_layer("raw"):

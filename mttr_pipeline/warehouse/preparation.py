@@ -67,11 +67,11 @@ def _secrets(settings: Settings) -> Iterator[str]:
 
 
 def insert_rows(con: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[Any]]) -> None:
-    """Add rows to a table, a thousand per statement: executemany takes fifty times longer."""
-    for start in range(0, len(rows), 1000):
-        some = rows[start : start + 1000]
-        marks = ", ".join(["(" + ", ".join("?" * len(some[0])) + ")"] * len(some))
-        con.execute(f"INSERT INTO {table} VALUES {marks}", [value for row in some for value in row])
+    """Add rows to a table, each column as one list: a parameter for each value takes seventeen times longer, executemany fifty times
+    that. Lists of one length stay side by side in one SELECT."""
+    if rows:
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        con.execute(f"INSERT INTO {table} SELECT {', '.join(['unnest(?)'] * len(columns))}", columns)
 
 
 def quoted(text: str | Path) -> str:

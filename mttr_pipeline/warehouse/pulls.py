@@ -11,18 +11,22 @@ from typing import Any
 
 import duckdb
 
+from mttr_pipeline.landing.completed import Completed
 from mttr_pipeline.landing.manifest import Manifest, disbelieved
 from mttr_pipeline.landing.store import NOT_PULLED
 from mttr_pipeline.warehouse.histories import record_histories
 from mttr_pipeline.warehouse.preparation import insert_rows
 
 
-def record_pulls(con: duckdb.DuckDBPyConnection, manifests: Sequence[Manifest]) -> None:
-    """Say anew what every pull did, found and covers. `manifests` are those of the landing zone, oldest first."""
+def record_pulls(
+    con: duckdb.DuckDBPyConnection, manifests: Sequence[Manifest], removed: Sequence[Completed] = ()
+) -> None:
+    """Say anew what every pull did, found and covers. `manifests` are those of the landing zone, oldest first; `removed` are the
+    extracts that left it for their age."""
     con.execute("BEGIN")
     try:
         _record_attempts(con, manifests)
-        _record_facts(con, manifests)
+        _record_facts(con, manifests, removed)
         _record_differences(con, manifests)
         record_histories(con, manifests)
         con.execute("COMMIT")
@@ -68,10 +72,11 @@ def _record_differences(con: duckdb.DuckDBPyConnection, manifests: Sequence[Mani
     _replace(con, "differences", [row for rows in found.values() for row in rows])
 
 
-def _record_facts(con: duckdb.DuckDBPyConnection, manifests: Sequence[Manifest]) -> None:
-    """What the pulls noticed on their way."""
+def _record_facts(con: duckdb.DuckDBPyConnection, manifests: Sequence[Manifest], removed: Sequence[Completed]) -> None:
+    """What the pulls noticed on their way, and what is there no more."""
     complete = [manifest for manifest in manifests if manifest.status == "complete"]
-    rows = [[m.source, m.extract_id, fact, n] for m in complete for fact, n in _facts(m).items()]
+    rows: list[list[Any]] = [[m.source, m.extract_id, fact, n] for m in complete for fact, n in _facts(m).items()]
+    rows += [[r.source, r.extract_id, "records_removed_for_their_age", r.records] for r in removed if r.records]
     _replace(con, "facts", rows)
     newest = {manifest.source: manifest for manifest in complete}  # an earlier pull's answer is out of date
     rows = [

@@ -6,7 +6,7 @@ belong here: which windows are read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from mttr_pipeline.sources.jira.issues import IssuePull
@@ -43,7 +43,7 @@ class CloudPull(IssuePull):
                 raise TooManyRows(estimate)
         search = {"jql": self._query(window), "maxResults": ISSUES_PER_PAGE, "fields": ["*all"]}
         with self._extract.writing("issues", key) as write:
-            result = self._read("search/jql", search, "issues", write)
+            result = self._read("search/jql", search, "issues", write.many)
         self._runner.reconcile("issues", key, result)
         return self._changelogs(key)
 
@@ -56,7 +56,9 @@ class CloudPull(IssuePull):
         search = {"jql": self._query(window, ordered=False)}
         return self._client.post(f"{self.api}/search/approximate-count", search, parse=parse)
 
-    def _read(self, path: str, body: dict[str, Any], name: str, write: Callable[[bytes], object]) -> ReadResult:
+    def _read(
+        self, path: str, body: dict[str, Any], name: str, write: Callable[[Sequence[bytes]], object]
+    ) -> ReadResult:
         """Read the rows `name` of a listing that is chained by page tokens.
 
         A token is valid for seven days, but sites have refused younger ones: the listing is then read again.
@@ -86,12 +88,12 @@ class CloudPull(IssuePull):
     def _changelog_task(self, ids: list[str], key: str) -> Task:
         def work() -> list[Task]:
             with self._extract.writing("changelogs", key) as write:
-                self._write_changelogs(ids, write)
+                self._write_changelogs(ids, write.many)
             return []
 
         return Task("changelogs", work)
 
-    def _write_changelogs(self, ids: list[str], write: Callable[[bytes], object]) -> None:
+    def _write_changelogs(self, ids: list[str], write: Callable[[Sequence[bytes]], object]) -> None:
         body = {"issueIdsOrKeys": ids, "maxResults": HISTORIES_PER_PAGE}
         try:
             self._read("changelog/bulkfetch", body, "issueChangeLogs", write)
@@ -128,7 +130,7 @@ class CloudPull(IssuePull):
     def _found(self, jql: str) -> list[bytes]:
         found: list[bytes] = []
         search = {"jql": jql, "maxResults": IDS_PER_PAGE, "fields": ["id"]}
-        self._read("search/jql", search, "issues", found.append)
+        self._read("search/jql", search, "issues", found.extend)
         return found
 
     def _restore(self, key: str, rows: list[bytes]) -> list[Task]:
@@ -147,8 +149,7 @@ class CloudPull(IssuePull):
 
 
 def _token_page(body: bytes, name: str) -> TokenPage:
-    found = envelope.members(body)
-    rows = envelope.items(envelope.required(found, name))
+    rows, found = envelope.listing(body, name, "isLast", "nextPageToken")
     if envelope.decode(found.get("isLast")) is True:
         return rows, None
     return rows, envelope.decode_text(found.get("nextPageToken"))

@@ -95,7 +95,7 @@ class DataCenterPull(IssuePull):
             )
 
         try:
-            result = read_all(page, found.append)
+            result = read_all(page, found.extend)
         except HttpRefused as error:
             if error.status != 404:
                 raise
@@ -149,8 +149,7 @@ def _issue_page(body: bytes, offset: int) -> Page:
 
 
 def _offset_page(body: bytes, name: str, offset: int) -> Page:
-    found = envelope.members(body)
-    rows = envelope.items(envelope.required(found, name))
+    rows, found = envelope.listing(body, name, "total")
     total = envelope.decode_int(found.get("total"))
     return Page(rows, total is not None and offset + len(rows) < total, total)
 

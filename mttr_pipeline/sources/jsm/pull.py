@@ -259,9 +259,9 @@ class _Pull(AlertPull):
 
         def page(key: str | None) -> tuple[list[bytes], str | None]:
             def parse(body: bytes) -> tuple[list[bytes], str | None, bool]:
-                found = envelope.members(body)
+                rows, found = envelope.listing(body, "values", "links")
                 link = next_link(found)
-                return envelope.items(envelope.required(found, "values")), next_key(link), bool(link)
+                return rows, next_key(link), bool(link)
 
             params: list[tuple[str, Any]] = [("size", Search.page_size), *([("after", key)] if key else [])]
             rows, following, more = self._client.get(path, params, parse=parse)

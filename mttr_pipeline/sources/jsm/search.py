@@ -57,8 +57,7 @@ def get_page(client: HttpClient, path: str, params: list[tuple[str, Any]]) -> Pa
     """
 
     def parse(body: bytes) -> Page:
-        found = envelope.members(body)
-        rows = envelope.items(envelope.required(found, "values"))
+        rows, found = envelope.listing(body, "values", "links", "count")
         return Page(rows, bool(next_link(found)), envelope.decode_int(found.get("count")))
 
     try:

@@ -180,8 +180,8 @@ class AlertPull(Pull):
     def _chained(self, path: str, parent: str, page: Callable[[str | None], TokenPage]) -> list[bytes]:
         """The logs or notes of one record, each wrapped with the record's id. `page` is that of `read_by_token`."""
         found: list[bytes] = []
-        read_by_token(page, lambda row: found.append(wrap_child(parent, row)))
-        return found
+        read_by_token(page, found.extend)
+        return [wrap_child(parent, row) for row in found]
 
     def _no_next_page(self, path: str) -> PermanentError:
         return PermanentError(

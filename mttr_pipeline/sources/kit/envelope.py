@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -65,6 +66,24 @@ def items(raw: bytes) -> list[bytes]:
         raise InvalidBody(f"it ends early or is not JSON ({error})") from error
 
 
+def listing(body: bytes, name: str, *others: str) -> tuple[list[bytes], dict[str, bytes]]:
+    """The records in the array `name` of a JSON object, and those of its members `others` that are there: `items` and `members` in
+    one reading of the body. Raises InvalidBody."""
+    try:
+        found = _page_decoder(name, others).decode(next(_readings(body)))
+        rows = [
+            item if item.startswith(b"{") else as_record(item)  # no call for each of a hundred records
+            for item in map(bytes, found.rows)
+        ]
+        values = ((other, bytes(getattr(found, f"member_{place}"))) for place, other in enumerate(others))
+        return rows, {other: value for other, value in values if value}
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, StopIteration):
+        pass  # no such array, or one record that a strict parser rejects
+    members_found = members(body)
+    rows = items(required(members_found, name))
+    return rows, {other: members_found[other] for other in others if other in members_found}
+
+
 def as_record(raw: bytes) -> bytes:
     """A JSON object as it is; any other JSON value wrapped as `{"unreadable": ...}`."""
     return raw if raw.startswith(b"{") else b'{"unreadable":' + raw + b"}"
@@ -117,6 +136,17 @@ def decode_as(decoder: msgspec.json.Decoder[T], record: bytes) -> T | None:
         return decoder.decode(record)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+
+
+@lru_cache(maxsize=64)
+def _page_decoder(name: str, others: tuple[str, ...]) -> msgspec.json.Decoder[Any]:
+    """Of an object whose member `name` is an array."""
+    optional = [
+        (f"member_{place}", msgspec.Raw, msgspec.field(name=other, default=msgspec.Raw()))
+        for place, other in enumerate(others)
+    ]
+    rows = ("rows", list[msgspec.Raw], msgspec.field(name=name))
+    return msgspec.json.Decoder(msgspec.defstruct("Page", [rows, *optional]))
 
 
 def _readings(text: bytes) -> Iterator[bytes]:

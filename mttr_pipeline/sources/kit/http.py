@@ -13,10 +13,10 @@ import socket
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal, TypeVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 import requests
@@ -27,6 +27,7 @@ from mttr_pipeline.config.options import SourceOptions
 from mttr_pipeline.sources.kit.deadline import Deadline
 from mttr_pipeline.sources.kit.envelope import InvalidBody, whole_object
 from mttr_pipeline.sources.kit.failures import Failures, HttpRefused, Refusal
+from mttr_pipeline.sources.kit.query import Params, query_string
 from mttr_pipeline.sources.kit.ratelimit import RateLimiter, retry_after
 from mttr_pipeline.sources.kit.route import route
 from mttr_pipeline.sources.kit.wire import BoundedAdapter, client_certificate_alert, tunnel_status
@@ -46,8 +47,6 @@ _USER_AGENT = "mttr-pipeline (incident metrics; read only)"
 
 # Paths that can be appended to an address unchanged. `requests` normalises the others: dots, percent signs, fragments.
 _PLAIN_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))(?:[A-Za-z0-9._~-]|%[0-9A-Fa-f]{2})+)*/?", re.ASCII)
-
-Params = Mapping[str, Any] | Sequence[tuple[str, Any]]
 
 
 class _Retry(Exception):
@@ -321,7 +320,7 @@ class HttpClient:
         if prepared is None:
             prepared = self._local.prepared = session.prepare_request(requests.Request("GET", self.base_url))
         request = prepared.copy()
-        query = urlencode(_pairs(params)) if params else ""
+        query = query_string(params) if params else ""
         address = requests.utils.requote_uri(f"{(prepared.url or '').rstrip('/')}{path}")
         request.url = f"{address}?{query}" if query else address
         return session.send(request, timeout=timeout, allow_redirects=False, stream=True)
@@ -374,17 +373,6 @@ def _hang_up(connected: Any) -> None:
         connected = connected.socket
     with suppress(OSError):  # closed already
         socket.socket.shutdown(connected, socket.SHUT_RDWR)
-
-
-def _pairs(params: Params) -> list[tuple[str, Any]]:
-    """The names and values of a query string, as `requests` builds it: a list gives one pair per element, None gives none."""
-    pairs = params.items() if isinstance(params, Mapping) else params
-    return [
-        (name, one)
-        for name, value in pairs
-        for one in ([value] if isinstance(value, str | bytes) or not isinstance(value, Iterable) else value)
-        if one is not None
-    ]
 
 
 def _connection_reason(error: BaseException) -> tuple[str, bool]:

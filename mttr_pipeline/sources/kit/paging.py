@@ -7,7 +7,7 @@ the meaning of a row beyond its `id`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -80,6 +80,13 @@ def row_id(row: bytes) -> str | None:
         return None
 
 
+class NewRows(NamedTuple):
+    """Of the rows of a page, those that came for the first time, and the keys of all: a record is known by its key."""
+
+    rows: Sequence[bytes]
+    keys: Collection[str | int]
+
+
 class SeenRows:
     """Recognises duplicate rows: the same id with the same bytes. The same id with other bytes is a newer version."""
 
@@ -103,6 +110,18 @@ class SeenRows:
         self._seen[key] = content
         return True
 
+    def new_of(self, rows: Sequence[bytes]) -> NewRows:
+        """`is_new` for the rows of a page, which are seldom known: at a third of the time where none is."""
+        keys: dict[str | int, int] = {}
+        for row in rows:
+            first, content = _ID_FIRST.match(row), hash(row)
+            name = row_id(row) if first is None else first[1].decode("ascii")
+            keys[content if name is None else name] = content
+        if len(keys) == len(rows) and self._seen.keys().isdisjoint(keys):
+            self._seen.update(keys)
+            return NewRows(rows, keys)
+        return NewRows([row for row in rows if self.is_new(row)], keys)
+
 
 class _Progress:
     """One read of a listing, from its first page on: whether another page may still bring something.
@@ -114,12 +133,12 @@ class _Progress:
         self._known: set[str | int] = set()
         self._stale = self.pages = 0
 
-    def note(self, rows: list[bytes], allowed: int | None = None) -> None:
-        """A page came and announces another one. Raises EndlessListing."""
+    def note(self, keys: Collection[str | int], allowed: int | None = None) -> None:
+        """A page with these records came and announces another one. Raises EndlessListing."""
         before = len(self._known)
-        self._known.update(hash(row) if (name := row_id(row)) is None else name for row in rows)
+        self._known.update(keys)
         self.pages += 1
-        self._stale = self._stale + 1 if rows and len(self._known) == before else 0
+        self._stale = self._stale + 1 if keys and len(self._known) == before else 0
         if self._stale >= MAX_STALE_PAGES:
             raise EndlessListing(f"{self._stale} pages in a row bring the records of earlier pages again")
         if allowed is not None and len(self._known) > max(2 * allowed, allowed + STORM):
@@ -130,7 +149,7 @@ class _Progress:
 
 def read_all(
     page: Callable[[int], Page],
-    write: Callable[[bytes], object],
+    write: Callable[[Sequence[bytes]], object],
     *,
     ceiling: int | None = None,
     split_above: int | None = None,
@@ -140,7 +159,7 @@ def read_all(
     """Read a listing by offset from 0 to its end and write each row once.
 
     page         returns the page at an offset (in rows)
-    write        takes one row
+    write        takes the new rows of a page
     ceiling      the highest offset + page size that the vendor allows
     split_above  rows above which the caller prefers to split the listing
     can_split    whether the caller can split the listing
@@ -169,17 +188,17 @@ def read_all(
                 if split_above is not None and expected is not None and expected > split_above:
                     raise TooManyRows(expected)
             before = seen.distinct
-            for row in got.rows:
-                if seen.is_new(row):
-                    write(row)
-            offset += len(set(got.rows))
+            new = seen.new_of(got.rows)
+            write(new.rows)
+            # distinct keys are distinct rows
+            offset += len(got.rows) if len(new.keys) == len(got.rows) else len(set(got.rows))
             empty = got.more and not got.rows  # the vendor announces another page but gives no rows to advance by
             if not got.rows or not got.more or (repeats_end and seen.distinct == before):
                 progress.pages += 1
                 break
             if ceiling is not None and offset >= ceiling:
                 raise TooManyRows(expected)
-            progress.note(got.rows, expected)
+            progress.note(new.keys, expected)
         if not empty if expected is None else seen.distinct >= expected:
             break
     else:
@@ -192,7 +211,7 @@ def read_whole(page: Callable[[int], Page], *, ceiling: int | None = None) -> li
     """The rows of a listing that is to prove that a record is not in it. Raises UnstableListing when rows are missing, and what
     `read_all` raises."""
     rows: list[bytes] = []
-    result = read_all(page, rows.append, ceiling=ceiling)
+    result = read_all(page, rows.extend, ceiling=ceiling)
     if result.expected is not None and result.rows < result.expected:
         raise UnstableListing(result.expected)
     return rows
@@ -203,11 +222,11 @@ TokenPage = tuple[list[bytes], str | None]  # the rows, and the token of the nex
 
 def read_by_token(
     page: Callable[[str | None], TokenPage],
-    write: Callable[[bytes], object],
+    write: Callable[[Sequence[bytes]], object],
     *,
     empty_pages: int = 50,
 ) -> ReadResult:
-    """Read a listing that is chained by opaque page tokens and write each row once.
+    """Read a listing that is chained by opaque page tokens and write each row once, those of a page together.
 
     `page` returns the rows behind a token (None: the first page) and the token of the next page (None: the last page).
     An empty page with a token is not the end. The listing is read from its start again, at most three times in all, when
@@ -228,7 +247,10 @@ def read_by_token(
 
 
 def _follow(
-    page: Callable[[str | None], TokenPage], write: Callable[[bytes], object], seen: SeenRows, empty_pages: int
+    page: Callable[[str | None], TokenPage],
+    write: Callable[[Sequence[bytes]], object],
+    seen: SeenRows,
+    empty_pages: int,
 ) -> None:
     """Read from the first page to the last."""
     tokens: set[str] = set()
@@ -237,16 +259,15 @@ def _follow(
     progress = _Progress()
     while True:
         rows, token = page(token)
-        for row in rows:
-            if seen.is_new(row):
-                write(row)
+        new = seen.new_of(rows)
+        write(new.rows)
         if not token:
             return
         empty = 0 if rows else empty + 1
         if token in tokens or empty > empty_pages:
             raise TokenLoop("the page token repeats" if token in tokens else f"{empty} empty pages in a row")
         tokens.add(token)
-        progress.note(rows)
+        progress.note(new.keys)
 
 
 class TokenExpired(Exception):

@@ -77,8 +77,10 @@ def make_plan(
     until: datetime | None = None,
     full_refresh: bool = False,
     scope: dict[str, Any] | None = None,
+    removed_since: datetime | None = None,
 ) -> Plan:
-    """Plan a pull from the complete extracts so far (oldest first) and what the user asked for.
+    """Plan a pull from the complete extracts so far (oldest first) and what the user asked for. `removed_since` is from when on
+    extracts had read that were removed for their age: what they had is not read again.
 
     A pull is incremental when there is a high-water mark, no `since`, no full refresh, the scope is unchanged and the
     configured date is covered. Raises ConfigError when the range that the user asked for is empty.
@@ -90,6 +92,9 @@ def make_plan(
     scope = scope or {}
     marked = [m for m in complete if m.high_water]
     covered = min((s for m in complete if (s := _covered_since(m))), default=None)
+    if covered is None and removed_since is not None:  # pulls of changes follow each other without a gap
+        covered = min((datetime.fromisoformat(m.plan["since"]) for m in marked if m.plan.get("since")), default=None)
+    read_since = min((instant for instant in (covered, removed_since) if instant), default=None)
     mark = datetime.fromisoformat(marked[-1].high_water or "") if marked else None
     start = asked or configured or as_of - timedelta(days=DEFAULT_BACKFILL_DAYS)
     if (asked or until or mark is None) and start >= end and (asked or until):
@@ -103,7 +108,7 @@ def make_plan(
         mark is not None
         and asked is None
         and marked[-1].plan.get("scope", {}) == scope
-        and (configured is None or covered is None or configured >= covered)
+        and (configured is None or read_since is None or configured >= read_since)
     ):
         mode = "incremental"
         start = mark

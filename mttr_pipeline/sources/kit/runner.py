@@ -136,14 +136,9 @@ class Runner:
         `keep` decides which rows are landed. The other parameters, and what is raised, are those of `read_all`.
         """
         with self.extract.writing(stream, key) as write:
-
-            def write_kept(row: bytes) -> None:
-                if keep is None or keep(row):
-                    write(row)
-
             result = read_all(
                 page,
-                write if keep is None else write_kept,
+                write.many if keep is None else lambda rows: write.many(list(filter(keep, rows))),
                 ceiling=ceiling,
                 split_above=split_above,
                 can_split=can_split,

@@ -267,8 +267,8 @@ class _Pull(AlertPull):
             rows, more = self._client.get(path, [("limit", Search.page_size), ("offset", offset)], parse=_entries)
             return Page(rows, more or len(rows) >= Search.page_size)
 
-        read_all(page, lambda row: found.append(wrap_child(incident_id, row)), repeats_end=True)
-        return found
+        read_all(page, found.extend, repeats_end=True)
+        return [wrap_child(incident_id, row) for row in found]
 
 
 def _position(row: bytes) -> str | None:

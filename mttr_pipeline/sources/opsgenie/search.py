@@ -45,8 +45,7 @@ def get_page(client: HttpClient, path: str, params: list[tuple[str, Any]]) -> Pa
     """
 
     def parse(body: bytes) -> Page:
-        found = envelope.members(body)
-        rows = envelope.items(envelope.required(found, "data"))
+        rows, found = envelope.listing(body, "data", "paging", "totalCount")
         paging = envelope.decode(found.get("paging"))
         more = isinstance(paging, dict) and bool(paging.get("next"))
         return Page(rows, more, envelope.decode_int(found.get("totalCount")))

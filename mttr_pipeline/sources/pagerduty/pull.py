@@ -13,7 +13,7 @@ of deleted incidents.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -250,11 +250,10 @@ class _Pull(Pull):
             self._extract.writing("incidents", key) as write_incident,
         ):
 
-            def write(entry: bytes) -> None:
-                write_entry(entry)
-                incident = _embedded_incident(entry)
-                if incident is not None and snapshots.is_new(incident):
-                    write_incident(incident)
+            def write(entries: Sequence[bytes]) -> None:
+                write_entry.many(entries)
+                embedded = [incident for entry in entries if (incident := _embedded_incident(entry)) is not None]
+                write_incident.many(snapshots.new_of(embedded).rows)
 
             result = read_all(self._pages("/log_entries", "log_entries", params), write, **_limits(window))
         self._runner.reconcile("log_entries", key, result)
@@ -328,8 +327,7 @@ def get_page(client: HttpClient, path: str, name: str, params: Params) -> Page:
     """
 
     def parse(body: bytes) -> Page:
-        found = envelope.members(body)
-        rows = envelope.items(envelope.required(found, name))
+        rows, found = envelope.listing(body, name, "more", "total")
         return Page(rows, bool(envelope.decode(found.get("more"))), envelope.decode_int(found.get("total")))
 
     try:

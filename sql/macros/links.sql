@@ -11,16 +11,14 @@ CREATE OR REPLACE MACRO url_site(parts) AS
     'https://' || regexp_replace(rtrim(lower(struct_extract(parts, 'host')), '.'), '(\.eu)+\.', '.', 'g')
     || CASE WHEN struct_extract(parts, 'port') IN (':', ':80', ':443') THEN '' ELSE struct_extract(parts, 'port') END;
 
--- The path of the page of a record, in the one form that all its pages have: of an issue `/browse/KEY`, of other records the list and
--- the id. Empty where the path is that of no such page.
+-- The path of the page of a record, in the one form that all its pages have: of an issue `/browse/KEY`, whatever
+-- the site has before that, of other records the list and the id. Empty where the path is that of no such page.
 CREATE OR REPLACE MACRO record_path(path, query) AS
     CASE
         WHEN regexp_matches(query, '[?&]selectedIssue=[A-Za-z][A-Za-z0-9_]+-[0-9]+')
-            THEN regexp_extract(path || '/', '^(.*?)/(?:jira/)?(?:browse|projects|servicedesk|secure|issues|software|core)/', 1)
-                || '/browse/' || upper(regexp_extract(query, '[?&]selectedIssue=([A-Za-z][A-Za-z0-9_]+-[0-9]+)', 1))
+            THEN '/browse/' || upper(regexp_extract(query, '[?&]selectedIssue=([A-Za-z][A-Za-z0-9_]+-[0-9]+)', 1))
         WHEN regexp_matches(path, '/(?:browse|projects/.*/?issues|queues/.*|portal/[0-9]+)/[A-Za-z][A-Za-z0-9_]+-[0-9]+(?:[^A-Za-z0-9_-]|$)')
-            THEN regexp_extract(path, '^(.*?)/(?:jira/)?(?:browse|projects|servicedesk|secure|issues|software|core)/', 1) || '/browse/' || upper(
-                regexp_extract(path, '/([A-Za-z][A-Za-z0-9_]+-[0-9]+)(?:[^A-Za-z0-9_-]|$)', 1))
+            THEN '/browse/' || upper(regexp_extract(path, '/([A-Za-z][A-Za-z0-9_]+-[0-9]+)(?:[^A-Za-z0-9_-]|$)', 1))
         WHEN regexp_matches(path, '/(?:incidents|issues|alerts|archives|(?:alert|incident)/(?:detail|show))/[A-Za-z0-9_-]*[0-9]')
             THEN replace(regexp_extract(path,
                 '^(.*?/(?:incidents|issues|alerts|archives|(?:alert|incident)/(?:detail|show))/[A-Za-z0-9_-]*[0-9][A-Za-z0-9_-]*)', 1),

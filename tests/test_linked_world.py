@@ -40,8 +40,8 @@ def pulled(world: World, faults: str) -> Iterator[duckdb.DuckDBPyConnection]:
 @pytest.mark.slow
 def test_the_vendors_name_what_belongs_together_and_nothing_else_but_the_traps() -> None:
     """Pulled from vendors at their worst."""
-    volumes = {"pagerduty": 60, "opsgenie": 30, "opsgenie_incident": 25, "jira": 15}
-    world = World(5, UNTIL, days=60, volumes=volumes, future=timedelta(hours=1), linked=0.6)
+    volumes = {"pagerduty": 30, "opsgenie": 10, "opsgenie_incident": 16, "jira": 6}
+    world = World(5, UNTIL, days=40, volumes=volumes, future=timedelta(hours=1), linked=0.6)
     assert {len(group) for group in world.groups} == {2, 4}, "tickets, and tickets with alerts"
     with pulled(world, "heavy") as con:
         rows = con.execute(RESOLVED).fetchall()

@@ -11,16 +11,14 @@ CREATE OR REPLACE MACRO url_site(parts) AS
     'https://' || regexp_replace(rtrim(lower(struct_extract(parts, 'host')), '.'), '(\.eu)+\.', '.', 'g')
     || CASE WHEN struct_extract(parts, 'port') IN (':', ':80', ':443') THEN '' ELSE struct_extract(parts, 'port') END;
 
--- The path of the page of a record, in the one form that all its pages have: of an issue `/browse/KEY`, of other records the list and
--- the id. Empty where the path is that of no such page.
+-- The path of the page of a record, in the one form that all its pages have: of an issue `/browse/KEY`, whatever
+-- the site has before that, of other records the list and the id. Empty where the path is that of no such page.
 CREATE OR REPLACE MACRO record_path(path, query) AS
     CASE
         WHEN regexp_matches(query, '[?&]selectedIssue=[A-Za-z][A-Za-z0-9_]+-[0-9]+')
-            THEN regexp_extract(path || '/', '^(.*?)/(?:jira/)?(?:browse|projects|servicedesk|secure|issues|software|core)/', 1)
-                || '/browse/' || upper(regexp_extract(query, '[?&]selectedIssue=([A-Za-z][A-Za-z0-9_]+-[0-9]+)', 1))
+            THEN '/browse/' || upper(regexp_extract(query, '[?&]selectedIssue=([A-Za-z][A-Za-z0-9_]+-[0-9]+)', 1))
         WHEN regexp_matches(path, '/(?:browse|projects/.*/?issues|queues/.*|portal/[0-9]+)/[A-Za-z][A-Za-z0-9_]+-[0-9]+(?:[^A-Za-z0-9_-]|$)')
-            THEN regexp_extract(path, '^(.*?)/(?:jira/)?(?:browse|projects|servicedesk|secure|issues|software|core)/', 1) || '/browse/' || upper(
-                regexp_extract(path, '/([A-Za-z][A-Za-z0-9_]+-[0-9]+)(?:[^A-Za-z0-9_-]|$)', 1))
+            THEN '/browse/' || upper(regexp_extract(path, '/([A-Za-z][A-Za-z0-9_]+-[0-9]+)(?:[^A-Za-z0-9_-]|$)', 1))
         WHEN regexp_matches(path, '/(?:incidents|issues|alerts|archives|(?:alert|incident)/(?:detail|show))/[A-Za-z0-9_-]*[0-9]')
             THEN replace(regexp_extract(path,
                 '^(.*?/(?:incidents|issues|alerts|archives|(?:alert|incident)/(?:detail|show))/[A-Za-z0-9_-]*[0-9][A-Za-z0-9_-]*)', 1),
@@ -37,7 +35,11 @@ CREATE OR REPLACE MACRO record_page(url) AS
 
 -- An address in the form in which two are compared. That of no known kind of page keeps what may tell it from others of the site: the
 -- query, and the part after #/ where that is the path of an application. NULL for what is no address.
-CREATE OR REPLACE MACRO canonical_url(url) AS
+CREATE OR REPLACE MACRO canonical_url(url) AS coalesce(
+    -- Most records have a page that is in this form already: one pattern tells, which is ten times faster than all of the rules.
+    CASE WHEN NOT contains(url, '.eu.') THEN nullif(regexp_extract(url,
+        '^(https://[a-z0-9-]+(?:\.[a-z0-9-]+)*/(?:browse/[A-Z][A-Z0-9_]+-[0-9]+|(?:incidents|alerts|archives|(?:alert|incident)/detail)/[A-Za-z0-9_-]*[0-9][A-Za-z0-9_-]*))(?:/details)?$',
+        1), '') END,
     list_transform([url_parts(trim(url))], lambda p:
         CASE WHEN struct_extract(p, 'host') <> '' THEN
             url_site(p) || coalesce(
@@ -45,7 +47,7 @@ CREATE OR REPLACE MACRO canonical_url(url) AS
                 rtrim(struct_extract(p, 'path'), '/')
                     || CASE WHEN length(struct_extract(p, 'query')) > 1 THEN struct_extract(p, 'query') ELSE '' END
                     || CASE WHEN regexp_matches(struct_extract(p, 'fragment'), '^#!?/') THEN struct_extract(p, 'fragment') ELSE '' END)
-        END)[1];
+        END)[1]);
 
 -- The addresses in a text, plain or in JSON, where a quotation mark or an escape ends one. What closes a sentence is no part of them.
 -- Most texts hold none, and are only looked through for ://.

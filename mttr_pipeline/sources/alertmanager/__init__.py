@@ -29,7 +29,10 @@ def _is_listed(fields: Fields) -> bool:
 
 
 def alerts(record: bytes, fields: Fields) -> Iterator[bytes | Unreadable]:
-    """A line for each alert of the body, with the address of the Alertmanager that sent it and the key of its group. An alert of a list is a body itself."""
+    """A line for each alert of the body, with the address of the Alertmanager that sent it and the key of its group.
+
+    An alert of a list is a body itself.
+    """
     if _is_listed(fields):
         yield b',"body":' + record
         return

@@ -30,7 +30,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 import ground
-from ground import LATER, NOW, OF_A_RUN, Ended, Process, differences, forked, mttr, standing
+from ground import LATER, NOW, OF_A_PULL, OF_A_RUN, Ended, Process, differences, forked, mttr, standing
 
 PHASES = {"": "reading", "l": "landing", "b": "load and build", "p": "publish", "s": "after the swap"}
 SIGNALS = (*[signal.SIGKILL] * 3, signal.SIGTERM, signal.SIGINT)
@@ -151,7 +151,7 @@ def rebuild_case(template: Path, _env: dict[str, str]) -> Case:
 
 
 def run_case(template: Path, env: dict[str, str]) -> Case:
-    """A killed pull is an attempt of its own in `source_runs`, so only what it read is compared there."""
+    """A killed pull is an attempt of its own in `source_runs`; how often something was read is not compared."""
 
     def finish(data: Path) -> None:
         mttr(data, "run", *AT_LATER, env=env).end().require()
@@ -159,7 +159,7 @@ def run_case(template: Path, env: dict[str, str]) -> Case:
     expected, seconds = undisturbed(template, finish)
     return Case(
         lambda data, _, strike, __: ("run", mttr(data, "run", *AT_LATER, env=env, strike=strike)),
-        finish, 4, template, expected, {"run": seconds}, OF_A_RUN, "status = 'complete'", publishing=0.2,
+        finish, 4, template, expected, {"run": seconds}, OF_A_PULL, "source = 'custom'", publishing=0.2,
     )  # fmt: skip
 
 

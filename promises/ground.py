@@ -9,6 +9,7 @@ so that a fork is a whole process; what needs DuckDB runs in a fork too (`forked
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import hashlib
 import importlib
 import json
@@ -86,6 +87,7 @@ class Process:
     def _run(self, work: Callable[[], object], data: Path, env: Mapping[str, str], told: int) -> None:
         code = 70
         try:
+            _end_with_parent()
             for number in (1, 2):
                 os.dup2(self._said[number - 1].fileno(), number)
             kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
@@ -155,6 +157,12 @@ class Process:
     def _text(self, number: int) -> str:
         self._said[number].seek(0)
         return self._said[number].read().decode(errors="replace")
+
+
+def _end_with_parent() -> None:
+    """Where the system can do it, this process is killed when the script is."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 class _Watch:

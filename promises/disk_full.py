@@ -125,7 +125,7 @@ def require_sentence(full: Ended, data: Path) -> None:
     """Whole sentences without a traceback, one of which names the place; exit code 1."""
     lines = full.err.strip().splitlines()
     assert full.code == 1 and "Traceback" not in full.err, f"exit code {full.code}: {full.err}"
-    assert lines and all(line.startswith("mttr: ") for line in lines), full.err
+    assert lines and all(line.startswith(("mttr: ", "The working database ")) for line in lines), full.err
     assert any(str(data) in line for line in lines), f"no place is named: {full.err}"
 
 

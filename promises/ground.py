@@ -45,7 +45,8 @@ _WARM = (
 
 
 def warm() -> None:
-    """Import what the commands use."""
+    """Import what the commands use. From here on, SIGTERM ends the script in order: nothing of it stays mounted or on disk."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     for name in _WARM:
         importlib.import_module(name)
 
@@ -87,7 +88,7 @@ class Process:
     def _run(self, work: Callable[[], object], data: Path, env: Mapping[str, str], told: int) -> None:
         code = 70
         try:
-            _end_with_parent()
+            _begin_child()
             for number in (1, 2):
                 os.dup2(self._said[number - 1].fileno(), number)
             kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
@@ -129,7 +130,7 @@ class Process:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, number)
 
-    def end(self, seconds: float = 300) -> Ended:
+    def end(self, seconds: float = 1200) -> Ended:
         """Wait for the end. Raises AssertionError when it does not come."""
         until = time.monotonic() + seconds
         while not self.is_over():
@@ -159,8 +160,9 @@ class Process:
         return self._said[number].read().decode(errors="replace")
 
 
-def _end_with_parent() -> None:
-    """Where the system can do it, this process is killed when the script is."""
+def _begin_child() -> None:
+    """Signals are this process's own; where the system can do it, it is killed when the script ends."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
@@ -236,6 +238,7 @@ def forked(work: Callable[..., Any], *arguments: Any) -> Any:
     pid = os.fork()
     if pid == 0:
         try:
+            _begin_child()
             answer: tuple[bool, Any] = (True, work(*arguments))
         except BaseException:
             answer = (False, traceback.format_exc())
@@ -260,6 +263,7 @@ def vendors(now: datetime = LATER) -> Iterator[dict[str, str]]:
     if pid == 0:
         from mttr_pipeline.demo import VendorServer, World
 
+        _begin_child()
         os.close(reading)
         with VendorServer(World(4, NOW, days=30, volumes=VOLUMES), faults="none", seed=1, limits=None) as server:
             server.now = now

@@ -102,7 +102,7 @@ def played(template: Path, expected: Path, pair: tuple[str, str], env: dict[str,
     second = start(data, pair[1], env, pair[0] == pair[1])
     waited = False
     for name, process in zip(pair, (first, second), strict=True):
-        ended = process.end(500).require()
+        ended = process.end().require()
         assert ended.err in ("", WAITS.format(data)), f"{name} says {ended.err}"
         waited |= bool(ended.err)
     assert before <= forked(complete, data), "a complete extract is gone"

@@ -40,7 +40,7 @@ INCIDENTS = "core.incidents"
 #: Parts of DuckDB's messages about a file that is whole: another process has it, this user may not, the machine is full.
 _NOT_TORN = (
     *("Could not set lock", "Permission denied", "Read-only file system", "Cannot open file", "Is a directory"),
-    *("No space left", "Out of Memory"),
+    *("No space left", "Could not write file", "Out of Memory"),
 )
 
 # Full-width letters and signs: what Unicode NFKC makes of them is the most that DuckDB lacks.
@@ -146,7 +146,8 @@ class Warehouse:
 
     def _attach(self, path: Path, name: str, options: str = "") -> None:
         try:
-            self.con.execute(f"ATTACH {quoted(path)} AS {name} {options}")
+            with _explained_if_full(path):
+                self.con.execute(f"ATTACH {quoted(path)} AS {name} {options}")
         except duckdb.Error as error:
             raise ContractError(
                 f"The working database {path} cannot be opened ({first_line(error)}); "
@@ -163,7 +164,7 @@ class Warehouse:
         try:
             self._attach_mart()
         except ContractError as error:
-            if "Could not set lock" in str(error):
+            if any(sign in str(error) for sign in ("Could not set lock", "Could not write file")):
                 raise
             self._delete_mart()
             self._attach_mart()

@@ -136,7 +136,7 @@ def landing_case(template: Path, _env: dict[str, str]) -> Case:
 
     expected, _ = undisturbed(template, finish)
     seconds = {"import": 0.3, "compact": 0.2}
-    return Case(start, finish, 60, template, expected, seconds, OF_A_RUN, events=120)
+    return Case(start, finish, 60, template, expected, seconds, OF_A_RUN, "status = 'complete'", events=120)
 
 
 def rebuild_case(template: Path, _env: dict[str, str]) -> Case:

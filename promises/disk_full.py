@@ -27,7 +27,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 import ground
-from ground import LATER, NOW, OF_A_RUN, Ended, differences, forked, mttr, standing
+from ground import LATER, NOW, OF_A_PULL, Ended, differences, forked, mttr, standing
 
 PHASES = {"": "before the first write", "l": "extract", "b": "load and build", "p": "publish", "s": "after the swap"}
 ROOM = 400_000_000  # bytes: more than anything here needs
@@ -115,7 +115,7 @@ def played(
             for what in [name] * bool(full.code) + ["run"] * (name == "import"):
                 mttr(data, *arguments[what], env=env).end().require()
         forked(standing, data)
-        wrong = forked(differences, data, expected[name], OF_A_RUN, "status = 'complete'")
+        wrong = forked(differences, data, expected[name], OF_A_PULL, "source = 'custom'")
         assert not wrong, "; ".join(wrong)
     phase = PHASES[full.phases[-1:]] if full.code else "no phase"
     return phase, f"{name} with {free:,} bytes: {phase}: {full.err.strip().splitlines()[-1] if full.code else 'enough'}"
@@ -125,7 +125,7 @@ def require_sentence(full: Ended, data: Path) -> None:
     """Whole sentences without a traceback, one of which names the place; exit code 1."""
     lines = full.err.strip().splitlines()
     assert full.code == 1 and "Traceback" not in full.err, f"exit code {full.code}: {full.err}"
-    assert lines and all(line.startswith("mttr: ") for line in lines), full.err
+    assert lines and all(line.startswith(("mttr: ", "The working database ")) for line in lines), full.err
     assert any(str(data) in line for line in lines), f"no place is named: {full.err}"
 
 

@@ -169,11 +169,11 @@ def spoil(value: Any, chance: random.Random, strange: list[Any]) -> Any:
             case 1:
                 holder[name] = None
             case 2:
-                holder[name] = chance.choice(STAMPS)
+                holder[name] = copy.deepcopy(chance.choice(STAMPS))
             case 3:
                 holder[name] = chance.choice(TEXTS)
             case 4:
-                holder[name] = chance.choice(strange)
+                holder[name] = copy.deepcopy(chance.choice(strange))  # it may be spoilt further
             case _:
                 holder[name] = [old] if not isinstance(old, list) else (old[0] if old else "")
     return spoilt

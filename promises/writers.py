@@ -14,22 +14,19 @@ import argparse
 import random
 import sys
 import tempfile
-from collections.abc import Mapping
 from itertools import combinations_with_replacement
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 import ground
-from ground import LATER, OF_A_RUN, Process, differences, forked, mttr, standing
+from ground import LATER, OF_A_PULL, OF_A_RUN, Process, differences, forked, mttr, standing
 from kills import complete, prepared
 
 AS_OF = LATER.isoformat()
 WRITERS = ("dagster", "run", "rebuild", "import", "compact")
 PAIRS = list(combinations_with_replacement(WRITERS, 2))
 WAITS = "Another run is using {}; waiting for it to end.\n"
-#: A second pull reads some records again, and counts them.
-OF_A_PULL: Mapping[str, tuple[str, ...]] = OF_A_RUN | {"data_quality": ("n", "total", "pct", "status", "threshold")}
 
 
 def main() -> None:
@@ -105,7 +102,7 @@ def played(template: Path, expected: Path, pair: tuple[str, str], env: dict[str,
     second = start(data, pair[1], env, pair[0] == pair[1])
     waited = False
     for name, process in zip(pair, (first, second), strict=True):
-        ended = process.end(500).require()
+        ended = process.end().require()
         assert ended.err in ("", WAITS.format(data)), f"{name} says {ended.err}"
         waited |= bool(ended.err)
     assert before <= forked(complete, data), "a complete extract is gone"

@@ -11,6 +11,7 @@ import functools
 import json
 import math
 import os
+import resource
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -199,6 +200,17 @@ def door(
         yield warehouse
     finally:
         warehouse.close()
+
+
+@contextmanager
+def file_size_limit(size: int) -> Iterator[None]:
+    """No file may grow beyond this: writes fail as on a full disk, in the middle of a file."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def rows(con: Any, query: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:

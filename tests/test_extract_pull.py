@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import settings_for
+from support import file_size_limit, settings_for
 
 from mttr_pipeline.config.options import SourceOptions
 from mttr_pipeline.errors import ConfigError, ContractError, MttrError, PermanentError
@@ -253,6 +253,17 @@ def test_every_failure_is_written_down_and_explained(
     assert failed.status == "failed" and failed.attempts[-1].error == str(caught.value)
     assert failed.attempts[-1].requests == 1 and "hunter22" not in str(caught.value)
     assert landing.latest("acme") is None
+
+
+def test_a_disk_that_is_full_before_anything_is_landed_is_explained(run: Run, landing: Landing) -> None:
+    """Not even the plan of the extract can be written: it was a failure of an unforeseen kind."""
+    with (
+        file_size_limit(0),
+        pytest.raises(ContractError, match=r"the landing folder .* cannot be written \(File too large"),
+    ):
+        run(Canned())
+    run(Canned())
+    assert landing.latest("acme") is not None
 
 
 def test_a_failed_pull_is_completed_and_then_brought_up_to_date(run: Run, landing: Landing) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from support import file_size_limit
 
 from mttr_pipeline.cli.main import main
 from mttr_pipeline.intake.presets import house_presets
@@ -68,3 +69,14 @@ def test_a_preset_of_mttr_toml_is_found(folder: Path) -> None:
 def test_the_help_names_every_preset() -> None:
     said = "".join(CliRunner().invoke(main, ["import", "--help"]).output.split())  # lines break at hyphens
     assert all(name in said for name in house_presets()) and "--undo" in said
+
+
+def test_a_full_disk_is_one_sentence_and_nothing_is_taken(folder: Path) -> None:
+    """It was an unforeseen failure. Afterwards the same import works."""
+    with file_size_limit(200):
+        result = run("--as", "pagerduty-csv", FIXTURES / "pagerduty.csv")
+    assert result.exit_code == 1 and result.output.count("\n") == 1
+    assert "data/landing cannot be written (File too large); free the disk" in result.output
+    assert "No record of this import is taken." in result.output
+    assert run("--as", "pagerduty-csv", FIXTURES / "pagerduty.csv").exit_code == 0
+    assert [manifest.status for manifest in Landing(folder / "data" / "landing").manifests()][-1] == "complete"

@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import random
-import resource
 import shutil
 import signal
 import stat
@@ -28,7 +27,7 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 from reference import DAY, HOUR, MINUTE, STAMPS
-from support import AS_OF, AS_OF_US, build_all, copy_database, iso, land_custom, open_warehouse, rows
+from support import AS_OF, AS_OF_US, build_all, copy_database, file_size_limit, iso, land_custom, open_warehouse, rows
 
 from mttr_pipeline.config.sections import Keep
 from mttr_pipeline.errors import ContractError
@@ -459,17 +458,6 @@ def standing(root: Path) -> tuple[Any, ...]:
     names = json.loads((root / "latest.json").read_text(encoding="utf-8"))
     sums = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()}
     return folder, names, sums
-
-
-@contextmanager
-def file_size_limit(size: int) -> Iterator[None]:
-    """No file may grow beyond this: writes fail as on a full disk, in the middle of a file."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_full_disk_leaves_what_was_published(built_folder: Path, tmp_path: Path) -> None:

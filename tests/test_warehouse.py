@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from support import AS_OF_US, build_all, copy_database, iso, land_custom, open_warehouse, rows
+from support import AS_OF_US, build_all, copy_database, file_size_limit, iso, land_custom, open_warehouse, rows
 
 from mttr_pipeline.errors import ContractError
 from mttr_pipeline.landing.store import Landing
@@ -135,6 +135,17 @@ def test_a_torn_mart_is_begun_anew(built: Path, landing: Landing, tmp_path: Path
         warehouse.close()
     if left:  # the next night begins a new file in each case, see `Warehouse.load`: one shows it
         a_night(tmp_path, landing, "run-2")
+
+
+def test_a_full_disk_is_one_sentence_and_the_next_try_opens_the_file(tmp_path: Path) -> None:
+    """In the same process: a connection that stays open would keep the file."""
+    with (
+        file_size_limit(20_000),
+        pytest.raises(ContractError, match=r"work.duckdb cannot be written .*free the disk") as told,
+    ):
+        open_warehouse(tmp_path)
+    assert "\n" not in str(told.value)
+    open_warehouse(tmp_path).close()
 
 
 @pytest.mark.parametrize("torn", ["random", "truncated", "log"])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def land(settings: Settings, files: Sequence[str], preset: str | None, wait_seco
 
     chosen = preset_of(preset, settings) if preset is not None else None
     folder = prepared(settings.data_dir)
-    with held(folder, wait_seconds), Bars() as bars:
+    with held(folder, wait_seconds), _written(folder, "No record of this import is taken."), Bars() as bars:
         report = import_files(
             [Path(name) for name in files],
             Landing(folder / "landing"),
@@ -45,7 +46,7 @@ def take_back(settings: Settings, extract: str, wait_seconds: float) -> str:
     from mttr_pipeline.landing.store import Landing
 
     folder = prepared(settings.data_dir)
-    with held(folder, wait_seconds):
+    with held(folder, wait_seconds), _written(folder, "The import may still count."):
         landing = Landing(folder / "landing")
         lost = give_up(landing, extract)
         if lost is not None:
@@ -73,16 +74,10 @@ def compact_landing(settings: Settings, older_than_days: int, wait_seconds: floa
         raise ConfigError(f"{settings.data_dir} has no landing zone to compact; `mttr run` or `mttr import` fills one.")
     keep_days, now = settings.file.landing.keep_days, datetime.now(UTC)
     removed = Removed()
-    with held(settings.data_dir, wait_seconds):
-        try:
-            if keep_days is not None:
-                removed = remove_old(landing, now, keep_days)
-            done = compact(landing, now, older_than_days)
-        except OSError as error:
-            raise ContractError(
-                f"The landing zone {landing.root} cannot be compacted ({error.strerror or error}); free the disk or mend its "
-                "permissions and start again. No record was lost."
-            ) from error
+    with held(settings.data_dir, wait_seconds), _written(settings.data_dir, "No record was lost."):
+        if keep_days is not None:
+            removed = remove_old(landing, now, keep_days)
+        done = compact(landing, now, older_than_days)
     said = ""
     if removed.extracts:
         numbers = ", ".join(f"{records:,} of {source}" for source, records in removed.records.items())
@@ -96,3 +91,15 @@ def compact_landing(settings: Settings, older_than_days: int, wait_seconds: floa
         f"Merged {done.files:,} files of {done.extracts:,} extracts into {done.archives:,} archives in {landing.root}; every "
         "record is as it was."
     )
+
+
+@contextmanager
+def _written(data_dir: Path, after: str) -> Iterator[None]:
+    """Raises ContractError for a landing zone that cannot be written; `after` says what that means."""
+    try:
+        yield
+    except OSError as error:
+        raise ContractError(
+            f"The landing zone {data_dir / 'landing'} cannot be written ({error.strerror or error}); free the disk or mend its "
+            f"permissions and start again. {after}"
+        ) from error

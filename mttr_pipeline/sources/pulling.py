@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.errors import ContractError, MttrError, first_line
@@ -111,6 +112,8 @@ def pull(
             extract = landing.begin(source.name, run_id, plan.as_json())
             manifest = _attempt(source, plan, extract, complete, progress, loaded)
         return manifest
+    except OSError as error:  # as an extract is begun
+        raise ContractError(_not_written(source, landing.root, error)) from error
     finally:
         progress.finish(source.name)
 
@@ -154,10 +157,7 @@ def _attempt(
         raise
     except OSError as error:
         extract.requests = source.requests - before
-        message = (
-            f"{source.name}: the landing folder {extract.folder} cannot be written ({error.strerror or error}); "
-            "free space or correct its permissions, then start again."
-        )
+        message = _not_written(source, extract.folder, error)
         _try_to_fail(extract, message)
         raise ContractError(message) from error
     except Exception as error:
@@ -181,6 +181,13 @@ def _audit(
     covered = covered_windows((m.plan for m in complete), plan.scope, until)
     left = complete[-1].facts.get("audit", {}).get("postponed", {}) if complete else {}
     source.audit(Audit(loaded, covered, budget, left), plan, extract, progress)
+
+
+def _not_written(source: Source, folder: Path, error: OSError) -> str:
+    return (
+        f"{source.name}: the landing folder {folder} cannot be written ({error.strerror or error}); "
+        "free space or correct its permissions, then start again."
+    )
 
 
 def _try_to_fail(extract: Extract, message: str) -> None:

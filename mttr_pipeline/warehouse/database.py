@@ -41,7 +41,7 @@ INCIDENTS = "core.incidents"
 #: Parts of DuckDB's messages about a file that is whole: another process has it, this user may not, the machine is full.
 _NOT_TORN = (
     *("Could not set lock", "Permission denied", "Read-only file system", "Cannot open file", "Is a directory"),
-    *("No space left", "Out of Memory"),
+    *("No space left", "Could not write file", "Out of Memory"),
 )
 
 # Full-width letters and signs: what Unicode NFKC makes of them is the most that DuckDB lacks.
@@ -55,7 +55,7 @@ class Warehouse:
     """A connection to `work.duckdb`, set up so that every model can run.
 
     `as_of` is the clock of the run. A file that is torn is begun anew, because everything in it is made from the landing zone.
-    Raises ContractError when a file is in use or cannot be read.
+    Raises ContractError when a file is in use or cannot be read, or when the disk is full.
     """
 
     def __init__(self, path: Path, settings: Settings, as_of: datetime, run_id: str) -> None:
@@ -66,27 +66,38 @@ class Warehouse:
         self._cursors: list[duckdb.DuckDBPyConnection] = []
         interrupts.tell(self.interrupt)
         try:
+            with _explained_if_full(path):
+                self._open_or_begin_anew()
+                self._prepare()
+        except BaseException:
+            self.con.close()  # the next try in this process would find the file in use
+            raise
+
+    def _open_or_begin_anew(self) -> None:
+        try:
             self._open()
         except (ContractError, duckdb.Error) as error:
             self.con.close()
             if isinstance(error, duckdb.InterruptException) or any(sign in str(error) for sign in _NOT_TORN):
                 raise
             print(
-                f"The working database {path} is damaged ({first_line(error)}); it is made anew from the landing zone.",
+                f"The working database {self.path} is damaged ({first_line(error)}); it is made anew from the landing zone.",
                 file=sys.stderr,
                 flush=True,
             )
-            _delete(path)
+            _delete(self.path)
             self._open()
+
+    def _prepare(self) -> None:
         prepare(
             self.con,
-            settings,
+            self.settings,
             self.as_of,
             self.catalog.macros,
-            definition_hash(self.catalog, settings),
-            pseudonyms(settings),
+            definition_hash(self.catalog, self.settings),
+            pseudonyms(self.settings),
         )
-        loading.start_over_if_outdated(self.con, self.catalog, settings)
+        loading.start_over_if_outdated(self.con, self.catalog, self.settings)
         loading.create_raw_tables(self.con, self.catalog.of_layer("raw"))
 
     def _open(self) -> None:
@@ -136,7 +147,8 @@ class Warehouse:
 
     def _attach(self, path: Path, name: str, options: str = "") -> None:
         try:
-            self.con.execute(f"ATTACH {quoted(path)} AS {name} {options}")
+            with _explained_if_full(path):
+                self.con.execute(f"ATTACH {quoted(path)} AS {name} {options}")
         except duckdb.Error as error:
             raise ContractError(
                 f"The working database {path} cannot be opened ({first_line(error)}); "
@@ -153,7 +165,7 @@ class Warehouse:
         try:
             self._attach_mart()
         except ContractError as error:
-            if "Could not set lock" in str(error):
+            if any(sign in str(error) for sign in ("Could not set lock", "Could not write file")):
                 raise
             self._delete_mart()
             self._attach_mart()
@@ -180,10 +192,11 @@ class Warehouse:
     def load(self, landing: Landing, sources: Iterable[str] | None = None) -> int:
         """Load every complete extract that is not in yet, oldest first; gives the number of records read. Empties the mart.
 
-        Raises ContractError when a landing file is corrupt or its records do not add up.
+        Raises ContractError when a landing file is corrupt, its records do not add up, or the disk is full.
         """
-        self._empty_mart()
-        return loading.load(self.con, self.catalog, landing, sources)
+        with _explained_if_full(self.path):
+            self._empty_mart()
+            return loading.load(self.con, self.catalog, landing, sources)
 
     def start_over(self) -> None:
         """Forget everything that was loaded; the next `load` reads the whole landing zone."""
@@ -322,3 +335,16 @@ def _delete(database: Path) -> None:
     """A database and its write-ahead log, which would be played into the next file of that name."""
     for path in (database, database.with_name(f"{database.name}.wal")):
         path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _explained_if_full(database: Path) -> Iterator[None]:
+    """Raises ContractError, with what to do, where DuckDB cannot write for want of room."""
+    try:
+        yield
+    except duckdb.Error as error:
+        if "Could not write file" not in str(error):
+            raise
+        raise ContractError(
+            f"The working database {database} cannot be written ({first_line(error)}); free the disk and run again."
+        ) from error

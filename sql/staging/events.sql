@@ -2,7 +2,7 @@
 description = """The history of the records of all sources in one shape, one row an event. A record's own stamps are events too."""
 gathered = true
 not_null = ["source", "external_id", "event_id", "event_type"]
-optional = ["vendor_type", "actor", "actor_kind", "notes", "severity_from", "severity_to", "is_routine"]
+optional = ["vendor_type", "actor", "actor_kind", "notes", "severity_from", "severity_to", "is_routine", "is_copied"]
 
 [columns]
 source = "source of the record, as in records"
@@ -18,6 +18,7 @@ provenance = "api, changelog, field (given as a field of the record: it wins) or
 severity_from = "SEV1..SEV4 before a change of severity"
 severity_to = "SEV1..SEV4 after it"
 is_routine = "of an event of type `other`: whether its kind is known and says nothing about the life of an incident, such as a notification"
+is_copied = "whether an integration copied it from another tool, such as a status that follows that of a page: it is no evidence of its own"
 landed_in = "landing file"
 
 [types]
@@ -34,5 +35,6 @@ provenance = "VARCHAR"
 severity_from = "VARCHAR"
 severity_to = "VARCHAR"
 is_routine = "BOOLEAN"
+is_copied = "BOOLEAN"
 landed_in = "VARCHAR"
 */

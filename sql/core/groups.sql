@@ -17,5 +17,5 @@ group_no = "the same number for the records of one group; only this run knows it
 linked_no = "the same number for all records that links join, whether they are one group or are kept apart"
 kept_apart = "why not all that links join is one group: refused, large (more than 20 records) or long (more than 7 days); NULL where it is"
 */
-SELECT record_id, group_no::BIGINT AS group_no, linked_no::BIGINT AS linked_no, nullif(kept_apart, '') AS kept_apart
+SELECT record_id::VARCHAR AS record_id, group_no::BIGINT AS group_no, linked_no::BIGINT AS linked_no, nullif(kept_apart::VARCHAR, '') AS kept_apart
 FROM computed

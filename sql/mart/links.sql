@@ -7,7 +7,7 @@ not_null = ["source", "external_id", "place", "link_reason", "target", "status"]
 
 [assert]
 known_status = "status IN ('followed', 'not_followed')"
-what_is_not_followed_has_a_reason = "(status = 'followed') = (why IS NULL OR link_reason = 'chosen')"
+what_is_not_followed_has_a_reason = "status = 'followed' OR why IS NOT NULL"
 what_is_followed_has_two_records = "status = 'not_followed' OR (record_id IS NOT NULL AND other_record_id IS NOT NULL)"
 
 [columns]

@@ -31,7 +31,7 @@ ROLES |= {"alertmanager": "machine alert"}
 ORDER = ("pager", "ticket", "machine alert", "channel")
 TABLES = (
     *("core.links", "core.groups", "core.members", "core.evidence", "core.golden", "core.incidents"),
-    *("core.incident_sources", "mart.records", "mart.links", "mart.incident_conflicts", "mart.correlation"),
+    *("core.incident_sources", "mart.records", "mart.links", "core.incident_conflicts", "mart.correlation"),
 )
 
 

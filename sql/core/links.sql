@@ -24,6 +24,7 @@ other_record_id = "its episode that the link holds for; NULL where it cannot hol
 is_responder = "whether the named record is an alert that pages people for the other"
 named_by = "how many records name the one that is named, in addresses, keys and texts"
 apart_us = "microseconds between the two lifetimes; 0 where they overlap"
+is_doubt = "whether it is not followed only because it may stand in a list or a template: a person may know better"
 why_not = "why it is not followed; NULL where nothing here speaks against it. core.groups may still keep the two apart"
 */
 WITH named AS MATERIALIZED (
@@ -154,6 +155,10 @@ SELECT
     p.is_responder,
     n.named_by,
     p.apart_us,
+    -- Nothing but a list or template speaks against it.
+    p.is_name AND p.record_id IS NOT NULL AND p.apart_us <= 86400000000 AND p.source <> p.other_source AND refused.external_id IS NULL
+        AND kind.kind IS NULL AND other_kind.kind IS NULL AND run.correlates AND p.fits = 1
+        AND (coalesce(t.names, 1) > 1 OR n.named_by > 3 OR l.external_id IS NOT NULL) AS is_doubt,
     CASE
         WHEN NOT run.correlates THEN 'correlation is off'
         WHEN p.reason <> 'chosen' AND in_force.reason IS NULL THEN 'links of this kind are not followed: [correlation] reasons'

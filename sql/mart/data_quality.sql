@@ -66,9 +66,9 @@ WITH incident_checks AS MATERIALIZED (
 ),
 -- The pairs name the sources of their incidents, which all count.
 linked AS (
-    SELECT source, incident_id FROM mart.suggested_links
+    SELECT source, incident_id FROM mart.suggested_links WHERE reason = 'similar_title'
     UNION
-    SELECT other_source, other_incident_id FROM mart.suggested_links
+    SELECT other_source, other_incident_id FROM mart.suggested_links WHERE reason = 'similar_title'
 ),
 linked_checks AS (
     SELECT t.source, t.total, {dq_check: 'suggested_links', n: coalesce(l.n, 0), level: 'info',
@@ -127,6 +127,8 @@ findings AS (
     FROM figures.findings_texts
     UNION ALL
     FROM figures.findings_names
+    UNION ALL
+    FROM figures.findings_links
     UNION ALL
     FROM figures.findings_out_of_sight
     UNION ALL

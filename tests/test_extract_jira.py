@@ -434,3 +434,64 @@ def test_a_login_page_instead_of_json_is_told(tmp_path: Path) -> None:
         jira_site.server.set_faults("always_html")
         with pytest.raises(TransientError, match=r"web page instead of JSON.*JIRA_URL"):
             jira_site.pull()
+
+
+# -- remote links --------------------------------------------------------------------------------------------------------------
+
+
+def linked(number: int, pages: tuple[str, ...], *, text: str = "", is_told: bool = False) -> dict[str, Any]:
+    row = issue(number, NOW - 5 * DAY)
+    row["fields"]["description"] = text
+    row["remoteLinks"] = [{"id": n, "object": {"url": page}} for n, page in enumerate(pages)]
+    if is_told:
+        item = {
+            "field": "RemoteIssueLink",
+            "from": None,
+            "fromString": None,
+            "to": "1",
+            "toString": "This issue links to",
+        }
+        row["changelog"]["histories"][0]["items"].append(item)
+    return row
+
+
+@pytest.mark.parametrize(("flavour", "which"), [("cloud", "all"), ("dc", "all"), ("cloud", "changed")])
+def test_remote_links_are_read_of_issues_that_may_have_one(tmp_path: Path, flavour: Flavour, which: str) -> None:
+    """Of issues without another link, and of those whose history tells of one, although a text names a page. At first only of these,
+    so that a long history costs few requests; later only of what changed, and an issue without links any more is landed as such."""
+    page = "https://acme.pager.example/incidents/Q1ABC"
+    rows = [
+        linked(1, (page,)),
+        linked(2, (page,), text=f"see {page}"),
+        linked(3, (page,), text=f"see {page}", is_told=True),
+        linked(4, ()),
+    ]
+    simulator = JiraSimulator.from_issues(rows, flavour)
+    with site(simulator, tmp_path, "project = OPS", remote_links=which) as jira_site:
+        first = jira_site.rows(jira_site.pull(), "remote_links")
+        found = {row["issueId"]: len(row["remoteLinks"]) for row in first}
+        assert found == ({"1": 1, "3": 1, "4": 0} if which == "all" else {"3": 1})
+        changed = linked(1, ())
+        changed["fields"]["updated"] = stamp(NOW + timedelta(hours=1))
+        simulator._book_at = JiraSimulator.from_issues([changed, *rows[1:]], flavour)._book_at
+        second = jira_site.pull(NOW + DAY)
+        assert jira_site.rows(second, "remote_links") == [{"issueId": "1", "remoteLinks": []}]
+
+
+@pytest.mark.parametrize("which", ["all", "none"])
+def test_a_site_without_remote_links_is_asked_once(tmp_path: Path, which: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    simulator = JiraSimulator.from_issues([linked(1, ()), linked(2, ())])
+    asked, answers = [], simulator.handle
+
+    def refused(request: Request, now: datetime) -> Response:
+        if not request.path.endswith("/remotelink"):
+            return answers(request, now)
+        asked.append(request.path)
+        return Response(403, simulator.error(403, "Issue linking is currently disabled."))
+
+    monkeypatch.setattr(simulator, "handle", refused)
+    with site(simulator, tmp_path, "project = OPS", remote_links=which) as jira_site:
+        manifest = jira_site.pull()
+    assert len(asked) == (which == "all")
+    assert manifest.facts["counts"].get("remote_links_not_readable", 0) == len(asked)
+    assert len(jira_site.rows(manifest, "issues")) == 2

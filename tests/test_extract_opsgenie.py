@@ -362,3 +362,49 @@ def test_a_pull_that_broke_off_continues_with_what_is_missing(tmp_path: Path, af
         done = {row["id"] for row in site.rows(failed, "alert_details")}
         asked = {line.path.split("/")[3] for line in site.server.log if line.path.count("/") == 3}
         assert not asked & done, "finished details are not read again"
+
+
+def test_the_alerts_of_an_incident_are_read_when_it_changes(tmp_path: Path) -> None:
+    """One record with both lists, so an alert that is taken off is gone; the second night asks about changed incidents only."""
+    created = NOW - 3 * DAY
+    incidents = [
+        {
+            "id": f"i-{n}",
+            "message": "x",
+            "createdAt": iso(created),
+            "updatedAt": iso(created if n else NOW),
+            "status": "open",
+        }
+        for n in range(2)
+    ]
+    many = [f"a-{n}" for n in range(250)]
+    of = {"i-0": {"associated-alert-ids": many, "responder-alert-ids": ["r-1"]}}
+    with account(OpsgenieSimulator.from_records([], incidents, alerts_of=of), tmp_path) as site:
+        first = sorted(site.rows(site.pull(), "incident_alerts"), key=lambda row: row["incidentId"])
+        assert first == [
+            {"incidentId": "i-0", "associated": many, "responders": ["r-1"]},
+            {"incidentId": "i-1", "associated": [], "responders": []},
+        ]
+        del many[:]
+        second = site.rows(site.pull(NOW + DAY), "incident_alerts")
+        assert second == [{"incidentId": "i-0", "associated": [], "responders": ["r-1"]}]
+
+
+def test_an_account_without_lists_of_alerts_is_read_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The vendor's reference does not know these requests; no incident counts as deleted because of them."""
+    simulator = OpsgenieSimulator.from_records(
+        [], [{"id": "i-1", "message": "x", "createdAt": iso(NOW - DAY), "updatedAt": iso(NOW - DAY), "status": "open"}]
+    )
+    answer = simulator.handle
+
+    def without(request: Request, now: datetime) -> Response:
+        return (
+            Response(404, simulator.error(404, "Not found")) if "-alert-ids" in request.path else answer(request, now)
+        )
+
+    monkeypatch.setattr(simulator, "handle", without)
+    with account(simulator, tmp_path) as site:
+        manifest = site.pull()
+    assert manifest.facts["counts"]["incident_alerts_not_readable"] == 1
+    assert site.ids(manifest, "incidents") == ["i-1"]
+    assert site.rows(manifest, "incident_alerts") == site.rows(manifest, "tombstones") == []

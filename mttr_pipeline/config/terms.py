@@ -28,6 +28,7 @@ FieldTarget = Literal[
     "revenue_impact",
     "major_incident",
     "responders",
+    "linked_incident",
 ]
 EventType = Literal[
     "occurred",

@@ -171,7 +171,7 @@ def macros_of(members: Iterable[Member]) -> str:
     members = list(members)
     traits = sorted({trait for member in members for trait in member.traits})
     own = {member.source.name: member.source.sql for member in members}
-    texts = [load_macros("internal"), *map(load_macros, traits)]
+    texts = [load_macros("internal"), load_macros("links"), *map(load_macros, traits)]
     return "\n".join([*texts, *(load_macros(name, folder) for name, folder in sorted(own.items()))])
 
 

@@ -7,7 +7,7 @@ like = "figures.findings_words"
 WITH linked AS (
     SELECT i.source, count(*) AS total, count(c.incident_id) AS n
     FROM core.incidents AS i
-    SEMI JOIN core.members AS m ON m.incident_id = i.incident_id AND m.role = 'member'
+    SEMI JOIN core.members AS m ON m.incident_id = i.incident_id AND m.is_full AND m.precedence > 1
     LEFT JOIN (SELECT DISTINCT incident_id FROM core.incident_conflicts) AS c ON c.incident_id = i.incident_id
     GROUP BY i.source
 ),

@@ -253,7 +253,3 @@ CREATE OR REPLACE MACRO is_person(kind) AS coalesce(kind NOT IN ('team', 'schedu
 
 -- A text without the credentials of this run: `prepare` makes it anew for the credentials that there are.
 CREATE OR REPLACE MACRO without_secrets(text) AS text;
-
--- An address as links compare it: host in lower case, the host of a region as that of all, nothing after ? or #, no / at the end.
-CREATE OR REPLACE MACRO canonical_url(url) AS
-    rtrim(regexp_replace(lower(regexp_extract(url, '^\w+://[^/?#]+')) || regexp_extract(url, '^\w+://[^/?#]+([^?#]*)', 1), '\.eu\.pagerduty\.com', '.pagerduty.com'), '/');

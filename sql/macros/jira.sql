@@ -16,6 +16,16 @@ CREATE OR REPLACE MACRO history_id_of(h) AS coalesce(
     content_id([h.created, h.author.accountId, h.author."key", h.author."name", h.author.displayName] || coalesce(flatten(
         list_transform(h.items, lambda i: [i.field, i.fieldId, i."from", i.fromString, i."to", i.toString])), [])));
 
+-- What the description, the environment and the comments of an issue name, and its custom fields that hold something else than one
+-- address: pages of records, with the place. They are read as they were sent, a text or a document in JSON.
+CREATE OR REPLACE MACRO jira_names(fields) AS named_in(list_concat(
+    list_transform(['description', 'environment'],
+        lambda name: {'place': 'description', 'text_id': name, 'text': fields[name]::VARCHAR}),
+    list_transform(json_extract(fields['comment'], '$.comments[*]'),
+        lambda c: {'place': 'comment', 'text_id': 'comment/' || (c ->> '$.id'), 'text': json_extract(c, '$.body')::VARCHAR}),
+    list_transform(list_filter(map_entries(fields), lambda f: starts_with(f.key, 'customfield_')), lambda f: {
+        'place': 'field', 'text_id': CASE WHEN NOT names_one(f.value ->> '$') THEN f.key END, 'text': f.value::VARCHAR})));
+
 -- An issue without its id and its history, typed. `fields` is the map of its fields as JSON. Only custom fields and short system
 -- fields are kept as they are: long ones (description, comments) stay in the landing zone.
 CREATE OR REPLACE MACRO jira_issue(issue_key, self, fields, zone) AS struct_pack(
@@ -32,7 +42,8 @@ CREATE OR REPLACE MACRO jira_issue(issue_key, self, fields, zone) AS struct_pack
     labels := json_transform(fields['labels'], '["VARCHAR"]'),
     component := text_or_null(fields['components'] ->> '$[0].name'),
     links := json_transform(fields['issuelinks'],
-        '[{"type":{"name":"VARCHAR"},"outwardIssue":{"id":"VARCHAR"},"inwardIssue":{"id":"VARCHAR"}}]'),
+        '[{"type":{"name":"VARCHAR"},"outwardIssue":{"id":"VARCHAR","key":"VARCHAR"},"inwardIssue":{"id":"VARCHAR","key":"VARCHAR"}}]'),
+    named := jira_names(fields),
     created_at := instant(fields['created'] ->> '$', zone),
     updated_at := instant(fields['updated'] ->> '$', zone),
     resolution_at := instant(fields['resolutiondate'] ->> '$', zone),

@@ -18,7 +18,7 @@ provenance = "api, changelog, field (given as a field of the record: it wins) or
 severity_from = "SEV1..SEV4 before a change of severity"
 severity_to = "SEV1..SEV4 after it"
 is_routine = "of an event of type `other`: whether its kind is known and says nothing about the life of an incident, such as a notification"
-is_copied = "whether an integration copied it from another tool, such as a status that follows that of a page: it is no evidence of its own"
+is_copied = "whether an integration wrote the stamp into a ticket, as it may copy those of another tool: no evidence of its own. NULL means no"
 landed_in = "landing file"
 
 [types]

@@ -1,20 +1,21 @@
 /*
-description = """What the records of all sources say about records of others: one row for each time that one names another. Whether a naming
-joins the two is decided in core.links."""
+description = """What records say about others, one row per naming: links that the vendor keeps, addresses of records' pages and keys in fields and
+texts, keys by which alerts are recognised. That a record was merged into another, or repeats it, is in records.duplicate_of_id. Where a
+record has a deduplication key, that is in records.dedup_key. Whether a naming joins two records is not decided here."""
 gathered = true
 not_null = ["source", "external_id", "place", "reason", "target_kind", "target"]
 optional = ["text_id", "target_source", "is_responder"]
 
 [columns]
-source = "source of the record that names another, as in records"
+source = "source of the record in which the link stands, as in records"
 external_id = "that record"
-place = "where it stands, a word of the source, such as associated_alert, remote_link, description or alert_key"
-text_id = "which text it stands in: one description, title, note or comment has one id; NULL for a place of its own, where each naming is a link"
-reason = "vendor, url, key, text (an address or key in a note or comment) or dedup"
-target_kind = "what the target is: id, url, key or dedup"
-target_source = "source that the named record must be of, where the vendor says so; kind id always has it"
-target = "external_id, canonical address, key in upper case, or dedup key"
-is_responder = "whether the named record is an alert that pages people for this one"
+place = "where it stands: associated_alert, responder_alert, incident_id, external_reference, remote_link, issue_link, conference_bridge, field, mapped_field, tag, title, description, note, comment, url, alert_key or group_key"
+text_id = "the text that it is part of, unique in the record; NULL for a place that holds one link"
+reason = "class of the link: vendor, url, key, text (an address or a key in a note or comment) or dedup"
+target_kind = "what target is: id, url, key or dedup"
+target_source = "source that the target is of, where the vendor says it; never NULL for an id"
+target = "the other record: its external_id, the canonical address of its page, its key (or an id, as people wrote it), or a deduplication key"
+is_responder = "whether one of the two is a page for the other"
 landed_in = "landing file"
 
 [types]

@@ -134,7 +134,7 @@ class JiraSimulator:
         return encode({"errorMessages": [message], "errors": {}})
 
     def record_in(self, path: str) -> str | None:
-        """None: issues are read by search and in bulk, so no path is about one record."""
+        """None: issues are read by search and in bulk. Only the links of an issue are asked for by its id."""
         return None
 
     def handle(self, request: Request, now: datetime) -> Response:
@@ -182,6 +182,8 @@ class JiraSimulator:
             case ["GET", "issue", name]:
                 wanted = names_of(request.many("fields")) or ["*all"]
                 return answer(shown(_issue(book, name), wanted, names_of(request.many("expand")), self.flavour))
+            case ["GET", "issue", name, "remotelink"]:
+                return answer(_issue(book, name).get("remoteLinks") or [])
             case ["GET", "issue", name, "changelog"] if cloud:
                 return changelog_page(request, _issue(book, name))
             case ["GET", "field"]:

@@ -6,7 +6,7 @@ describe, payloads that integrations have captured.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -37,6 +37,8 @@ class Book:
     timelines: dict[str, list[Json]] = field(default_factory=dict)
     services: list[Json] = field(default_factory=list)
     teams: list[Json] = field(default_factory=list)
+    #: By the id of an incident: the ids of its alerts under the last word of the path that lists them.
+    alerts_of: dict[str, Mapping[str, list[str]]] = field(default_factory=dict)
     answers: dict[Any, Any] = field(default_factory=dict)
 
 

@@ -81,18 +81,20 @@ class OpsgenieSimulator:
         logs: Mapping[str, list[Json]] | None = None,
         notes: Mapping[str, list[Json]] | None = None,
         timelines: Mapping[str, list[Json]] | None = None,
+        alerts_of: Mapping[str, Mapping[str, list[str]]] | None = None,
         services: list[Json] | None = None,
         teams: list[Json] | None = None,
     ) -> OpsgenieSimulator:
         """An account that holds exactly these objects, odd ones included, whatever the clock says.
 
-        Logs (oldest first), notes and timelines go by the id of their alert or incident. Services and teams that are
+        Logs (oldest first), notes, timelines and ids of alerts (`associated-alert-ids`, `responder-alert-ids`) go by the id
+        of their alert or incident. Services and teams that are
         not given are those of the demonstration company.
         """
         given = {"services": services, "teams": teams}
         lists = {**reference_lists(), **{name: rows for name, rows in given.items() if rows is not None}}
         stories = (dict(logs or {}), dict(notes or {}), dict(timelines or {}))
-        book = Book(list(alerts), list(incidents), *stories, **lists)
+        book = Book(list(alerts), list(incidents), *stories, alerts_of=dict(alerts_of or {}), **lists)
         return cls(lambda now: book)
 
     # -- what the server asks --------------------------------------------------------------------------------------
@@ -170,6 +172,10 @@ class OpsgenieSimulator:
                 rows = book.notes.get(_incident(book, request, identity)["id"], [])
                 page, paging = self._keyset(request, rows)
                 return done(page, paging=paging)
+            case ["v1", "incidents", identity, "associated-alert-ids" | "responder-alert-ids" as kind]:
+                found = book.alerts_of.get(_incident(book, request, identity)["id"], {}).get(kind, [])
+                page, paging = self._page(request, found)
+                return done(page, paging=paging)
             case ["v2", "incident-timelines", identity, "entries"]:
                 return self._timeline(request, book, identity, done)
             case ["v1", "services"]:
@@ -206,7 +212,7 @@ class OpsgenieSimulator:
             book.answers[key] = found
         return found
 
-    def _page(self, request: Request, rows: list[Json]) -> tuple[list[Json], dict[str, str]]:
+    def _page(self, request: Request, rows: list[Any]) -> tuple[list[Any], dict[str, str]]:
         """One page by offset, with absolute links to its neighbours."""
         try:
             offset = page_number(request.one("offset"), 0)

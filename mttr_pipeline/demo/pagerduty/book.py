@@ -43,6 +43,8 @@ class Book:
     teams: list[Json] = field(default_factory=list)
     priorities: list[Json] = field(default_factory=list)
     users: list[Json] = field(default_factory=list)
+    #: Alerts by the id of their incident.
+    alerts: dict[str, list[Json]] = field(default_factory=dict)
     encoded: list[bytes] = field(init=False)
     index: dict[str, int] = field(init=False)
     created: list[str] = field(init=False)

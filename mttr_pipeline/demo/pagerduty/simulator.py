@@ -81,15 +81,17 @@ class PagerDutySimulator:
         teams: list[Json] | None = None,
         priorities: list[Json] | None = None,
         users: list[Json] | None = None,
+        alerts: Mapping[str, list[Json]] | None = None,
         account_zone: str = "Europe/Madrid",
     ) -> PagerDutySimulator:
         """An account that holds exactly these objects, odd ones included, whatever the clock says.
 
-        Reference lists that are not given are those of the demonstration company.
+        Notes and alerts go by the id of their incident. Reference lists that are not given are those of the demonstration company.
         """
         given = {"services": services, "teams": teams, "priorities": priorities, "users": users}
         lists = {**reference_lists(), **{name: rows for name, rows in given.items() if rows is not None}}
-        book = Book(list(incidents), [entry_of(row) for row in log_entries], dict(notes or {}), **lists)
+        entries = [entry_of(row) for row in log_entries]
+        book = Book(list(incidents), entries, dict(notes or {}), alerts=dict(alerts or {}), **lists)
         return cls(lambda now: book, account_zone=account_zone)
 
     # -- what the server asks --------------------------------------------------------------------------------------
@@ -143,6 +145,8 @@ class PagerDutySimulator:
             case ["incidents", identity, "notes"]:
                 incident = book.incidents[find(book, identity)]
                 return answer({"notes": book.notes.get(incident["id"], [])})
+            case ["incidents", identity, "alerts"]:
+                return self._list(request, "alerts", book.alerts.get(book.incidents[find(book, identity)]["id"], []))
             case ["incidents", identity, "log_entries"]:
                 wanted = book.incidents[find(book, identity)]["id"]
                 return self._log_entries(request, book, now, wanted)

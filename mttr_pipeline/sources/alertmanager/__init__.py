@@ -29,7 +29,10 @@ def _is_listed(fields: Fields) -> bool:
 
 
 def alerts(record: bytes, fields: Fields) -> Iterator[bytes | Unreadable]:
-    """A line for each alert of the body, with the address of the Alertmanager that sent it. An alert of a list is a body itself."""
+    """A line for each alert of the body, with the address of the Alertmanager that sent it and the key of its group.
+
+    An alert of a list is a body itself.
+    """
     if _is_listed(fields):
         yield b',"body":' + record
         return
@@ -37,7 +40,9 @@ def alerts(record: bytes, fields: Fields) -> Iterator[bytes | Unreadable]:
     if not found:
         yield unreadable(record, "holds no alert")
     address = raw(fields.get("externalURL"))
-    start = b',"address":' + address + b',"body":' if address.startswith(b'"') else b',"body":'
+    group = raw(fields.get("groupKey"))
+    start = b',"address":' + address if address.startswith(b'"') else b""
+    start += b',"group":' + group + b',"body":' if group.startswith(b'"') else b',"body":'
     for place, alert in enumerate(found, 1):
         content = bytes(alert).strip()
         yield start + content if content.startswith(b"{") else unreadable(content, f"alert {place} is no JSON object")
@@ -53,7 +58,7 @@ SOURCE = Source(
     name="alertmanager",
     title="Alertmanager",
     role="machine alert",
-    yields=("records", "events", "words"),
+    yields=("records", "events", "words", "links"),
     words={
         "severity": {  # the label severity
             "critical": "SEV1",

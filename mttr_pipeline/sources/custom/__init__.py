@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from mttr_pipeline.sources.kit.declare import Source
 
-SOURCE = Source(name="custom", title="Custom records", yields=("records", "events", "words"))
+SOURCE = Source(name="custom", title="Custom records", yields=("records", "events", "words", "links"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 from pydantic import Field, SecretStr
 
@@ -31,6 +32,12 @@ class JiraOptions(LinkedOptions):
     )
     projects: Words[JiraProject] = Field(
         default_factory=dict, description="project key -> a table `status` for the issues of this project"
+    )
+
+    remote_links: Literal["changed", "all", "none"] = Field(
+        "changed",
+        description="of which issues the remote links are read, with a request for each: of those whose history tells of one, "
+        "and of those that change and name no page of another record (`changed`), also of the whole history (`all`), or of none",
     )
 
     def configured_words(self) -> Iterator[tuple[str, str, str, str]]:
@@ -87,7 +94,7 @@ def recognises(fields: Fields) -> bool:
 SOURCE = Source(
     name="jira",
     title="Jira",
-    yields=("records", "events", "responders", "sla_cycles", "deletions", "words", "sites"),
+    yields=("records", "events", "responders", "sla_cycles", "deletions", "words", "sites", "links"),
     options=JiraOptions,
     words={
         "severity": {

@@ -12,6 +12,7 @@ from mttr_pipeline.landing.store import Extract
 from mttr_pipeline.progress import Progress
 from mttr_pipeline.sources.jira import JiraOptions
 from mttr_pipeline.sources.jira.jql import combined, created_in
+from mttr_pipeline.sources.jira.remote_links import remote_links
 from mttr_pipeline.sources.kit import envelope
 from mttr_pipeline.sources.kit.failures import HttpRefused
 from mttr_pipeline.sources.kit.http import HttpClient
@@ -41,6 +42,7 @@ class IssuePull(Pull):
         super().__init__(client, options, plan, extract, progress)
         self._jql = jql
         self._jql_variable = jql_variable
+        self._links = options.remote_links
         self._whole = Window(EPOCH, max(EPOCH, plan.until)) if plan.incremental else plan.window
         self._updated = [f"updated >= {epoch_ms(self._changed_since)}"] if plan.incremental else []
 
@@ -51,6 +53,9 @@ class IssuePull(Pull):
         kind = "changed" if self._plan.incremental else "created"
         tasks += self._runner.window_tasks("issues", kind, self._whole, self._land, target=self.issues_per_window)
         self._runner.run(tasks)
+        if self._links != "none":
+            unlinked = self._plan.incremental or self._links == "all"
+            self._runner.run(remote_links(self._client, self._runner, self.api, unlinked=unlinked))
         self._write_tombstones()
 
     def _list(self, stream: str, path: str) -> Iterator[Task]:

@@ -76,11 +76,14 @@ class Jira(HttpSource[JiraOptions]):
 
     @property
     def scope(self) -> dict[str, Any]:
-        """The query, and which product answers it; issue types where the settings say which of them are incidents."""
+        """The query, and which product answers it; issue types where the settings say which of them are incidents; whether the remote
+        links of the whole history are read."""
         scope: dict[str, Any] = {"jql": self._access.jql or "", "cloud": self._access.is_cloud}
         types = incident_types(self.options.type)
         if not self._access.jql and types.keys() != incident_types({}).keys():
             scope["types"] = sorted(types)
+        if self.options.remote_links == "all":
+            scope["remote_links"] = "all"
         return scope
 
     def check(self) -> str:

@@ -5,7 +5,10 @@ What does not belong here: which streams are read and landed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+import msgspec
 
 from mttr_pipeline.sources.kit import envelope
 from mttr_pipeline.sources.kit.alert_search import AlertSearch, Condition
@@ -37,8 +40,13 @@ class Search(AlertSearch):
         return get_page(self.client, self.path, params)
 
 
-def get_page(client: HttpClient, path: str, params: list[tuple[str, Any]]) -> Page:
-    """One page of `{"data": [...], "paging": {...}, "totalCount"}`.
+def get_page(
+    client: HttpClient,
+    path: str,
+    params: list[tuple[str, Any]],
+    items: Callable[[bytes], list[bytes]] = envelope.items,
+) -> Page:
+    """One page of `{"data": [...], "paging": {...}, "totalCount"}`. `items` cuts the list into its elements.
 
     `paging.next` is not followed, only read as "there is more": it is an absolute address that may hold the key and name
     another host. Raises TooManyRows above the ceiling, and what `HttpClient.get` raises.
@@ -46,7 +54,7 @@ def get_page(client: HttpClient, path: str, params: list[tuple[str, Any]]) -> Pa
 
     def parse(body: bytes) -> Page:
         found = envelope.members(body)
-        rows = envelope.items(envelope.required(found, "data"))
+        rows = items(envelope.required(found, "data"))
         paging = envelope.decode(found.get("paging"))
         more = isinstance(paging, dict) and bool(paging.get("next"))
         return Page(rows, more, envelope.decode_int(found.get("totalCount")))
@@ -57,6 +65,14 @@ def get_page(client: HttpClient, path: str, params: list[tuple[str, Any]]) -> Pa
         if error.status == 422 and "offset" in error.reason.lower():
             raise TooManyRows(None) from error
         raise
+
+
+def ids(raw: bytes) -> list[bytes]:
+    """The texts of a list of ids, each as JSON. Raises InvalidBody for anything else than a list."""
+    found = envelope.decode(raw)
+    if not isinstance(found, list):
+        raise envelope.InvalidBody("no list of ids")
+    return [msgspec.json.encode(one) for one in found if isinstance(one, str)]
 
 
 def count(client: HttpClient, query: str = "") -> int:

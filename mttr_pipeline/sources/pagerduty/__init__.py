@@ -19,6 +19,11 @@ class PagerDutyOptions(SourceOptions):
         default_factory=dict,
         description="custom field -> timestamp or attribute of the incident; costs one request per incident",
     )
+    alerts: bool = Field(
+        False,
+        description="reads the alerts of every incident that has no deduplication key of its own, with a request for each; by "
+        "default only of incidents that change after the first pull",
+    )
     requests_per_minute: RequestsPerMinute | None = 960  # REST API rate limits: 960 a minute per account key
 
 
@@ -46,7 +51,7 @@ SOURCE = Source(
     name="pagerduty",
     title="PagerDuty",
     role="pager",
-    yields=("records", "events", "services", "teams", "deletions", "words"),
+    yields=("records", "events", "services", "teams", "deletions", "words", "links"),
     options=PagerDutyOptions,
     variables=(
         Variable("TOKEN", "REST API key. A read-only account key sees everything", secret=True),

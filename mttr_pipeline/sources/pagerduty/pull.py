@@ -6,8 +6,8 @@ each incident that they mention (`include[]=incidents`); the incidents that are 
 never come from `acknowledgements`, which the resolve empties. Sources: the OpenAPI description at
 github.com/PagerDuty/api-schema and developer.pagerduty.com/docs (pagination, rate limits, errors).
 
-Streams: incidents, log_entries, services, teams, priorities; incident_fields when custom fields are mapped; tombstones
-of deleted incidents.
+Streams: incidents, log_entries, services, teams, priorities; incident_fields when custom fields are mapped; incident_alerts
+(one record per incident without a key of its own); tombstones of deleted incidents.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ class _Entry(msgspec.Struct):
 class _Incident(msgspec.Struct):
     type: str = ""
     created_at: str | None = None
+    incident_key: str | None = None
 
 
 _ENTRY = msgspec.json.Decoder(_Entry)
@@ -93,8 +94,8 @@ class PagerDuty(HttpSource[PagerDutyOptions]):
 
     @property
     def scope(self) -> dict[str, Any]:
-        """Whether custom fields are read."""
-        return {"custom_fields": bool(self.options.fields)}
+        """Whether custom fields are read, and the alerts of all incidents."""
+        return {"custom_fields": bool(self.options.fields)} | ({"alerts": True} if self.options.alerts else {})
 
     def check(self) -> str:
         """Ask for one service, with the total."""
@@ -124,6 +125,7 @@ class _Pull(Pull):
     ) -> None:
         super().__init__(client, options, plan, extract, progress)
         self._reads_fields = bool(options.fields)
+        self._reads_alerts = options.alerts
         self._lookback = timedelta(days=options.lookback_days)
 
     def run(self) -> None:
@@ -148,6 +150,7 @@ class _Pull(Pull):
             self._runner.run(self._older_logs())
         if self._reads_fields:
             self._runner.run(self._custom_fields())
+        self._runner.run(self._alerts())
         self._write_tombstones()
 
     # -- deleted incidents --------------------------------------------------------------------------------------
@@ -300,25 +303,49 @@ class _Pull(Pull):
             yield from self._fields_of_window(key)
 
     def _fields_of_window(self, key: str) -> Iterator[Task]:
-        ids = [record_id for row in self._extract.read("incidents", key) if (record_id := row_id(row))]
-        ids = list(dict.fromkeys(ids))
+        return self._one_by_one("incident_fields", key, self._fields_of, lambda row: True)
+
+    def _fields_of(self, incident_id: str) -> Iterator[bytes]:
+        params = [("include[]", "custom_fields"), ("include[]", "conference_bridge"), _UTC]
+        found = self._client.get(f"/incidents/{incident_id}", params, parse=envelope.members)
+        if "incident" in found:
+            yield envelope.as_record(found["incident"])
+
+    # -- alerts -------------------------------------------------------------------------------------------------
+
+    def _alerts(self) -> Iterator[Task]:
+        """Read the alerts of incidents without a key of their own: of those that changed, of all only when configured."""
+        for key in sorted(self._extract.windows("incidents")):
+            if key.startswith("feed ") or (self._reads_alerts and not self._plan.incremental):
+                yield from self._one_by_one("incident_alerts", key, self._alerts_of, _has_no_key)
+
+    def _alerts_of(self, incident_id: str) -> Iterator[bytes]:
+        alerts = read_whole(self._pages(f"/incidents/{incident_id}/alerts", "alerts", [_UTC]), ceiling=CEILING)
+        yield b'{"incidentId":%b,"alerts":[%b]}' % (msgspec.json.encode(incident_id), b",".join(alerts))
+
+    # -- one by one ---------------------------------------------------------------------------------------------
+
+    def _one_by_one(
+        self,
+        stream: str,
+        key: str,
+        read: Callable[[str], Iterator[bytes]],
+        wanted: Callable[[bytes], bool],
+    ) -> Iterator[Task]:
+        """Tasks that read something of each wanted incident of a landed window by itself, some incidents per file."""
+        rows = self._extract.read("incidents", key)
+        ids = list(dict.fromkeys(record_id for row in rows if wanted(row) and (record_id := row_id(row))))
         for start in range(0, len(ids), INCIDENTS_PER_FILE):
             part = f"{key} {start}"
-            if not self._extract.has("incident_fields", part):
-                yield self._fields_task(ids[start : start + INCIDENTS_PER_FILE], part)
+            if not self._extract.has(stream, part):
+                yield self._reading(stream, part, ids[start : start + INCIDENTS_PER_FILE], read)
 
-    def _fields_task(self, ids: list[str], key: str) -> Task:
-        def read(incident_id: str) -> Iterator[bytes]:
-            params = [("include[]", "custom_fields"), _UTC]
-            found = self._client.get(f"/incidents/{incident_id}", params, parse=envelope.members)
-            if "incident" in found:
-                yield envelope.as_record(found["incident"])
-
+    def _reading(self, stream: str, key: str, ids: list[str], read: Callable[[str], Iterator[bytes]]) -> Task:
         def work() -> list[Task]:
-            self._extract.land("incident_fields", key, self._runner.read_each("incidents", ids, read))
+            self._extract.land(stream, key, self._runner.read_each("incidents", ids, read))
             return []
 
-        return Task("incident_fields", work)
+        return Task(stream, work)
 
 
 def get_page(client: HttpClient, path: str, name: str, params: Params) -> Page:
@@ -354,6 +381,12 @@ def _created_at(incident: bytes) -> str | None:
     """`created_at` as sent (in UTC, as every request asks for); None when it cannot be read."""
     found = envelope.decode_as(_INCIDENT, incident)
     return found.created_at if found else None
+
+
+def _has_no_key(incident: bytes) -> bool:
+    """Whether only the alerts of an incident tell its deduplication keys."""
+    found = envelope.decode_as(_INCIDENT, incident)
+    return found is not None and not found.incident_key
 
 
 def _embedded_incident(entry: bytes) -> bytes | None:

@@ -19,6 +19,8 @@ severity = "label severity"
 service = "label service, else job"
 team = "label team"
 tags = "the other labels as name:value, by name"
+group_key = "key of the group that it was sent with; NULL where the sender names none"
+named = "pages of records that the annotations name, with the name of the annotation"
 field_problems = "what is wrong with the labels that name severity, service and team"
 settled_at = "which of two bodies is the newer: the end, or the year 1 while there is none"
 reject_reason = "why the alert cannot be used"
@@ -26,7 +28,7 @@ landed_in = "landing file, then file and line of the inbox"
 */
 WITH alerts AS (
     SELECT
-        body, body -> '$.labels' AS labels, address, unreadable, reason, zone,
+        body, body -> '$.labels' AS labels, address, "group", unreadable, reason, zone,
         landed_in || ' (' || file || ':' || line || ')' AS landed_in,
         text_or_null(body ->> '$.fingerprint') AS fingerprint,
         lower(coalesce(text_or_null(body ->> '$.status.state'), text_or_null(body ->> '$.status'))) AS status,
@@ -34,7 +36,7 @@ WITH alerts AS (
         CASE WHEN lower(trim(body ->> '$.status')) = 'resolved' AND NOT starts_with(body ->> '$.endsAt', '0001-01-01')
             THEN text_or_null(body ->> '$.endsAt') END AS end_text
     FROM landed({
-        file: 'VARCHAR', line: 'BIGINT', address: 'VARCHAR', unreadable: 'VARCHAR', reason: 'VARCHAR', body: 'JSON'
+        file: 'VARCHAR', line: 'BIGINT', address: 'VARCHAR', "group": 'VARCHAR', unreadable: 'VARCHAR', reason: 'VARCHAR', body: 'JSON'
     })
     CROSS JOIN (SELECT time_zone AS zone FROM config.sources WHERE source = '${source}')
 )
@@ -55,6 +57,9 @@ SELECT
             map_entries(json_map(labels)), lambda l: l.key NOT IN ('alertname', 'severity', 'service', 'team')),
         lambda l: l.key || ':' || (l.value ->> '$')
     )) AS tags,
+    text_or_null("group") AS group_key,
+    named_in(list_transform(map_entries(json_map(body -> '$.annotations')),
+        lambda a: {'place': 'description', 'text_id': a.key, 'text': a.value ->> '$'})) AS named,
     list_filter(
         [field_problem('severity', labels -> '$.severity', 'severity'), field_problem('service', labels -> '$.service', 'service'),
             field_problem('team', labels -> '$.team', 'team')],

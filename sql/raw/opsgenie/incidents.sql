@@ -18,6 +18,8 @@ owner_team = "team that owns it: an id; empty on incidents without one"
 responder_team_id = "first team among the responders"
 impact_start_at = "when the impact began"
 impact_end_at = "when the impact ended; NULL until somebody, or the resolve, sets it"
+details = "free key-value pairs, the values as JSON"
+named = "pages of records that the description names"
 created_at = "when it was opened"
 updated_at = "="
 reject_reason = "="
@@ -36,6 +38,8 @@ SELECT
     list_filter(responders, lambda r: r.type = 'team')[1].id AS responder_team_id,
     instant(impactStartDate, zone) AS impact_start_at,
     instant(impactEndDate, zone) AS impact_end_at,
+    json_map(extraProperties) AS details,
+    record_pages_in(description) AS named,
     instant(createdAt, zone) AS created_at,
     instant(updatedAt, zone) AS updated_at,
     CASE
@@ -47,6 +51,6 @@ FROM landed({
     id: 'VARCHAR', tinyId: 'VARCHAR', message: 'VARCHAR', status: 'VARCHAR', priority: 'VARCHAR', tags: 'VARCHAR[]',
     impactedServices: 'VARCHAR[]', ownerTeam: 'VARCHAR', responders: 'STRUCT("type" VARCHAR, id VARCHAR)[]',
     impactStartDate: 'VARCHAR', impactEndDate: 'VARCHAR', createdAt: 'VARCHAR', updatedAt: 'VARCHAR',
-    links: 'STRUCT(web VARCHAR)'
+    links: 'STRUCT(web VARCHAR)', description: 'VARCHAR', extraProperties: 'JSON'
 })
 CROSS JOIN (SELECT time_zone AS zone FROM config.sources WHERE source = '${source}')

@@ -24,6 +24,7 @@ last_status_change_at = "as sent"
 last_status_change_by_type = "kind of reference that changed the status last"
 merged_into = "incident it was merged into"
 updated_at = "as sent, since 2023-05"
+named = "pages that the body, the bridge and external references name, with the place"
 reject_reason = "why the record cannot be used"
 landed_in = "landing file"
 */
@@ -47,6 +48,14 @@ SELECT
     last_status_change_by.type AS last_status_change_by_type,
     CASE WHEN resolve_reason.type = 'merge_resolve_reason' THEN resolve_reason.incident.id END AS merged_into,
     instant(updated_at, zone) AS updated_at,
+    named_in(list_concat(
+        [
+            {'place': 'description', 'text_id': 'body', 'text': concat_ws(' ', body.details, description)},
+            {'place': 'conference_bridge', 'text_id': NULL, 'text': conference_bridge.conference_url}
+        ],
+        list_transform(external_references,
+            lambda r: {'place': 'external_reference', 'text_id': NULL::VARCHAR, 'text': r.external_url})
+    )) AS named,
     CASE
         WHEN text_or_null(id) IS NULL THEN 'no id'
         ELSE instant_problem('created_at', created_at, instant(created_at, zone))
@@ -60,6 +69,8 @@ FROM landed({
     service: 'STRUCT(id VARCHAR, name VARCHAR, summary VARCHAR)',
     teams: 'STRUCT(id VARCHAR, name VARCHAR, summary VARCHAR)[]',
     last_status_change_by: 'STRUCT(type VARCHAR)',
-    resolve_reason: 'STRUCT("type" VARCHAR, incident STRUCT(id VARCHAR))'
+    resolve_reason: 'STRUCT("type" VARCHAR, incident STRUCT(id VARCHAR))',
+    description: 'VARCHAR', body: 'STRUCT(details VARCHAR)', conference_bridge: 'STRUCT(conference_url VARCHAR)',
+    external_references: 'STRUCT(external_url VARCHAR)[]'
 })
 CROSS JOIN (SELECT time_zone AS zone FROM config.sources WHERE source = '${source}')

@@ -15,6 +15,7 @@ note = "text of a note or status update"
 old_priority = "name of the priority before a change"
 new_priority = "name of the priority after a change"
 new_service_id = "service after a move"
+named = "pages of records that the event behind a trigger names"
 changed = "JSON of the changed fields of a custom-field entry"
 reject_reason = "why the record cannot be used"
 landed_in = "landing file"
@@ -33,6 +34,8 @@ SELECT
     coalesce(channel.old_priority.name, channel.old_priority.summary) AS old_priority,
     coalesce(channel.new_priority.name, channel.new_priority.summary) AS new_priority,
     channel.new_service.id AS new_service_id,
+    CASE WHEN starts_with(lower(type), 'trigger_') THEN record_pages_in(concat_ws(' ', channel.description, channel.details, channel.body)) END
+        AS named,
     changeset AS changed,
     CASE
         WHEN text_or_null(id) IS NULL THEN 'no id'
@@ -44,7 +47,7 @@ FROM landed({
     id: 'VARCHAR', type: 'VARCHAR', created_at: 'VARCHAR', note: 'VARCHAR', message: 'VARCHAR', changeset: 'VARCHAR',
     incident: 'STRUCT(id VARCHAR)',
     agent: 'STRUCT("type" VARCHAR, summary VARCHAR)',
-    channel: 'STRUCT("type" VARCHAR, summary VARCHAR, content VARCHAR, message VARCHAR,
+    channel: 'STRUCT("type" VARCHAR, summary VARCHAR, content VARCHAR, message VARCHAR, description VARCHAR, details VARCHAR, body VARCHAR,
         old_priority STRUCT("name" VARCHAR, summary VARCHAR), new_priority STRUCT("name" VARCHAR, summary VARCHAR),
         new_service STRUCT(id VARCHAR))'
 })

@@ -22,6 +22,7 @@ actor_kind = "human or integration"
 provenance = "api, changelog, field or derived"
 severity_from = "severity before a change of priority or severity"
 severity_to = "="
+is_copied = "whether an integration (an app) changed the issue"
 landed_in = "="
 */
 WITH steps AS (
@@ -172,5 +173,5 @@ everything AS (
 )
 SELECT
     '${source}' AS source, external_id, event_id, event_type, vendor_type, happened_at, actor, actor_kind,
-    provenance, severity_from, severity_to, landed_in
+    provenance, severity_from, severity_to, coalesce(actor_kind = 'integration', false) AS is_copied, landed_in
 FROM everything

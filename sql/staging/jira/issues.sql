@@ -21,6 +21,7 @@ priority = "="
 labels = "="
 component = "="
 links = "="
+named = "="
 created_at = "="
 updated_at = "="
 resolution_at = "="
@@ -40,7 +41,10 @@ WITH newest AS (
     WHERE place = 1
 ),
 news AS (
-    SELECT n.* REPLACE (p.histories AS histories)
+    -- A body need not show the comments.
+    SELECT n.* REPLACE (
+        p.histories AS histories,
+        list_distinct(list_concat(n.named, list_filter(p.named, lambda found: found.place = 'comment'))) AS named)
     FROM newest AS n
     LEFT JOIN raw.${source}_issues AS p ON p.external_id = n.external_id
     WHERE CASE WHEN p.external_id IS NULL THEN n.is_incident ELSE coalesce(n.updated_at > p.updated_at, true) END

@@ -26,6 +26,7 @@ last_status_change_at = "as pulled, unless the status is another one since"
 last_status_change_by_type = "="
 merged_into = "="
 updated_at = "as pulled, else when the event happened"
+named = "as pulled; events leave it as it was"
 landed_in = "="
 */
 WITH newest AS (
@@ -39,7 +40,7 @@ WITH newest AS (
 ),
 -- The vendor tells updated_at in whole seconds: an event of the same second is no news.
 news AS (
-    SELECT n.*, p.resolved_at, p.last_status_change_at, p.last_status_change_by_type, p.status AS status_before,
+    SELECT n.*, p.named, p.resolved_at, p.last_status_change_at, p.last_status_change_by_type, p.status AS status_before,
         p.created_at AS created_before
     FROM newest AS n
     LEFT JOIN raw.${source}_incidents AS p ON p.external_id = n.external_id
@@ -54,5 +55,5 @@ SELECT
     CASE WHEN status = status_before THEN resolved_at END AS resolved_at,
     CASE WHEN status = status_before THEN last_status_change_at END AS last_status_change_at,
     CASE WHEN status = status_before THEN last_status_change_by_type END AS last_status_change_by_type,
-    merged_into, happened_at AS updated_at, landed_in
+    merged_into, happened_at AS updated_at, named, landed_in
 FROM news

@@ -212,7 +212,18 @@ def reference(
     for rec in recs:
         by_name.setdefault(rec.name, []).append(rec)
     refused = {frozenset([(d.source, d.external_id), (d.other_source, d.other_external_id)]) for d in decisions if d.decision == "different"}
-    named = [(link, target) for link in links for target in _targets(link, recs)]
+    held: dict[str, set[Name]] = {}  # who has a deduplication key
+    for rec in recs:
+        if rec.dedup_key:
+            held.setdefault(rec.dedup_key, set()).add(rec.name)
+    for link in links:
+        if link.target_kind == "dedup":
+            held.setdefault(link.target, set()).add((link.source, link.id))
+    named = [
+        (link, target)
+        for link in links
+        for target in (held[link.target] if link.target_kind == "dedup" else _targets(link, recs))
+    ]
     is_name = {"url", "key", "text"}
     namers: dict[Name, set[Name]] = {}
     texts: dict[tuple[Name, str, str], set[Any]] = {}
@@ -279,7 +290,7 @@ def _targets(link: Link, recs: Sequence[Rec]) -> list[Name]:
             "id": rec.name == (link.target_source, link.target),
             "url": rec.url == link.target,
             "key": link.target in (rec.key, rec.id),
-            "dedup": rec.dedup_key == link.target and rec.name != (link.source, link.id),
+            "dedup": False,
         }[link.target_kind]
         if fits and link.target_source in (None, rec.source) and rec.name not in found:
             found.append(rec.name)

@@ -3,11 +3,11 @@ description = """Every link between two records that was read, and why it is not
 the record it names, and holds for the pair of their episodes whose lifetimes are nearest, the earliest of several. These links are not
 followed, the first reason that applies is given:
 correlation is off, or the reason is not among those of [correlation]; the record named is not here, is deleted, or is the same record;
-the name fits records of several accounts; a person refused the pair; both are of one source (url, key, text, dedup); no page is among the
-two (dedup: an alert's group joins alerts to a page, never to each other); the text names several records of that tool; more than 3 records
+the name fits records of several accounts; a person refused the pair; both are of one source (url, key, text, dedup); the text names several records of that tool; more than 3 records
 name this one, or the record names more than 3 and not all of them within 24 hours (url, key, text: templates, parents, lists); one of the
 two is no incident, such as a false alarm, which keeps its own row; one has no usable stamp; their lifetimes are more than 24 hours apart
-(url, key, text) or do not overlap (dedup). A vendor's own link and a decision have no guard in time: without a near episode they hold for
+(url, key, text). A deduplication key is a link only between a page and another record that has the same key while it lasts: an alert's
+group joins alerts to a page, never to each other, and long-lived keys come again. A vendor's own link and a decision have no guard in time: without a near episode they hold for
 the first. Keys of projects that no record here is of, such as UTF-8, are no names."""
 not_null = ["source", "external_id", "place", "link_reason", "target"]
 
@@ -21,7 +21,7 @@ target = "what it names: an id, an address, a key or a dedup key"
 other_source = "source of the record that is named; NULL where no record here is"
 other_external_id = "the vendor's immutable id of it"
 other_record_id = "its episode that the link holds for; NULL where it cannot hold"
-is_responder = "whether the named record is an alert that pages people for the other"
+is_responder = "whether one of the two is an alert that pages people for the other"
 named_by = "how many records name the one that is named, in addresses, keys and texts"
 apart_us = "microseconds between the two lifetimes; 0 where they overlap"
 is_doubt = "whether it is not followed only because it may stand in a list or a template: a person may know better"
@@ -41,6 +41,22 @@ WITH named AS MATERIALIZED (
         WHERE decision = 'same'
     )
 ),
+-- A deduplication key is a record's own, or that of an alert that it was made of.
+lasting AS (
+    SELECT source, external_id, role, min(began_at) AS began_at, max(ended_at) AS ended_at
+    FROM core.standalone
+    WHERE EXISTS (FROM named WHERE target_kind = 'dedup')
+    GROUP BY source, external_id, role
+),
+keyed AS (
+    SELECT l.*, k.dedup_key
+    FROM lasting AS l
+    JOIN (
+        SELECT source, external_id, dedup_key FROM core.vendor_records WHERE dedup_key IS NOT NULL
+        UNION
+        SELECT source, external_id, target FROM named WHERE target_kind = 'dedup'
+    ) AS k ON k.source = l.source AND k.external_id = l.external_id
+),
 found AS (
     SELECT n.no, r.source, r.external_id
     FROM named AS n
@@ -55,7 +71,7 @@ found AS (
     UNION
     SELECT n.no, r.source, r.external_id
     FROM named AS n
-    JOIN core.vendor_records AS r ON upper(r.key) = n.target
+    JOIN core.vendor_records AS r ON upper(r.key) = upper(n.target)
     WHERE n.target_kind = 'key' AND coalesce(n.target_source = r.source, true)
     UNION
     SELECT n.no, r.source, r.external_id
@@ -65,8 +81,10 @@ found AS (
     UNION
     SELECT n.no, r.source, r.external_id
     FROM named AS n
-    JOIN core.vendor_records AS r ON r.dedup_key = n.target
-    WHERE n.target_kind = 'dedup' AND coalesce(n.target_source = r.source, true) AND (r.source, r.external_id) <> (n.source, n.external_id)
+    JOIN lasting AS own ON own.source = n.source AND own.external_id = n.external_id
+    JOIN keyed AS r ON r.dedup_key = n.target AND r.began_at <= own.ended_at AND own.began_at <= r.ended_at AND r.source <> n.source
+        AND (r.role = 'pager' OR own.role = 'pager')
+    WHERE n.target_kind = 'dedup' AND coalesce(n.target_source = r.source, true)
 ),
 -- Projects and sites that records here are of tell keys from words such as UTF-8, and one tool from another.
 sites AS (
@@ -162,6 +180,7 @@ SELECT
     CASE
         WHEN NOT run.correlates THEN 'correlation is off'
         WHEN p.reason <> 'chosen' AND in_force.reason IS NULL THEN 'links of this kind are not followed: [correlation] reasons'
+        WHEN p.other_external_id IS NULL AND p.reason = 'dedup' THEN 'no other record has this key while it lasts'
         WHEN p.other_external_id IS NULL AND p.is_deleted THEN 'the record it names is deleted at its source'
         WHEN p.other_external_id IS NULL THEN 'the record it names was never read'
         WHEN (p.source, p.external_id) = (p.other_source, p.other_external_id) THEN 'it names itself'
@@ -169,7 +188,6 @@ SELECT
         WHEN refused.external_id IS NOT NULL THEN 'refused by ' || coalesce(refused.decided_by, 'nobody named') || coalesce(': ' || refused.why, '')
         WHEN p.reason = 'chosen' THEN CASE WHEN p.record_id IS NULL THEN 'a record has no usable stamp' END
         WHEN p.source = p.other_source AND p.reason <> 'vendor' THEN 'both are of one source'
-        WHEN p.reason = 'dedup' AND coalesce(a.role, 'ticket') <> 'pager' AND coalesce(b.role, 'ticket') <> 'pager' THEN 'a dedup key joins to a page only'
         WHEN p.is_name AND t.names > 1 THEN 'the text names several records of one tool'
         WHEN p.is_name AND n.named_by > 3 THEN 'more than 3 records name it: a template, a parent or a list'
         WHEN p.is_name AND l.external_id IS NOT NULL THEN 'it names more than 3 records of different times: a list'
@@ -186,7 +204,5 @@ LEFT JOIN namers AS n ON n.other_source = p.other_source AND n.other_external_id
 LEFT JOIN lists AS l ON l.source = p.source AND l.external_id = p.external_id
 LEFT JOIN kinds AS kind ON kind.source = p.source AND kind.external_id = p.external_id
 LEFT JOIN kinds AS other_kind ON other_kind.source = p.other_source AND other_kind.external_id = p.other_external_id
-LEFT JOIN config.record_sources AS a ON a.source = p.source
-LEFT JOIN config.record_sources AS b ON b.source = p.other_source
 LEFT JOIN config.refusals AS refused ON refused.source = p.source AND refused.external_id = p.external_id
     AND refused.other_source = p.other_source AND refused.other_external_id = p.other_external_id

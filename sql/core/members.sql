@@ -24,7 +24,7 @@ WITH grouped AS (
     SELECT record_id, group_no FROM core.groups QUALIFY count(*) OVER (PARTITION BY group_no) > 1
 ),
 followed AS (
-    SELECT l.record_id, l.other_record_id, l.link_reason, l.is_responder
+    SELECT l.record_id, l.other_record_id, l.link_reason, l.is_responder, l.place
     FROM core.links AS l
     JOIN grouped AS a ON a.record_id = l.record_id
     JOIN grouped AS b ON b.record_id = l.other_record_id AND b.group_no = a.group_no
@@ -36,10 +36,11 @@ reasons AS (
     GROUP BY record_id
 ),
 responders AS (
-    SELECT other_record_id AS record_id
+    -- The alert is the one that is named, or that says what it was made for.
+    SELECT CASE WHEN place = 'incident_id' THEN record_id ELSE other_record_id END AS alert_id
     FROM followed
     WHERE link_reason = 'vendor'
-    GROUP BY other_record_id
+    GROUP BY alert_id
     HAVING bool_and(is_responder)
 ),
 told AS (
@@ -49,13 +50,13 @@ told AS (
         s.flap_of IS NOT NULL AS is_flap,
         -- A merged record that a refusal keeps from its target is none here.
         merged.record_id IS NOT NULL AS is_duplicate,
-        responder.record_id IS NOT NULL AS is_responder,
+        responder.alert_id IS NOT NULL AS is_responder,
         r.reason
     FROM grouped AS g
     JOIN core.standalone AS s ON s.record_id = g.record_id
     LEFT JOIN grouped AS merged ON s.duplicate_of_id IS NOT NULL AND merged.group_no = g.group_no
         AND merged.record_id = incident_uuid(s.source, s.duplicate_of_id, 1)
-    LEFT JOIN responders AS responder ON responder.record_id = g.record_id
+    LEFT JOIN responders AS responder ON responder.alert_id = g.record_id
     LEFT JOIN reasons AS r ON r.record_id = g.record_id
 ),
 placed AS (

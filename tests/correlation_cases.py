@@ -187,8 +187,21 @@ def fill(warehouse: Warehouse, recs: Sequence[Rec], links: Sequence[Link]) -> No
         FROM drawn"""
     )
     con.unregister("drawn")
-    names = ("source", "external_id", "reason", "target_kind", "target", "target_source", "place", "text_id", "is_responder")
-    told = [(n.source, n.id, n.reason, n.target_kind, n.target, n.target_source, n.place, n.text_id, n.is_responder) for n in links]
+    names = (
+        "source",
+        "external_id",
+        "reason",
+        "target_kind",
+        "target",
+        "target_source",
+        "place",
+        "text_id",
+        "is_responder",
+    )
+    told = [
+        (n.source, n.id, n.reason, n.target_kind, n.target, n.target_source, n.place, n.text_id, n.is_responder)
+        for n in links
+    ]
     schema = dict.fromkeys(names, pl.String) | {"is_responder": pl.Boolean}
     con.register("drawn", pl.DataFrame(told, schema=schema, orient="row").to_arrow())
     con.execute("CREATE OR REPLACE TABLE main.given_links AS SELECT *, NULL::VARCHAR AS landed_in FROM drawn")
@@ -211,7 +224,11 @@ def reference(
     by_name: dict[Name, list[Rec]] = {}
     for rec in recs:
         by_name.setdefault(rec.name, []).append(rec)
-    refused = {frozenset([(d.source, d.external_id), (d.other_source, d.other_external_id)]) for d in decisions if d.decision == "different"}
+    refused = {
+        frozenset([(d.source, d.external_id), (d.other_source, d.other_external_id)])
+        for d in decisions
+        if d.decision == "different"
+    }
     held: dict[str, set[Name]] = {}  # who has a deduplication key
     for rec in recs:
         if rec.dedup_key:
@@ -246,7 +263,11 @@ def reference(
         near[(link, target)] = min(pairs)[3:]
     lists = set()
     for name in by_name:
-        mine = {(t, near[(n, t)][0]) for n, t in named if (n.source, n.id) == name and n.reason in is_name and t[0] != name[0]}
+        mine = {
+            (t, near[(n, t)][0])
+            for n, t in named
+            if (n.source, n.id) == name and n.reason in is_name and t[0] != name[0]
+        }
         if len({t for t, _ in mine}) > 3 and max(gap for _, gap in mine) > DAY:
             lists.add(name)
     edges: list[tuple[int, int, Node, Node, str]] = []
@@ -254,7 +275,12 @@ def reference(
         own = (link.source, link.id)
         gap, a, b = near[(link, target)]
         many = len(_targets(link, recs)) > 1 and link.target_kind != "dedup"
-        if own == target or many or frozenset([own, target]) in refused or (link.source == target[0] and link.reason != "vendor"):
+        if (
+            own == target
+            or many
+            or frozenset([own, target]) in refused
+            or (link.source == target[0] and link.reason != "vendor")
+        ):
             continue
         if link.reason == "dedup" and ROLES[link.source] != "pager" != ROLES[target[0]]:
             continue
@@ -270,7 +296,11 @@ def reference(
     for decision in decisions:
         one, other = (decision.source, decision.external_id), (decision.other_source, decision.other_external_id)
         if decision.decision == "same" and frozenset([one, other]) not in refused:
-            pairs = [(min(_gap(a, b), DAY + 1), b.episode, a.episode, _gap(a, b), a.node, b.node) for a in by_name[one] for b in by_name[other]]
+            pairs = [
+                (min(_gap(a, b), DAY + 1), b.episode, a.episode, _gap(a, b), a.node, b.node)
+                for a in by_name[one]
+                for b in by_name[other]
+            ]
             gap, a, b = min(pairs)[3:]
             edges.append((STRENGTH.index("chosen"), gap, a, b, "chosen"))
     joins = list(edges)
@@ -316,7 +346,9 @@ def uuid(node: Node) -> str:
     return f"{h[:8]}-{h[8:12]}-5{h[13:16]}-{'89ab'[int(h[16], 16) % 4]}{h[17:20]}-{h[20:32]}"
 
 
-def _joined(recs: Sequence[Rec], edges: Sequence[tuple[int, int, Node, Node, str]], refused: set[frozenset[Name]]) -> list[set[Node]]:
+def _joined(
+    recs: Sequence[Rec], edges: Sequence[tuple[int, int, Node, Node, str]], refused: set[frozenset[Name]]
+) -> list[set[Node]]:
     by_node = {rec.node: rec for rec in recs}
     order = sorted(edges, key=lambda e: (e[0], e[1], min(uuid(e[2]), uuid(e[3])), max(uuid(e[2]), uuid(e[3]))))
 
@@ -362,7 +394,9 @@ def world(seed: int) -> tuple[list[Rec], list[Link], list[Decision]]:
         source = luck.choice(tuple(ROLES))
         number = f"{seed}-{place}"
         key = f"W{seed}{source[0].upper()}-{place + 1}" if source in ("jira", "custom") else None
-        began = start + (luck.randint(0, 3) * HOUR if count > 20 else luck.choice(STEPS) + luck.choice((0, 0, DAY, 2 * DAY)))
+        began = start + (
+            luck.randint(0, 3) * HOUR if count > 20 else luck.choice(STEPS) + luck.choice((0, 0, DAY, 2 * DAY))
+        )
         rec = Rec(source, number, {"detected": began}, key=key, dedup_key=luck.choice((None, f"d{seed}")))
         rec = replace(rec, kind=luck.choice(("incident",) * 9 + ("false_alarm",)))
         end = began + luck.choice(STEPS)
@@ -370,7 +404,11 @@ def world(seed: int) -> tuple[list[Rec], list[Link], list[Decision]]:
             rec.at["resolved"] = end
         if luck.random() < 0.2:
             rec.at["occurred"] = began - luck.choice(STEPS[:6])
-        mine = [other for other in recs if other.source == source and other.episode == 1 and not other.flap_of and not other.duplicate_of]
+        mine = [
+            other
+            for other in recs
+            if other.source == source and other.episode == 1 and not other.flap_of and not other.duplicate_of
+        ]
         if mine and luck.random() < 0.2:
             rec = replace(rec, duplicate_of=luck.choice(mine).id)
         elif mine and source == "pagerduty" and luck.random() < 0.2:
@@ -383,17 +421,34 @@ def world(seed: int) -> tuple[list[Rec], list[Link], list[Decision]]:
     for _ in range(luck.choice((1, 2, 4, 8, 12)) if count < 20 else 40):
         own, other = luck.choice(recs), luck.choice(recs)
         reason = luck.choice(("vendor", "url", "url", "key", "text", "dedup"))
-        kind = {"vendor": "id", "url": "url", "key": "key", "text": luck.choice(("url", "key")), "dedup": "dedup"}[reason]
+        kind = {"vendor": "id", "url": "url", "key": "key", "text": luck.choice(("url", "key")), "dedup": "dedup"}[
+            reason
+        ]
         target = {"id": other.id, "url": other.url, "key": other.key or other.id, "dedup": f"d{seed}"}[kind]
         if luck.random() < 0.1 and kind == "url":
             target = f"https://{other.source}.example/r/never-{seed}"
         text_id = luck.choice((None, f"t{luck.randint(0, 2)}")) if reason in ("url", "key", "text") else None
-        links.append(Link(*own.name, reason, kind, target, other.source if kind == "id" else None, luck.choice(("field", "note")), text_id))
+        links.append(
+            Link(
+                *own.name,
+                reason,
+                kind,
+                target,
+                other.source if kind == "id" else None,
+                luck.choice(("field", "note")),
+                text_id,
+            )
+        )
     decisions = []
     free = [rec for rec in recs if not rec.flap_of]
     for decide in (different, different, same):
         one, other = luck.choice(free), luck.choice(free)
         pairs = {d.pair for d in decisions}
-        if luck.random() < 0.3 and one.name != other.name and decide(one, other).pair not in pairs and not {one.id, other.id} & {r.flap_of for r in recs}:
+        if (
+            luck.random() < 0.3
+            and one.name != other.name
+            and decide(one, other).pair not in pairs
+            and not {one.id, other.id} & {r.flap_of for r in recs}
+        ):
             decisions.append(decide(one, other))
     return recs, links, decisions

@@ -70,7 +70,10 @@ def compare(folder: Path, seeds: Sequence[int]) -> None:
         (told,) = rows(warehouse.con, "FROM mart.correlation WHERE scope = 'all'")
         assert told["records"] == len(recs)
         assert told["incidents"] == len(recs) - sum(len(group) - 1 for group in expected)
-        before = {name: warehouse.con.execute(f"FROM mart.{name} ORDER BY ALL").fetchall() for name in ("incidents", "records", "links")}
+        before = {
+            name: warehouse.con.execute(f"FROM mart.{name} ORDER BY ALL").fetchall()
+            for name in ("incidents", "records", "links")
+        }
         luck = random.Random(1)
         fill(warehouse, luck.sample(recs, len(recs)), luck.sample(links, len(links)))
         build(warehouse)

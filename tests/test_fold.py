@@ -306,7 +306,9 @@ def test_pager_histories_fold_as_the_reference_says(tmp_path: Path) -> None:
             assert found.get(incident.incident_id) == expected_incident(incident), json.dumps(group, indent=1)
     assert found.keys() == {key for key, incident in expected.items() if incident["duplicate_of"] is None}
     assert {row["incident_id"] for row in sources} <= found.keys()
-    assert len({row["external_id"] for row in sources}) + stampless["n"] == len(streams["incidents"])  # every vendor record is counted somewhere
+    assert len({row["external_id"] for row in sources}) + stampless["n"] == len(
+        streams["incidents"]
+    )  # every vendor record is counted somewhere
     all_of = list(expected.values())
     seen = {
         "flap": [i for i in all_of if i["flap_count"]],

@@ -416,7 +416,9 @@ def test_a_resolution_that_mttr_toml_maps(table: str, tmp_path: Path) -> None:
 
 def kinds(warehouse: Warehouse) -> dict[int, tuple[str, str | None]]:
     """Issue -> kind and the record that it repeats."""
-    found = rows(warehouse.con, "SELECT external_id, kind, duplicate_of_id FROM core.vendor_records WHERE source = 'jira'")
+    found = rows(
+        warehouse.con, "SELECT external_id, kind, duplicate_of_id FROM core.vendor_records WHERE source = 'jira'"
+    )
     return {int(row["external_id"]): (row["kind"], row["duplicate_of_id"]) for row in found}
 
 

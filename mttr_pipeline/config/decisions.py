@@ -72,7 +72,9 @@ def read_decisions(path: Path, sources: Collection[str]) -> Decisions:
             continue
         before = kept.get(decision.pair)
         if before is not None and before.decision != decision.decision:
-            problems.append((number, f"contradicts line {before.line}: one says same, the other different; different holds."))
+            problems.append(
+                (number, f"contradicts line {before.line}: one says same, the other different; different holds.")
+            )
             decision = before if before.decision == "different" else decision
         kept[decision.pair] = decision
     return Decisions(tuple(sorted(kept.values(), key=lambda one: one.pair)), tuple(sorted(problems)))
@@ -126,6 +128,4 @@ def _decision(number: int, cells: list[str], sources: Collection[str]) -> Decisi
         return "has no id of one of the two records."
     if (source, external_id) == (other_source, other_external_id):
         return "names one record twice."
-    return Decision(
-        source, external_id, other_source, other_external_id, word.lower(), by or None, why or None, number
-    )
+    return Decision(source, external_id, other_source, other_external_id, word.lower(), by or None, why or None, number)

@@ -64,7 +64,7 @@ class Settings:
     config_file: Path | None = None
     file: FileSettings = field(default_factory=FileSettings)
     pseudonym_key: SecretStr | None = None
-    decisions: Decisions = Decisions()
+    decisions: Decisions = field(default_factory=Decisions)
 
     @property
     def record_sources(self) -> tuple[str, ...]:

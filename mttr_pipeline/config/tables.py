@@ -83,7 +83,8 @@ def config_tables(settings: Settings, as_of: datetime, definition_hash: str) -> 
         "decisions": (
             "source VARCHAR, external_id VARCHAR, other_source VARCHAR, other_external_id VARCHAR, decision VARCHAR, "
             "decided_by VARCHAR, why VARCHAR, line BIGINT",
-            [list(astuple(decision)) for decision in settings.decisions.valid],
+            # What people decided is correlation too.
+            [list(astuple(decision)) for decision in settings.decisions.valid if file.correlation.enabled],
         ),
         "decision_problems": ("line BIGINT, problem VARCHAR", [list(one) for one in settings.decisions.problems]),
         "words": (

@@ -10,6 +10,7 @@ from collections import defaultdict
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -75,7 +76,7 @@ def joined(
     refused: tuple[Integers, Integers],
     counts: Flags,
     started_us: Integers,
-) -> tuple[Integers, Integers, Columns]:
+) -> tuple[Integers, Integers, npt.NDArray[np.object_]]:
     """Group of each node, the part of the graph it is in, and what keeps that part from being one group ('' where it is one).
 
     The links from node `a` to node `b` stand in the order in which they join. `counts` are the nodes that make a group large, and
@@ -102,7 +103,7 @@ def joined(
     apart[large[group] & joins_more] = "large"
     # Numbers of groups are below `count`: those of records that fall back to what they were come after them.
     group = np.where((large | long)[group], count + unlimited, group)
-    return group, linked, apart  # type: ignore[return-value]
+    return group, linked, apart
 
 
 def _parts(count: int, a: Integers, b: Integers) -> Integers:

@@ -129,7 +129,7 @@ def same(found: dict[str, Any], expected: dict[str, Any], where: object) -> None
 def upstream() -> frozenset[str]:
     """`mart.incidents` and everything before it, and what is read from vendors' own lists."""
     models = {model.table: model for model in default_catalog()}
-    found, waiting = set(), [BASE, "core.records"]
+    found, waiting = set(), [BASE, "core.vendor_records"]
     while waiting:
         table = waiting.pop()
         if table not in found:

@@ -150,9 +150,10 @@ def drawn_groups() -> list[list[dict[str, Any]]]:
 
 @pytest.fixture(scope="module")
 def folded(drawn_groups: list[list[dict[str, Any]]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
-    """All drawn groups in one build."""
+    """All drawn groups in one build, without correlation: duplicates keep their rows, and can be compared too."""
     records = [record for group in drawn_groups for record in group]
-    with door(tmp_path_factory.mktemp("folded"), custom=records, only=TABLES) as warehouse:
+    off = {"correlation": {"enabled": False}}
+    with door(tmp_path_factory.mktemp("folded"), custom=records, configured=off, only=TABLES) as warehouse:
         assert rows(warehouse.con, "SELECT reason FROM mart.quarantine") == []
         yield warehouse
 
@@ -299,10 +300,15 @@ def test_pager_histories_fold_as_the_reference_says(tmp_path: Path) -> None:
         told = [pagerduty_history(incident, entries, PRIORITIES) for incident, entries in group]
         for incident in fold([about for about, _ in told], [e for _, events in told for e in events], AS_OF_US):
             expected[incident.incident_id] = expected_incident(incident)
+            if incident.duplicate_of is not None:  # a member of its target, which has no row of its own
+                assert incident.incident_id not in found
+                continue
             assert found.get(incident.incident_id) == expected_incident(incident), json.dumps(group, indent=1)
-    assert found.keys() == expected.keys()
+    assert found.keys() == {key for key, incident in expected.items() if incident["duplicate_of"] is None}
     assert {row["incident_id"] for row in sources} <= found.keys()
-    assert len(sources) + stampless["n"] == len(streams["incidents"])  # every vendor record is counted somewhere
+    assert len({row["external_id"] for row in sources}) + stampless["n"] == len(
+        streams["incidents"]
+    )  # every vendor record is counted somewhere
     all_of = list(expected.values())
     seen = {
         "flap": [i for i in all_of if i["flap_count"]],

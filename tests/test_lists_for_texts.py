@@ -66,10 +66,10 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], 
     )
     try:
         warehouse.load(landing)
-        build_all(warehouse, only=["core.records", "mart.quarantine", "figures.findings_texts"])
+        build_all(warehouse, only=["core.vendor_records", "mart.quarantine", "figures.findings_texts"])
         found = {
             (row["source"], row["external_id"]): row["service"]
-            for row in rows(warehouse.con, "SELECT source, external_id, service FROM core.records")
+            for row in rows(warehouse.con, "SELECT source, external_id, service FROM core.vendor_records")
         }
         for row in rows(warehouse.con, "SELECT source, external_id, reason FROM mart.quarantine"):
             found["refused " + row["source"], row["external_id"]] = row["reason"]

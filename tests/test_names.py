@@ -34,8 +34,8 @@ def services_of(folder: Path, configured: dict[str, Any], given: list[str]) -> l
     warehouse = open_warehouse(folder, configured, after_nothing=True)
     try:
         warehouse.load(landing)
-        build_all(warehouse, ["core.records", "core.targets", "core.thresholds"])
-        found = warehouse.con.execute("SELECT service FROM core.records ORDER BY external_id").fetchall()
+        build_all(warehouse, ["core.vendor_records", "core.targets", "core.thresholds"])
+        found = warehouse.con.execute("SELECT service FROM core.vendor_records ORDER BY external_id").fetchall()
         return [service for (service,) in found]
     finally:
         warehouse.close()

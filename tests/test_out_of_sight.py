@@ -101,7 +101,7 @@ class Nights:
         try:
             warehouse.load(self.landing)
             build_all(warehouse, only=["figures.findings_out_of_sight"])
-            query = "SELECT split_part(key, '-', 1) AS project, count(*) AS n FROM core.records GROUP BY 1"
+            query = "SELECT split_part(key, '-', 1) AS project, count(*) AS n FROM core.vendor_records GROUP BY 1"
             (found,) = rows(warehouse.con, "FROM figures.findings_out_of_sight")
             return {row["project"]: row["n"] for row in rows(warehouse.con, query)}, found
         finally:
@@ -165,7 +165,7 @@ def test_incidents_of_a_hidden_service_stay(tmp_path: Path) -> None:
         try:
             warehouse.load(nights.landing)
             build_all(warehouse, only=["figures.findings_out_of_sight"])
-            found = rows(warehouse.con, "SELECT external_id FROM core.records ORDER BY 1")
+            found = rows(warehouse.con, "SELECT external_id FROM core.vendor_records ORDER BY 1")
             assert [row["external_id"] for row in found] == ["DEL0", "HID0", "HID1", "HID2", "OPS0", "OPS1"]
             (finding,) = rows(warehouse.con, "FROM figures.findings_out_of_sight")
             assert (finding["n"], finding["level"], finding["examples"]) == (3, "warn", ["HID: 3"])

@@ -63,7 +63,8 @@ def test_spoilt_records_harm_nobody_and_are_all_accounted_for(tmp_path: Path, se
         changed = {key: (rows_, found.get(key)) for key, rows_ in unspoilt().items() if found.get(key) != rows_}
         assert changed == {}, "records that were not touched"
         known = {
-            (row["source"], row["external_id"]) for row in rows(con, "SELECT source, external_id FROM core.records")
+            (row["source"], row["external_id"])
+            for row in rows(con, "SELECT source, external_id FROM core.vendor_records")
         }
         quarantine = rows(con, "SELECT source, stream, external_id FROM ops.quarantine")
         for source, streams in spoilt.items():
@@ -98,7 +99,9 @@ def test_a_description_of_five_megabytes_is_a_record_like_any_other(tmp_path: Pa
         warehouse.load(Landing(tmp_path / "landing"))
         build_all(warehouse)
         assert rows(warehouse.con, "SELECT * FROM ops.quarantine") == []
-        known = {(row["source"], row["external_id"]) for row in rows(warehouse.con, "SELECT * FROM core.records")}
+        known = {
+            (row["source"], row["external_id"]) for row in rows(warehouse.con, "SELECT * FROM core.vendor_records")
+        }
         assert ids <= known
     finally:
         warehouse.close()

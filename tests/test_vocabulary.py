@@ -98,7 +98,7 @@ def record(name: str, severity: str) -> dict[str, Any]:
 
 # -- the door ----------------------------------------------------------------------------------------------------------
 
-TABLES = ("core.records", "core.words", "mart.data_quality")
+TABLES = ("core.vendor_records", "core.words", "mart.data_quality")
 
 
 @contextmanager
@@ -126,7 +126,7 @@ def built(
 
 def severities(warehouse: Warehouse) -> dict[str, tuple[str, str]]:
     """Source -> severity and where it came from, of sources with one record."""
-    found = rows(warehouse.con, "SELECT source, severity, severity_source FROM core.records")
+    found = rows(warehouse.con, "SELECT source, severity, severity_source FROM core.vendor_records")
     return {row["source"]: (row["severity"], row["severity_source"]) for row in found}
 
 
@@ -334,7 +334,7 @@ def test_a_record_with_several_unknown_severities_counts_once(tmp_path: Path) ->
         assert finding(warehouse, "unmapped_severity", "pagerduty") == (3, 4, "warn", ["Bad", "Major Outage"])
         assert finding(warehouse, "unmapped_severity", "jira") == (3, 4, "warn", ["Urgent", "Bad"])
         by_id = rows(
-            warehouse.con, "SELECT external_id, severity FROM core.records WHERE source = 'pagerduty' ORDER BY 1"
+            warehouse.con, "SELECT external_id, severity FROM core.vendor_records WHERE source = 'pagerduty' ORDER BY 1"
         )
         assert [row["severity"] for row in by_id] == ["SEV3", "SEV2", "SEV2", "SEV1"], (
             "urgency only for the one without a word"
@@ -345,7 +345,7 @@ def test_the_house_knows_sev_words_at_every_source(tmp_path: Path) -> None:
     """A priority called SEV-2 was not known to PagerDuty's map, and the urgency made it SEV1."""
     incidents = [page("A", "SEV-2"), page("B", "Major Outage", "low")]
     with built(tmp_path, {"pagerduty": {"incidents": incidents}}) as warehouse:
-        found = rows(warehouse.con, "SELECT severity, severity_source FROM core.records ORDER BY external_id")
+        found = rows(warehouse.con, "SELECT severity, severity_source FROM core.vendor_records ORDER BY external_id")
         assert [tuple(row.values()) for row in found] == [("SEV2", "priority"), ("SEV3", "default")]
         assert finding(warehouse, "unmapped_severity", "pagerduty") == (1, 2, "warn", ["Major Outage"])
 
@@ -396,7 +396,9 @@ def test_a_resolution_that_mttr_toml_maps(table: str, tmp_path: Path) -> None:
 
 def kinds(warehouse: Warehouse) -> dict[int, tuple[str, str | None]]:
     """Issue -> kind and the record that it repeats."""
-    found = rows(warehouse.con, "SELECT external_id, kind, duplicate_of_id FROM core.records WHERE source = 'jira'")
+    found = rows(
+        warehouse.con, "SELECT external_id, kind, duplicate_of_id FROM core.vendor_records WHERE source = 'jira'"
+    )
     return {int(row["external_id"]): (row["kind"], row["duplicate_of_id"]) for row in found}
 
 
@@ -453,7 +455,7 @@ def test_fields_are_mapped_by_name_and_id(tmp_path: Path) -> None:
     }
     pages = {"incidents": [page("A", "P1")], "incident_fields": [page_fields("A", impact_team="Search")]}
     with built(tmp_path, {"jira": jira, "pagerduty": pages}, configured) as warehouse:
-        found = rows(warehouse.con, "SELECT source, team, root_cause_category FROM core.records ORDER BY source")
+        found = rows(warehouse.con, "SELECT source, team, root_cause_category FROM core.vendor_records ORDER BY source")
         assert [tuple(row.values()) for row in found] == [("jira", "Payments", "Deploy"), ("pagerduty", "Search", None)]
         for source, n in (("jira", 2), ("pagerduty", 1)):
             assert finding(warehouse, "setting_matches_nothing", source) == (0, n, "ok", None)

@@ -108,8 +108,8 @@ def test_facts_follow_the_incidents_they_are_made_of(built: Path, tmp_path: Path
     warehouse = open_warehouse(tmp_path)
     try:
         warehouse.build(MODELS["mart.mttr_stats"])
-        warehouse.con.execute("DELETE FROM core.records WHERE external_id <> 'INC-1'")
-        for table in ("core.incidents", "mart.mttr_stats"):
+        warehouse.con.execute("DELETE FROM core.vendor_records WHERE external_id <> 'INC-1'")
+        for table in ("core.standalone", "core.incidents", "mart.mttr_stats"):
             warehouse.build(MODELS[table])
         query = "SELECT incidents_matched FROM mart.mttr_stats WHERE scope = 'all' AND window_start IS NULL"
         assert set(warehouse.con.execute(query).fetchall()) == {(1,)}

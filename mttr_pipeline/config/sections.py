@@ -10,7 +10,16 @@ from pydantic import Field, field_validator, model_validator
 from mttr_pipeline.config.imports import ImportPreset
 from mttr_pipeline.config.names import ByService, Name, normalize, owners
 from mttr_pipeline.config.options import Section, Vocabulary
-from mttr_pipeline.config.terms import FIXED_VARIANTS, LIFECYCLE_ONLY, Phase, Severity, Stamp, TargetPhase
+from mttr_pipeline.config.terms import (
+    FIXED_VARIANTS,
+    LIFECYCLE_ONLY,
+    LINK_REASONS,
+    LinkReason,
+    Phase,
+    Severity,
+    Stamp,
+    TargetPhase,
+)
 from mttr_pipeline.config.values import OpenOptions, PlaceAddress, Weight, Zone, number
 
 Minutes = Annotated[float, number("minutes")]
@@ -45,6 +54,18 @@ class Lifecycle(Section):
     )
     abandoned_days: Annotated[float, number("days")] = Field(
         7, description="an open incident without an event or an update at the vendor for this long is abandoned"
+    )
+
+
+class Correlation(Section):
+    """`[correlation]`: whether the records of several tools that are about one incident are counted once."""
+
+    enabled: bool = Field(
+        True,
+        description="whether links between records join them; merged and duplicate records are counted once in any case",
+    )
+    reasons: tuple[LinkReason, ...] = Field(
+        LINK_REASONS, description="the kinds of links that join; decisions in `links.csv` always do"
     )
 
 
@@ -234,6 +255,7 @@ class FileSettings(Section):
     thresholds: Thresholds = Thresholds()
     downtime: Downtime = Downtime()
     lifecycle: Lifecycle = Lifecycle()
+    correlation: Correlation = Correlation()
     publish: Publish = Publish()
     people: People = People()
     run: Run = Run()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 from pydantic import SecretStr, ValidationError, create_model
 
 from mttr_pipeline.config.accounts import Declared, account_kinds
+from mttr_pipeline.config.decisions import Decisions, decisions_file, read_decisions
 from mttr_pipeline.config.environment import Environment
 from mttr_pipeline.config.explain import explain
 from mttr_pipeline.config.options import Section, SourceOptions
@@ -63,6 +64,12 @@ class Settings:
     config_file: Path | None = None
     file: FileSettings = field(default_factory=FileSettings)
     pseudonym_key: SecretStr | None = None
+    decisions: Decisions = field(default_factory=Decisions)
+
+    @property
+    def record_sources(self) -> tuple[str, ...]:
+        """The sources that records can be of: an account has one for each kind of its records."""
+        return tuple(name for account in self.accounts for name in account.source.record_sources(account.name))
 
     @property
     def enabled(self) -> tuple[Account, ...]:
@@ -94,7 +101,7 @@ def load(
     env = os.environ if env is None else env
     path, content = _read_file(config or env.get("MTTR_CONFIG"))
     where = path or Path("mttr.toml")
-    return settings_of(
+    settings = settings_of(
         content,
         sources,
         env,
@@ -103,6 +110,7 @@ def load(
         where=str(where),
         ignored=ignored,
     )
+    return replace(settings, decisions=read_decisions(decisions_file(path), settings.record_sources))
 
 
 def settings_of(

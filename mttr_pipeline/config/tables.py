@@ -25,6 +25,10 @@ CREATE VIEW config.fields AS SELECT source, word, written, meaning AS target FRO
 CREATE VIEW config.marks AS
     SELECT source, 'root_cause_found' AS event_type, root_cause_marks AS marks FROM config.sources
     UNION ALL SELECT source, 'mitigated', mitigated_marks FROM config.sources;
+CREATE VIEW config.refusals AS
+    SELECT source, external_id, other_source, other_external_id, decided_by, why FROM config.decisions WHERE decision = 'different'
+    UNION ALL
+    SELECT other_source, other_external_id, source, external_id, decided_by, why FROM config.decisions WHERE decision = 'different';
 """
 
 
@@ -33,7 +37,7 @@ def config_tables(settings: Settings, as_of: datetime, definition_hash: str) -> 
     file, accounts = settings.file, settings.accounts
     return {
         "run": (
-            "as_of TIMESTAMP, reopen_us BIGINT, flap_us BIGINT, abandoned_us BIGINT, count_noise BOOLEAN, "
+            "as_of TIMESTAMP, reopen_us BIGINT, flap_us BIGINT, abandoned_us BIGINT, correlates BOOLEAN, count_noise BOOLEAN, "
             "outliers_excluded BOOLEAN, outlier_hours DOUBLE, "
             "at_risk_pct DOUBLE, availability_target_pct DOUBLE, phase_model VARCHAR, reporting_time_zone VARCHAR, "
             "definition_hash VARCHAR",
@@ -43,6 +47,7 @@ def config_tables(settings: Settings, as_of: datetime, definition_hash: str) -> 
                     round(file.lifecycle.reopen_hours * 3_600_000_000),
                     round(file.lifecycle.flap_minutes * 60_000_000),
                     round(file.lifecycle.abandoned_days * 86_400_000_000),
+                    file.correlation.enabled,
                     file.downtime.count_noise,
                     file.outliers.enabled,
                     file.outliers.hours,
@@ -73,6 +78,14 @@ def config_tables(settings: Settings, as_of: datetime, definition_hash: str) -> 
                 for name in account.source.record_sources(account.name)
             ],
         ),
+        "link_reasons": ("reason VARCHAR", [[reason] for reason in file.correlation.reasons]),
+        "decisions": (
+            "source VARCHAR, external_id VARCHAR, other_source VARCHAR, other_external_id VARCHAR, decision VARCHAR, "
+            "decided_by VARCHAR, why VARCHAR, line BIGINT",
+            # What people decided is correlation too.
+            [list(astuple(decision)) for decision in settings.decisions.valid if file.correlation.enabled],
+        ),
+        "decision_problems": ("line BIGINT, problem VARCHAR", [list(one) for one in settings.decisions.problems]),
         "words": (
             "source VARCHAR, kind VARCHAR, scope VARCHAR, word VARCHAR, is_prefix BOOLEAN, "
             "written VARCHAR, meaning VARCHAR, setting VARCHAR",

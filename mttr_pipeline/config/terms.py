@@ -48,11 +48,14 @@ Resolution = Literal["incident", "false_alarm", "duplicate"]
 RecordType = Literal["incident", "other"]
 #: What a source is for. A pager notifies somebody, a ticket is assigned, a machine alert has no responder, a channel is talk.
 Role = Literal["pager", "ticket", "machine alert", "channel"]
+#: The kinds of links that may join two records, the most reliable first.
+LinkReason = Literal["vendor", "url", "key", "text", "dedup"]
 TargetPhase = Literal["detection", "acknowledgment", "investigation", "mitigation"]
 Phase = Literal[TargetPhase, "resolution", "closure"]
 
 STAMPS: tuple[Stamp, ...] = get_args(Stamp)
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
+LINK_REASONS: tuple[LinkReason, ...] = get_args(LinkReason)
 LIFECYCLE_ONLY: Phase = "resolution"  # in the coarse model the mitigation goes on until resolved_at
 FIXED_VARIANTS: dict[str, tuple[Stamp, Stamp]] = {
     "basic": ("detected_at", "resolved_at"),

@@ -106,7 +106,7 @@ def document(con: duckdb.DuckDBPyConnection) -> Document:
             con,
             SuggestedLink,
             f"""FROM mart.suggested_links
-            WHERE epoch_us(detected_at) >= (SELECT epoch_us(as_of - INTERVAL 90 DAY) FROM config.run)
+            WHERE reason = 'similar_title' AND epoch_us(detected_at) >= (SELECT epoch_us(as_of - INTERVAL 90 DAY) FROM config.run)
             ORDER BY similarity DESC, minutes_apart, detected_at, incident_id, other_incident_id LIMIT {MAX_LINKS}""",
         ),
     }

@@ -1,6 +1,6 @@
 /*
 description = """The part of a service that an incident takes down: per severity, and per severity and service where a service has weights
-of its own. Service names are resolved as in core.records."""
+of its own. Service names are resolved as in core.vendor_records."""
 not_null = ["severity", "weight"]
 unique = [["severity", "service"]]
 

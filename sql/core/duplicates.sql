@@ -18,7 +18,7 @@ WITH RECURSIVE present AS (
 ),
 link AS (
     SELECT r.source, r.external_id, r.duplicate_of_id AS target
-    FROM core.records AS r
+    FROM core.vendor_records AS r
     SEMI JOIN present AS p ON p.source = r.source AND p.external_id = r.duplicate_of_id
     WHERE r.duplicate_of_id IS NOT NULL AND r.duplicate_of_id <> r.external_id
 ),

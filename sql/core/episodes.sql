@@ -1,5 +1,5 @@
 /*
-description = """One row per record and episode with its stamps, folded from the timeline. occurred, detected, acknowledged, investigating,
+description = """One row per record and episode, those of flaps by themselves included, with its stamps, folded from the timeline. occurred, detected, acknowledged, investigating,
 root_cause_found and mitigated are the first stamps of their kind. resolved and closed are the last that no reopen undid. A stamp
 given as a field takes precedence over the timeline. Where a record was closed without a resolve, resolved is imputed from the close.
 Nothing else is imputed."""
@@ -8,7 +8,7 @@ unique = [["source", "record_id", "episode"]]
 
 [columns]
 source = "source"
-record_id = "record that the incident is counted under"
+record_id = "record that the incident is counted under; of a flap by itself, that flap"
 episode = "1, or higher after a late reopen"
 status = "detected, acknowledged, investigating, mitigated, resolved or closed, by its stamps alone"
 occurred_at = "impact began"
@@ -32,6 +32,8 @@ reopened_at = "last reopen within the episode, flaps included; NULL without one"
 reopen_count = "reopens within the episode, flaps not included"
 flap_count = "times that the same dedup key came back within the flap time"
 ack_count = "acknowledgements"
+acknowledged_by = "human, integration or timeout: who or what made the first acknowledgement; NULL without one or when unknown"
+copied_stamps = "which stamps an integration copied from another tool, a bit each in the order of the stamps: occurred 1, detected 2, acknowledged 4 .. closed 128"
 last_event_at = "last event of any kind, notes included"
 active_us = "microseconds in which the incident was not resolved; an open one counts until as_of"
 resolution_kind = "human, integration or timeout: who or what made the resolve that counts"
@@ -39,7 +41,7 @@ severity_first = "severity before the first change; NULL when it never changed"
 severity_worst = "worst severity of any change; NULL when it never changed"
 */
 WITH stamps AS (
-    SELECT *, packed(happened_at, provenance, actor_kind) AS stamp, provenance = 'field' AS is_field
+    SELECT *, packed(happened_at, provenance, actor_kind, is_copied) AS stamp, provenance = 'field' AS is_field
     FROM core.timeline
 ),
 folded AS (
@@ -129,6 +131,11 @@ SELECT
     s.reopen_count::INTEGER AS reopen_count,
     s.flap_count::INTEGER AS flap_count,
     greatest(s.ack_events, least(s.ack_fields, 1))::INTEGER AS ack_count,
+    packed_actor_kind(s.acknowledged) AS acknowledged_by,
+    (packed_is_copied(s.occurred)::INTEGER + packed_is_copied(s.detected)::INTEGER * 2 + packed_is_copied(s.acknowledged)::INTEGER * 4
+        + packed_is_copied(s.investigating)::INTEGER * 8 + packed_is_copied(s.root_cause_found)::INTEGER * 16
+        + packed_is_copied(s.mitigated)::INTEGER * 32 + packed_is_copied(coalesce(s.resolved, s.closed))::INTEGER * 64
+        + packed_is_copied(s.closed)::INTEGER * 128)::UTINYINT AS copied_stamps,
     s.last_event_at,
     CASE
         WHEN s.reopened_last IS NULL

@@ -19,6 +19,7 @@ provenance = "api, changelog, field or derived"
 severity_from = "severity before a change"
 severity_to = "severity after a change"
 is_routine = "of type `other`, and known to say nothing about the life of an incident"
+is_copied = "whether an integration copied it from another tool"
 set_aside = "why the fold does not see it: `after as_of` (more than 5 minutes after the clock of the run, yet not after the newest landed data: the report is about the past), future (more than 5 minutes after both), before 2000, or no record; NULL when the fold sees it"
 landed_in = "landing file"
 */
@@ -56,6 +57,7 @@ SELECT
     e.severity_from,
     e.severity_to,
     coalesce(e.is_routine, false) AS is_routine,
+    coalesce(e.is_copied, false) AS is_copied,
     CASE
         WHEN r.external_id IS NULL THEN 'no record'
         WHEN e.happened_at IS NULL OR e.happened_at < TIMESTAMP '2000-01-01' THEN 'before 2000'
@@ -66,4 +68,4 @@ SELECT
 FROM events AS e
 CROSS JOIN config.run AS run
 CROSS JOIN (SELECT max(coalesce(finished_at, started_at)) AS landed_at FROM ops.attempts) AS newest
-LEFT JOIN core.records AS r ON r.source = e.source AND r.external_id = e.external_id
+LEFT JOIN core.vendor_records AS r ON r.source = e.source AND r.external_id = e.external_id

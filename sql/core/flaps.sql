@@ -1,6 +1,6 @@
 /*
 description = """Records that continue an incident: the same dedup key on the same service triggers again within the flap time (default 10
-minutes) after the resolve before it. Only records that are counted under another record are listed."""
+minutes) after the resolve before it. A pair that a person refused stays apart. Only records that are counted under another record are listed."""
 not_null = ["source", "external_id", "root_id"]
 unique = [["source", "external_id"]]
 
@@ -28,7 +28,7 @@ keyed AS (
         s.detected_at,
         coalesce(s.resolved_at, TIMESTAMP '9999-01-01') AS resolved_at
     FROM spans AS s
-    JOIN core.records AS r ON r.source = s.source AND r.external_id = s.external_id
+    JOIN core.vendor_records AS r ON r.source = s.source AND r.external_id = s.external_id
     WHERE r.dedup_key IS NOT NULL AND NOT r.is_duplicate AND r.kind = 'incident' AND s.detected_at IS NOT NULL
 ),
 placed AS (
@@ -57,4 +57,6 @@ rooted AS (
 )
 SELECT source, external_id, root_id
 FROM rooted
+ANTI JOIN config.refusals AS r ON r.source = rooted.source AND r.external_id = rooted.external_id AND r.other_source = rooted.source
+    AND r.other_external_id = rooted.root_id
 WHERE external_id <> root_id

@@ -1,7 +1,9 @@
 /*
-description = """One row per real incident, and one per later episode of an incident. Duplicates and non-incidents are kept, marked by
-duplicate_of and kind; no figure counts them. An incident has the earliest detection and acknowledgement of itself and its duplicates.
-Every stamp has a provenance: api, changelog, field, derived or imputed."""
+description = """One row per real incident, and one per later episode of an incident. The records of several tools that are about one incident
+are one row, see incident_sources and records: its id, title and address are those of the primary record, and each stamp says which
+source it comes from. A merged or duplicate record has no row, but with `[correlation] enabled = false`, when it is marked by
+duplicate_of. Non-incidents are kept, marked by kind. No figure counts what is marked. Every stamp has a provenance: api, changelog,
+field, derived or imputed."""
 published = true
 like = "core.episodes"
 not_null = ["incident_id", "source", "external_id", "kind", "is_counted", "severity", "severity_source", "status", "episode", "reopen_count", "auto_resolved", "started_at", "is_before_history",
@@ -17,12 +19,13 @@ counted_is_no_duplicate = "is_counted = (duplicate_of IS NULL AND kind = 'incide
 resolve_minutes_of_counted_only = "resolve_minutes IS NULL OR (is_counted AND resolve_minutes >= 0)"
 never_its_own_duplicate = "duplicate_of <> incident_id"
 abandoned_means_open = "NOT is_abandoned OR (resolved_at IS NULL AND closed_at IS NULL AND status NOT IN ('resolved', 'closed'))"
-later_episodes_name_the_first = "(episode > 1) = (recurrence_of IS NOT NULL)"
+later_episodes_name_the_first = "(recurrence_of IS NOT NULL) <= (episode > 1)"
+never_its_own_recurrence = "recurrence_of <> incident_id"
 
 [columns]
-incident_id = "UUIDv5 of source, external_id and, from the second on, episode. It is the same on every run and machine"
-source = "source of the record: the name of its section in mttr.toml, with a suffix where a source has several kinds of records"
-external_id = "the vendor's immutable id"
+incident_id = "UUIDv5 of source, external_id and, from the second on, episode, of the primary record. It is the same on every run and machine"
+source = "source of the primary record: the name of its section in mttr.toml, with a suffix where a source has several kinds of records"
+external_id = "the vendor's immutable id of the primary record"
 key = "the id that people see: incident number, issue key, tiny id"
 title = "title"
 url = "page at the vendor"
@@ -55,13 +58,13 @@ mitigated_provenance = "where mitigated_at comes from"
 resolved_provenance = "where resolved_at comes from"
 closed_provenance = "where closed_at comes from"
 episode = "1, or higher for a reopen later than the configured time (default 24 h) after the resolve"
-recurrence_of = "incident_id of the first episode; NULL for the first"
-duplicate_of = "incident_id that a merged or duplicate record is counted under; NULL for others"
+recurrence_of = "incident_id of the first episode; NULL for the first, and where both are one incident"
+duplicate_of = "incident_id that a merged or duplicate record is counted under; NULL for others. With correlation such records have no row"
 reopen_count = "="
 flap_count = "times that the same dedup key came back within the flap time (default 10 minutes)"
 ack_count = "="
 active_minutes = "minutes in which the incident was not resolved; an open one counts until as_of. NULL where the resolve is before the detection or at an unknown time"
-last_event_at = "last event of the incident or of a duplicate of it, notes included. UTC"
+last_event_at = "last event of any of its records, notes included. UTC"
 is_abandoned = "open, and neither an event nor a change at the vendor for the configured time (default 7 days) before as_of"
 auto_resolved = "resolved by an integration or a timeout, not by a person"
 resolution_kind = "human, integration or timeout; NULL while open or when unknown"
@@ -71,138 +74,156 @@ tags = "labels"
 root_cause_category = "category of the root cause"
 affected_users = "users affected; NULL when unknown"
 revenue_impact = "revenue lost, in the company's currency"
-updated_at = "when the record last changed at the vendor. UTC"
+updated_at = "when a record of it last changed at its vendor, merged ones left out. UTC"
 is_before_history = "it began before the complete history of its source: it is only here because it was open then or touched later. Downtime and lists of incidents have it; survival statistics, changes, directions, frequency and the trend leave it out"
+occurred_source = "source that occurred_at comes from"
+detected_source = "source that detected_at comes from"
+acknowledged_source = "source that acknowledged_at comes from"
+investigating_source = "source that investigating_at comes from"
+root_cause_found_source = "source that root_cause_found_at comes from"
+mitigated_source = "source that mitigated_at comes from"
+resolved_source = "source that resolved_at comes from"
+closed_source = "source that closed_at comes from"
 */
-WITH members AS (
-    SELECT
-        d.source,
-        d.root_id,
-        min(e.detected_at) AS detected_at,
-        min(e.acknowledged_at) AS acknowledged_at,
-        max(e.acknowledged_at) AS acknowledged_latest,
-        max(e.last_event_at) AS last_event_at,
-        max(r.updated_at) FILTER (WHERE epoch_us(r.updated_at) <= epoch_us(run.as_of) + 300_000_000) AS updated_at,
-        (min({happened_at: e.detected_at, provenance: e.detected_provenance})
-            FILTER (WHERE e.detected_at IS NOT NULL)).provenance AS detected_provenance,
-        (min({happened_at: e.acknowledged_at, provenance: e.acknowledged_provenance})
-            FILTER (WHERE e.acknowledged_at IS NOT NULL)).provenance AS acknowledged_provenance
-    FROM core.duplicates AS d
-    JOIN core.episodes AS e ON e.source = d.source AND e.record_id = d.external_id AND e.episode = 1
-    JOIN core.records AS r ON r.source = d.source AND r.external_id = d.external_id
+-- The rows of primary records, of those that stand alone and, without correlation, of duplicates.
+WITH chosen AS (
+    SELECT s.*, m.precedence
+    FROM core.standalone AS s
     CROSS JOIN config.run AS run
-    GROUP BY d.source, d.root_id
+    LEFT JOIN core.members AS m ON m.record_id = s.record_id
+    WHERE coalesce(m.role = 'primary' OR (m.role = 'duplicate' AND NOT run.correlates), true)
 ),
--- Of a record with several episodes the last one has its status, and of records that flapped all of them together.
-continued AS (
-    SELECT source, record_id, max(episode) AS last_episode FROM core.episodes WHERE episode > 1 GROUP BY source, record_id
-),
-flapped AS (
-    SELECT f.source, f.root_id, bool_and(coalesce(r.status_event IN ('resolved', 'closed'), false)) AS is_over
-    FROM core.flaps AS f
-    JOIN core.records AS r ON r.source = f.source AND r.external_id = f.external_id
-    GROUP BY f.source, f.root_id
-),
--- Without a time of its last change, a record that ends after as_of may have got its status then.
-ends_later AS (
-    SELECT DISTINCT source, external_id FROM core.events WHERE set_aside IN ('future', 'after as_of') AND event_type IN ('resolved', 'closed')
-),
-over AS (
-    SELECT e.source, e.record_id, e.episode, r.status_event AS status
-    FROM core.episodes AS e
-    JOIN core.records AS r ON r.source = e.source AND r.external_id = e.record_id
-    LEFT JOIN continued AS c ON c.source = e.source AND c.record_id = e.record_id
-    LEFT JOIN flapped AS f ON f.source = e.source AND f.root_id = e.record_id
-    LEFT JOIN ends_later AS l ON l.source = e.source AND l.external_id = e.record_id
-    WHERE e.resolved_at IS NULL AND r.status_event IN ('resolved', 'closed') AND e.episode = coalesce(c.last_episode, 1)
-        AND coalesce(f.is_over, true) AND (r.updated_at IS NOT NULL OR l.external_id IS NULL)
-),
-gathered AS (
+told AS (
     SELECT
-        e.*,
-        least(e.detected_at, m.detected_at) AS detected_at_any,
-        least(e.acknowledged_at, m.acknowledged_at) AS acknowledged_at_any,
-        greatest(e.last_event_at, m.last_event_at) AS last_event_at_any,
-        m.updated_at AS updated_at_any,
-        least(e.occurred_at, e.acknowledged_at, m.acknowledged_at, e.investigating_at, e.root_cause_found_at, e.mitigated_at,
-            e.resolved_at, e.closed_at) AS first_at,
-        CASE WHEN m.detected_at < e.detected_at OR e.detected_at IS NULL THEN m.detected_provenance END AS detected_via,
-        CASE WHEN m.acknowledged_at < e.acknowledged_at OR e.acknowledged_at IS NULL THEN m.acknowledged_provenance END
-            AS acknowledged_via,
-        -- An acknowledgement of a duplicate acknowledges this incident; after a reopen, only one since then counts.
-        over.status IS NOT NULL AS is_over_unknown,
-        CASE WHEN over.status IS NOT NULL THEN over.status
-            WHEN e.status = 'detected' AND m.acknowledged_latest >= coalesce(e.reopened_at, m.acknowledged_latest)
-            THEN 'acknowledged' ELSE e.status END AS status_any
-    FROM core.episodes AS e
-    LEFT JOIN members AS m ON m.source = e.source AND m.root_id = e.record_id AND e.episode = 1
-    LEFT JOIN over ON over.source = e.source AND over.record_id = e.record_id AND over.episode = e.episode
+        r.record_id AS incident_id, r.source, r.external_id, r.key, r.url, r.kind, r.vendor_status, r.episode, r.reopen_count, r.flap_count, r.ack_count,
+        CASE WHEN NOT run.correlates THEN r.duplicate_of_id END AS duplicate_of_id,
+        CASE WHEN g.incident_id IS NULL THEN r.title ELSE g.title END AS title,
+        CASE WHEN g.incident_id IS NULL THEN r.severity ELSE g.severity END AS severity,
+        CASE WHEN g.incident_id IS NULL THEN r.severity_first ELSE g.severity_first END AS severity_first,
+        CASE WHEN g.incident_id IS NULL THEN r.severity_max ELSE g.severity_max END AS severity_max,
+        CASE WHEN g.incident_id IS NULL THEN r.severity_source ELSE g.severity_source END AS severity_source,
+        CASE WHEN g.incident_id IS NULL THEN r.vendor_severity ELSE g.vendor_severity END AS vendor_severity,
+        CASE WHEN g.incident_id IS NULL THEN r.status ELSE g.status END AS status,
+        CASE WHEN g.incident_id IS NULL THEN r.occurred_at ELSE g.occurred_at END AS occurred_at,
+        CASE WHEN g.incident_id IS NULL THEN r.detected_at ELSE g.detected_at END AS detected_at,
+        CASE WHEN g.incident_id IS NULL THEN r.acknowledged_at ELSE g.acknowledged_at END AS acknowledged_at,
+        CASE WHEN g.incident_id IS NULL THEN r.investigating_at ELSE g.investigating_at END AS investigating_at,
+        CASE WHEN g.incident_id IS NULL THEN r.root_cause_found_at ELSE g.root_cause_found_at END AS root_cause_found_at,
+        CASE WHEN g.incident_id IS NULL THEN r.mitigated_at ELSE g.mitigated_at END AS mitigated_at,
+        CASE WHEN g.incident_id IS NULL THEN r.resolved_at ELSE g.resolved_at END AS resolved_at,
+        CASE WHEN g.incident_id IS NULL THEN r.closed_at ELSE g.closed_at END AS closed_at,
+        CASE WHEN g.incident_id IS NULL THEN r.first_resolved_at ELSE g.first_resolved_at END AS first_resolved_at,
+        CASE WHEN g.incident_id IS NULL THEN r.occurred_provenance ELSE g.occurred_provenance END AS occurred_provenance,
+        CASE WHEN g.incident_id IS NULL THEN r.detected_provenance ELSE g.detected_provenance END AS detected_provenance,
+        CASE WHEN g.incident_id IS NULL THEN r.acknowledged_provenance ELSE g.acknowledged_provenance END AS acknowledged_provenance,
+        CASE WHEN g.incident_id IS NULL THEN r.investigating_provenance ELSE g.investigating_provenance END AS investigating_provenance,
+        CASE WHEN g.incident_id IS NULL THEN r.root_cause_found_provenance ELSE g.root_cause_found_provenance END AS root_cause_found_provenance,
+        CASE WHEN g.incident_id IS NULL THEN r.mitigated_provenance ELSE g.mitigated_provenance END AS mitigated_provenance,
+        CASE WHEN g.incident_id IS NULL THEN r.resolved_provenance ELSE g.resolved_provenance END AS resolved_provenance,
+        CASE WHEN g.incident_id IS NULL THEN r.closed_provenance ELSE g.closed_provenance END AS closed_provenance,
+        CASE WHEN g.incident_id IS NULL THEN r.active_minutes ELSE g.active_minutes END AS active_minutes,
+        CASE WHEN g.incident_id IS NULL THEN r.last_event_at ELSE g.last_event_at END AS last_event_at,
+        CASE WHEN g.incident_id IS NULL THEN r.auto_resolved ELSE g.auto_resolved END AS auto_resolved,
+        CASE WHEN g.incident_id IS NULL THEN r.resolution_kind ELSE g.resolution_kind END AS resolution_kind,
+        CASE WHEN g.incident_id IS NULL THEN r.service ELSE g.service END AS service,
+        CASE WHEN g.incident_id IS NULL THEN r.team ELSE g.team END AS team,
+        CASE WHEN g.incident_id IS NULL THEN r.tags ELSE g.tags END AS tags,
+        CASE WHEN g.incident_id IS NULL THEN r.root_cause_category ELSE g.root_cause_category END AS root_cause_category,
+        CASE WHEN g.incident_id IS NULL THEN r.affected_users ELSE g.affected_users END AS affected_users,
+        CASE WHEN g.incident_id IS NULL THEN r.revenue_impact ELSE g.revenue_impact END AS revenue_impact,
+        CASE WHEN g.incident_id IS NOT NULL THEN g.occurred_source WHEN r.occurred_at IS NOT NULL THEN r.source END AS occurred_source,
+        CASE WHEN g.incident_id IS NOT NULL THEN g.detected_source WHEN r.detected_at IS NOT NULL THEN r.source END AS detected_source,
+        CASE WHEN g.incident_id IS NOT NULL THEN g.acknowledged_source WHEN r.acknowledged_at IS NOT NULL THEN r.source END AS acknowledged_source,
+        CASE WHEN g.incident_id IS NOT NULL THEN g.investigating_source WHEN r.investigating_at IS NOT NULL THEN r.source END AS investigating_source,
+        CASE WHEN g.incident_id IS NOT NULL THEN g.root_cause_found_source WHEN r.root_cause_found_at IS NOT NULL THEN r.source END AS root_cause_found_source,
+        CASE WHEN g.incident_id IS NOT NULL THEN g.mitigated_source WHEN r.mitigated_at IS NOT NULL THEN r.source END AS mitigated_source,
+        CASE WHEN g.incident_id IS NOT NULL THEN g.resolved_source WHEN r.resolved_at IS NOT NULL THEN r.source END AS resolved_source,
+        CASE WHEN g.incident_id IS NOT NULL THEN g.closed_source WHEN r.closed_at IS NOT NULL THEN r.source END AS closed_source,
+        CASE WHEN g.incident_id IS NULL OR NOT run.correlates THEN r.updated_at ELSE g.updated_at END AS updated_at,
+        -- A change at the vendor after as_of says nothing about the time before it.
+        CASE
+            WHEN g.incident_id IS NOT NULL THEN g.changed_at
+            WHEN epoch_us(r.updated_at) <= epoch_us(run.as_of) + 300_000_000 THEN r.updated_at
+        END AS changed_at
+    FROM chosen AS r
+    CROSS JOIN config.run AS run
+    LEFT JOIN core.golden AS g ON g.incident_id = r.record_id
+),
+started AS (
+    SELECT *, coalesce(detected_at, least(occurred_at, acknowledged_at, investigating_at, root_cause_found_at, mitigated_at, resolved_at, closed_at))
+        AS started_at
+    FROM told
 )
 SELECT
-    incident_uuid(g.source, g.record_id, g.episode) AS incident_id,
-    g.source,
-    g.record_id AS external_id,
-    r.key,
-    r.title,
-    r.url,
-    r.kind,
-    r.severity,
-    coalesce(g.severity_first, r.severity) AS severity_first,
-    least(r.severity, g.severity_worst) AS severity_max,
-    r.severity_source,
-    r.vendor_severity,
-    g.status_any AS status,
-    r.vendor_status,
-    make_timestamptz(epoch_us(coalesce(g.detected_at_any, g.first_at))) AS started_at,
-    make_timestamptz(epoch_us(g.occurred_at)) AS occurred_at,
-    make_timestamptz(epoch_us(g.detected_at_any)) AS detected_at,
-    make_timestamptz(epoch_us(g.acknowledged_at_any)) AS acknowledged_at,
-    make_timestamptz(epoch_us(g.investigating_at)) AS investigating_at,
-    make_timestamptz(epoch_us(g.root_cause_found_at)) AS root_cause_found_at,
-    make_timestamptz(epoch_us(g.mitigated_at)) AS mitigated_at,
-    make_timestamptz(epoch_us(g.resolved_at)) AS resolved_at,
-    make_timestamptz(epoch_us(g.closed_at)) AS closed_at,
-    make_timestamptz(epoch_us(g.first_resolved_at)) AS first_resolved_at,
-    d.root_id IS NULL AND r.kind = 'incident' AS is_counted,
-    CASE WHEN d.root_id IS NULL AND r.kind = 'incident' AND g.resolved_at >= g.detected_at_any
-        THEN (epoch_us(g.resolved_at) - epoch_us(g.detected_at_any)) / 6e7 END AS resolve_minutes,
-    g.occurred_provenance,
-    coalesce(g.detected_via, g.detected_provenance) AS detected_provenance,
-    coalesce(g.acknowledged_via, g.acknowledged_provenance) AS acknowledged_provenance,
-    g.investigating_provenance,
-    g.root_cause_found_provenance,
-    g.mitigated_provenance,
-    g.resolved_provenance,
-    g.closed_provenance,
-    g.episode,
-    CASE WHEN g.episode > 1 THEN incident_uuid(g.source, g.record_id, 1) END AS recurrence_of,
-    CASE WHEN d.root_id IS NOT NULL THEN incident_uuid(g.source, d.root_id, 1) END AS duplicate_of,
-    g.reopen_count,
-    g.flap_count,
-    g.ack_count,
-    CASE WHEN NOT g.is_over_unknown THEN nullif(greatest(g.active_us + epoch_us(g.detected_at) - epoch_us(g.detected_at_any), -1), -1) / 6e7 END
-        AS active_minutes,
-    make_timestamptz(epoch_us(g.last_event_at_any)) AS last_event_at,
-    -- A change at the vendor after as_of says nothing about the time before it.
-    g.status_any NOT IN ('resolved', 'closed') AND g.resolved_at IS NULL AND g.closed_at IS NULL
-        AND epoch_us(run.as_of) - run.abandoned_us >= greatest(
-            epoch_us(g.last_event_at_any), epoch_us(g.updated_at_any),
-            CASE WHEN epoch_us(r.updated_at) <= epoch_us(run.as_of) + 300_000_000 THEN epoch_us(r.updated_at) END
-        ) AS is_abandoned,
-    coalesce(g.resolved_at IS NOT NULL AND coalesce(r.resolution_kind, g.resolution_kind) IN ('integration', 'timeout'), false)
-        AS auto_resolved,
-    CASE WHEN g.resolved_at IS NOT NULL THEN coalesce(r.resolution_kind, g.resolution_kind) END AS resolution_kind,
-    r.service,
-    r.team,
-    r.tags,
-    r.root_cause_category,
-    r.affected_users,
-    r.revenue_impact,
-    make_timestamptz(epoch_us(r.updated_at)) AS updated_at,
-    coalesce(coalesce(g.detected_at_any, g.first_at) < h.complete_since, false) AS is_before_history
-FROM gathered AS g
+    i.incident_id,
+    i.source,
+    i.external_id,
+    i.key,
+    i.title,
+    i.url,
+    i.kind,
+    i.severity,
+    i.severity_first,
+    i.severity_max,
+    i.severity_source,
+    i.vendor_severity,
+    i.status,
+    i.vendor_status,
+    i.started_at,
+    i.occurred_at,
+    i.detected_at,
+    i.acknowledged_at,
+    i.investigating_at,
+    i.root_cause_found_at,
+    i.mitigated_at,
+    i.resolved_at,
+    i.closed_at,
+    i.first_resolved_at,
+    i.duplicate_of_id IS NULL AND i.kind = 'incident' AS is_counted,
+    CASE WHEN i.duplicate_of_id IS NULL AND i.kind = 'incident' AND i.resolved_at >= i.detected_at
+        THEN (epoch_us(i.resolved_at) - epoch_us(i.detected_at)) / 6e7 END AS resolve_minutes,
+    i.occurred_provenance,
+    i.detected_provenance,
+    i.acknowledged_provenance,
+    i.investigating_provenance,
+    i.root_cause_found_provenance,
+    i.mitigated_provenance,
+    i.resolved_provenance,
+    i.closed_provenance,
+    i.episode,
+    CASE
+        WHEN i.episode = 1 THEN NULL
+        WHEN run.correlates THEN nullif(coalesce(f.incident_id, incident_uuid(i.source, i.external_id, 1)), i.incident_id)
+        ELSE incident_uuid(i.source, i.external_id, 1)
+    END AS recurrence_of,
+    CASE WHEN i.duplicate_of_id IS NOT NULL THEN incident_uuid(i.source, i.duplicate_of_id, 1) END AS duplicate_of,
+    i.reopen_count,
+    i.flap_count,
+    i.ack_count,
+    i.active_minutes,
+    i.last_event_at,
+    i.status NOT IN ('resolved', 'closed') AND i.resolved_at IS NULL AND i.closed_at IS NULL
+        AND epoch_us(run.as_of) - run.abandoned_us >= greatest(epoch_us(i.last_event_at), epoch_us(i.changed_at)) AS is_abandoned,
+    i.auto_resolved,
+    i.resolution_kind,
+    i.service,
+    i.team,
+    i.tags,
+    i.root_cause_category,
+    i.affected_users,
+    i.revenue_impact,
+    i.updated_at,
+    coalesce(make_timestamp(epoch_us(i.started_at)) < h.complete_since, false) AS is_before_history,
+    i.occurred_source,
+    i.detected_source,
+    i.acknowledged_source,
+    i.investigating_source,
+    i.root_cause_found_source,
+    i.mitigated_source,
+    i.resolved_source,
+    i.closed_source
+FROM started AS i
 CROSS JOIN config.run AS run
-JOIN core.records AS r ON r.source = g.source AND r.external_id = g.record_id
-LEFT JOIN core.duplicates AS d ON d.source = g.source AND d.external_id = g.record_id
-LEFT JOIN core.complete_history AS h ON h.source = g.source
-ORDER BY started_at, incident_id
+LEFT JOIN core.members AS f ON i.episode > 1 AND f.record_id = incident_uuid(i.source, i.external_id, 1)
+LEFT JOIN core.complete_history AS h ON h.source = i.source
+ORDER BY i.started_at, i.incident_id

@@ -1,6 +1,6 @@
 /*
 description = """The time within which an incident should be resolved: per severity, and per severity and service where a service has a
-target of its own. Service names are resolved as in core.records."""
+target of its own. Service names are resolved as in core.vendor_records."""
 not_null = ["severity", "target_us", "at_risk_us"]
 unique = [["severity", "service"]]
 

@@ -1,6 +1,6 @@
 /*
 description = """The configured warning and critical level of each phase. A service with levels of its own uses those, and so does a
-severity; everything else uses the levels of the scope all. Service names are resolved as in core.records."""
+severity; everything else uses the levels of the scope all. Service names are resolved as in core.vendor_records."""
 not_null = ["scope", "scope_value", "phase", "warning_us", "critical_us"]
 unique = [["scope", "scope_value", "phase"]]
 

@@ -1,13 +1,14 @@
 /*
 description = """The events that incidents are folded from, in order, each with its episode. A reopen later than the configured time (default
-24 hours) after the resolve starts a new episode; an earlier reopen undoes the resolve. Stamps given as fields take no part in this."""
+24 hours) after the resolve starts a new episode; an earlier reopen undoes the resolve. Stamps given as fields take no part in this.
+A record that flapped is here twice: as a part of the incident that it continues, and by itself (its record_id is its own then)."""
 like = "core.events"
 not_null = ["source", "record_id", "event_id", "rank", "episode"]
 unique = [["source", "record_id", "member_id", "event_id"]]
 
 [columns]
 source = "="
-record_id = "record that the incident is counted under"
+record_id = "record that the incident is counted under; of a flap by itself, that flap"
 member_id = "record that the event comes from; another one than record_id when the incident flapped"
 event_id = "="
 event_type = "event of the incident model; the detection of a flap is a reopen"
@@ -20,6 +21,7 @@ notes = "="
 provenance = "="
 severity_from = "="
 severity_to = "="
+is_copied = "="
 episode = "1 for the first, 2 and up after late reopens"
 is_reopen = "undoes a resolve or close within its episode"
 is_flap = "is a reopen because the same dedup key came back"
@@ -32,10 +34,17 @@ WITH seen AS (
         e.source, coalesce(f.root_id, e.external_id) AS record_id, e.external_id AS member_id, e.event_id,
         CASE WHEN f.root_id IS NOT NULL AND e.event_type = 'detected' THEN 'reopened' ELSE e.event_type END AS event_type,
         CASE WHEN f.root_id IS NOT NULL AND e.event_type = 'detected' THEN 8 ELSE e.rank END AS rank,
-        e.vendor_type, e.happened_at, e.actor, e.actor_kind, e.notes, e.provenance, e.severity_from, e.severity_to,
+        e.vendor_type, e.happened_at, e.actor, e.actor_kind, e.notes, e.provenance, e.severity_from, e.severity_to, e.is_copied,
         f.root_id IS NOT NULL AND e.event_type = 'detected' AS is_flap
     FROM core.events AS e
     LEFT JOIN core.flaps AS f ON f.source = e.source AND f.external_id = e.external_id
+    WHERE e.set_aside IS NULL
+    UNION ALL
+    SELECT
+        e.source, e.external_id, e.external_id, e.event_id, e.event_type, e.rank, e.vendor_type, e.happened_at, e.actor, e.actor_kind,
+        e.notes, e.provenance, e.severity_from, e.severity_to, e.is_copied, false
+    FROM core.events AS e
+    SEMI JOIN core.flaps AS f ON f.source = e.source AND f.external_id = e.external_id
     WHERE e.set_aside IS NULL
 ),
 -- Only the few records that were ever reopened need the state machine; the others pass unchanged.
@@ -100,13 +109,13 @@ undone AS (
 )
 SELECT
     source, record_id, member_id, event_id, event_type, vendor_type, happened_at, rank, actor, actor_kind, notes, provenance,
-    severity_from, severity_to, episode, is_reopen, is_reopen AND is_flap AS is_flap,
+    severity_from, severity_to, is_copied, episode, is_reopen, is_reopen AND is_flap AS is_flap,
     event_type IN ('resolved', 'closed') AND provenance <> 'field' AND coalesce(seq < last_reopen, false) AS is_undone,
     ends_stretch, is_only_close
 FROM undone
 UNION ALL
 SELECT
     s.source, s.record_id, s.member_id, s.event_id, s.event_type, s.vendor_type, s.happened_at, s.rank, s.actor, s.actor_kind,
-    s.notes, s.provenance, s.severity_from, s.severity_to, 1, false, false, false, false, false
+    s.notes, s.provenance, s.severity_from, s.severity_to, s.is_copied, 1, false, false, false, false, false
 FROM seen AS s
 ANTI JOIN reopened AS r ON r.source = s.source AND r.record_id = s.record_id

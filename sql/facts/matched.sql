@@ -54,7 +54,7 @@ SELECT
     i.is_before_history,
     i.is_abandoned
 FROM core.incidents AS i
-LEFT JOIN config.record_sources AS r ON r.source = i.source
+LEFT JOIN config.record_sources AS r ON r.source = coalesce(i.acknowledged_source, i.source)
 JOIN core.scope_members AS severity ON severity.scope = 'severity' AND severity.scope_value = i.severity
 JOIN core.scope_members AS service ON service.scope = 'service' AND service.scope_value = coalesce(i.service, 'unknown')
 JOIN core.scope_members AS team ON team.scope = 'team' AND team.scope_value = coalesce(i.team, 'unknown')

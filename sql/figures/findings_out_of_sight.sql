@@ -8,7 +8,7 @@ SELECT
     'records that the vendor does not list any more but that are not deleted, as far as it says: archived, or this account may '
         || 'not see them; they count as they were read last' AS meaning,
     o.examples
-FROM (SELECT a.account AS source, count(*) AS records FROM core.records AS r
+FROM (SELECT a.account AS source, count(*) AS records FROM core.vendor_records AS r
     JOIN config.record_sources AS a ON a.source = r.source GROUP BY a.account) AS l
 LEFT JOIN (
     SELECT source, sum(n)::BIGINT AS n,

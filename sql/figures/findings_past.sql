@@ -22,7 +22,7 @@ not_begun AS (
 ),
 record_counts AS (
     SELECT r.source, coalesce(any_value(b.n), 0) AS n, count(*) AS total
-    FROM core.records AS r
+    FROM core.vendor_records AS r
     LEFT JOIN not_begun AS b ON b.source = r.source
     GROUP BY r.source
 )

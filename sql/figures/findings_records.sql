@@ -32,7 +32,7 @@ record_checks AS (
             AND NOT (own.external_id IS NULL AND l.external_id IS NOT NULL) AND later_target.external_id IS NULL) AS of_unknown,
         count(*) FILTER (WHERE target.external_id IS NOT NULL AND d.external_id IS NULL) AS in_circle,
         count(*) FILTER (WHERE r.severity_source = 'urgency') AS by_urgency
-    FROM core.records AS r
+    FROM core.vendor_records AS r
     LEFT JOIN counted AS own ON own.source = r.source AND own.external_id = r.external_id
     LEFT JOIN counted AS target ON target.source = r.source AND target.external_id = r.duplicate_of_id
     LEFT JOIN core.duplicates AS d ON d.source = r.source AND d.external_id = r.external_id
@@ -67,7 +67,7 @@ UNION ALL
 SELECT 'deleted_at_source', source, count(*) FILTER (WHERE is_deleted), count(*), 'info',
     'records that the vendor no longer has; they are left out of every figure', NULL
 FROM (
-    SELECT source, false AS is_deleted FROM core.records
+    SELECT source, false AS is_deleted FROM core.vendor_records
     UNION ALL
     SELECT source, true FROM core.deleted_records
 ) GROUP BY source

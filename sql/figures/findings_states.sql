@@ -16,7 +16,7 @@ total AS (
 open_there AS (
     SELECT i.source, i.label, i.started_at
     FROM counted AS i
-    JOIN core.records AS r ON r.source = i.source AND r.external_id = i.external_id
+    JOIN core.vendor_records AS r ON r.source = i.source AND r.external_id = i.external_id
     WHERE r.status_event IN ('occurred', 'detected', 'acknowledged', 'investigating', 'root_cause_found', 'mitigated', 'reopened')
         AND NOT EXISTS (FROM core.flaps AS f WHERE f.source = i.source AND f.root_id = i.external_id)
     QUALIFY row_number() OVER (PARTITION BY i.source, i.external_id ORDER BY i.episode DESC) = 1 AND i.resolved_at IS NOT NULL
@@ -24,7 +24,7 @@ open_there AS (
 contradicted AS (
     SELECT e.source, coalesce(nullif(r.key, r.external_id) || ' (' || r.external_id || ')', r.external_id) AS label, min(e.happened_at) AS started_at
     FROM core.events AS e
-    JOIN core.records AS r ON r.source = e.source AND r.external_id = e.external_id
+    JOIN core.vendor_records AS r ON r.source = e.source AND r.external_id = e.external_id
     WHERE e.event_type = 'contradicted' AND e.set_aside IS NULL
     GROUP BY e.source, r.key, r.external_id
 ),

@@ -42,7 +42,7 @@ settings AS (
     FROM config.words AS w
     LEFT JOIN (SELECT DISTINCT setting FROM core.words) AS m USING (setting)
     WHERE w.setting IS NOT NULL AND w.source IN (
-        SELECT a.account FROM config.record_sources AS a JOIN core.records AS r ON r.source = a.source)
+        SELECT a.account FROM config.record_sources AS a JOIN core.vendor_records AS r ON r.source = a.source)
     GROUP BY setting
 )
 SELECT
@@ -50,7 +50,7 @@ SELECT
     'records with a severity that no map contains: another field or the default decides; map it in [sources.'
         || any_value(a.account) || '.severity]' AS meaning,
     any_value(u.examples) AS examples
-FROM core.records AS r
+FROM core.vendor_records AS r
 JOIN config.record_sources AS a ON a.source = r.source
 LEFT JOIN words AS w ON w.source = r.source AND w.kind = 'severity'
 LEFT JOIN unmapped AS u ON u.source = r.source AND u.kind = 'severity'

@@ -142,15 +142,16 @@ CREATE OR REPLACE MACRO landed(fields) AS TABLE
         ignore_errors = true, maximum_object_size = 33554432
     );
 
--- A stamp packed into one integer that sorts by instant: microseconds, provenance and kind of actor. So one min or max finds the
+-- A stamp packed into one integer that sorts by instant: microseconds, provenance, and kind of actor or that an integration copied it. So one min or max finds the
 -- first or last stamp and where it comes from, with the same result on every run even when two events share an instant.
-CREATE OR REPLACE MACRO packed(happened_at, provenance, actor_kind) AS
+CREATE OR REPLACE MACRO packed(happened_at, provenance, actor_kind, is_copied) AS
     epoch_us(happened_at) * 64
     + coalesce(list_position(['field', 'api', 'changelog', 'derived'], provenance), 0) * 8
-    + coalesce(list_position(['human', 'integration', 'timeout'], actor_kind), 0);
+    + CASE WHEN is_copied THEN 4 ELSE coalesce(list_position(['human', 'integration', 'timeout'], actor_kind), 0) END;
 CREATE OR REPLACE MACRO packed_at(stamp) AS make_timestamp(stamp // 64);
 CREATE OR REPLACE MACRO packed_provenance(stamp) AS ['field', 'api', 'changelog', 'derived'][(stamp // 8) % 8];
-CREATE OR REPLACE MACRO packed_actor_kind(stamp) AS ['human', 'integration', 'timeout'][stamp % 8];
+CREATE OR REPLACE MACRO packed_actor_kind(stamp) AS ['human', 'integration', 'timeout', 'integration'][stamp % 8];
+CREATE OR REPLACE MACRO packed_is_copied(stamp) AS coalesce(stamp % 8 = 4, false);
 
 -- The first stamp of a kind of event among many events, and the last one that no reopen undid, packed. A field takes precedence.
 CREATE OR REPLACE MACRO first_stamp(kind, event_type, stamp, is_field) AS coalesce(

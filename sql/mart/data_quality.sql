@@ -66,9 +66,9 @@ WITH incident_checks AS MATERIALIZED (
 ),
 -- The pairs name the sources of their incidents, which all count.
 linked AS (
-    SELECT source, incident_id FROM mart.suggested_links
+    SELECT source, incident_id FROM mart.suggested_links WHERE reason = 'similar_title'
     UNION
-    SELECT other_source, other_incident_id FROM mart.suggested_links
+    SELECT other_source, other_incident_id FROM mart.suggested_links WHERE reason = 'similar_title'
 ),
 linked_checks AS (
     SELECT t.source, t.total, {dq_check: 'suggested_links', n: coalesce(l.n, 0), level: 'info',
@@ -77,17 +77,21 @@ linked_checks AS (
     FROM (SELECT DISTINCT source, total FROM incident_checks) AS t
     LEFT JOIN (SELECT source, count(*) AS n FROM linked GROUP BY source) AS l ON l.source = t.source
 ),
--- These count duplicates and non-incidents too.
+-- These count non-incidents too.
 row_checks AS (
     SELECT source, count(*) AS total, unnest([
-            {dq_check: 'merged_duplicates', n: count(duplicate_of), level: 'info',
-                meaning: 'records that are counted under another record'},
             {dq_check: 'non_incident', n: count(*) FILTER (WHERE kind <> 'incident'), level: 'info',
                 meaning: 'false alarms, maintenance and tests: kept, not counted'},
             {dq_check: 'imputed_resolve', n: count(*) FILTER (WHERE resolved_provenance = 'imputed'), level: 'info',
                 meaning: 'incidents that were closed without a resolve; the close counts as their resolve'}
         ]) AS c
     FROM core.incidents
+    GROUP BY source
+    UNION ALL
+    SELECT source, count(*), {dq_check: 'merged_duplicates', n: count(duplicate_of_id), level: 'info',
+        meaning: 'records that are counted under another record'}
+    FROM core.standalone
+    WHERE flap_of IS NULL
     GROUP BY source
 ),
 configuration_checks AS (
@@ -123,6 +127,8 @@ findings AS (
     FROM figures.findings_texts
     UNION ALL
     FROM figures.findings_names
+    UNION ALL
+    FROM figures.findings_links
     UNION ALL
     FROM figures.findings_out_of_sight
     UNION ALL

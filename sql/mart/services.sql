@@ -21,7 +21,7 @@ WITH named AS (
     FROM config.services AS s
     LEFT JOIN core.names AS t ON t.kind = 'team' AND t.written = s.team
     UNION ALL
-    SELECT service, team, 0, source FROM core.records WHERE service IS NOT NULL
+    SELECT service, team, 0, source FROM core.vendor_records WHERE service IS NOT NULL
 ),
 owned AS (
     SELECT service, team, row_number() OVER (PARTITION BY service ORDER BY weight DESC, count(*) DESC, team) AS place

@@ -15,7 +15,7 @@ WITH named AS (
     FROM (SELECT source, name FROM staging.teams UNION ALL SELECT 'configuration', team FROM config.services) AS t
     JOIN core.names AS n ON n.kind = 'team' AND n.written = t.name
     UNION ALL
-    SELECT source, team FROM core.records
+    SELECT source, team FROM core.vendor_records
 ),
 counted AS (
     SELECT team, count(*) AS incidents

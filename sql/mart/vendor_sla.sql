@@ -34,5 +34,5 @@ SELECT
     s.elapsed_minutes,
     s.is_ongoing
 FROM staging.sla_cycles AS s
-JOIN core.incident_sources AS l ON l.source = s.source AND l.external_id = s.external_id
+JOIN core.incident_sources AS l ON l.source = s.source AND l.external_id = s.external_id AND l.episode = 1
 ORDER BY s.external_id, s.field_id, s.cycle

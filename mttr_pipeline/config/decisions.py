@@ -1,0 +1,131 @@
+"""The file of decisions, `links.csv` beside `mttr.toml`: which records a person says are one incident, and which are not.
+
+One line per pair: source, external_id, source, external_id, same or different, by, why. A first line of column names is allowed,
+and so are empty lines. A line that cannot be used is told with its number and reason, and the others hold. Where two lines
+contradict each other, `different` holds, because a false merge is worse than a missed one.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mttr_pipeline.errors import ConfigError
+
+FILE_NAME = "links.csv"
+COLUMNS = ("source", "external_id", "other_source", "other_external_id", "decision", "by", "why")
+MOST_BYTES = 32 << 20
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether two vendor records are one incident (`decision` is same or different), and who says so and why."""
+
+    source: str
+    external_id: str
+    other_source: str
+    other_external_id: str
+    decision: str
+    decided_by: str | None
+    why: str | None
+    line: int
+
+    @property
+    def pair(self) -> tuple[tuple[str, str], ...]:
+        """The two records, in the same order whichever stands first."""
+        return tuple(sorted([(self.source, self.external_id), (self.other_source, self.other_external_id)]))
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """The lines that hold, and what is wrong with the others: line and sentence."""
+
+    valid: tuple[Decision, ...] = ()
+    problems: tuple[tuple[int, str], ...] = field(default=())
+
+
+def decisions_file(config_file: Path | None) -> Path:
+    """Where the decisions stand: beside the configuration file, or where that would be."""
+    return (config_file or Path("mttr.toml")).with_name(FILE_NAME)
+
+
+def read_decisions(path: Path, sources: Collection[str]) -> Decisions:
+    """The decisions of a file about records of these sources; none where there is no file. A broken line never raises."""
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            return Decisions(problems=((0, f"{path} is larger than {MOST_BYTES >> 20} MB; none of it is used."),))
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        return Decisions()
+    except UnicodeDecodeError:
+        return Decisions(problems=((0, f"{path} is no UTF-8 text; save it as UTF-8. None of it is used."),))
+    except OSError as error:
+        return Decisions(problems=((0, f"{path} cannot be read: {error.strerror}. None of it is used."),))
+    kept: dict[tuple[tuple[str, str], ...], Decision] = {}
+    problems: list[tuple[int, str]] = []
+    for number, cells in _lines(text, problems):
+        decision = _decision(number, cells, sources)
+        if isinstance(decision, str):
+            problems.append((number, decision))
+            continue
+        before = kept.get(decision.pair)
+        if before is not None and before.decision != decision.decision:
+            problems.append(
+                (number, f"contradicts line {before.line}: one says same, the other different; different holds.")
+            )
+            decision = before if before.decision == "different" else decision
+        kept[decision.pair] = decision
+    return Decisions(tuple(sorted(kept.values(), key=lambda one: one.pair)), tuple(sorted(problems)))
+
+
+def add_decision(path: Path, decision: Decision) -> None:
+    """Append a line to the file, which is begun with its column names where it is not there. Raises ConfigError."""
+    try:
+        new = not path.exists() or path.stat().st_size == 0
+        torn = not new and not path.read_bytes().endswith(b"\n")
+        with path.open("a", encoding="utf-8", newline="") as file:
+            file.write("\n" if torn else "")
+            writer = csv.writer(file, lineterminator="\n")
+            if new:
+                writer.writerow(COLUMNS)
+            writer.writerow(
+                [
+                    *(decision.source, decision.external_id, decision.other_source, decision.other_external_id),
+                    *(decision.decision, decision.decided_by or "", decision.why or ""),
+                ]
+            )
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}. Nothing was decided.") from error
+
+
+def _lines(text: str, problems: list[tuple[int, str]]) -> list[tuple[int, list[str]]]:
+    """Number and cells of each line that says something. A line each: an open quotation mark must not swallow the lines after it."""
+    found = []
+    for number, line in enumerate(text.splitlines(), 1):
+        try:
+            cells = [cell.strip() for cell in next(csv.reader([line], strict=True), [])]
+        except csv.Error as error:
+            problems.append((number, f"is no line of a CSV file: {error}."))
+            continue
+        if any(cells) and not (number == 1 and cells[0].lower() == COLUMNS[0]):
+            found.append((number, cells))
+    return found
+
+
+def _decision(number: int, cells: list[str], sources: Collection[str]) -> Decision | str:
+    """What a line says, or what is wrong with it."""
+    if not 5 <= len(cells) <= len(COLUMNS):
+        return f"has {len(cells)} cells; write {', '.join(COLUMNS)}."
+    source, external_id, other_source, other_external_id, word, by, why = cells + [""] * (len(COLUMNS) - len(cells))
+    if word.lower() not in ("same", "different"):
+        return f"says {word!r}; write same or different."
+    for name in (source, other_source):
+        if name not in sources:
+            return f"names the source {name!r}, which is not configured; known: {', '.join(sorted(sources))}."
+    if not external_id or not other_external_id:
+        return "has no id of one of the two records."
+    if (source, external_id) == (other_source, other_external_id):
+        return "names one record twice."
+    return Decision(source, external_id, other_source, other_external_id, word.lower(), by or None, why or None, number)

@@ -1,0 +1,208 @@
+/*
+description = """Every link between two records that was read, and why it is not followed where it is not. A naming (staging.links) is resolved to
+the record it names, and holds for the pair of their episodes whose lifetimes are nearest, the earliest of several. These links are not
+followed, the first reason that applies is given:
+correlation is off, or the reason is not among those of [correlation]; the record named is not here, is deleted, or is the same record;
+the name fits records of several accounts; a person refused the pair; both are of one source (url, key, text, dedup); the text names several records of that tool; more than 3 records
+name this one, or the record names more than 3 and not all of them within 24 hours (url, key, text: templates, parents, lists); one of the
+two is no incident, such as a false alarm, which keeps its own row; one has no usable stamp; their lifetimes are more than 24 hours apart
+(url, key, text). A deduplication key is a link only between a page and another record that has the same key while it lasts: an alert's
+group joins alerts to a page, never to each other, and long-lived keys come again. A vendor's own link and a decision have no guard in time: without a near episode they hold for
+the first. Keys of projects that no record here is of, such as UTF-8, are no names."""
+not_null = ["source", "external_id", "place", "link_reason", "target"]
+
+[columns]
+source = "source of the record that names another"
+external_id = "the vendor's immutable id of it"
+record_id = "its episode that the link holds for; NULL where it cannot hold"
+place = "where the link stands, such as description, remote_link or alert_key; links.csv for a decision"
+link_reason = "vendor, url, key, text, dedup or chosen"
+target = "what it names: an id, an address, a key or a dedup key"
+other_source = "source of the record that is named; NULL where no record here is"
+other_external_id = "the vendor's immutable id of it"
+other_record_id = "its episode that the link holds for; NULL where it cannot hold"
+is_responder = "whether one of the two is an alert that pages people for the other"
+named_by = "how many records name the one that is named, in addresses, keys and texts"
+apart_us = "microseconds between the two lifetimes; 0 where they overlap"
+is_doubt = "whether it is not followed only because it may stand in a list or a template: a person may know better"
+why_not = "why it is not followed; NULL where nothing here speaks against it. core.groups may still keep the two apart"
+*/
+WITH named AS MATERIALIZED (
+    SELECT row_number() OVER () AS no, *
+    FROM (
+        SELECT l.source, l.external_id, l.place, l.text_id, l.reason, l.target_kind, l.target_source, l.target,
+            bool_or(coalesce(l.is_responder, false)) AS is_responder
+        FROM staging.links AS l
+        SEMI JOIN core.vendor_records AS r ON r.source = l.source AND r.external_id = l.external_id
+        GROUP BY ALL
+        UNION ALL
+        SELECT source, external_id, 'links.csv', NULL, 'chosen', 'id', other_source, other_external_id, false
+        FROM config.decisions
+        WHERE decision = 'same'
+    )
+),
+-- A deduplication key is a record's own, or that of an alert that it was made of.
+lasting AS (
+    SELECT source, external_id, role, min(began_at) AS began_at, max(ended_at) AS ended_at
+    FROM core.standalone
+    WHERE EXISTS (FROM named WHERE target_kind = 'dedup')
+    GROUP BY source, external_id, role
+),
+keyed AS (
+    SELECT l.*, k.dedup_key
+    FROM lasting AS l
+    JOIN (
+        SELECT source, external_id, dedup_key FROM core.vendor_records WHERE dedup_key IS NOT NULL
+        UNION
+        SELECT source, external_id, target FROM named WHERE target_kind = 'dedup'
+    ) AS k ON k.source = l.source AND k.external_id = l.external_id
+),
+found AS (
+    SELECT n.no, r.source, r.external_id
+    FROM named AS n
+    JOIN core.vendor_records AS r ON r.source = n.target_source AND r.external_id = n.target
+    WHERE n.target_kind = 'id'
+    UNION
+    SELECT n.no, r.source, r.external_id
+    FROM named AS n
+    JOIN (SELECT source, external_id, canonical_url(url) AS address FROM core.vendor_records WHERE url IS NOT NULL) AS r
+        ON r.address = n.target
+    WHERE n.target_kind = 'url' AND coalesce(n.target_source = r.source, true)
+    UNION
+    SELECT n.no, r.source, r.external_id
+    FROM named AS n
+    JOIN core.vendor_records AS r ON upper(r.key) = upper(n.target)
+    WHERE n.target_kind = 'key' AND coalesce(n.target_source = r.source, true)
+    UNION
+    SELECT n.no, r.source, r.external_id
+    FROM named AS n
+    JOIN core.vendor_records AS r ON r.external_id = n.target
+    WHERE n.target_kind = 'key' AND coalesce(n.target_source = r.source, true)
+    UNION
+    SELECT n.no, r.source, r.external_id
+    FROM named AS n
+    JOIN lasting AS own ON own.source = n.source AND own.external_id = n.external_id
+    JOIN keyed AS r ON r.dedup_key = n.target AND r.began_at <= own.ended_at AND own.began_at <= r.ended_at AND r.source <> n.source
+        AND (r.role = 'pager' OR own.role = 'pager')
+    WHERE n.target_kind = 'dedup' AND coalesce(n.target_source = r.source, true)
+),
+-- Projects and sites that records here are of tell keys from words such as UTF-8, and one tool from another.
+sites AS (
+    SELECT regexp_extract(n.target, '^\w+://([^/]+)', 1) AS site, min(a.account) AS account
+    FROM named AS n
+    JOIN found AS f ON f.no = n.no
+    JOIN config.record_sources AS a ON a.source = f.source
+    WHERE n.target_kind = 'url'
+    GROUP BY 1
+),
+projects AS (
+    SELECT regexp_extract(upper(r.key), '^(.+)-\d+$', 1) AS project, min(a.account) AS account
+    FROM core.vendor_records AS r
+    JOIN config.record_sources AS a ON a.source = r.source
+    WHERE contains(r.key, '-') AND regexp_matches(r.key, '^.+-\d+$')
+    GROUP BY 1
+),
+resolved AS MATERIALIZED (
+    SELECT
+        n.*, f.source AS other_source, f.external_id AS other_external_id,
+        n.reason IN ('url', 'key', 'text') AS is_name,
+        count(f.no) OVER (PARTITION BY n.no) AS fits,
+        coalesce(a.account, n.target_source, p.account, u.account, regexp_extract(n.target, '^\w+://([^/]+)', 1)) AS tool,
+        d.external_id IS NOT NULL AS is_deleted
+    FROM named AS n
+    LEFT JOIN found AS f ON f.no = n.no
+    LEFT JOIN config.record_sources AS a ON a.source = f.source
+    LEFT JOIN projects AS p ON n.target_kind = 'key' AND p.project = regexp_extract(n.target, '^(.+)-\d+$', 1)
+    LEFT JOIN sites AS u ON n.target_kind = 'url' AND u.site = regexp_extract(n.target, '^\w+://([^/]+)', 1)
+    LEFT JOIN core.deleted_records AS d ON d.source = n.target_source AND d.external_id = n.target
+    WHERE n.target_kind <> 'key' OR f.no IS NOT NULL OR p.account IS NOT NULL OR NOT regexp_matches(n.target, '^.+-\d+$')
+),
+-- How many records of a tool one text names; itself does not count.
+texts AS (
+    SELECT source, external_id, text_id, tool, count(DISTINCT coalesce(other_source || chr(31) || other_external_id, target)) AS names
+    FROM resolved
+    WHERE text_id IS NOT NULL AND is_name AND (other_external_id IS NULL OR (source, external_id) <> (other_source, other_external_id))
+    GROUP BY ALL
+),
+namers AS (
+    SELECT other_source, other_external_id, count(DISTINCT source || chr(31) || external_id) AS named_by
+    FROM resolved
+    WHERE is_name AND (source, external_id) <> (other_source, other_external_id)
+    GROUP BY ALL
+),
+-- A vendor's link holds for the nearest pair of episodes.
+near AS (
+    SELECT
+        r.no, r.other_source, r.other_external_id,
+        min({
+            gap: CASE WHEN spread.gap > 86400000000 THEN 86400000001 ELSE spread.gap END,
+            other_episode: o.episode, episode: s.episode, apart_us: spread.gap, record_id: s.record_id, other_record_id: o.record_id
+        }) AS pair
+    FROM resolved AS r
+    JOIN core.standalone AS s ON s.source = r.source AND s.external_id = r.external_id
+    JOIN core.standalone AS o ON o.source = r.other_source AND o.external_id = r.other_external_id,
+    LATERAL (SELECT greatest(0, greatest(epoch_us(s.began_at), epoch_us(o.began_at)) - least(epoch_us(s.ended_at), epoch_us(o.ended_at))) AS gap) AS spread
+    GROUP BY ALL
+),
+placed AS MATERIALIZED (
+    SELECT r.*, n.pair.apart_us AS apart_us, n.pair.record_id AS record_id, n.pair.other_record_id AS other_record_id
+    FROM resolved AS r
+    LEFT JOIN near AS n ON n.no = r.no AND n.other_source = r.other_source AND n.other_external_id = r.other_external_id
+),
+-- A list of incidents names many, most of them long over.
+lists AS (
+    SELECT source, external_id
+    FROM placed
+    WHERE is_name AND other_source <> source
+    GROUP BY source, external_id
+    HAVING count(DISTINCT other_source || chr(31) || other_external_id) > 3 AND max(apart_us) > 86400000000
+),
+kinds AS (
+    SELECT source, external_id, kind FROM core.vendor_records WHERE kind <> 'incident'
+)
+SELECT
+    p.source,
+    p.external_id,
+    p.record_id,
+    p.place,
+    p.reason AS link_reason,
+    p.target,
+    p.other_source,
+    p.other_external_id,
+    p.other_record_id,
+    p.is_responder,
+    n.named_by,
+    p.apart_us,
+    -- Nothing but a list or template speaks against it.
+    p.is_name AND p.record_id IS NOT NULL AND p.apart_us <= 86400000000 AND p.source <> p.other_source AND refused.external_id IS NULL
+        AND kind.kind IS NULL AND other_kind.kind IS NULL AND run.correlates AND p.fits = 1
+        AND (coalesce(t.names, 1) > 1 OR n.named_by > 3 OR l.external_id IS NOT NULL) AS is_doubt,
+    CASE
+        WHEN NOT run.correlates THEN 'correlation is off'
+        WHEN p.reason <> 'chosen' AND in_force.reason IS NULL THEN 'links of this kind are not followed: [correlation] reasons'
+        WHEN p.other_external_id IS NULL AND p.reason = 'dedup' THEN 'no other record has this key while it lasts'
+        WHEN p.other_external_id IS NULL AND p.is_deleted THEN 'the record it names is deleted at its source'
+        WHEN p.other_external_id IS NULL THEN 'the record it names was never read'
+        WHEN (p.source, p.external_id) = (p.other_source, p.other_external_id) THEN 'it names itself'
+        WHEN p.fits > 1 AND p.target_kind <> 'dedup' THEN 'records of several accounts have this name'
+        WHEN refused.external_id IS NOT NULL THEN 'refused by ' || coalesce(refused.decided_by, 'nobody named') || coalesce(': ' || refused.why, '')
+        WHEN p.reason = 'chosen' THEN CASE WHEN p.record_id IS NULL THEN 'a record has no usable stamp' END
+        WHEN p.source = p.other_source AND p.reason <> 'vendor' THEN 'both are of one source'
+        WHEN p.is_name AND t.names > 1 THEN 'the text names several records of one tool'
+        WHEN p.is_name AND n.named_by > 3 THEN 'more than 3 records name it: a template, a parent or a list'
+        WHEN p.is_name AND l.external_id IS NOT NULL THEN 'it names more than 3 records of different times: a list'
+        WHEN kind.kind IS NOT NULL OR other_kind.kind IS NOT NULL THEN 'one of the two is no incident: ' || coalesce(kind.kind, other_kind.kind)
+        WHEN p.record_id IS NULL THEN 'a record has no usable stamp'
+        WHEN p.is_name AND p.apart_us > 86400000000 THEN 'their lifetimes are more than 24 hours apart'
+        WHEN p.reason = 'dedup' AND p.apart_us > 0 THEN 'their lifetimes do not overlap'
+    END AS why_not
+FROM placed AS p
+CROSS JOIN config.run AS run
+LEFT JOIN config.link_reasons AS in_force ON in_force.reason = p.reason
+LEFT JOIN texts AS t ON t.source = p.source AND t.external_id = p.external_id AND t.text_id = p.text_id AND t.tool = p.tool
+LEFT JOIN namers AS n ON n.other_source = p.other_source AND n.other_external_id = p.other_external_id
+LEFT JOIN lists AS l ON l.source = p.source AND l.external_id = p.external_id
+LEFT JOIN kinds AS kind ON kind.source = p.source AND kind.external_id = p.external_id
+LEFT JOIN kinds AS other_kind ON other_kind.source = p.other_source AND other_kind.external_id = p.other_external_id
+LEFT JOIN config.refusals AS refused ON refused.source = p.source AND refused.external_id = p.external_id
+    AND refused.other_source = p.other_source AND refused.other_external_id = p.other_external_id

@@ -4,26 +4,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from correlation_cases import (
     DAY,
-    HOUR,
-    MINUTE,
-    TABLES,
     Link,
     Node,
     Rec,
     build,
     correlated,
-    different,
     fill,
     reference,
-    same,
-    uuid,
     world,
 )
 from support import AS_OF_US, rows

@@ -1,6 +1,6 @@
 """Shows that secrets, names and addresses stay in the landing zone. One line per road: what was planted, what was said of it.
 
-    python promises/canaries.py           every road and spelling: about 80 seconds of CPU time
+    python promises/canaries.py           every road and spelling: about 100 seconds of CPU time
     python promises/canaries.py redirect  those whose name holds the word
 
 A road is a way by which a secret, or a person, can come in: an error body of a vendor, a header, the address of a redirect, a

@@ -429,12 +429,12 @@ def test_a_disk_that_is_full_while_tables_are_made(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_results_that_cannot_be_written(tmp_path: Path) -> None:
-    """The disk under `published` is gone: a sentence, and the working data is kept for the next run."""
+    """The disk under `published` is gone: a sentence before a night of pulling, not after it."""
     data_dir = copy_of(finished_run(), tmp_path / "data")
     (data_dir / "published").rename(tmp_path / "published")
     (data_dir / "published").touch()
-    text = sentence(mttr("--data-dir", data_dir, "rebuild", *AS_OF).ended(1).err)
-    assert str(data_dir / "published") in text and "could not be published" in text, text
+    text = sentence(mttr("--data-dir", data_dir, "rebuild", *AS_OF).ended(2).err)
+    assert f"{data_dir / 'published'} is no folder" in text and "move it away" in text, text
 
 
 # -- records -----------------------------------------------------------------------------------------------------------

@@ -46,7 +46,8 @@ def sentence(result: dg.ExecuteInProcessResult | dg.JobExecutionResult) -> str:
 @pytest.mark.slow
 def test_a_publish_that_failed_is_done_again_with_the_tables_of_its_run(data: Path) -> None:
     """From the failure, under the id and the clock of the run that made the tables; a publish by itself explains itself."""
-    (data / "published").write_text("a file in the way")
+    in_the_way = data / "published" / ".latest.new"
+    in_the_way.mkdir(parents=True)
     job = dg.reconstructable(rebuild)
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     with dg.DagsterInstance.local_temp(str(data.parent)) as instance:
@@ -68,7 +69,7 @@ def test_a_publish_that_failed_is_done_again_with_the_tables_of_its_run(data: Pa
         assert any(f"has changed since the run {tags['mttr/run']} began" in text for text in errors), errors
         (data.parent / "mttr.toml").write_text("")
 
-        (data / "published").unlink()
+        in_the_way.rmdir()
         second = dg.execute_job(job, instance, run_config=quiet, reexecution_options=again)
         assert second.success
         assert "load" not in {event.step_key for event in second.all_events if event.is_step_start}

@@ -199,6 +199,8 @@ def _private(data_dir: Path) -> list[Path]:
 
 def _require_readers_place(root: Path) -> None:
     """Raises ConfigError where a publish could not write, or could not move `latest`: better before a night of pulling."""
+    if root.exists() and not root.is_dir():
+        raise ConfigError(f"{root} is no folder, and a publish would make one; move it away and run again.")
     if root.exists() and not os.access(root, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         raise of_another_user(root)
     latest = root / "latest"

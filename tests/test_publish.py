@@ -391,10 +391,10 @@ def test_leftovers_of_a_killed_run_are_removed(warehouse: Warehouse, tmp_path: P
 # --- records that are gone ---------------------------------------------------------------------------------------------
 
 
-def test_what_was_published_and_is_gone_stops_the_publish(built_folder: Path, tmp_path: Path) -> None:
+def test_what_was_published_and_is_gone_stops_the_publish(landing: Landing, tmp_path: Path) -> None:
     """Unless its vendor deleted it, it became unreadable, its import was taken back, or the setting allows the share."""
     root = tmp_path / "published"
-    with copied(built_folder, tmp_path) as warehouse:
+    with built(landing, tmp_path) as warehouse:  # only who has loaded knows of pulls and imports
         publish(warehouse, root, "run-1")
         con = warehouse.con
         (total,) = next(iter(con.execute("SELECT count(*) FROM mart.incident_sources").fetchall()))

@@ -172,6 +172,7 @@ def test_a_torn_database_is_made_anew_from_the_landing_zone(
         assert said.count("is damaged") == 1 and "it is made anew from the landing zone" in said
 
 
+@pytest.mark.slow
 def test_a_file_of_an_earlier_release_is_taken_over(landing: Landing, tmp_path: Path) -> None:
     """The mart used to be a schema of the one file, some tables lived elsewhere, and what is a view now was stored."""
     with duckdb.connect(str(tmp_path / "work.duckdb")) as con:

@@ -248,6 +248,26 @@ def test_checks_object_to_bad_data(empty: Warehouse, header: str, values: str, e
 
 
 @pytest.mark.parametrize(
+    ("values", "once"),
+    [
+        ("('a', 1), ('b', 1), ('a', 2)", True),
+        ("('a', 1), ('b', 1), ('a', 1)", False),
+        ("('a', 1), ('a', NULL)", True),
+        ("('a', NULL), ('a', NULL)", False),
+        ("(NULL, 1), (NULL, 1)", False),
+        ("('a', -1), ('b', 5000000000000)", True),  # numbers that no row of bits is long enough for
+    ],
+)
+def test_numbered_keys_are_checked_as_exactly_as_others(empty: Warehouse, values: str, once: bool) -> None:
+    """A bit for each number is quick to count; where it proves nothing, the keys themselves decide."""
+    header = 'description = "d"\nunique = [["a", "incident_no"]]\n[columns]\na = "the a"\nincident_no = "the number"'
+    sql = f"SELECT * FROM (VALUES {values}) AS t(a, incident_no)"
+    model = parse_model(f"/*\n{header}\n*/\n{sql}", "core", "scratch")
+    empty.build(model)
+    assert [check.passed for check in empty.check(model)] == [once]
+
+
+@pytest.mark.parametrize(
     "header",
     ['[assert]\nbroken = "no_such_column > 1"', '[assert]\nbroken = "a::INTEGER > 1"', '[assert]\nbroken = "a > "'],
 )

@@ -93,7 +93,9 @@ class Renderer:
             "creator": self._user("ana"),
             "labels": state["labels"],
             "issuelinks": [state["link"]] if state["link"] else [],
-            AFFECTED_SERVICES[self.flavour]: self._affected(service, named=case.number % 10 != 4),
+            AFFECTED_SERVICES[self.flavour]: self._affected(
+                service, named=case.story == "linked" or case.number % 10 != 4
+            ),
             AFFECTED_USERS[self.flavour]: None if case.users is None else float(case.users),
             REVENUE_IMPACT[self.flavour]: case.revenue,
         }

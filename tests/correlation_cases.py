@@ -177,13 +177,13 @@ def fill(warehouse: Warehouse, recs: Sequence[Rec], links: Sequence[Link]) -> No
             incident_uuid(source, external_id, episode) AS record_id, source, external_id, episode, kind, severity, severity_source,
             severity AS severity_first, severity AS severity_max, title, url, key, service, affected_users, role, acknowledged_by,
             flap_of, CASE WHEN flap_of IS NOT NULL THEN 1 END AS flap_of_episode, duplicate_of_id, copied_stamps, {stamps},
-            make_timestamptz(coalesce(detected, least(occurred, acknowledged, investigating, root_cause_found, mitigated, resolved, closed)))
-                AS started_at,
+            make_timestamptz(coalesce(detected, least(occurred, acknowledged, investigating, root_cause_found, mitigated, resolved,
+                closed))) AS started_at,
             make_timestamptz(began) AS began_at, make_timestamptz(ended) AS ended_at, make_timestamptz(began) AS last_event_at,
             make_timestamptz(resolved) AS first_resolved_at,
             CASE WHEN closed IS NOT NULL THEN 'closed' WHEN resolved IS NOT NULL THEN 'resolved' ELSE 'detected' END AS status,
-            0 AS reopen_count, 0 AS flap_count, 0 AS ack_count, false AS auto_resolved, false AS is_before_history, false AS is_abandoned,
-            false AS is_over_unknown
+            0 AS reopen_count, 0 AS flap_count, 0 AS ack_count, false AS auto_resolved, false AS is_before_history,
+            false AS is_abandoned, false AS is_over_unknown
         FROM drawn"""
     )
     con.unregister("drawn")

@@ -201,7 +201,8 @@ def truth(now: datetime = UNTIL, tools: Iterable[str] = (*CLOUD, "opsgenie_incid
 
 
 def differences(data_dir: Path, truth: Iterable[Truth]) -> list[str]:
-    """Every value of `incidents` that is not the truth's, every incident that is missing or too many."""
+    """Every value of `incidents` that is not the truth's, every incident that is missing or too many; of merged records, which have
+    no incident, those of `records`."""
     rows = [row for row in truth if not row.deleted]
     followers = {(row.tool, row.flap_of) for row in rows if row.flap_of}
     expected = {(row.source, row.external_id, row.episode): row for row in rows if not row.flap_of}
@@ -210,8 +211,10 @@ def differences(data_dir: Path, truth: Iterable[Truth]) -> list[str]:
         row[:3]: row[3:]
         for row in query(
             data_dir,
-            f"""SELECT i.source, i.external_id, i.episode, target.external_id, i.flap_count, {columns}
-            FROM incidents AS i LEFT JOIN incidents AS target ON target.incident_id = i.duplicate_of""",
+            f"""SELECT i.source, i.external_id, i.episode, NULL, i.flap_count, {columns} FROM incidents AS i
+            UNION ALL
+            SELECT i.source, i.external_id, i.episode, target.external_id, i.flap_count, {columns}
+            FROM records AS i JOIN incidents AS target ON target.incident_id = i.incident_id WHERE i.role = 'duplicate'""",
         )
     }
     told = [f"{key} is missing" for key in expected.keys() - found.keys()]

@@ -392,7 +392,7 @@ def test_a_merge_target_that_is_deleted(tmp_path: Path) -> None:
             row = _checks(warehouse)["duplicate_of_unknown", "pagerduty"]
             assert (row["n"], row["total"], row["status"]) == ((1, 1, "warn") if night == 1 else (0, 1, "ok"))
             (source,) = rows(warehouse, "SELECT link_reason FROM mart.incident_sources WHERE external_id = 'M'")
-            assert source["link_reason"] == ("own" if night == 1 else "merged")
+            assert source["link_reason"] == (None if night == 1 else "vendor")
 
 
 def _issue(number: int, status: str, *moves: str) -> bytes:

@@ -127,13 +127,15 @@ class Nights:
             opened.close()
 
     def incidents(self, now: datetime) -> list[dict[str, Any]]:
-        """The table `incidents` as it is published, with its quality checks held."""
+        """The table `incidents` as it is published, and the merged records of `records`, with their quality checks held."""
         with self.warehouse(now) as warehouse:
             warehouse.load(self.landing)
-            for model in needed("core.incidents"):
+            for model in needed("core.incidents", "mart.records"):
                 warehouse.build(model)
                 assert [check for check in warehouse.check(model) if not check.passed] == [], model.table
-            return rows(warehouse, "SELECT * FROM mart.incidents ORDER BY incident_id")
+            merged = """SELECT record_id AS incident_id, incident_id AS duplicate_of, * EXCLUDE (record_id, incident_id)
+                FROM mart.records WHERE role = 'duplicate' ORDER BY record_id"""
+            return rows(warehouse, "SELECT * FROM mart.incidents ORDER BY incident_id") + rows(warehouse, merged)
 
     def ask(self, now: datetime, sql: str) -> list[dict[str, Any]]:
         with self.warehouse(now) as warehouse:
@@ -148,10 +150,10 @@ def rows(warehouse: Warehouse, sql: str) -> list[dict[str, Any]]:
 
 
 @cache
-def needed(table: str) -> tuple[Model, ...]:
-    """The models that a table is made of, in order."""
+def needed(*tables: str) -> tuple[Model, ...]:
+    """The models that the tables are made of, in order."""
     models = {model.table: model for model in default_catalog()}
-    wanted, todo = set(), [table]
+    wanted, todo = set(), list(tables)
     while todo:
         name = todo.pop()
         if name not in wanted:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from correlation_cases import (
@@ -16,8 +18,11 @@ from correlation_cases import (
     Rec,
     build,
     correlated,
+    different,
     fill,
     reference,
+    same,
+    uuid,
     world,
 )
 from support import AS_OF_US, rows

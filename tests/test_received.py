@@ -187,7 +187,10 @@ def test_senders_and_records_may_be_mixed_in_one_file(tmp_path: Path) -> None:
 def test_the_resolve_wins_over_a_late_repeat_and_a_new_start_is_another_record(tmp_path: Path) -> None:
     """Alertmanager repeats what fires, and retries what failed: deliveries are not in order."""
     first, again = "2026-10-30T10:00:00Z", "2026-10-30T15:00:00Z"
-    drop(tmp_path, "1.json", group(alert("resolved", first, "2026-10-30T10:30:00Z"), alert("firing", again)))
+    key = '{}:{alertname="Down"}'
+    page = {"annotations": {"ticket": "see https://t.example/browse/OPS-1?x", "runbook": "https://wiki.example/1"}}
+    fires = alert("firing", again) | page | {"generatorURL": "https://t.example/browse/OPS-9"}
+    drop(tmp_path, "1.json", group(alert("resolved", first, "2026-10-30T10:30:00Z"), fires, groupKey=key))
     take(tmp_path)
     drop(tmp_path, "2.json", group(alert("firing", first, summary="late")))
     take(tmp_path)
@@ -195,6 +198,14 @@ def test_the_resolve_wins_over_a_late_repeat_and_a_new_start_is_another_record(t
         assert incidents(warehouse, "strftime(detected_at, '%X'), strftime(resolved_at, '%X'), status") == [
             ("10:00:00", "10:30:00", "resolved"),
             ("15:00:00", None, "detected"),
+        ]
+        # A pager knows the group by the hash of its key; the page of the expression, and a runbook, are no links.
+        build_all(warehouse, ("staging.links",))
+        found = warehouse.con.execute("SELECT place, text_id, target FROM staging.links ORDER BY ALL").fetchall()
+        hashed = hashlib.sha256(key.encode()).hexdigest()
+        assert found == [
+            ("description", "ticket", "https://t.example/browse/OPS-1"),
+            *[("group_key", None, hashed)] * 2,
         ]
 
 

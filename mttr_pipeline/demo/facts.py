@@ -46,6 +46,11 @@ class Case(msgspec.Struct, kw_only=True):
     revenue: float | None = None
     #: The id of the case whose deduplication key this one repeats within ten minutes.
     flap_of: str = ""
+    #: A description, where one tells something.
+    text: str = ""
+    #: Ids of the alerts that belong to the record, and of those that page for it.
+    alerts: tuple[str, ...] = ()
+    pages: tuple[str, ...] = ()
     facts: list[Fact] = []
 
     @property

@@ -1,6 +1,6 @@
 """The generated history of one small company, as timed facts.
 
-The history is a pure function of (seed, until, days, volumes, future). It goes on for a few days after `until`, so that
+The history is a pure function of (seed, until, days, volumes, future, linked). It goes on for a few days after `until`, so that
 late changes appear when the clock moves forward. Each tool has a random stream of its own: one more tool changes no other.
 """
 
@@ -16,6 +16,7 @@ from mttr_pipeline.demo import company
 from mttr_pipeline.demo.facts import Case, identifier
 from mttr_pipeline.demo.kit.vendor import Tool
 from mttr_pipeline.demo.late_changes import add_late_changes
+from mttr_pipeline.demo.linked import Group, Linked
 from mttr_pipeline.demo.registry import TOOLS, VOLUMES
 from mttr_pipeline.demo.stories import Story, assign_stories, play
 from mttr_pipeline.demo.truth import Truth, truth_of
@@ -26,6 +27,7 @@ class World:
 
     volumes  how many records each tool holds at `until`, roughly; the history continues at the same rate afterwards.
              For many records in little time, make `days` and `future` short and the volume large.
+    linked   share of the serious pager incidents that have a ticket, and alerts, in other tools too; see `linked`
 
     Raises ValueError when `until` has no time zone, or a volume is that of no tool.
     """
@@ -38,6 +40,7 @@ class World:
         days: float = 243,
         volumes: Mapping[str, int] = VOLUMES,
         future: timedelta = timedelta(days=4),
+        linked: float = 0,
     ) -> None:
         until = until or datetime(2026, 10, 1, 6, 0, tzinfo=UTC)
         if until.tzinfo is None:
@@ -52,6 +55,13 @@ class World:
         self.cases: list[Case] = []
         for tool, volume in self.volumes.items():
             self.cases.extend(_history(self, TOOLS[tool], volume))
+        beside = Linked(seed, self.cases, linked, self.until) if linked else None
+        #: Tool and id of the records that are one incident; those of all others are incidents of their own.
+        self.groups: list[Group] = beside.groups if beside else []
+        if beside:
+            places = list(volumes)
+            self.cases += beside.cases
+            self.cases.sort(key=lambda case: (places.index(case.tool), case.created, case.id))
         self.by_id: dict[tuple[str, str], Case] = {(case.tool, case.id): case for case in self.cases}
 
     def of(self, tool: str) -> list[Case]:

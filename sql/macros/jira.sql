@@ -19,12 +19,15 @@ CREATE OR REPLACE MACRO history_id_of(h) AS coalesce(
 -- What the description, the environment and the comments of an issue name, and its custom fields that hold something else than one
 -- address: pages of records, with the place. They are read as they were sent, a text or a document in JSON.
 CREATE OR REPLACE MACRO jira_names(fields) AS named_in(list_concat(
-    list_transform(['description', 'environment'],
-        lambda name: {'place': 'description', 'text_id': name, 'text': fields[name]::VARCHAR}),
-    list_transform(json_extract(fields['comment'], '$.comments[*]'),
-        lambda c: {'place': 'comment', 'text_id': 'comment/' || (c ->> '$.id'), 'text': json_extract(c, '$.body')::VARCHAR}),
-    list_transform(list_filter(map_entries(fields), lambda f: starts_with(f.key, 'customfield_')), lambda f: {
-        'place': 'field', 'text_id': CASE WHEN NOT names_one(f.value ->> '$') THEN f.key END, 'text': f.value::VARCHAR})));
+    list_transform(
+        list_filter(map_entries(fields), lambda f:
+            (starts_with(f.key, 'customfield_') OR f.key IN ('description', 'environment')) AND may_name_page(f.value::VARCHAR)),
+        lambda f: {
+            'place': CASE WHEN starts_with(f.key, 'customfield_') THEN 'field' ELSE 'description' END,
+            'text_id': CASE WHEN NOT starts_with(f.key, 'customfield_') OR NOT names_one(f.value ->> '$') THEN f.key END,
+            'text': f.value::VARCHAR}),
+    CASE WHEN may_name_page(fields['comment']::VARCHAR) THEN list_transform(json_extract(fields['comment'], '$.comments[*]'),
+        lambda c: {'place': 'comment', 'text_id': 'comment/' || (c ->> '$.id'), 'text': json_extract(c, '$.body')::VARCHAR}) END));
 
 -- An issue without its id and its history, typed. `fields` is the map of its fields as JSON. Only custom fields and short system
 -- fields are kept as they are: long ones (description, comments) stay in the landing zone.

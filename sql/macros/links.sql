@@ -35,7 +35,11 @@ CREATE OR REPLACE MACRO record_page(url) AS
 
 -- An address in the form in which two are compared. That of no known kind of page keeps what may tell it from others of the site: the
 -- query, and the part after #/ where that is the path of an application. NULL for what is no address.
-CREATE OR REPLACE MACRO canonical_url(url) AS
+CREATE OR REPLACE MACRO canonical_url(url) AS coalesce(
+    -- Most records have a page that is in this form already: one pattern tells, which is ten times faster than all of the rules.
+    CASE WHEN NOT contains(url, '.eu.') THEN nullif(regexp_extract(url,
+        '^(https://[a-z0-9-]+(?:\.[a-z0-9-]+)*/(?:browse/[A-Z][A-Z0-9_]+-[0-9]+|(?:incidents|alerts|archives|(?:alert|incident)/detail)/[A-Za-z0-9_-]*[0-9][A-Za-z0-9_-]*))(?:/details)?$',
+        1), '') END,
     list_transform([url_parts(trim(url))], lambda p:
         CASE WHEN struct_extract(p, 'host') <> '' THEN
             url_site(p) || coalesce(
@@ -43,21 +47,23 @@ CREATE OR REPLACE MACRO canonical_url(url) AS
                 rtrim(struct_extract(p, 'path'), '/')
                     || CASE WHEN length(struct_extract(p, 'query')) > 1 THEN struct_extract(p, 'query') ELSE '' END
                     || CASE WHEN regexp_matches(struct_extract(p, 'fragment'), '^#!?/') THEN struct_extract(p, 'fragment') ELSE '' END)
-        END)[1];
+        END)[1]);
 
 -- The addresses in a text, plain or in JSON, where a quotation mark or an escape ends one. What closes a sentence is no part of them.
--- Most texts hold none, and are only looked through for ://.
 CREATE OR REPLACE MACRO urls_in(text) AS
-    CASE WHEN contains(text, '://') OR contains(text, ':\/\/') THEN
-        list_transform(
-            regexp_extract_all(replace(text, '\/', '/'), '(?i:https?)://[^\x00-\x20\x7f"\x27<>\\|,;`^(){}\[\]]+'),
-            lambda found: rtrim(found, '.:!?*_~'))
-    END;
+    list_transform(
+        regexp_extract_all(replace(text, '\/', '/'), '(?i:https?)://[^\x00-\x20\x7f"\x27<>\\|,;`^(){}\[\]]+'),
+        lambda found: rtrim(found, '.:!?*_~'));
+
+-- Whether a text may name the page of a record: one look for what such pages have in their addresses. Most texts with addresses, such as
+-- those of users and icons in JSON, end here.
+CREATE OR REPLACE MACRO may_name_page(text) AS CASE WHEN contains(text, '://') OR contains(text, ':\/\/') THEN regexp_matches(text,
+    '/(?:browse|projects|queues|portal|incidents|issues|alerts|archives|detail|show)\\?/|selectedIssue=|sys_id') ELSE false END;
 
 -- The pages of records that a text names, each once. NULL where there is none.
 CREATE OR REPLACE MACRO record_pages_in(text) AS
-    nullif(list_sort(list_distinct(list_filter(
-        list_transform(urls_in(text), lambda found: record_page(found)), lambda page: page IS NOT NULL))), []);
+    CASE WHEN may_name_page(text) THEN nullif(list_sort(list_distinct(list_filter(
+        list_transform(urls_in(text), lambda found: record_page(found)), lambda page: page IS NOT NULL))), []) END;
 
 -- What looks like keys of tickets in a text, each once: a run of letters, digits, - and _ that is a key as a whole, outside of
 -- addresses. UTF-8 looks like one too: only keys of known projects count. NULL where there is none.
@@ -77,7 +83,7 @@ CREATE OR REPLACE MACRO names_one(text) AS
 -- landing zone. A text is a struct of place, text_id and text. All go through one expression, which is planned once.
 CREATE OR REPLACE MACRO named_in(texts) AS
     flatten(list_transform(
-        list_filter(texts, lambda t: contains(t."text", '://') OR contains(t."text", ':\/\/')),
+        list_filter(texts, lambda t: may_name_page(t."text")),
         lambda t: coalesce(list_transform(
             record_pages_in(t."text"), lambda page: {'place': t.place, 'text_id': t.text_id, 'url': page}), [])));
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 
 from mttr_pipeline.demo.jira.simulator import JiraSimulator
-from mttr_pipeline.demo.jira.site import HELP, Flavour
+from mttr_pipeline.demo.jira.site import HELP, PROJECTS, SITES, Flavour
 from mttr_pipeline.demo.kit.limits import Limit
 from mttr_pipeline.demo.kit.vendor import Tool, Vendor
 
@@ -29,6 +29,7 @@ CLOUD = Tool(
     name="jira",
     source="jira",
     watches="jira",
+    page=lambda case: f"{SITES['cloud']}/browse/{PROJECTS['cloud'][1]}-{case.number}",
     order=30,
     volume=85,
     record_id=_cloud_id,
@@ -61,6 +62,7 @@ DATA_CENTER = Tool(
     name="jira-dc",
     source="jira",
     watches="jira-dc",
+    page=lambda case: f"{SITES['dc']}/browse/{PROJECTS['dc'][1]}-{case.number}",
     order=31,
     volume=35,
     record_id=_data_center_id,

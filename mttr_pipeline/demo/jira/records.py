@@ -97,6 +97,8 @@ class Renderer:
             AFFECTED_USERS[self.flavour]: None if case.users is None else float(case.users),
             REVENUE_IMPACT[self.flavour]: case.revenue,
         }
+        if case.text:
+            fields["description"] = self._text(case.text)
         if self.flavour == "cloud":
             fields[IMPACT_START] = iso_jira(case.impact_start) if case.impact_start else None
             fields[MAJOR_INCIDENT] = {"id": "10120", "value": "Major incident"} if case.major else None
@@ -112,6 +114,7 @@ class Renderer:
             "self": f"{self.api}/issue/{case.id}",
             "key": key,
             "fields": fields,
+            "remoteLinks": self._remote_links(facts),
             "changelog": {
                 "startAt": 0,
                 "maxResults": len(histories),
@@ -161,11 +164,34 @@ class Renderer:
         if fact.kind == "retyped":
             old_type, new_type = (TYPES[self.flavour][kind] for kind in (case.issue_type, fact.value))
             item("issuetype", old_type, new_type)
+        if fact.kind == "linked":
+            item("RemoteIssueLink", (None, None), ("10000", f'This issue links to "{fact.value}"'))
         if fact.kind == "labelled":
             old = " ".join(state["labels"])
             state["labels"] = sorted({*state["labels"], fact.value} if len(state["labels"]) < 3 else {fact.value})
             item("labels", (None, old), (None, " ".join(state["labels"])))
         return items
+
+    def _text(self, text: str) -> Any:
+        """A text of the site: a document on Cloud, plain on Data Center."""
+        if self.flavour == "dc":
+            return text
+        return {
+            "type": "doc",
+            "version": 1,
+            "content": [{"type": "paragraph", "content": [{"type": "text", "text": text}]}],
+        }
+
+    def _remote_links(self, facts: list[Fact]) -> list[Json]:
+        return [
+            {
+                "id": 10_000 + place,
+                "globalId": fact.value,
+                "object": {"url": fact.value, "title": "Incident", "icon": {}},
+            }
+            for place, fact in enumerate(facts)
+            if fact.kind == "linked"
+        ]
 
     def _key(self, case: Case, facts: list[Fact]) -> str:
         return f"{_last(facts, 'moved') or PROJECTS[self.flavour][1]}-{case.number}"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from mttr_pipeline.demo.facts import Case
 from mttr_pipeline.demo.kit.limits import Limit
 from mttr_pipeline.demo.kit.wire import Simulator
 
@@ -71,6 +72,10 @@ class Tool:
     has_severity: bool = False
     #: The start of the impact is never empty: without a better value it is the creation.
     impact_start_is_creation: bool = False
+    #: The address of a record's page, by which other tools name it.
+    page: Callable[[Case], str] | None = None
+    #: The tool whose alerts belong to its records, where the vendor keeps that.
+    raises: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

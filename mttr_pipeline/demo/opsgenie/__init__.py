@@ -7,6 +7,7 @@ from datetime import datetime
 from mttr_pipeline.demo.facts import uuid, uuid_with_time
 from mttr_pipeline.demo.kit.limits import Limit
 from mttr_pipeline.demo.kit.vendor import Tool, Vendor
+from mttr_pipeline.demo.opsgenie.records import WEB
 from mttr_pipeline.demo.opsgenie.simulator import OpsgenieSimulator
 
 __all__ = ["SIMULATORS", "OpsgenieSimulator"]
@@ -38,6 +39,7 @@ ALERTS = Tool(
         "open": 0.02,
         "deleted": 0.01,
     },
+    page=lambda case: f"{WEB}/alert/detail/{case.id}/details",
 )
 
 INCIDENTS = Tool(
@@ -53,6 +55,8 @@ INCIDENTS = Tool(
     impact_start_share=0.8,
     impact_start_is_creation=True,
     late_changes={"closed": ()},
+    page=lambda case: f"{WEB}/incident/detail/{case.id}",
+    raises="opsgenie",
 )
 
 SIMULATORS = (

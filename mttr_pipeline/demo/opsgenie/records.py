@@ -102,6 +102,7 @@ class Renderer:
         for case, (incident, timeline, notes) in self._incidents.at(now):
             book.incidents.append(incident)
             book.timelines[case.id], book.notes[case.id] = timeline, notes
+            book.alerts_of[case.id] = {"associated-alert-ids": [*case.alerts], "responder-alert-ids": [*case.pages]}
         return book
 
 

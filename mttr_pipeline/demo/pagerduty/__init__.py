@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from mttr_pipeline.demo.facts import code
 from mttr_pipeline.demo.kit.limits import Limit
 from mttr_pipeline.demo.kit.vendor import Tool, Vendor
+from mttr_pipeline.demo.pagerduty.records import WEB
 from mttr_pipeline.demo.pagerduty.refusals import PagerDutyError
 from mttr_pipeline.demo.pagerduty.simulator import PagerDutySimulator
 
@@ -41,6 +42,7 @@ INCIDENTS = Tool(
         "open": 0.012,
         "deleted": 0.006,
     },
+    page=lambda case: f"{WEB}/incidents/{case.id}",
     late_changes={"reopened": (), "merged": (), "service": ("Accounts", "Checkout")},
 )
 

@@ -76,8 +76,8 @@ class Jira(HttpSource[JiraOptions]):
 
     @property
     def scope(self) -> dict[str, Any]:
-        """The query, and which product answers it; issue types where the settings say which of them are incidents; whether the remote
-        links of the whole history are read."""
+        """The query, and which product answers it; issue types where the settings say which of them are incidents; whether
+        all remote links are read."""
         scope: dict[str, Any] = {"jql": self._access.jql or "", "cloud": self._access.is_cloud}
         types = incident_types(self.options.type)
         if not self._access.jql and types.keys() != incident_types({}).keys():

@@ -51,7 +51,7 @@ SELECT incident_id, 'occurred' AS stamp, 1 AS rank, 0 AS order_us, ticket_first 
 FROM said
 WHERE is_full AND occurred_at IS NOT NULL AND copied_stamps & 1 = 0
 UNION ALL
-SELECT incident_id, 'detected', CASE WHEN role IN ('pager', 'machine alert') OR detected_provenance = 'field' THEN 1 ELSE 2 END,
+SELECT incident_id, 'detected', CASE WHEN NOT correlates OR role IN ('pager', 'machine alert') OR detected_provenance = 'field' THEN 1 ELSE 2 END,
     epoch_us(detected_at), precedence, record_id, source, detected_at, detected_provenance
 FROM said
 WHERE (is_full OR NOT is_responder) AND detected_at IS NOT NULL AND copied_stamps & 2 = 0

@@ -206,3 +206,5 @@ LEFT JOIN kinds AS kind ON kind.source = p.source AND kind.external_id = p.exter
 LEFT JOIN kinds AS other_kind ON other_kind.source = p.other_source AND other_kind.external_id = p.other_external_id
 LEFT JOIN config.refusals AS refused ON refused.source = p.source AND refused.external_id = p.external_id
     AND refused.other_source = p.other_source AND refused.other_external_id = p.other_external_id
+-- The address of its own page is no link.
+WHERE NOT coalesce(p.place = 'url' AND p.source = p.other_source AND p.external_id = p.other_external_id, false)

@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ from sharing import made_once, scratch
 
 from mttr_pipeline.cli.main import main
 from mttr_pipeline.demo import Truth, VendorServer, World
+from mttr_pipeline.demo.true_incidents import Incident
 
 REPOSITORY = Path(__file__).parents[1]
 UNTIL = datetime(2025, 10, 1, 6, tzinfo=UTC)
@@ -200,36 +202,69 @@ def truth(now: datetime = UNTIL, tools: Iterable[str] = (*CLOUD, "opsgenie_incid
     return [row for row in world().truth(now) if row.tool in tools]
 
 
+#: Stamps of an incident that say which source they come from.
+SOURCED = (
+    "occurred",
+    "detected",
+    "acknowledged",
+    "investigating",
+    "root_cause_found",
+    "mitigated",
+    "resolved",
+    "closed",
+)
+
+
 def differences(data_dir: Path, truth: Iterable[Truth]) -> list[str]:
     """Every value of `incidents` that is not the truth's, every incident that is missing or too many; of merged records, which have
     no incident, those of `records`."""
-    rows = [row for row in truth if not row.deleted]
-    followers = {(row.tool, row.flap_of) for row in rows if row.flap_of}
-    expected = {(row.source, row.external_id, row.episode): row for row in rows if not row.flap_of}
     columns = ", ".join(f"i.{name}" for name in COMPARED)
-    found = {
-        row[:3]: row[3:]
-        for row in query(
-            data_dir,
-            f"""SELECT i.source, i.external_id, i.episode, NULL, i.flap_count, {columns} FROM incidents AS i
-            UNION ALL
-            SELECT i.source, i.external_id, i.episode, target.external_id, i.flap_count, {columns}
-            FROM records AS i JOIN incidents AS target ON target.incident_id = i.incident_id WHERE i.role = 'duplicate'""",
-        )
-    }
-    told = [f"{key} is missing" for key in expected.keys() - found.keys()]
-    told += [f"{key} is not in the truth" for key in found.keys() - expected.keys()]
-    for key, row in expected.items():
-        if key not in found:
+    found = query(
+        data_dir,
+        f"""SELECT i.source, i.external_id, i.episode, NULL, i.flap_count, {columns} FROM incidents AS i
+        UNION ALL
+        SELECT i.source, i.external_id, i.episode, target.external_id, i.flap_count, {columns}
+        FROM records AS i JOIN incidents AS target ON target.incident_id = i.incident_id WHERE i.role = 'duplicate'""",
+    )
+    rows = [row for row in truth if not row.deleted]
+    return _untrue(found, [row for row in rows if not row.flap_of], rows, COMPARED)
+
+
+def differences_alone(data_dir: Path, truth: Iterable[Truth]) -> list[str]:
+    """The same of `records`: what each record says by itself, whatever it is linked to."""
+    columns = ", ".join(COMPARED)
+    found = query(data_dir, f"SELECT source, external_id, episode, NULL, flap_count, {columns} FROM records")
+    rows = [row for row in truth if not row.deleted]
+    names = {name: attribute.removeprefix("counted_") for name, attribute in COMPARED.items()}
+    return _untrue([(*row[:3], None, *row[4:]) for row in found], rows, rows, names, alone=True)
+
+
+def _untrue(
+    found: list[tuple[Any, ...]],
+    expected: list[Truth],
+    rows: list[Truth],
+    compared: Mapping[str, str],
+    *,
+    alone: bool = False,
+) -> list[str]:
+    """The differences of rows (source, external_id, episode, duplicate_of, flap_count, the compared columns)."""
+    followers = {(row.tool, row.flap_of) for row in rows if row.flap_of}
+    actual_rows = {row[:3]: row[3:] for row in found}
+    by_key = {(row.source, row.external_id, row.episode): row for row in expected}
+    told = [f"{key} is missing" for key in by_key.keys() - actual_rows.keys()]
+    told += [f"{key} is not in the truth" for key in actual_rows.keys() - by_key.keys()]
+    told += [f"{key} is there twice" for key, n in Counter(row[:3] for row in found).items() if n > 1]
+    for key, row in by_key.items():
+        if key not in actual_rows:
             continue
-        duplicate_of, flaps, *values = found[key]
-        names = {**COMPARED, "duplicate_of": "duplicate_of"}
+        duplicate_of, flaps, *values = actual_rows[key]
+        names = {**compared} if alone else {**compared, "duplicate_of": "duplicate_of"}
         if (row.tool, row.external_id) in followers:  # its stamps are those of the whole row of flaps
             told += [f"{key}: a flap is not counted"] if flaps != 1 else []
             names = {name: name for name in ("title", "severity", "service", "team", "kind")} | {
-                "detected_at": "counted_detected_at"
+                "detected_at": compared["detected_at"]
             }
-        actual = dict(zip(COMPARED, values, strict=True)) | {"duplicate_of": duplicate_of}
+        actual = dict(zip(compared, values, strict=True)) | {"duplicate_of": duplicate_of}
         if row.duplicate_of:  # that it was merged says nothing about who ended it
             names.pop("resolution_kind", None)
         if row.source.startswith("jira"):  # the desk has no acknowledgements of its own to count
@@ -240,3 +275,34 @@ def differences(data_dir: Path, truth: Iterable[Truth]) -> list[str]:
             if actual[name] != getattr(row, attribute)
         ]
     return sorted(told)
+
+
+def misjoined(data_dir: Path, incidents: Iterable[Incident]) -> list[str]:
+    """Every incident that is made of other records than in truth (a false or missed merge), or has a stamp from another source."""
+    expected = {(one.row.source, one.row.external_id, one.row.episode): one for one in incidents}
+    found: dict[tuple[Any, ...], set[tuple[Any, ...]]] = {}
+    for *primary, source, external_id, episode in query(
+        data_dir,
+        """SELECT i.source, i.external_id, i.episode, m.source, m.external_id, m.episode
+        FROM incident_sources AS m JOIN incidents AS i ON i.incident_id = m.incident_id""",
+    ):
+        found.setdefault(tuple(primary), set()).add((source, external_id, episode))
+    told = [
+        f"{key} is made of {sorted(found.get(key, []))} instead of {sorted(expected[key].records if key in expected else [])}"
+        for key in found.keys() | expected.keys()
+        if found.get(key) != (set(expected[key].records) if key in expected else None)
+    ]
+    columns = ", ".join(f"{stamp}_source" for stamp in SOURCED)
+    for *identity, in_values in query(data_dir, f"SELECT source, external_id, episode, [{columns}] FROM incidents"):
+        key = tuple(identity)
+        if key in expected:
+            wanted = [expected[key].sources.get(f"{stamp}_at") for stamp in SOURCED]
+            told += [f"{key} has its stamps from {in_values} instead of {wanted}"] if in_values != wanted else []
+    return sorted(told)
+
+
+def shown(world: World, now: datetime) -> list[Truth]:
+    """What `differences` is to find of a world with links: each incident once, and the records that were merged or came back."""
+    own = [row for row in world.truth(now) if row.duplicate_of or row.flap_of]
+    mine = {(row.tool, row.external_id) for row in own}
+    return own + [one.row for one in world.incidents(now) if (one.row.tool, one.row.external_id) not in mine]

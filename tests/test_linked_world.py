@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 import duckdb
 import pytest
-from support_e2e import CLOUD, UNTIL, differences, mttr, scratch
+from support_e2e import (
+    CLOUD,
+    UNTIL,
+    copy_of,
+    differences,
+    differences_alone,
+    misjoined,
+    mttr,
+    query,
+    scratch,
+    shown,
+)
 
 from mttr_pipeline.demo import VendorServer, World
 from mttr_pipeline.warehouse.models import load_macros
@@ -26,33 +37,118 @@ WHERE l.source <> r.source
 """
 
 
-@contextmanager
-def pulled(world: World, faults: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    data_dir = scratch() / "data"
-    with VendorServer(world, faults=faults, seed=1, limits=None) as server:
+DAY = timedelta(days=1)
+VOLUMES = {"pagerduty": 40, "opsgenie": 12, "opsgenie_incident": 30, "jsm": 6, "jira": 10}
+
+
+@dataclass(frozen=True)
+class Nights:
+    """A linked world, and the data directory after each of two nights of pulls."""
+
+    world: World
+    first: Path
+    second: Path
+
+
+@pytest.fixture(scope="module")
+def nights() -> Nights:
+    """Pulled from vendors at their worst."""
+    data_dir, first = scratch() / "data", scratch() / "first"
+    world = World(5, UNTIL, days=40, volumes=VOLUMES, future=2 * DAY, linked=0.8)
+    with VendorServer(world, faults="heavy", seed=1, limits=None) as server:
         mttr("--data-dir", data_dir, "run", "--as-of", UNTIL.isoformat(), env=server.env(*CLOUD)).ended(0)
-    assert differences(data_dir, world.truth(UNTIL)) == [], "a linked record by itself is as the others"
-    with duckdb.connect(str(data_dir / "work.duckdb"), read_only=True) as con:
-        con.execute(load_macros("links").replace("CREATE OR REPLACE MACRO", "CREATE OR REPLACE TEMP MACRO"))
-        yield con
+        copy_of(data_dir, first)
+        server.now = UNTIL + DAY
+        mttr("--data-dir", data_dir, "run", "--as-of", server.now.isoformat(), env=server.env(*CLOUD)).ended(0)
+    return Nights(world, first, data_dir)
+
+
+def counted(data_dir: Path) -> int:
+    return int(query(data_dir, "SELECT count(*) FROM incidents")[0][0])
 
 
 @pytest.mark.slow
-def test_the_vendors_name_what_belongs_together_and_nothing_else_but_the_traps() -> None:
-    """Pulled from vendors at their worst."""
-    volumes = {"pagerduty": 30, "opsgenie": 10, "opsgenie_incident": 16, "jira": 6}
-    world = World(5, UNTIL, days=40, volumes=volumes, future=timedelta(hours=1), linked=0.6)
-    assert {len(group) for group in world.groups} == {2, 4}, "tickets, and tickets with alerts"
-    with pulled(world, "heavy") as con:
+def test_each_real_incident_is_counted_once_and_none_is_made_of_two(nights: Nights) -> None:
+    """On both nights every incident is made of the truth's records, has the truth's stamps, each from the source that knows."""
+    for data_dir, now in ((nights.first, UNTIL), (nights.second, UNTIL + DAY)):
+        assert misjoined(data_dir, nights.world.incidents(now)) == []
+        assert differences(data_dir, shown(nights.world, now)) == []
+        assert differences_alone(data_dir, nights.world.truth(now)) == [], "a linked record by itself is as the others"
+        records = query(data_dir, "SELECT count(*), count(DISTINCT incident_id) FROM records")
+        groups = query(data_dir, "SELECT sum(n - 1) FROM (SELECT count(*) AS n FROM records GROUP BY incident_id)")
+        assert records == [(counted(data_dir) + groups[0][0], counted(data_dir))]
+
+
+@pytest.mark.slow
+def test_the_second_night_joins_what_is_linked_late_and_both_ids_lead_to_it(nights: Nights) -> None:
+    """A person links a ticket to yesterday's incident: what was two is one, and neither address breaks."""
+    late = {
+        group[1]
+        for group in nights.world.groups_at(UNTIL + DAY)
+        if not any(group[1] in g for g in nights.world.groups_at(UNTIL))
+    }
+    created = {record for record in late if nights.world.by_id[record].created < UNTIL}
+    assert created, "no link of this world comes late"
+    for tool, record in created:
+        (before,) = query(
+            nights.first,
+            "SELECT incident_id, record_id FROM records WHERE (source, external_id) = (?, ?)",
+            [tool, record],
+        )
+        (after,) = query(
+            nights.second,
+            "SELECT incident_id, record_id FROM records WHERE (source, external_id) = (?, ?)",
+            [tool, record],
+        )
+        assert before[0] == before[1] == after[1] and after[0] != after[1]
+        assert query(nights.first, "SELECT count(*) FROM incidents WHERE incident_id IN (?, ?)", [*after]) == [(2,)]
+        assert query(nights.second, "SELECT count(*) FROM incidents WHERE incident_id IN (?, ?)", [*after]) == [(1,)]
+
+
+@pytest.mark.slow
+def test_a_rebuild_from_nothing_joins_the_same_records(nights: Nights, tmp_path: Path) -> None:
+    """Both nights at once, without a trace of what the first one joined."""
+    data_dir = copy_of(nights.second, tmp_path / "data")
+    for path in data_dir.glob("work*.duckdb*"):
+        path.unlink()
+    mttr("--data-dir", data_dir, "rebuild", "--as-of", (UNTIL + DAY).isoformat()).ended(0)
+    columns = "record_id, incident_id, role, link_reason"
+    assert query(data_dir, f"SELECT {columns} FROM records") == query(nights.second, f"SELECT {columns} FROM records")
+
+
+@pytest.mark.slow
+def test_people_fill_tickets_in_and_integrations_do_not(nights: Nights) -> None:
+    """What this world must have, or the comparison with the truth would show nothing: stamps of several tools in one incident."""
+    found = [one for one in nights.world.incidents(UNTIL + DAY) if len(set(one.sources.values())) > 1]
+    assert {stamp for one in found for stamp, source in one.sources.items() if source == "jira"} == {
+        "occurred_at",
+        "closed_at",
+    }
+    assert any(one.row.affected_users and one.row.source == "pagerduty" for one in found)
+    assert {len(one.records) for one in nights.world.incidents(UNTIL)} >= {1, 2, 3, 4}, "a late ticket: 3, then 4"
+    assert {reason for (reason,) in query(nights.second, "SELECT DISTINCT link_reason FROM records")} >= {
+        "vendor",
+        "url",
+        "text",
+    }
+
+
+@pytest.mark.slow
+def test_the_vendors_name_what_belongs_together_and_nothing_else_but_the_traps(nights: Nights) -> None:
+    """Namings, before any guard."""
+    world = nights.world
+    with duckdb.connect(str(nights.second / "work.duckdb"), read_only=True) as con:
+        con.execute(load_macros("links").replace("CREATE OR REPLACE MACRO", "CREATE OR REPLACE TEMP MACRO"))
         rows = con.execute(RESOLVED).fetchall()
         copied = con.execute("SELECT external_id, count(*) FROM staging.events WHERE is_copied GROUP BY ALL").fetchall()
+    groups = world.groups_at(UNTIL + DAY)
     named = {frozenset(((source, record), (other, target))) for source, record, _, _, other, target in rows}
     traps = {(case.tool, case.id) for case in world.cases if case.story == "linked"}
-    traps -= {record for group in world.groups for record in group}
-    for group in world.groups:
+    traps -= {record for group in groups for record in group}
+    for group in groups:
         pager = group[0]
         assert all(frozenset((pager, record)) in named for record in group[1:]), group
-    belong = {frozenset((group[0], record)) for group in world.groups for record in group[1:]}
+    belong = {frozenset((group[0], record)) for group in groups for record in group[1:]}
     assert all(pair & traps for pair in named - belong)
     assert named - belong, "no trap was set"
     assert {place for _, _, place, *_ in rows} == {
@@ -62,7 +158,7 @@ def test_the_vendors_name_what_belongs_together_and_nothing_else_but_the_traps()
         "associated_alert",
         "responder_alert",
     }
-    assert dict(copied).keys() >= {record for group in world.groups for tool, record in group if tool == "jira"}
+    assert dict(copied).keys() >= {record for group in groups for tool, record in group if tool == "jira"}
     several = {(source, record) for source, record, place, text, *_ in rows if place == "description"}
     assert len(several & traps) == 3, "post-mortem, review and repeat"
 
@@ -74,6 +170,13 @@ def test_a_world_without_links_is_the_same_otherwise() -> None:
     )
     kept = [case for case in linked.cases if case.story != "linked"]
     assert plain.groups == [] and linked.groups
+    assert {one.row for one in plain.incidents()} == {
+        row for row in plain.truth() if not (row.deleted or row.duplicate_of or row.flap_of)
+    }
+    alive = sorted((row.source, row.external_id, row.episode) for row in linked.truth() if not row.deleted)
+    assert alive == sorted(record for one in linked.incidents() for record in one.records), (
+        "each record in one incident"
+    )
     assert [(case.id, case.number, case.title, case.facts[0]) for case in kept] == [
         (case.id, case.number, case.title, case.facts[0]) for case in plain.cases
     ]

@@ -1,8 +1,10 @@
 """Incidents that live in several tools at once, and records that only look as if they did.
 
 Both stand beside the history of each tool: a world without them has the same records otherwise. An integration writes the ticket
-of a linked incident seconds after the pager, so the ticket's stamps are copies. What only looks linked are a post-mortem, a review
-and a repeat that name older incidents, a deduplication key that comes back after weeks, and a title with UTF-8 in it.
+of a linked incident seconds after the pager, so the ticket's stamps are copies; in some, people fill in when the impact began and
+what it cost, and close them days later. A few links are made only in the day after the present. What only looks linked are a
+post-mortem, a review and a repeat that name older incidents, a deduplication key that comes back after weeks, and a title with UTF-8
+in it.
 """
 
 from __future__ import annotations
@@ -20,18 +22,21 @@ Group = tuple[tuple[str, str], ...]
 
 FIRST = 5_000  # number of the first record that stands beside a history
 SERIOUS = ("SEV1", "SEV2")
-DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
+DAY, HOUR, SECOND = timedelta(days=1), timedelta(hours=1), timedelta(seconds=1)
 
 # Facts that a ticket can copy; of other stories, such as one that was merged, it would tell something else.
 _SIMPLE = {"created", "acknowledged", "note", "investigating", "root_cause", "mitigated", "resolved", "closed"}
 
 
 class Linked:
-    """What stands beside the histories: `cases` are new records, `groups` say which records are one incident."""
+    """What stands beside the histories: `cases` are new records, `groups` say which records are one incident, the pager's first;
+    `since` says from when on something links a record to the first of its group."""
 
     def __init__(self, seed: int, cases: Sequence[Case], share: float, until: datetime) -> None:
         self.cases: list[Case] = []
         self.groups: list[Group] = []
+        self.since: dict[tuple[str, str], datetime] = {}
+        self._until = until
         self._seed, self._rng = seed, random.Random(f"{seed}:linked:{until.isoformat()}")
         desks = [TOOLS[name] for name in dict.fromkeys(case.tool for case in cases) if TOOLS[name].is_desk]
         paged = [case for case in cases if _is_paged(case)]
@@ -51,20 +56,33 @@ class Linked:
         address = tool.page(pager)
         text = f"Opened for {address}." if place % 3 == 0 else ""
         ticket = self._case(desk, pager.created + self._rng.randint(5, 40) * SECOND, pager.title, pager, text)
-        at = ticket.created
+        at, linked = ticket.created, ticket.created
         if place % 3 == 1:
-            at += SECOND
-            ticket.add(at, "linked", value=address)
+            is_late = place % 6 == 4 and at < self._until
+            linked = self._until + 2 * HOUR if is_late else at + SECOND
+            ticket.add(linked, "linked", actor if is_late else "", value=address)
         for fact in pager.facts:
             copied = {"acknowledged": "investigating", "resolved": "resolved"}.get(fact.kind)
             if copied:
-                at = max(at + SECOND, fact.at + self._rng.randint(2, 9) * SECOND)
+                at = max(at + 2 * SECOND, fact.at + self._rng.randint(2, 9) * SECOND)
                 ticket.add(at, copied, value="integration" if copied == "resolved" else "")
         if place % 3 == 2:
-            pager.add(ticket.created + 20 * SECOND, "note", actor, text=f"Ticket: {desk.page(ticket)}")
+            linked = ticket.created + 20 * SECOND
+            pager.add(linked, "note", actor, text=f"Ticket: {desk.page(ticket)}")
             pager.facts.sort(key=lambda fact: fact.at)
+        if place % 2:
+            self._fill_in(ticket, actor, at + 2 * DAY)
+        ticket.facts.sort(key=lambda fact: fact.at)
         alerts = self._alerts(pager, TOOLS[tool.raises], actor) if tool.raises else []
         self.groups.append(tuple((case.tool, case.id) for case in (pager, ticket, *alerts)))
+        self.since |= {(case.tool, case.id): case.created for case in alerts} | {(ticket.tool, ticket.id): linked}
+
+    def _fill_in(self, ticket: Case, actor: str, closed: datetime) -> None:
+        """What people write into the ticket, and what no pager has."""
+        ticket.impact_start = ticket.created - self._rng.randint(120, 900) * SECOND
+        ticket.users = self._rng.randint(50, 5_000)
+        ticket.revenue = float(ticket.users * self._rng.randint(1, 9))
+        ticket.add(closed, "closed", actor)
 
     def _alerts(self, incident: Case, tool: Tool, actor: str) -> list[Case]:
         """The alert that an incident was opened for, and the one that pages people for it."""

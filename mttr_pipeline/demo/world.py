@@ -19,6 +19,7 @@ from mttr_pipeline.demo.late_changes import add_late_changes
 from mttr_pipeline.demo.linked import Group, Linked
 from mttr_pipeline.demo.registry import TOOLS, VOLUMES
 from mttr_pipeline.demo.stories import Story, assign_stories, play
+from mttr_pipeline.demo.true_incidents import Incident, incidents_of
 from mttr_pipeline.demo.truth import Truth, truth_of
 
 
@@ -58,6 +59,7 @@ class World:
         beside = Linked(seed, self.cases, linked, self.until) if linked else None
         #: Tool and id of the records that are one incident; those of all others are incidents of their own.
         self.groups: list[Group] = beside.groups if beside else []
+        self._since = beside.since if beside else {}
         if beside:
             places = list(volumes)
             self.cases += beside.cases
@@ -75,6 +77,15 @@ class World:
     def truth(self, now: datetime | None = None) -> list[Truth]:
         """What the pipeline must find at `now` (default `until`): one row per record and episode."""
         return [row for case in self.cases for row in truth_of(case, now or self.until, self.by_id)]
+
+    def groups_at(self, now: datetime) -> list[Group]:
+        """The groups as far as something links their records to the first by `now`."""
+        linked = ((group[0], *(record for record in group[1:] if self._since[record] <= now)) for group in self.groups)
+        return [group for group in linked if len(group) > 1]
+
+    def incidents(self, now: datetime | None = None) -> list[Incident]:
+        """What the pipeline must count at `now` (default `until`): each real incident once, however many records tell of it."""
+        return incidents_of(self.truth(now), self.groups_at(now or self.until), self.by_id)
 
 
 def _history(world: World, tool: Tool, volume: int) -> list[Case]:

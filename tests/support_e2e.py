@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +26,7 @@ import zstandard
 from sharing import made_once, scratch
 
 from mttr_pipeline.cli.main import main
-from mttr_pipeline.demo import Truth, VendorServer, World
+from mttr_pipeline.demo import LINKED, Truth, VendorServer, World
 from mttr_pipeline.demo.true_incidents import Incident
 
 REPOSITORY = Path(__file__).parents[1]
@@ -107,7 +107,7 @@ def process(arguments: Iterable[str], *, env: Mapping[str, str] | None = None, c
 
 @functools.cache
 def world() -> World:
-    return World(1, UNTIL)
+    return World(1, UNTIL, linked=LINKED)
 
 
 @contextlib.contextmanager
@@ -197,9 +197,9 @@ COMPARED = {
 }
 
 
-def truth(now: datetime = UNTIL, tools: Iterable[str] = (*CLOUD, "opsgenie_incident")) -> list[Truth]:
+def truth(now: datetime = UNTIL, tools: Collection[str] = (*CLOUD, "opsgenie_incident")) -> list[Truth]:
     """What a run at `now` must find of these tools; by default of all but the Data Center desk."""
-    return [row for row in world().truth(now) if row.tool in tools]
+    return shown(world(), now, tools)
 
 
 #: Stamps of an incident that say which source they come from.
@@ -301,8 +301,10 @@ def misjoined(data_dir: Path, incidents: Iterable[Incident]) -> list[str]:
     return sorted(told)
 
 
-def shown(world: World, now: datetime) -> list[Truth]:
-    """What `differences` is to find of a world with links: each incident once, and the records that were merged or came back."""
-    own = [row for row in world.truth(now) if row.duplicate_of or row.flap_of]
-    mine = {(row.tool, row.external_id) for row in own}
-    return own + [one.row for one in world.incidents(now) if (one.row.tool, one.row.external_id) not in mine]
+def shown(world: World, now: datetime, tools: Collection[str] | None = None) -> list[Truth]:
+    """What `differences` is to find of a world with links: each incident once, and the records that were merged, came back or
+    were deleted."""
+    rows = [row for row in world.truth(now) if tools is None or row.tool in tools]
+    own = [row for row in rows if row.duplicate_of or row.flap_of or row.deleted]
+    incidents = [one.row for one in world.incidents(now, tools)]
+    return own + [row for row in incidents if not (row.duplicate_of or row.flap_of)]

@@ -30,9 +30,11 @@ from support_e2e import (
     content,
     copy_of,
     differences,
+    differences_alone,
     empty_folder,
     finished_run,
     latest,
+    misjoined,
     mttr,
     process,
     published,
@@ -40,6 +42,7 @@ from support_e2e import (
     scratch,
     truth,
     vendors,
+    world,
 )
 
 from mttr_pipeline.reports.schemas import schema
@@ -115,9 +118,13 @@ def test_the_demo_never_mixes_with_real_data(demo: tuple[Path, Result], tmp_path
 
 
 def test_every_stamp_is_the_truth() -> None:
-    """Detected, acknowledged, ... closed, severity, service, team, kind, duplicates, episodes and reopens of every record."""
+    """Detected, acknowledged, ... closed, severity, service, team, kind, duplicates, episodes and reopens of every incident, of
+    each record alone, and which records are one incident."""
+    tools = (*CLOUD, "opsgenie_incident")
     assert len(truth()) > 600
     assert differences(finished_run(), truth()) == []
+    assert differences_alone(finished_run(), [row for row in world().truth(UNTIL) if row.tool in tools]) == []
+    assert misjoined(finished_run(), world().incidents(UNTIL, tools)) == []
 
 
 @pytest.mark.slow

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support_e2e import UNTIL, differences, mttr, query, vendors, world
+from support_e2e import UNTIL, differences, mttr, query, truth, vendors, world
 
-from mttr_pipeline.demo import Truth, VendorServer
+from mttr_pipeline.demo import VendorServer
 from mttr_pipeline.demo.jira.fields import SLA_RESOLUTION, SLA_RESPONSE
 
 pytestmark = pytest.mark.slow  # whole runs
@@ -18,8 +17,7 @@ pytestmark = pytest.mark.slow  # whole runs
 DAY = timedelta(days=1)
 
 
-def of_jsm(truth: Iterable[Truth]) -> list[Truth]:
-    return [row for row in truth if row.tool in ("jsm", "jira")]
+TOOLS = ("jsm", "jira")
 
 
 def night(server: VendorServer, data_dir: Path) -> None:
@@ -31,12 +29,12 @@ def night(server: VendorServer, data_dir: Path) -> None:
 def test_two_nights_tell_the_truth(tmp_path: Path, faults: str) -> None:
     with vendors(faults) as server:
         night(server, tmp_path)
-        assert differences(tmp_path, of_jsm(world().truth(UNTIL))) == []
+        assert differences(tmp_path, truth(UNTIL, TOOLS)) == []
         first = server.counts["jsm"]
         server.clear_log()
         server.now = UNTIL + DAY
         night(server, tmp_path)
-        assert differences(tmp_path, of_jsm(world().truth(server.now))) == []
+        assert differences(tmp_path, truth(server.now, TOOLS)) == []
         assert server.counts["jsm"] < first / 4
         assert_slas(tmp_path, server)
     assert query(tmp_path, "SELECT count(*) FROM quarantine") == [(0,)]

@@ -204,7 +204,7 @@ def demo(given: Globals, seed: int, faults: str) -> int:
     Everything goes to ./mttr-demo, or to --data-dir: MTTR_DATA_DIR is for real data.
     """
     from mttr_pipeline.defs.resources import held, prepared
-    from mttr_pipeline.demo import VendorServer, World
+    from mttr_pipeline.demo import LINKED, VendorServer, World
     from mttr_pipeline.demo.registry import VENDORS
     from mttr_pipeline.landing.demonstration import empty_demo_folder, refuse_other_folder
 
@@ -217,7 +217,7 @@ def demo(given: Globals, seed: int, faults: str) -> int:
     # Until it has ended: nobody else may read what is emptied here, or pull into it from another company.
     with held(prepared(settings.data_dir), WAIT_SECONDS), ExitStack() as stack:
         empty_demo_folder(settings.data_dir, simulated)
-        world = World(seed, datetime.now(UTC).replace(microsecond=0))
+        world = World(seed, datetime.now(UTC).replace(microsecond=0), linked=LINKED)
         server = stack.enter_context(VendorServer(world, faults=faults, seed=seed))
         stack.callback(_restore_environment, dict(os.environ))
         prefixes = tuple(f"{account.name.upper()}_" for account in settings.accounts)

@@ -19,16 +19,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mttr_pipeline.demo.kit.limits import Limit
+    from mttr_pipeline.demo.linked import LINKED
     from mttr_pipeline.demo.registry import DEMO, DOCUMENTED
     from mttr_pipeline.demo.server import VendorServer
     from mttr_pipeline.demo.truth import Truth
     from mttr_pipeline.demo.world import World
 
-__all__ = ["DEMO", "DOCUMENTED", "Limit", "Truth", "VendorServer", "World"]
+__all__ = ["DEMO", "DOCUMENTED", "LINKED", "Limit", "Truth", "VendorServer", "World"]
 
 _MODULES = {
     "DEMO": "registry",
     "DOCUMENTED": "registry",
+    "LINKED": "linked",
     "Limit": "kit.limits",
     "Truth": "truth",
     "VendorServer": "server",

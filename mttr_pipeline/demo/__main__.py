@@ -7,6 +7,7 @@ import sys
 import threading
 from datetime import UTC, datetime
 
+from mttr_pipeline.demo.linked import LINKED
 from mttr_pipeline.demo.profiles import PROFILES
 from mttr_pipeline.demo.server import VendorServer
 from mttr_pipeline.demo.world import World
@@ -25,7 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
     until = options.until or datetime.now(UTC)
     if until.tzinfo is None:
         until = until.replace(tzinfo=UTC)
-    server = VendorServer(World(options.seed, until), faults=options.faults, seed=options.seed, port=options.port)
+    world = World(options.seed, until, linked=LINKED)
+    server = VendorServer(world, faults=options.faults, seed=options.seed, port=options.port)
     try:
         server.start()
     except OSError as error:

@@ -20,6 +20,7 @@ from mttr_pipeline.demo.registry import TOOLS
 #: The tool and id of the records that are one incident.
 Group = tuple[tuple[str, str], ...]
 
+LINKED = 1 / 3  # the demonstration's share of serious incidents that live in several tools
 FIRST = 5_000  # number of the first record that stands beside a history
 SERIOUS = ("SEV1", "SEV2")
 DAY, HOUR, SECOND = timedelta(days=1), timedelta(hours=1), timedelta(seconds=1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import random
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 
 from mttr_pipeline.demo import company
@@ -83,9 +83,11 @@ class World:
         linked = ((group[0], *(record for record in group[1:] if self._since[record] <= now)) for group in self.groups)
         return [group for group in linked if len(group) > 1]
 
-    def incidents(self, now: datetime | None = None) -> list[Incident]:
-        """What the pipeline must count at `now` (default `until`): each real incident once, however many records tell of it."""
-        return incidents_of(self.truth(now), self.groups_at(now or self.until), self.by_id)
+    def incidents(self, now: datetime | None = None, tools: Collection[str] | None = None) -> list[Incident]:
+        """What the pipeline must count at `now` (default `until`) of these tools (default all): each real incident once, however
+        many records tell of it."""
+        rows = [row for row in self.truth(now) if tools is None or row.tool in tools]
+        return incidents_of(rows, self.groups_at(now or self.until), self.by_id)
 
 
 def _history(world: World, tool: Tool, volume: int) -> list[Case]:

@@ -53,8 +53,7 @@ class Linked:
         """A ticket for an incident, and its alerts where the tool has some. The link stands in one of three places by turns."""
         actor = next((fact.actor for fact in pager.facts if fact.actor), "ana")
         tool, desk = TOOLS[pager.tool], self._desk
-        assert tool.page is not None and desk.page is not None
-        address = tool.page(pager)
+        address = _page(pager)
         text = f"Opened for {address}." if place % 3 == 0 else ""
         ticket = self._case(desk, pager.created + self._rng.randint(5, 40) * SECOND, pager.title, pager, text)
         at, linked = ticket.created, ticket.created
@@ -69,7 +68,7 @@ class Linked:
                 ticket.add(at, copied, value="integration" if copied == "resolved" else "")
         if place % 3 == 2:
             linked = ticket.created + 20 * SECOND
-            pager.add(linked, "note", actor, text=f"Ticket: {desk.page(ticket)}")
+            pager.add(linked, "note", actor, text=f"Ticket: {_page(ticket)}")
             pager.facts.sort(key=lambda fact: fact.at)
         if place % 2:
             self._fill_in(ticket, actor, at + 2 * DAY)
@@ -101,12 +100,19 @@ class Linked:
         """Records that name others and are none of them."""
         now = until - 9 * DAY
         old = [case for case in paged if (end := case.ends()) and end < now - 2 * DAY]
-        page = {case.id: TOOLS[case.tool].page for case in old}
-        named = [address(case) for case in old if (address := page[case.id])][-10:]
-        for title, pages in (("Post-mortem", named[:2]), ("Weekly review", named), ("Again, as last time", named[-1:])):
+        named = [_page(case) for case in old][-10:]
+        # The review comes soon after the last of its incidents: its list alone tells that it is none of them.
+        over = sorted((end, _page(case)) for case in paged if (end := case.ends()) and end < now)
+        week = [page for _, page in over][-10:]
+        review = over[-1][0] + 2 * HOUR if over else now
+        for title, at, pages in (
+            ("Post-mortem", now, named[:2]),
+            ("Weekly review", review, week),
+            ("Again, as last time", now, named[-1:]),
+        ):
             if pages:
-                ticket = self._case(self._desk, now, title, old[-1], f"See {', '.join(pages)}.")
-                ticket.add(now + DAY, "resolved", "ana", value="human")
+                ticket = self._case(self._desk, at, title, paged[-1], f"See {', '.join(pages)}.")
+                ticket.add(ticket.created + DAY, "resolved", "ana", value="human")
         if old:
             again = self._case(TOOLS[old[0].tool], now + DAY, old[0].title, old[0])
             again.key = old[0].key
@@ -136,6 +142,13 @@ class Linked:
         case.add(created, "created")
         self.cases.append(case)
         return case
+
+
+def _page(case: Case) -> str:
+    """The address of a record's page."""
+    page = TOOLS[case.tool].page
+    assert page is not None
+    return page(case)
 
 
 def _is_paged(case: Case) -> bool:

@@ -281,7 +281,7 @@ def night(folder: Path, *bodies: Json, as_of: datetime = AS_OF + DAY, **pulled: 
     warehouse = open_warehouse(folder, as_of=as_of, after_nothing=True)
     try:
         warehouse.load(landing)
-        build_all(warehouse, ["mart.records", "mart.incident_events"])
+        build_all(warehouse, ["core.incidents", "mart.records", "mart.incident_events"])
         yield warehouse
     finally:
         warehouse.close()

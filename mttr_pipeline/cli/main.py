@@ -222,6 +222,16 @@ def compact(given: Globals, days: int) -> int:
     return DONE
 
 
+_FORMAT = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
+    help="How to print it.",
+)
+
+
 @main.command()
 @click.option(
     "--type",
@@ -250,33 +260,61 @@ def compact(given: Globals, days: int) -> int:
     help="Longer than this is an outlier. Default: the configured limit, 168.",
 )
 @click.option("--by", metavar="DIM", help="One row per severity, service, team, day, week or month.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json", "csv"]),
-    default="table",
-    show_default=True,
-    help="How to print it.",
-)
+@_FORMAT
 @exits
 def stats(given: Globals, form: str, **asked: Any) -> int:
     """Calculate on the published database: counts, exclusions, mean, median, percentiles, in minutes."""
     from mttr_pipeline.cli.answer import as_csv, as_json, as_table, in_words
     from mttr_pipeline.cli.stats import Question, ask
-    from mttr_pipeline.publish import latest
 
-    root = given.settings().data_dir / "published"
-    generation = latest(root)
-    if generation is None:
-        shown = f" The demo's results: `mttr --data-dir {FOLDER} stats`." if latest(Path(FOLDER) / "published") else ""
-        raise ConfigError(f"Nothing is published in {root} yet; `mttr run` or `mttr rebuild` publishes.{shown}")
-    answer = ask(generation / "mttr.duckdb", Question(**asked))
+    answer = ask(_database(given.settings(), "stats"), Question(**asked))
     if form == "table":
         console = wide_console()
         console.print(in_words(answer.basis), soft_wrap=True, highlight=False)
         console.print(as_table(answer))
     else:
         click.echo(as_json(answer) if form == "json" else as_csv(answer))
+    return DONE
+
+
+@main.command()
+@click.option("--accept", nargs=2, metavar="A B", help="These two records are one incident.")
+@click.option("--refuse", nargs=2, metavar="A B", help="These two records are not one incident.")
+@click.option("--by", metavar="NAME", help="Who decides.")
+@click.option("--why", metavar="TEXT", help="Why.")
+@_FORMAT
+@exits
+def links(
+    given: Globals,
+    form: str,
+    accept: tuple[str, str] | None,
+    refuse: tuple[str, str] | None,
+    by: str | None,
+    why: str | None,
+) -> int:
+    """List pairs of records that may be one incident; accept or refuse one.
+
+    A decision goes into links.csv beside mttr.toml. A record is named source:external_id, or by the beginning of its incident_id.
+    """
+    from mttr_pipeline.cli.answer import csv_of, json_of
+    from mttr_pipeline.cli.links import COLUMNS, as_table, decide, pairs
+
+    settings = given.settings()
+    names = accept or refuse
+    if names is None:
+        if by or why:
+            raise ConfigError("--by and --why belong to a decision; add --accept A B or --refuse A B.")
+        found = pairs(_database(settings, "links"), settings)
+        if form == "table":
+            wide_console().print(as_table(found))
+        else:
+            click.echo(json_of(found) if form == "json" else csv_of(COLUMNS, found))
+        return DONE
+    if accept and refuse:
+        raise ConfigError("--accept and --refuse are two decisions; give one at a time.")
+    if not by or not why:
+        raise ConfigError("A decision needs --by and --why: who decides, and why.")
+    click.echo(decide(_database(settings, "links"), settings, names, "same" if accept else "different", by, why))
     return DONE
 
 
@@ -292,6 +330,19 @@ def doctor(given: Globals) -> int:
         sys.stdout.flush()  # a source may take its time, and a person waits
         worst = max(worst, finding.exit_code)
     return worst
+
+
+def _database(settings: Settings, command: str) -> Path:
+    """The newest published database, which `command` reads. Raises ConfigError where nothing is published."""
+    from mttr_pipeline.publish import latest
+
+    root = settings.data_dir / "published"
+    generation = latest(root)
+    if generation is None:
+        there = latest(Path(FOLDER) / "published")
+        shown = f" The demo's results: `mttr --data-dir {FOLDER} {command}`." if there else ""
+        raise ConfigError(f"Nothing is published in {root} yet; `mttr run` or `mttr rebuild` publishes.{shown}")
+    return generation / "mttr.duckdb"
 
 
 def _given_something(settings: Settings) -> bool:

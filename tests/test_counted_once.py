@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from report_cases import Reader, errors, rendered
 from support import AS_OF_US
 from support_e2e import finished_run, latest, query
 
+from mttr_pipeline import reports
 from mttr_pipeline.cli.terminal import records_line
 from mttr_pipeline.reports import data_quality
 from mttr_pipeline.reports.records import correlation, with_records
@@ -63,24 +65,32 @@ def test_without_a_link_that_joins_nothing_is_told(tmp_path: Path, off: dict[str
 
 
 def test_the_page_of_a_pull_tells_of_merged_records() -> None:
-    """Of real pulls: both numbers, and beside every breach that several records are the keys of all of them."""
+    """Of real pulls: both numbers, though no two sources have records of one incident."""
     reader = Reader((latest(finished_run()) / "report.html").read_text(encoding="utf-8"))
     ((records, incidents),) = query(finished_run(), "SELECT records, incidents FROM correlation WHERE scope = 'all'")
     assert records > incidents and f"{records} records make {incidents} incidents, because" in reader.text
-    listed = query(
-        finished_run(),
-        """WITH worst AS (FROM target_breaches ORDER BY over_minutes DESC, incident_id),
-        shown AS (
-            FROM (FROM worst WHERE is_open LIMIT 10)
-            UNION
-            FROM (FROM worst WHERE started_at >= (SELECT max(as_of) FROM mttr_stats) - INTERVAL 90 DAY LIMIT 10)
-        )
-        SELECT list(coalesce(key, external_id)) FROM records WHERE incident_id IN (SELECT incident_id FROM shown)
-        GROUP BY incident_id HAVING count(DISTINCT external_id) > 1""",
+
+
+def test_a_breach_lists_its_records() -> None:
+    """With an address that is safe only, and with what makes each a part of the incident."""
+    documents = copy.deepcopy(rendered("odd")[0])
+    record = {
+        "source": "pager",
+        "external_id": "P1",
+        "key": "#7",
+        "title": None,
+        "role": "primary",
+        "link_reason": None,
+    }
+    page, ticket = (
+        {"url": "https://pager.example/7"},
+        {"source": "tickets", "key": None, "link_reason": "key", "url": "javascript:x"},
     )
-    assert reader.text.count("Records: ") >= len(listed)
-    for (keys,) in listed:
-        assert all(key in reader.text for key in keys)
+    documents["compliance"]["worst_breaches"][0]["records"] = [record | page, record | ticket]
+    reader = Reader(reports.render(documents))
+    assert reader.text.count("Records:") == 1 and "Records: pager #7 , tickets P1 (by key)" in reader.text
+    links = [each["href"] or "" for each in reader.all("a")]
+    assert page["url"] in links and not [link for link in links if "javascript" in link]
 
 
 def test_a_page_without_linked_records_says_nothing_of_them() -> None:

@@ -312,7 +312,8 @@ def _finished(state: _State, as_of: int) -> Incident | None:
     said = record.resolution_kind or (ends.actor_kind if ends else None)
     incident.resolution_kind = said if "resolved" in incident.at else None
     incident.auto_resolved = incident.resolution_kind in ("integration", "timeout")
-    incident.first_resolved = state.first_resolved if state.first_resolved is not None else incident.at.get("resolved")
+    ends_at = [at for at in (state.first_resolved, incident.at.get("resolved")) if at is not None]
+    incident.first_resolved = min(ends_at, default=None)
     if "acknowledged" in state.fields:
         incident.ack_count = max(incident.ack_count, 1)
     incident.active_us = _active(state, as_of)

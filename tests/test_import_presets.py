@@ -51,7 +51,7 @@ def take(landing: Landing, path: Path, name: str | None, configured: dict[str, A
 
 @pytest.fixture(scope="module")
 def incidents(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str, str], dict[str, Any]]]:
-    """(source, external_id) -> incident, of every fixture, each taken with its preset."""
+    """(source, external_id) -> record, of every fixture, each taken with its preset."""
     folder = tmp_path_factory.mktemp("presets")
     landing = Landing(folder / "landing")
     for name, file in FILES.items():
@@ -60,9 +60,9 @@ def incidents(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[s
     warehouse = open_warehouse(folder, SETTINGS)
     try:
         warehouse.load(landing)
-        build_all(warehouse, ("core.incidents", "mart.source_runs"))
+        build_all(warehouse, ("mart.records", "mart.source_runs"))
         assert rows(warehouse.con, "SELECT * FROM ops.quarantine") == []
-        found = rows(warehouse.con, "SELECT * FROM mart.incidents")
+        found = rows(warehouse.con, "SELECT * FROM mart.records")
         yield {(row["source"], row["external_id"]): row for row in found}
     finally:
         warehouse.close()
@@ -141,7 +141,9 @@ def test_an_export_becomes_the_incident_it_tells_of(
 
 
 def test_a_link_to_the_original_is_a_duplicate(incidents: dict[tuple[str, str], dict[str, Any]]) -> None:
-    assert incidents["custom", "OPS-8"]["duplicate_of"] == incidents["custom", "OPS-7"]["incident_id"]
+    merged, original = incidents["custom", "OPS-8"], incidents["custom", "OPS-7"]
+    assert (merged["role"], merged["incident_id"]) == ("duplicate", original["incident_id"])
+    assert {one["role"] for one in incidents.values() if one is not merged} == {"primary"}
 
 
 def test_nothing_else_becomes_an_incident(incidents: dict[tuple[str, str], dict[str, Any]]) -> None:

@@ -26,7 +26,8 @@ def warehouse() -> Warehouse:
         alone(None, 10, severity="SEV2", number=1),
         alone(200, 190, 150, None, 100, 60, 20, severity="SEV2", number=2),
     ]
-    tables = [model.table for model in default_catalog().published]
+    # The incidents have no records, so nothing can be said of how many records made them.
+    tables = [model.table for model in default_catalog().published if model.name != "correlation"]
     file = {
         "phase_model": "coarse",
         "targets": {"phases": {"acknowledgment": 30}, "services": {"Checkout": {"SEV2": 20}}},

@@ -31,7 +31,7 @@ from mttr_pipeline.warehouse.database import Warehouse
 
 FIXTURES = Path(__file__).parent / "fixtures" / "received"
 BODIES = sorted(path for path in FIXTURES.iterdir() if path.suffix in (".json", ".jsonl"))
-TABLES = ("core.incidents", "mart.incident_events", "mart.source_runs", "mart.quarantine")
+TABLES = ("core.incidents", "mart.records", "mart.incident_events", "mart.source_runs", "mart.quarantine")
 CLOCK = ("--as-of", AS_OF.isoformat())
 
 
@@ -123,6 +123,8 @@ def test_the_bodies_of_every_sender_become_incidents_without_any_source(received
     """No credentials, no pull: an inbox alone is something to do, and each sender's words are understood."""
     data_dir, printed = received
     assert published_incidents(data_dir) == EXPECTED[1:]
+    merged = "SELECT external_id, role FROM records WHERE role <> 'primary'"
+    assert [tuple(row) for row in query(data_dir, merged)] == [("Q1MERGED0001", "duplicate")]
     assert [line.split()[:4] for line in printed.splitlines() if "inbox" in line] == [["inbox", "complete", "25", "0"]]
     assert [path.name for path in (data_dir / "inbox").iterdir()] == ["taken"]
     assert sorted(path.name for path in (data_dir / "inbox").glob("taken/*/*")) == [path.name for path in BODIES]

@@ -281,7 +281,7 @@ def night(folder: Path, *bodies: Json, as_of: datetime = AS_OF + DAY, **pulled: 
     warehouse = open_warehouse(folder, as_of=as_of, after_nothing=True)
     try:
         warehouse.load(landing)
-        build_all(warehouse, ["core.incidents", "mart.incident_events"])
+        build_all(warehouse, ["core.incidents", "mart.records", "mart.incident_events"])
         yield warehouse
     finally:
         warehouse.close()
@@ -346,9 +346,10 @@ def test_a_merge_that_was_received_counts_once(tmp_path: Path) -> None:
     pulled = {"incidents": [incident(), incident("P2")]}
     with night(tmp_path, event("resolved", at, "P2", resolve_reason=reason), pagerduty=pulled) as told:
         found = told.con.execute(
-            "SELECT external_id, duplicate_of IS NOT NULL FROM mart.incidents ORDER BY ALL"
+            "SELECT r.external_id, r.role, i.external_id FROM mart.records AS r JOIN mart.incidents AS i USING (incident_id) "
+            "ORDER BY ALL"
         ).fetchall()
-        assert found == [("P1", False), ("P2", True)]
+        assert found == [("P1", "primary", "P1"), ("P2", "duplicate", "P1")]
 
 
 def test_a_deleted_record_comes_back_only_by_what_happened_later(tmp_path: Path) -> None:

@@ -126,7 +126,8 @@ SELECT
     CASE WHEN s.resolved IS NOT NULL THEN packed_provenance(s.resolved) WHEN s.closed IS NOT NULL THEN 'imputed' END
         AS resolved_provenance,
     packed_provenance(s.closed) AS closed_provenance,
-    coalesce(packed_at(s.resolved_first), s.resolved_at) AS first_resolved_at,
+    -- A field may say that it closed before any event did.
+    least(packed_at(s.resolved_first), s.resolved_at) AS first_resolved_at,
     s.reopened_last AS reopened_at,
     s.reopen_count::INTEGER AS reopen_count,
     s.flap_count::INTEGER AS flap_count,

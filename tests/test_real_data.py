@@ -159,7 +159,7 @@ def test_what_the_definitions_make_of_apache_issues(flavour: str) -> None:
     assert {key for key, at in said.items() if at and not near(at, last[key])} == RESOLUTION_DATE_DIFFERS
     # MTOMCAT-113 was closed, reopened and closed, and never resolved: its first resolve is the one that is imputed.
     first = dict(
-        query(data_dir, "SELECT key, first_resolved_at FROM incidents WHERE episode = 1 AND key <> 'MTOMCAT-113'")
+        query(data_dir, "SELECT key, first_resolved_at FROM records WHERE episode = 1 AND key <> 'MTOMCAT-113'")
     )
     agreeing = sum(near(said[key], at) for key, at in first.items())
     assert agreeing == reference["resolutiondate~=first_done(2s)"]

@@ -55,6 +55,7 @@ PROMISED = {
         *("--type", "--severity", "--service", "--team", "--start", "--end", "--start-stamp", "--end-stamp"),
         *("--include-outliers", "--outlier-hours", "--by", "--format"),
     },
+    "links": {"--accept", "--refuse", "--by", "--why", "--format"},
     "doctor": set(),
 }
 

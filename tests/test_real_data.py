@@ -114,7 +114,7 @@ def pulled(flavour: str) -> Path:
 def of_the_last_episode(data_dir: Path, column: str) -> dict[str, Any]:
     """Issue key -> value in its newest row."""
     place = "row_number() OVER (PARTITION BY key ORDER BY episode DESC)"
-    return dict(query(data_dir, f"SELECT key, {column} FROM incidents QUALIFY {place} = 1"))
+    return dict(query(data_dir, f"SELECT key, {column} FROM records QUALIFY {place} = 1"))
 
 
 BOTH = pytest.mark.parametrize("flavour", ["cloud", pytest.param("dc", marks=pytest.mark.slow)])
@@ -134,7 +134,7 @@ def test_every_apache_issue_is_resolved_when_its_changelog_says(flavour: str) ->
         query(
             data_dir,
             """SELECT i.key, e.event_type, e."at" FROM incident_events AS e
-            JOIN (SELECT DISTINCT source, external_id, key FROM incidents) AS i USING (source, external_id)
+            JOIN (SELECT DISTINCT source, external_id, key FROM records) AS i USING (source, external_id)
             WHERE e.event_type IN ('resolved', 'closed')""",
         )
     )
@@ -150,7 +150,7 @@ def test_what_the_definitions_make_of_apache_issues(flavour: str) -> None:
     """Episodes and duplicates by name; the site's own resolutiondate agrees where the reference says that it does."""
     reference, data_dir = facts("jira_changelog_apache"), pulled(flavour)
     assert {key for (key,) in query(data_dir, "SELECT key FROM incidents WHERE episode > 1")} == LATE_REOPENS
-    assert {key for (key,) in query(data_dir, "SELECT key FROM incidents WHERE duplicate_of IS NOT NULL")} == DUPLICATES
+    assert {key for (key,) in query(data_dir, "SELECT key FROM records WHERE role = 'duplicate'")} == DUPLICATES
     assert query(data_dir, "SELECT count(*) FROM quarantine") == [(0,)]
 
     said = {issue["key"]: instant(issue["fields"].get("resolutiondate")) for issue in issues()}
@@ -159,7 +159,7 @@ def test_what_the_definitions_make_of_apache_issues(flavour: str) -> None:
     assert {key for key, at in said.items() if at and not near(at, last[key])} == RESOLUTION_DATE_DIFFERS
     # MTOMCAT-113 was closed, reopened and closed, and never resolved: its first resolve is the one that is imputed.
     first = dict(
-        query(data_dir, "SELECT key, first_resolved_at FROM incidents WHERE episode = 1 AND key <> 'MTOMCAT-113'")
+        query(data_dir, "SELECT key, first_resolved_at FROM records WHERE episode = 1 AND key <> 'MTOMCAT-113'")
     )
     agreeing = sum(near(said[key], at) for key, at in first.items())
     assert agreeing == reference["resolutiondate~=first_done(2s)"]

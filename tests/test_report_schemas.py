@@ -11,11 +11,13 @@ from typing import Any
 
 import jsonschema
 import pytest
+from correlation_cases import DAY, HOUR, Link, Rec, correlated
 from report_cases import ago, errors, incident
-from support import AS_OF, door
+from support import AS_OF, AS_OF_US, door
 from support_e2e import REPOSITORY, clean_env, finished_run, latest
 
 from mttr_pipeline import reports
+from mttr_pipeline.reports import data_quality
 from mttr_pipeline.reports.schemas import TYPES, schema
 
 PHASE_TARGETS = {"targets": {"phases": {"acknowledgment": 5}}}
@@ -23,7 +25,8 @@ PHASE_TARGETS = {"targets": {"phases": {"acknowledgment": 5}}}
 
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, reports.Document]:
-    """The documents of the demo; its empty lists are filled from a history with phase targets and an unreadable record."""
+    """The documents of the demo; its empty lists are filled from a history with phase targets, an unreadable record,
+    and from two sources that disagree."""
     demo = reports.read(latest(finished_run()))
     history = [
         *(incident(f"a{number}", days=number + 1, minutes=90, acknowledged_at=ago(days=number)) for number in range(9)),
@@ -33,6 +36,13 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, reports.Docum
     ]
     with door(tmp_path_factory.mktemp("samples"), history, configured=PHASE_TARGETS) as warehouse:
         other = reports.documents(warehouse.con)
+    page, ticket = (
+        Rec(source, "x", {"detected": began, "resolved": began + HOUR})
+        for source, began in (("pagerduty", AS_OF_US - DAY), ("opsgenie", AS_OF_US - DAY + HOUR))
+    )
+    link = Link("opsgenie", "x", "url", "url", page.url)
+    with correlated(tmp_path_factory.mktemp("conflicts"), [page, ticket], [link]) as warehouse:
+        other["data_quality"]["conflicts"] = data_quality.document(warehouse.con)["conflicts"]
     return {
         name: {key: value if value != [] else other[name][key] for key, value in document.items()}
         for name, document in demo.items()

@@ -642,6 +642,8 @@ def test_dagster_shows_the_verdict_and_warns(tmp_path: Path, monkeypatch: pytest
     assert "data:image/png;base64," in str(verdict)
     assert isinstance(shown.metadata["km_median_minutes"].value, float)
     assert shown.metadata["breaches_90_days"].value == read(latest(tmp_path), "compliance")["breach_count"]
+    records, incidents = (shown.metadata[name].value for name in ("all_records", "all_incidents"))
+    assert records == incidents == len(HISTORIES["odd"])
     checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
     assert not checks["target_SEV2"].passed
     assert checks["target_SEV1"].passed  # no data is no miss

@@ -16,6 +16,7 @@ from support import AS_OF, build_all, door, land_custom, open_warehouse, rows
 from test_change_sentences import CHANGE, card, plain
 
 from mttr_pipeline import reports
+from mttr_pipeline.config.terms import LINK_REASONS
 from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.metrics.survival import curves
 from mttr_pipeline.reports.members import MemberDetails
@@ -495,11 +496,29 @@ def _something(found: dict[str, Any]) -> None:
                 "age_days": 9.0,
                 "quiet_days": 9.0,
                 "last_event_at": found["summary"]["as_of"],
+                "records": [],
             }
         ]
         * 20,
     }
     found["summary"]["change"] |= {**CHANGE}
+    both = {"source": "pager", "other_source": "tickets", "records": 40, "incidents": 20, "joined": 20}
+    found["data_quality"]["correlation"] = [
+        {**both, "scope": "all", "source": "all", "other_source": None, "records": 60},
+        {**both, "scope": "pair"},
+    ]
+    named = dict.fromkeys(
+        ("title", "key", "external_id", "other_title", "other_key", "other_external_id", "service"), "x"
+    )
+    named |= {"source": "pager", "other_source": "tickets", "url": None, "other_url": None, "minutes_apart": 30.0}
+    found["data_quality"]["suggested_links"] = [
+        {**named, "detected_at": found["summary"]["as_of"], "similarity": None, "reason": "large_group"}
+    ]
+    stamps = {"chosen_source": "pager", **dict.fromkeys(("chosen_at", "other_at"), found["summary"]["as_of"])}
+    found["data_quality"]["conflicts"] = [{**named, **stamps, "stamp": "root_cause_found_at"}]
+    record = {"source": "tickets", "external_id": "x", "key": "OPS-1", "title": None, "url": None, "role": "member"}
+    for row in found["comparisons"]["abandoned_incidents"]:
+        row["records"] = [{**record, "link_reason": reason} for reason in (None, *LINK_REASONS, "chosen")]
 
 
 OPPOSITES = [
@@ -526,6 +545,21 @@ OPPOSITES = [
     (None, "25 open incidents have had neither an event nor an update at the vendor for 7 days."),
     (None, "These 20 have been quiet for the longest time; the table abandoned_incidents lists all."),
     (None, "How this was tested"),
+    (None, "60 records make 20 incidents, because records that are linked count once."),
+    (None, "An episode of a record counts as a record."),
+    (None, "Incidents that two sources have records of sources records incidents pager and tickets 40 20"),
+    (None, "Two linked incidents stay two where the link may stand in a list or a template, or would make"),
+    (None, "a link to many"),
+    (None, "Timestamps that differ between sources"),
+    (None, "Timestamps on which two sources disagree"),
+    (None, "Two sources of one incident of the last 90 days disagree by more than 15 minutes."),
+    (None, "Figures use what stands in the column \u201cused\u201d."),
+    (None, "root cause found pager, "),
+    (
+        None,
+        "Records: tickets OPS-1, tickets OPS-1 (tool's own link), tickets OPS-1 (by address), tickets OPS-1 (by key)",
+    ),
+    (None, "OPS-1 (by a note), tickets OPS-1 (same alert), tickets OPS-1 (by decision)"),
 ]
 
 

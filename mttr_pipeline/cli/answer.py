@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich import box
@@ -40,7 +40,21 @@ _SHORT = {
 def as_json(answer: Answer) -> str:
     """A list of results, each with what was calculated."""
     rows = [{**answer.basis, **dict(zip(answer.columns, row, strict=True))} for row in answer.rows]
+    return json_of(rows)
+
+
+def json_of(rows: list[dict[str, Any]]) -> str:
+    """A list of objects, without what would steer a terminal."""
     return _STEERS.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(rows, indent=2, ensure_ascii=False))
+
+
+def csv_of(columns: Sequence[str], rows: list[dict[str, Any]]) -> str:
+    """A line of column names and one per row, harmless in a spreadsheet."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_harmless(row[name]) for name in columns] for row in rows)
+    return text.getvalue().rstrip("\n")
 
 
 def as_csv(answer: Answer) -> str:

@@ -6,94 +6,30 @@ the summary for Dagster failed; 130 and 143 ended by Ctrl-C and SIGTERM."""
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import traceback
-from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
 
-from mttr_pipeline import __version__, interrupts
+from mttr_pipeline import __version__
+from mttr_pipeline.cli.exits import DONE, FAILED, PARTLY, Globals, exits, print_error
 from mttr_pipeline.cli.terminal import Bars, doctor_line, print_summary, wide_console
-from mttr_pipeline.cli.usage import Commands, listed, refuse_empty
+from mttr_pipeline.cli.usage import Commands, listed
 from mttr_pipeline.config.clock import parse_clock
 from mttr_pipeline.config.environment import OF_FILE
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.demo.profiles import PROFILES
-from mttr_pipeline.errors import ConfigError, MttrError, cleaned, not_permitted
-from mttr_pipeline.hidden import one_line, redact
+from mttr_pipeline.errors import ConfigError
 from mttr_pipeline.intake.presets import house_presets
 from mttr_pipeline.landing.demonstration import FOLDER, refuse_demo_folder
-from mttr_pipeline.sources.registry import load_settings, registry
+from mttr_pipeline.sources.registry import registry
 
-DONE, FAILED, PARTLY = 0, 1, 3
 WAIT_SECONDS = 600.0
-
-
-@dataclass(frozen=True)
-class Globals:
-    """The options that stand before the command."""
-
-    data_dir: str | None
-    config: str | None
-    debug: bool
-
-    def settings(self, env: Mapping[str, str] | None = None) -> Settings:
-        """The settings that these options and the environment (default: that of the process) give. Raises ConfigError."""
-        return load_settings(env, data_dir=self.data_dir, config=self.config)
-
-
-def _exits(command: Callable[..., int]) -> Callable[..., None]:
-    """Turn what a command returns or raises into an exit code and, for an error, one sentence on stderr."""
-
-    @wraps(command)
-    def run(*args: Any, **options: Any) -> None:
-        context = click.get_current_context()
-        with interrupts.watched(lambda number: _say_end(context, number)) as signals:
-            try:
-                if context.parent:
-                    refuse_empty(context.parent)
-                refuse_empty(context)
-                code = command(context.obj, *args, **options)
-            except MttrError as error:
-                _print_error(str(error), context.obj.debug)
-                code = error.exit_code
-            except KeyboardInterrupt:
-                signals.wait()
-                code = FAILED
-            except (click.exceptions.Exit, click.ClickException):
-                raise
-            except PermissionError as error:
-                _print_error(str(not_permitted(error)), context.obj.debug)
-                code = not_permitted(error).exit_code
-            except Exception as error:
-                sentence = f"Unforeseen failure ({type(error).__name__}); run again with --debug to see where."
-                _print_error(sentence, context.obj.debug)
-                code = FAILED
-        context.exit(code if signals.exit_code is None else signals.exit_code)
-
-    return run
-
-
-_KEPT = "what was landed is kept, and the next run goes on from there."
-_AFTER_SIGNAL = dict.fromkeys(("run", "demo", "rebuild"), _KEPT) | {
-    "import": "no record of this import is taken; import the files again."
-}
-
-
-def _say_end(context: click.Context, number: int) -> None:
-    """The sentence for a command that a signal ends."""
-    name = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
-    after = _AFTER_SIGNAL.get(context.info_name or "", "")
-    click.echo(f"mttr: Ended by {name}{'; ' if after else '.'}{after}", err=True)
-    sys.stderr.flush()
 
 
 _PULLED = {name: source for name, source in registry().sources.items() if source.pulled}
@@ -136,7 +72,7 @@ def main(context: click.Context, data_dir: str | None, config: str | None, debug
 @click.option("--until", metavar="ISO", help="First instant not to pull. Default: the clock of the run.")
 @click.option("--full-refresh", is_flag=True, help="Pull the whole history again.")
 @click.option("--as-of", metavar="ISO", help="Clock of the run: open incidents last until then. Default: now.")
-@_exits
+@exits
 def run(
     given: Globals,
     sources: tuple[str, ...],
@@ -174,7 +110,7 @@ def run(
 
 @main.command()
 @click.option("--as-of", metavar="ISO", help="Clock of the run: open incidents last until then. Default: now.")
-@_exits
+@exits
 def rebuild(given: Globals, as_of: str | None) -> int:
     """Build every table again from the landing zone, without any request."""
     settings = given.settings()
@@ -197,7 +133,7 @@ def rebuild(given: Globals, as_of: str | None) -> int:
     help=f"How badly the vendors behave: {', '.join([*PROFILES][:3])}, or one thing at a time: "
     f"{', '.join([*PROFILES][3:])}.",
 )
-@_exits
+@exits
 def demo(given: Globals, seed: int, faults: str) -> int:
     """Run the nightly job against simulated vendors: no credentials, no network, invented incidents.
 
@@ -245,7 +181,7 @@ def demo(given: Globals, seed: int, faults: str) -> int:
 @click.option(
     "--undo", "extract", metavar="EXTRACT", help="Take back the import with this id; the next run leaves it out."
 )
-@_exits
+@exits
 def import_(given: Globals, files: tuple[str, ...], preset: str | None, extract: str | None) -> int:
     """Land files; the next run publishes them."""
     from mttr_pipeline.cli.files import land, take_back
@@ -274,7 +210,7 @@ def import_(given: Globals, files: tuple[str, ...], preset: str | None, extract:
     metavar="DAYS",
     help="Only months that ended so many days ago.",
 )
-@_exits
+@exits
 def compact(given: Globals, days: int) -> int:
     """Merge the files of past months in the landing zone into one archive per source and month: a tar file of the extracts.
 
@@ -284,6 +220,16 @@ def compact(given: Globals, days: int) -> int:
 
     click.echo(compact_landing(given.settings(), days, WAIT_SECONDS))
     return DONE
+
+
+_FORMAT = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
+    help="How to print it.",
+)
 
 
 @main.command()
@@ -314,27 +260,14 @@ def compact(given: Globals, days: int) -> int:
     help="Longer than this is an outlier. Default: the configured limit, 168.",
 )
 @click.option("--by", metavar="DIM", help="One row per severity, service, team, day, week or month.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json", "csv"]),
-    default="table",
-    show_default=True,
-    help="How to print it.",
-)
-@_exits
+@_FORMAT
+@exits
 def stats(given: Globals, form: str, **asked: Any) -> int:
     """Calculate on the published database: counts, exclusions, mean, median, percentiles, in minutes."""
     from mttr_pipeline.cli.answer import as_csv, as_json, as_table, in_words
     from mttr_pipeline.cli.stats import Question, ask
-    from mttr_pipeline.publish import latest
 
-    root = given.settings().data_dir / "published"
-    generation = latest(root)
-    if generation is None:
-        shown = f" The demo's results: `mttr --data-dir {FOLDER} stats`." if latest(Path(FOLDER) / "published") else ""
-        raise ConfigError(f"Nothing is published in {root} yet; `mttr run` or `mttr rebuild` publishes.{shown}")
-    answer = ask(generation / "mttr.duckdb", Question(**asked))
+    answer = ask(_database(given.settings(), "stats"), Question(**asked))
     if form == "table":
         console = wide_console()
         console.print(in_words(answer.basis), soft_wrap=True, highlight=False)
@@ -345,7 +278,48 @@ def stats(given: Globals, form: str, **asked: Any) -> int:
 
 
 @main.command()
-@_exits
+@click.option("--accept", nargs=2, metavar="A B", help="These two records are one incident.")
+@click.option("--refuse", nargs=2, metavar="A B", help="These two records are not one incident.")
+@click.option("--by", metavar="NAME", help="Who decides.")
+@click.option("--why", metavar="TEXT", help="Why.")
+@_FORMAT
+@exits
+def links(
+    given: Globals,
+    form: str,
+    accept: tuple[str, str] | None,
+    refuse: tuple[str, str] | None,
+    by: str | None,
+    why: str | None,
+) -> int:
+    """List pairs of records that may be one incident; accept or refuse one.
+
+    A decision goes into links.csv beside mttr.toml. A record is named source:external_id, or by the beginning of its incident_id.
+    """
+    from mttr_pipeline.cli.answer import csv_of, json_of
+    from mttr_pipeline.cli.links import COLUMNS, as_table, decide, pairs
+
+    settings = given.settings()
+    names = accept or refuse
+    if names is None:
+        if by or why:
+            raise ConfigError("--by and --why belong to a decision; add --accept A B or --refuse A B.")
+        found = pairs(_database(settings, "links"), settings)
+        if form == "table":
+            wide_console().print(as_table(found))
+        else:
+            click.echo(json_of(found) if form == "json" else csv_of(COLUMNS, found))
+        return DONE
+    if accept and refuse:
+        raise ConfigError("--accept and --refuse are two decisions; give one at a time.")
+    if not by or not why:
+        raise ConfigError("A decision needs --by and --why: who decides, and why.")
+    click.echo(decide(_database(settings, "links"), settings, names, "same" if accept else "different", by, why))
+    return DONE
+
+
+@main.command()
+@exits
 def doctor(given: Globals) -> int:
     """Check configuration, credentials (one cheap request per source), disk and versions."""
     from mttr_pipeline.cli.doctor import examine
@@ -356,6 +330,19 @@ def doctor(given: Globals) -> int:
         sys.stdout.flush()  # a source may take its time, and a person waits
         worst = max(worst, finding.exit_code)
     return worst
+
+
+def _database(settings: Settings, command: str) -> Path:
+    """The newest published database, which `command` reads. Raises ConfigError where nothing is published."""
+    from mttr_pipeline.publish import latest
+
+    root = settings.data_dir / "published"
+    generation = latest(root)
+    if generation is None:
+        there = latest(Path(FOLDER) / "published")
+        shown = f" The demo's results: `mttr --data-dir {FOLDER} {command}`." if there else ""
+        raise ConfigError(f"Nothing is published in {root} yet; `mttr run` or `mttr rebuild` publishes.{shown}")
+    return generation / "mttr.duckdb"
 
 
 def _given_something(settings: Settings) -> bool:
@@ -381,7 +368,7 @@ def _execute(given: Globals, settings: Settings, job: str, options: dict[str, An
             job, {**options, "data_dir": str(settings.data_dir), "config_file": given.config}, bars, debug=given.debug
         )
     for sentence in outcome.errors:
-        _print_error(sentence, False)
+        print_error(sentence, False)
     if outcome.generation is None:
         return outcome.exit_code or FAILED
     print_summary(outcome.generation, wide_console())
@@ -390,11 +377,3 @@ def _execute(given: Globals, settings: Settings, job: str, options: dict[str, An
         f"Published in {settings.data_dir / 'published' / 'latest'} (generation {outcome.generation.name}){copied}"
     )
     return PARTLY if outcome.failed_sources or outcome.exit_code else DONE
-
-
-def _print_error(sentence: str, debug: bool) -> None:
-    if interrupts.heard():  # what fails then fails for that, and it was said
-        return
-    if debug:
-        click.echo("".join(traceback.format_exception(cleaned(sys.exception() or Exception()))), err=True)
-    click.echo(f"mttr: {redact(one_line(sentence))}", err=True)

@@ -88,7 +88,7 @@ def print_summary(generation: Path, console: Console) -> None:
         parts = [
             _recovery(con),
             _freshness(con),
-            *filter(None, [targets_line(con)]),
+            *filter(None, [targets_line(con), records_line(con)]),
             *downtime_lines(con),
             *names_lines(con),
         ]
@@ -168,6 +168,23 @@ def targets_line(con: duckdb.DuckDBPyConnection) -> str | None:
     if missed:
         text += f". {listed(missed)} missed {'its target' if len(missed) == 1 else 'their targets'} more often than the goal allows."
     return text
+
+
+def records_line(con: duckdb.DuckDBPyConnection) -> str | None:
+    """How many records made how many incidents, and of which two sources; nothing where every record is an incident."""
+    rows = con.execute(
+        """SELECT scope, source, other_source, records, incidents FROM correlation
+        WHERE scope = 'pair' OR (scope = 'all' AND joined > 0) ORDER BY scope, source, other_source"""
+    ).fetchall()
+    if not rows or rows[0][0] != "all":
+        return None
+    (_, _, _, records, incidents), *pairs = rows
+    told = "; ".join(f"{source} and {other} {_incidents(n)} of {of:,}" for _, source, other, of, n in pairs)
+    return f" records       {records:,} records make {_incidents(incidents)}{f'; with records of both: {told}' if told else ''}"
+
+
+def _incidents(number: int) -> str:
+    return f"{number:,} incident{'s' * (number != 1)}"
 
 
 def percent(share: float | None) -> str:

@@ -8,7 +8,9 @@ contradict each other, `different` holds, because a false merge is worse than a 
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection
+import io
+import os
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -81,23 +83,40 @@ def read_decisions(path: Path, sources: Collection[str]) -> Decisions:
 
 
 def add_decision(path: Path, decision: Decision) -> None:
-    """Append a line to the file, which is begun with its column names where it is not there. Raises ConfigError."""
+    """Add a line to the file, which is begun with its column names where it is not there.
+
+    The file is there as it was or with the whole line, whenever this ends. Raises ConfigError where it cannot be written, and for
+    what a line cannot hold, such as an id with a line break.
+    """
+    said = [" ".join((text or "").split()) for text in (decision.decided_by, decision.why)]
+    cells = [*(name for record in _records(decision) for name in record), decision.decision, *said]
+    line = _line(cells)
+    if [read for _, read in _lines(line, [])] != [cells]:
+        raise ConfigError("No line of a CSV file can hold the ids of these records. Nothing was decided.")
+    target = path.resolve()  # a link to the file stays one
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        new = not path.exists() or path.stat().st_size == 0
-        torn = not new and not path.read_bytes().endswith(b"\n")
-        with path.open("a", encoding="utf-8", newline="") as file:
-            file.write("\n" if torn else "")
-            writer = csv.writer(file, lineterminator="\n")
-            if new:
-                writer.writerow(COLUMNS)
-            writer.writerow(
-                [
-                    *(decision.source, decision.external_id, decision.other_source, decision.other_external_id),
-                    *(decision.decision, decision.decided_by or "", decision.why or ""),
-                ]
-            )
+        before = target.read_bytes() if target.exists() else b""
+        begin = _line(COLUMNS) if not before else "" if before.endswith(b"\n") else "\n"
+        part.write_bytes(before + (begin + line).encode())
+        if before:
+            part.chmod(target.stat().st_mode)
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(target)
     except OSError as error:
+        part.unlink(missing_ok=True)
         raise ConfigError(f"{path} cannot be written: {error.strerror}. Nothing was decided.") from error
+
+
+def _records(decision: Decision) -> tuple[tuple[str, str], tuple[str, str]]:
+    return (decision.source, decision.external_id), (decision.other_source, decision.other_external_id)
+
+
+def _line(cells: Iterable[str]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue()
 
 
 def _lines(text: str, problems: list[tuple[int, str]]) -> list[tuple[int, list[str]]]:

@@ -68,6 +68,9 @@ def _figures(documents: dict[str, reports.Document]) -> dict[str, Any]:
         "breaches_90_days": documents["compliance"]["breach_count"],
         "abandoned_incidents": documents["comparisons"]["abandoned_count"],
     }
+    for row in documents["data_quality"]["correlation"]:
+        if row["scope"] == "all":
+            found["all_records"], found["all_incidents"] = row["records"], row["incidents"]
     for row in downtime.recent(documents["comparisons"]["downtime"]):
         if row["scope"] == "all":
             found["availability_pct_30_days"] = row["availability_pct"]

@@ -22,6 +22,7 @@ from mttr_pipeline.reports.document import (
     query,
     rows,
 )
+from mttr_pipeline.reports.records import Records, with_records
 
 MAX_BREACHES = 50
 GOAL_PCT = 95
@@ -98,8 +99,8 @@ class PhaseTarget(Missed):
     low_n: Annotated[bool, Meta(description="fewer than 6 incidents")]
 
 
-class Breach(Named):
-    """An incident that took longer than its target."""
+class BreachRow(Named):
+    """An incident that took longer than its target, as its table has it."""
 
     status: str
     started_at: Instant
@@ -109,6 +110,12 @@ class Breach(Named):
     over_minutes: float
     times_target: float | None
     is_open: bool
+
+
+class Breach(BreachRow):
+    """An incident that took longer than its target."""
+
+    records: Records
 
 
 class Compliance(Head):
@@ -175,7 +182,8 @@ def failing(targets: list[Document], severity: str) -> list[str]:
 
 
 def _breaches(con: duckdb.DuckDBPyConnection, source: str) -> list[Document]:
-    return rows(con, Breach, f"{source} ORDER BY over_minutes DESC, incident_id LIMIT {MAX_BREACHES}")
+    found = rows(con, BreachRow, f"{source} ORDER BY over_minutes DESC, incident_id LIMIT {MAX_BREACHES}")
+    return with_records(con, found)
 
 
 _OPEN = "FROM mart.target_breaches WHERE is_open"

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from mttr_pipeline.landing.store import NOT_PULLED
 from mttr_pipeline.reports.document import Count, Document, Head, Instant, JsonObject, head, query, rows
+from mttr_pipeline.reports.records import Correlation, correlation
 
 MAX_LINKS = 20
 
@@ -71,10 +72,27 @@ class SuggestedLink(JsonObject):
     other_key: str | None
     other_title: str | None
     other_url: str | None
-    service: str
+    service: str | None
     detected_at: Instant
+    minutes_apart: float | None
+    similarity: Annotated[float | None, Meta(description="of the titles; null = the two are linked")]
+    reason: Literal["similar_title", "link", "large_group"]
+
+
+class Conflict(JsonObject):
+    """A timestamp of an incident on which two of its sources disagree."""
+
+    incident_id: str
+    external_id: str
+    key: str | None
+    title: str | None
+    url: str | None
+    stamp: str
+    chosen_source: str
+    chosen_at: Annotated[Instant, Meta(description="the timestamp of the incident")]
+    other_source: str
+    other_at: Instant
     minutes_apart: float
-    similarity: float
 
 
 class DataQuality(Head):
@@ -87,7 +105,12 @@ class DataQuality(Head):
     ]
     quarantined: list[Quarantined]
     suggested_links: Annotated[
-        list[SuggestedLink], Meta(description=f"of the last 90 days, most similar first, at most {MAX_LINKS}")
+        list[SuggestedLink],
+        Meta(description=f"of the last 90 days, linked ones first, at most {MAX_LINKS} of each kind"),
+    ]
+    correlation: Annotated[list[Correlation], Meta(description="for all, per source and per pair of sources")]
+    conflicts: Annotated[
+        list[Conflict], Meta(description=f"of the last 90 days, farthest apart first, at most {MAX_LINKS}")
     ]
 
 
@@ -106,8 +129,18 @@ def document(con: duckdb.DuckDBPyConnection) -> Document:
             con,
             SuggestedLink,
             f"""FROM mart.suggested_links
-            WHERE reason = 'similar_title' AND epoch_us(detected_at) >= (SELECT epoch_us(as_of - INTERVAL 90 DAY) FROM config.run)
-            ORDER BY similarity DESC, minutes_apart, detected_at, incident_id, other_incident_id LIMIT {MAX_LINKS}""",
+            WHERE epoch_us(detected_at) >= (SELECT epoch_us(as_of - INTERVAL 90 DAY) FROM config.run)
+            QUALIFY row_number() OVER (PARTITION BY reason = 'similar_title'
+                ORDER BY similarity DESC, minutes_apart, detected_at, incident_id, other_incident_id) <= {MAX_LINKS}
+            ORDER BY reason = 'similar_title', similarity DESC, minutes_apart, detected_at, incident_id, other_incident_id""",
+        ),
+        "correlation": correlation(con),
+        "conflicts": rows(
+            con,
+            Conflict,
+            f"""FROM mart.incident_conflicts JOIN mart.incidents AS i USING (incident_id)
+            WHERE epoch_us(i.started_at) >= (SELECT epoch_us(as_of - INTERVAL 90 DAY) FROM config.run)
+            ORDER BY minutes_apart DESC, incident_id, stamp, other_source LIMIT {MAX_LINKS}""",
         ),
     }
 

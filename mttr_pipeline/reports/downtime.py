@@ -23,6 +23,7 @@ from mttr_pipeline.reports.document import (
     query,
     rows,
 )
+from mttr_pipeline.reports.records import Records, with_records
 
 MAX_ABANDONED = 20
 MAX_CAUSES = 3
@@ -78,13 +79,19 @@ class DowntimeIncident(JsonObject):
     is_abandoned: bool
 
 
-class AbandonedIncident(Named):
-    """An open incident that nobody works on any more."""
+class AbandonedRow(Named):
+    """An open incident that nobody works on any more, as its table has it."""
 
     started_at: Instant
     last_event_at: Instant
     age_days: float
     quiet_days: float
+
+
+class AbandonedIncident(AbandonedRow):
+    """An open incident that nobody works on any more."""
+
+    records: Records
 
 
 class Weight(JsonObject):
@@ -134,7 +141,7 @@ def causes(con: duckdb.DuckDBPyConnection) -> list[Document]:
 
 def abandoned(con: duckdb.DuckDBPyConnection) -> list[Document]:
     """The `AbandonedIncident`s that have been quiet for the longest time."""
-    return rows(con, AbandonedIncident, f"FROM mart.abandoned_incidents LIMIT {MAX_ABANDONED}")
+    return with_records(con, rows(con, AbandonedRow, f"FROM mart.abandoned_incidents LIMIT {MAX_ABANDONED}"))
 
 
 def abandoned_count(con: duckdb.DuckDBPyConnection) -> int:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 import duckdb
 
-from mttr_pipeline.reports.compliance import Breach
+from mttr_pipeline.reports.compliance import BreachRow
 from mttr_pipeline.reports.document import Document, by_name, columns, query
+from mttr_pipeline.reports.records import with_records
 
 MOST = 10  # breaches of each kind
 
@@ -30,10 +31,10 @@ class MemberDetails:
 def member_details(con: duckdb.DuckDBPyConnection, dimension: str) -> dict[str, MemberDetails]:
     """Member -> what is known of it; members without any of it are not there."""
     found: dict[str, MemberDetails] = defaultdict(MemberDetails)
-    for row in query(con, _breaches(dimension, _RECENT)):
+    for row in with_records(con, query(con, _breaches(dimension, _RECENT))):
         found[row[dimension]].recent_count = row.pop("breaches")
         found[row[dimension]].recent.append(row)
-    for row in query(con, _breaches(dimension, "is_open")):
+    for row in with_records(con, query(con, _breaches(dimension, "is_open"))):
         found[row[dimension]].open_count = row.pop("breaches")
         found[row[dimension]].open.append(row)
     related = "team" if dimension == "service" else "service"
@@ -49,7 +50,7 @@ _RECENT = "started_at >= (SELECT min(window_start) FROM mart.target_compliance)"
 
 def _breaches(dimension: str, condition: str) -> str:
     """The worst breaches of each member, most minutes over the target first, each with the number of them all."""
-    return f"""SELECT {columns(Breach)}, count(*) OVER (PARTITION BY {dimension}) AS breaches
+    return f"""SELECT {columns(BreachRow)}, count(*) OVER (PARTITION BY {dimension}) AS breaches
         FROM mart.target_breaches WHERE {condition}
         QUALIFY row_number() OVER (PARTITION BY {dimension} ORDER BY over_minutes DESC, incident_id) <= {MOST}
         ORDER BY {dimension}, over_minutes DESC, incident_id"""

@@ -23,7 +23,11 @@ SECTIONS = {
     "compare": Files(("mttr_stats", "changes", "frequency", "downtime"), "comparisons"),
     "bottlenecks": Files(("bottlenecks_current", "opportunities", "recommendations"), "bottlenecks"),
     "quality": Files(
-        ("data_quality", "data_quality_status", "source_runs", "suggested_links", "quarantine"), "data_quality"
+        (
+            *("data_quality", "data_quality_status", "source_runs", "quarantine"),
+            *("correlation", "links", "suggested_links", "incident_conflicts"),
+        ),
+        "data_quality",
     ),
     "definitions": Files(("metric_definitions",)),
 }

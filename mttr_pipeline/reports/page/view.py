@@ -76,6 +76,8 @@ def context(documents: Mapping[str, Document]) -> dict[str, Any]:
         "stale": [row["source"] for row in quality["sources"] if rules.is_stale(row, quality["as_of"])],
         "folded": [row for row in quality["findings"] if row["dq_check"] == "spellings_folded" and row["examples"]],
         "warnings": [row for row in quality["findings"] if row["status"] == "warn"],
+        "counted_once": next((row for row in quality["correlation"] if row["scope"] == "all" and row["joined"]), None),
+        "joint": [row for row in quality["correlation"] if row["scope"] == "pair"],
         "terms": TERMS,
     }
 

@@ -16,6 +16,7 @@ __all__ = [
     "days",
     "duration",
     "instant",
+    "linked_by",
     "listed",
     "minutes",
     "number",
@@ -143,6 +144,21 @@ def day(value: str) -> Markup:
 def plural(number: int, one: str, several: str | None = None) -> Markup:
     """A count and its noun: `1 incident`, `2 incidents`."""
     return Markup("{} {}").format(count(number), one if number == 1 else several or f"{one}s")
+
+
+_LINKS = {
+    "vendor": "tool's own link",
+    "url": "by address",
+    "key": "by key",
+    "text": "by a note",
+    "dedup": "same alert",
+    "chosen": "by decision",
+}
+
+
+def linked_by(reason: str) -> str:
+    """Why a record is a part of an incident: `by address`."""
+    return _LINKS[reason]
 
 
 def listed(words: Iterable[str]) -> str:

@@ -1,0 +1,198 @@
+"""`mttr links`: pairs of records that may be one incident, and what a person decides about them.
+
+What does not belong here: what the file of decisions may hold (`config.decisions`), which links join (the tables).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from rich import box
+from rich.table import Table
+
+from mttr_pipeline.config.decisions import Decision, add_decision, decisions_file, read_decisions
+from mttr_pipeline.config.settings import Settings
+from mttr_pipeline.errors import ConfigError, ContractError
+from mttr_pipeline.hidden import one_line
+
+SHOWN = 50
+LEAST_OF_ID = 6
+COLUMNS = (
+    *("reason", "why", "source", "external_id", "key", "title", "url"),
+    *("other_source", "other_external_id", "other_key", "other_title", "other_url"),
+    *("incident_id", "other_incident_id", "minutes_apart", "similarity"),
+)
+#: Suggestions first, then links that are read and not followed. A pair is listed once, and not where a person decided about it.
+_PAIRS = """WITH decided AS (
+    SELECT source, external_id, other_source, other_external_id FROM links WHERE link_reason = 'chosen'
+    UNION ALL
+    SELECT other_source, other_external_id, source, external_id FROM links WHERE link_reason = 'chosen'
+),
+apart AS (
+    SELECT l.*, a.incident_id, b.incident_id AS other_incident_id
+    FROM links AS l
+    JOIN records AS a ON a.record_id = l.record_id
+    JOIN records AS b ON b.record_id = l.other_record_id
+    ANTI JOIN decided AS d ON d.source = l.source AND d.external_id = l.external_id
+        AND d.other_source = l.other_source AND d.other_external_id = l.other_external_id
+    WHERE l.status = 'not_followed' AND a.incident_id <> b.incident_id
+),
+reasons AS (
+    SELECT least(incident_id, other_incident_id) AS first, greatest(incident_id, other_incident_id) AS second, min(why) AS why
+    FROM apart GROUP BY ALL
+),
+suggested AS (
+    SELECT s.reason, coalesce(r.why, 'the same service, detected within 10 minutes, similar titles') AS why,
+        s.source, s.external_id, s.key, s.title, s.url, s.other_source, s.other_external_id, s.other_key, s.other_title, s.other_url,
+        s.incident_id, s.other_incident_id, s.minutes_apart, s.similarity
+    FROM suggested_links AS s
+    LEFT JOIN reasons AS r ON s.reason <> 'similar_title' AND r.first = least(s.incident_id, s.other_incident_id)
+        AND r.second = greatest(s.incident_id, s.other_incident_id)
+),
+kept AS (
+    SELECT 'not_followed' AS reason, p.why, p.source, p.external_id, a.key, a.title, a.url, p.other_source, p.other_external_id,
+        b.key AS other_key, b.title AS other_title, b.url AS other_url, p.incident_id, p.other_incident_id,
+        abs(epoch_us(b.detected_at) - epoch_us(a.detected_at)) / 6e7 AS minutes_apart, NULL::DOUBLE AS similarity
+    FROM apart AS p
+    JOIN records AS a ON a.record_id = p.record_id
+    JOIN records AS b ON b.record_id = p.other_record_id
+    ANTI JOIN suggested AS s ON least(s.incident_id, s.other_incident_id) = least(p.incident_id, p.other_incident_id)
+        AND greatest(s.incident_id, s.other_incident_id) = greatest(p.incident_id, p.other_incident_id)
+    QUALIFY row_number() OVER (
+        PARTITION BY least(p.incident_id, p.other_incident_id), greatest(p.incident_id, p.other_incident_id)
+        ORDER BY p.why, p.source, p.external_id, p.other_source, p.other_external_id) = 1
+)
+FROM suggested UNION ALL FROM kept
+ORDER BY reason = 'not_followed', similarity DESC NULLS LAST, minutes_apart, source, external_id, other_source, other_external_id"""
+
+
+def pairs(database: Path, settings: Settings) -> list[dict[str, Any]]:
+    """Each pair of a published mttr.duckdb that nobody decided about yet, with the reason: one dictionary of COLUMNS per pair.
+
+    Minutes are floats. Raises ContractError when the file cannot be read.
+    """
+    decided = {decision.pair for decision in settings.decisions.valid}
+    with _opened(database) as con:
+        found = [dict(zip(COLUMNS, row, strict=True)) for row in con.execute(_PAIRS).fetchall()]
+    return [
+        row
+        for row in found
+        if tuple(sorted([(row["source"], row["external_id"]), (row["other_source"], row["other_external_id"])]))
+        not in decided
+    ]
+
+
+def as_table(found: list[dict[str, Any]]) -> Table | str:
+    """The first pairs for a person: each record as `--accept` and `--refuse` take it."""
+    if not found:
+        return "no pair of records may be one incident"
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in ("record", "other record", "titles", "min apart", "why"):
+        table.add_column(name, justify="right" if name == "min apart" else "left", overflow="fold")
+    for row in found[:SHOWN]:
+        apart = row["minutes_apart"]
+        titles = [row[name] or "-" for name in ("title", "other_title")]
+        records = [f"{row[f'{side}source']}:{row[f'{side}external_id']}" for side in ("", "other_")]
+        table.add_row(*records, "\n".join(map(one_line, titles)), "-" if apart is None else f"{apart:,.1f}", row["why"])
+    if len(found) > SHOWN:
+        table.caption = f"The first {SHOWN} of {len(found):,} pairs; --format csv lists all."
+    return table
+
+
+def decide(database: Path, settings: Settings, names: tuple[str, str], decision: str, by: str, why: str) -> str:
+    """Write into links.csv that two records are one incident (`same`) or are not (`different`), and say what came of it.
+
+    A decision that stands there already is not written again. Raises ConfigError for a name that is no published record or is that
+    of several, for one record named twice, for the opposite of a decision in the file, and where the file cannot be written.
+    """
+    path = decisions_file(settings.config_file)
+    with _opened(database) as con:
+        (one, incident), (other, other_incident) = (_record(con, name) for name in names)
+    if one == other:
+        raise ConfigError(f"{names[0]} and {names[1]} are one record; name two.")
+    wanted = Decision(*one, *other, decision, by, why, 0)
+    with _alone(path):
+        there = read_decisions(path, settings.record_sources)
+        for line, problem in there.problems:
+            if not line:
+                raise ConfigError(f"{problem} Nothing was decided.")
+        for each in there.valid:
+            if each.pair != wanted.pair:
+                continue
+            if each.decision == decision:
+                return f"{path} says so already in line {each.line}; nothing was written."
+            said = ", ".join(filter(None, (each.decided_by, each.why)))
+            raise ConfigError(
+                f"{path} says the opposite in line {each.line}: {each.decision}{f' ({said})' if said else ''}. "
+                "Remove that line first. Nothing was decided."
+            )
+        for source, _ in (one, other):
+            if source not in settings.record_sources:
+                raise ConfigError(
+                    f"The source {source} is not configured any more, so no decision can name its records."
+                )
+        add_decision(path, wanted)
+    words = "are one incident" if decision == "same" else "are two incidents"
+    told = f"{':'.join(one)} and {':'.join(other)} {words} from the next `mttr run` or `mttr rebuild` on: written to {path}."
+    if (incident == other_incident) == (decision == "same"):
+        told += f" They {words} already; the decision keeps it so."
+    if not settings.file.correlation.enabled:
+        told += " It has no effect while [correlation] is off in mttr.toml."
+    return one_line(told)
+
+
+def _record(con: duckdb.DuckDBPyConnection, name: str) -> tuple[tuple[str, str], str]:
+    """Source and external_id of the record that a person names, and its incident."""
+    source, colon, external_id = name.partition(":")
+    if colon:
+        where, values = "source = ? AND external_id = ?", [source, external_id]
+    elif len(name) >= LEAST_OF_ID and re.fullmatch(r"[0-9a-f-]+", name.lower()):
+        where, values = "starts_with(record_id, ?)", [name.lower()]
+    else:
+        raise ConfigError(
+            f"{name!r} names no record; write source:external_id, or at least {LEAST_OF_ID} characters of an incident_id."
+        )
+    found = con.execute(
+        f"""SELECT source, external_id, min_by(incident_id, episode), min(record_id) FROM records
+        WHERE {where} GROUP BY source, external_id ORDER BY source, external_id LIMIT 6""",
+        values,
+    ).fetchall()
+    if len(found) > 1:
+        several = ", ".join(f"{source}:{external_id} ({identity})" for source, external_id, _, identity in found[:5])
+        raise ConfigError(f"{name} is the beginning of several incident_ids: {several}; write more of it.")
+    for source, external_id, incident, _ in found:
+        return (source, external_id), incident
+    raise ConfigError(f"{name!r} is no published record; `mttr links` and the table records list them.")
+
+
+@contextmanager
+def _opened(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    try:
+        with duckdb.connect(str(database), read_only=True) as con:
+            yield con
+    except duckdb.Error as error:
+        raise ContractError(
+            f"{database} cannot be read ({str(error).splitlines()[0]}); publish again with `mttr rebuild`."
+        ) from error
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Nobody else decides meanwhile: two lines at once would be one lost."""
+    try:
+        folder = os.open(path.resolve().parent, os.O_RDONLY)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}. Nothing was decided.") from error
+    try:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)

@@ -45,8 +45,8 @@ def test_linked_records_are_told_wherever_incidents_are(tmp_path: Path) -> None:
     """Both numbers, per pair of sources; the records of an incident with what joins them; and the largest disagreement."""
     found = seen(tmp_path)
     assert found["line"] == (
-        " records       4 records make 2 incidents; with records of both: jira and opsgenie 1 incident of 2; "
-        "jira and pagerduty 1 incident of 2; opsgenie and pagerduty 1 incident of 2"
+        " records       4 records make 2 incidents; in two tools at once: jira and opsgenie 1, jira and pagerduty 1, "
+        "opsgenie and pagerduty 1"
     )
     assert found["records"]["U"] == []
     assert [(row["source"], row["role"], row["link_reason"]) for row in found["records"]["P"]] == [

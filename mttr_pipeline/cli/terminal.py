@@ -179,8 +179,8 @@ def records_line(con: duckdb.DuckDBPyConnection) -> str | None:
     if not rows or rows[0][0] != "all":
         return None
     (_, _, _, records, incidents), *pairs = rows
-    told = "; ".join(f"{source} and {other} {_incidents(n)} of {of:,}" for _, source, other, of, n in pairs)
-    return f" records       {records:,} records make {_incidents(incidents)}{f'; with records of both: {told}' if told else ''}"
+    told = ", ".join(f"{source} and {other} {n:,}" for _, source, other, _, n in pairs)
+    return f" records       {records:,} records make {_incidents(incidents)}{f'; in two tools at once: {told}' if told else ''}"
 
 
 def _incidents(number: int) -> str:

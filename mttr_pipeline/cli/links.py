@@ -69,7 +69,7 @@ kept AS (
         PARTITION BY least(p.incident_id, p.other_incident_id), greatest(p.incident_id, p.other_incident_id)
         ORDER BY p.why, p.source, p.external_id, p.other_source, p.other_external_id) = 1
 )
-FROM suggested UNION ALL FROM kept
+FROM (FROM suggested UNION ALL FROM kept)
 ORDER BY reason = 'not_followed', similarity DESC NULLS LAST, minutes_apart, source, external_id, other_source, other_external_id"""
 
 

@@ -193,8 +193,8 @@ SELECT
     i.episode,
     CASE
         WHEN i.episode = 1 THEN NULL
-        WHEN run.correlates THEN nullif(coalesce(f.incident_id, incident_uuid(i.source, i.external_id, 1)), i.incident_id)
-        ELSE incident_uuid(i.source, i.external_id, 1)
+        WHEN run.correlates THEN nullif(coalesce(f.incident_id, i.first_id), i.incident_id)
+        ELSE i.first_id
     END AS recurrence_of,
     CASE WHEN i.duplicate_of_id IS NOT NULL THEN incident_uuid(i.source, i.duplicate_of_id, 1) END AS duplicate_of,
     i.reopen_count,
@@ -222,8 +222,8 @@ SELECT
     i.mitigated_source,
     i.resolved_source,
     i.closed_source
-FROM started AS i
+FROM (SELECT *, CASE WHEN episode > 1 THEN incident_uuid(source, external_id, 1) END AS first_id FROM started) AS i
 CROSS JOIN config.run AS run
-LEFT JOIN core.members AS f ON i.episode > 1 AND f.record_id = incident_uuid(i.source, i.external_id, 1)
+LEFT JOIN core.members AS f ON f.record_id = i.first_id
 LEFT JOIN core.complete_history AS h ON h.source = i.source
 ORDER BY i.started_at, i.incident_id

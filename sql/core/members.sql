@@ -43,6 +43,9 @@ responders AS (
     GROUP BY alert_id
     HAVING bool_and(is_responder)
 ),
+alone AS (
+    SELECT *, CASE WHEN duplicate_of_id IS NOT NULL THEN incident_uuid(source, duplicate_of_id, 1) END AS target_id FROM core.standalone
+),
 told AS (
     SELECT
         g.record_id, g.group_no, s.source, s.external_id, s.episode, s.role,
@@ -53,9 +56,8 @@ told AS (
         responder.alert_id IS NOT NULL AS is_responder,
         r.reason
     FROM grouped AS g
-    JOIN core.standalone AS s ON s.record_id = g.record_id
-    LEFT JOIN grouped AS merged ON s.duplicate_of_id IS NOT NULL AND merged.group_no = g.group_no
-        AND merged.record_id = incident_uuid(s.source, s.duplicate_of_id, 1)
+    JOIN alone AS s ON s.record_id = g.record_id
+    LEFT JOIN grouped AS merged ON merged.record_id = s.target_id AND merged.group_no = g.group_no
     LEFT JOIN responders AS responder ON responder.alert_id = g.record_id
     LEFT JOIN reasons AS r ON r.record_id = g.record_id
 ),

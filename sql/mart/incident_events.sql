@@ -19,7 +19,7 @@ notes = "="
 provenance = "="
 */
 SELECT
-    coalesce(CASE WHEN run.correlates OR m.role <> 'duplicate' THEN m.incident_id END, incident_uuid(t.source, t.record_id, t.episode)) AS incident_id,
+    coalesce(CASE WHEN run.correlates OR m.role <> 'duplicate' THEN m.incident_id END, s.record_id) AS incident_id,
     t.source,
     t.member_id AS external_id,
     t.event_id,
@@ -32,9 +32,9 @@ SELECT
     t.provenance
 FROM core.timeline AS t
 CROSS JOIN config.run AS run
-SEMI JOIN core.episodes AS e ON e.source = t.source AND e.record_id = t.record_id AND e.episode = t.episode
+JOIN core.standalone AS s ON s.source = t.source AND s.external_id = t.record_id AND s.episode = t.episode
 -- A flap by itself is not told twice.
 ANTI JOIN core.flaps AS f ON f.source = t.source AND f.external_id = t.record_id
-LEFT JOIN core.members AS m ON m.record_id = incident_uuid(t.source, t.record_id, t.episode)
+LEFT JOIN core.members AS m ON m.record_id = s.record_id
 LEFT JOIN core.people AS p ON p.written = t.actor
 ORDER BY incident_id, t.happened_at, t.rank, t.member_id, t.event_id

@@ -48,7 +48,7 @@ def remote_links(client: HttpClient, runner: Runner, api: str, *, unlinked: bool
         try:
             rows = client.get(f"{api}/issue/{quote(issue_id, safe='')}/remotelink", parse=envelope.items)
         except HttpRefused as error:
-            if error.status not in (400, 401, 403, 405):
+            if error.status not in (400, 403, 405):
                 raise
             # Links between issues and other pages are switched off, or may not be read.
             if not is_refused.is_set():

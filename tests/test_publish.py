@@ -37,6 +37,7 @@ from mttr_pipeline.publish.generation import _prune
 from mttr_pipeline.reports.schemas import TYPES, schema
 from mttr_pipeline.warehouse.catalog import default_catalog
 from mttr_pipeline.warehouse.database import STORAGE_VERSION, Warehouse
+from mttr_pipeline.warehouse.transaction import transaction
 
 MART = default_catalog().published
 
@@ -446,6 +447,23 @@ def test_an_interrupt_leaves_no_half_generation(warehouse: Warehouse, tmp_path: 
         publish(warehouse, tmp_path, "run-2")
     assert standing(tmp_path) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["latest", "latest.json", "run-1"]
+    publish(warehouse, tmp_path, "run-3")  # nothing of it is left in the connection either
+
+
+def test_what_ends_a_transaction_leaves_a_connection_that_works() -> None:
+    """An interrupt or a failed statement in the middle: all of it is taken back, and the next statement does not meet it."""
+    with duckdb.connect() as con:
+        con.execute("CREATE TABLE kept (n INTEGER)")
+        for ending in (KeyboardInterrupt, duckdb.Error):
+            with pytest.raises(ending), transaction(con):
+                con.execute("INSERT INTO kept VALUES (1)")
+                if ending is KeyboardInterrupt:
+                    raise KeyboardInterrupt
+                con.execute("SELECT * FROM missing")
+            assert con.execute("SELECT count(*) FROM kept").fetchone() == (0,)
+        with transaction(con):
+            con.execute("INSERT INTO kept VALUES (2)")
+        assert con.execute("SELECT n FROM kept").fetchall() == [(2,)]
 
 
 # --- failures ---------------------------------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ from mttr_pipeline.publish.vanished import require_what_was_published
 from mttr_pipeline.warehouse.database import STORAGE_VERSION, Warehouse
 from mttr_pipeline.warehouse.models import Model
 from mttr_pipeline.warehouse.preparation import quoted
+from mttr_pipeline.warehouse.transaction import transaction
 
 # Level 1 takes two thirds of the time of DuckDB's own 3, for a tenth more space. Columns of ids and links have no use for a
 # dictionary, and DuckDB tries for longer when it may be larger.
@@ -222,16 +223,15 @@ def _write_database(warehouse: Warehouse, path: Path) -> None:
 
 def _comment(con: duckdb.DuckDBPyConnection, models: list[Model]) -> None:
     """Write the headers of the models and of the macros into the mart, so that the documentation travels with the data."""
-    con.execute("BEGIN")  # one transaction: there are hundreds of comments
-    for model in models:
-        con.execute(f"COMMENT ON {model.kind} {model.place} IS {quoted(model.description)}")
-        for column, text in model.columns.items():
-            con.execute(f'COMMENT ON COLUMN {model.place}."{column}" IS {quoted(text)}')
-    for macro, text in _MACRO_COMMENTS.items():
-        con.execute(f"COMMENT ON MACRO TABLE mart.{macro} IS {quoted(text)}")
-    for macro, text in _FUNCTION_COMMENTS.items():
-        con.execute(f"COMMENT ON MACRO mart.{macro} IS {quoted(text)}")
-    con.execute("COMMIT")
+    with transaction(con):  # one for all: there are hundreds of comments
+        for model in models:
+            con.execute(f"COMMENT ON {model.kind} {model.place} IS {quoted(model.description)}")
+            for column, text in model.columns.items():
+                con.execute(f'COMMENT ON COLUMN {model.place}."{column}" IS {quoted(text)}')
+        for macro, text in _MACRO_COMMENTS.items():
+            con.execute(f"COMMENT ON MACRO TABLE mart.{macro} IS {quoted(text)}")
+        for macro, text in _FUNCTION_COMMENTS.items():
+            con.execute(f"COMMENT ON MACRO mart.{macro} IS {quoted(text)}")
 
 
 def _write_manifest(warehouse: Warehouse, folder: Path, run_id: str, files: dict[str, int | None]) -> None:

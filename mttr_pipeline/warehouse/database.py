@@ -33,6 +33,7 @@ from mttr_pipeline.warehouse.models import MART, Model, load_macros
 from mttr_pipeline.warehouse.people import pseudonyms
 from mttr_pipeline.warehouse.preparation import prepare, quoted
 from mttr_pipeline.warehouse.shown import brings_texts, for_readers
+from mttr_pipeline.warehouse.transaction import transaction
 
 STORAGE_VERSION = "v1.2.0"  # of the mart: every DuckDB from 1.2.2 on opens it, 2.0 included
 
@@ -210,10 +211,9 @@ class Warehouse:
         if model.table == INCIDENTS:  # facts are made of them, and the macros over them go where they are
             self._facts.clear()
             self.make_analyst_macros()
-        self.con.execute(
-            f"BEGIN; DELETE FROM ops.builds WHERE table_name = {quoted(model.place)}; "
-            f"INSERT INTO ops.builds VALUES ({quoted(model.place)}, {quoted(self.run_id)}); COMMIT"
-        )
+        with transaction(self.con):
+            self.con.execute("DELETE FROM ops.builds WHERE table_name = ?", [model.place])
+            self.con.execute("INSERT INTO ops.builds VALUES (?, ?)", [model.place, self.run_id])
         model.compare_columns(self.columns(model))
         return self.count(model)
 

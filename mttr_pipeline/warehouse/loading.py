@@ -28,6 +28,7 @@ from mttr_pipeline.warehouse.mending import LIMITS
 from mttr_pipeline.warehouse.models import Model
 from mttr_pipeline.warehouse.pulls import record_pulls
 from mttr_pipeline.warehouse.streams import NotTogether, load_streams, point_at
+from mttr_pipeline.warehouse.transaction import transaction
 
 if TYPE_CHECKING:  # the catalog tries out tables of other packages with what is here
     from mttr_pipeline.warehouse.catalog import Catalog
@@ -135,13 +136,8 @@ def _load_batch(
     ):
         for manifest in batch:
             landing.verify(manifest, root)
-        con.execute("BEGIN")
-        try:
+        with transaction(con):
             load_streams(con, catalog, root, batch, Path(folder), limit)
-            con.execute("COMMIT")
-        except BaseException:
-            con.execute("ROLLBACK")
-            raise
 
 
 def _loaded(con: duckdb.DuckDBPyConnection) -> set[str]:
@@ -164,13 +160,12 @@ def _forget_undone(
         r.source for r in removed if (r.source, r.extract_id) not in present and f"{r.source}/{r.extract_id}" in loaded
     }
     for source in sorted(undone if sources is None else undone.intersection(sources)):
-        con.execute("BEGIN")
-        for model in catalog.of_layer("raw"):
-            if model.source == source:
-                con.execute(f"DELETE FROM {model.table}")
-        for table in ("loads", "quarantine", "quarantine_content", "marked"):
-            con.execute(f"DELETE FROM ops.{table} WHERE source = ?", [source])
-        con.execute("COMMIT")
+        with transaction(con):
+            for model in catalog.of_layer("raw"):
+                if model.source == source:
+                    con.execute(f"DELETE FROM {model.table}")
+            for table in ("loads", "quarantine", "quarantine_content", "marked"):
+                con.execute(f"DELETE FROM ops.{table} WHERE source = ?", [source])
 
 
 def create_raw_tables(con: duckdb.DuckDBPyConnection, models: Iterable[Model]) -> None:

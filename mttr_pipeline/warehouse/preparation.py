@@ -16,6 +16,7 @@ from mttr_pipeline.config.names import normalize
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.config.tables import VIEWS, config_tables
 from mttr_pipeline.hidden import pattern, redact
+from mttr_pipeline.warehouse.transaction import transaction
 
 
 def prepare(
@@ -27,17 +28,15 @@ def prepare(
     pseudonym: Callable[[str], str] = str,
 ) -> None:
     """Make all of it anew in the current database of a connection. The type makes variants small numbers in facts."""
-    con.execute("BEGIN")
-    con.execute(
-        "DROP SCHEMA IF EXISTS config CASCADE; CREATE SCHEMA config"
-    )  # an earlier release had other tables there
-    for name, (ddl, rows) in config_tables(settings, as_of, definition_hash).items():
-        con.execute(f"CREATE TABLE config.{name} ({ddl})")
-        insert_rows(con, f"config.{name}", rows)
-    con.execute(VIEWS)
-    variants = ", ".join(quoted(name) for name in sorted(variants_in_force(settings.file)))
-    con.execute(f"CREATE TYPE config.variant AS ENUM ({variants})")
-    con.execute("COMMIT")
+    with transaction(con):
+        # An earlier release had other tables there.
+        con.execute("DROP SCHEMA IF EXISTS config CASCADE; CREATE SCHEMA config")
+        for name, (ddl, rows) in config_tables(settings, as_of, definition_hash).items():
+            con.execute(f"CREATE TABLE config.{name} ({ddl})")
+            insert_rows(con, f"config.{name}", rows)
+        con.execute(VIEWS)
+        variants = ", ".join(quoted(name) for name in sorted(variants_in_force(settings.file)))
+        con.execute(f"CREATE TYPE config.variant AS ENUM ({variants})")
     with suppress(duckdb.InvalidInputException):  # there already
         con.remove_function("normalize_unicode")
     con.create_function("normalize_unicode", normalize, ["VARCHAR"], "VARCHAR")

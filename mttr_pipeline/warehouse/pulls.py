@@ -16,6 +16,7 @@ from mttr_pipeline.landing.manifest import Manifest, disbelieved
 from mttr_pipeline.landing.store import NOT_PULLED
 from mttr_pipeline.warehouse.histories import record_histories
 from mttr_pipeline.warehouse.preparation import insert_rows
+from mttr_pipeline.warehouse.transaction import transaction
 
 
 def record_pulls(
@@ -23,16 +24,11 @@ def record_pulls(
 ) -> None:
     """Say anew what every pull did, found and covers. `manifests` are those of the landing zone, oldest first; `removed` are the
     extracts that left it for their age."""
-    con.execute("BEGIN")
-    try:
+    with transaction(con):
         _record_attempts(con, manifests)
         _record_facts(con, manifests, removed)
         _record_differences(con, manifests)
         record_histories(con, manifests)
-        con.execute("COMMIT")
-    except BaseException:
-        con.execute("ROLLBACK")
-        raise
 
 
 def _record_attempts(con: duckdb.DuckDBPyConnection, manifests: Sequence[Manifest]) -> None:

@@ -438,11 +438,19 @@ def test_a_report_about_the_past_misses_nothing(warehouse: Warehouse, landing: L
         assert publish(past, root, "run-2").files["parquet/incident_sources.parquet"] < len(history()) / 2
 
 
-def test_an_interrupt_leaves_no_half_generation(warehouse: Warehouse, tmp_path: Path, monkeypatch: Any) -> None:
+def test_an_interrupt_leaves_no_half_generation(warehouse: Warehouse, tmp_path: Path) -> None:
     publish(warehouse, tmp_path, "run-1")
     before = standing(tmp_path)
-    signal.signal(signal.SIGALRM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    finished = set(tmp_path.iterdir())
+
+    def once_begun(*_: Any) -> None:
+        """On every machine in the middle: as soon as something of the new generation is there."""
+        if set(tmp_path.iterdir()) != finished:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGALRM, once_begun)
+    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
     with pytest.raises((KeyboardInterrupt, RuntimeError)):  # DuckDB tells it in its own way when a query is under way
         publish(warehouse, tmp_path, "run-2")
     assert standing(tmp_path) == before

@@ -18,6 +18,7 @@ from rich.console import Console
 
 from mttr_pipeline import __version__
 from mttr_pipeline.cli.exits import DONE, FAILED, PARTLY, Globals, exits, print_error
+from mttr_pipeline.cli.serving import serve
 from mttr_pipeline.cli.terminal import Bars, doctor_line, print_summary, wide_console
 from mttr_pipeline.cli.usage import Commands, listed
 from mttr_pipeline.config.clock import parse_clock
@@ -316,6 +317,9 @@ def links(
         raise ConfigError("A decision needs --by and --why: who decides, and why.")
     click.echo(decide(_database(settings, "links"), settings, names, "same" if accept else "different", by, why))
     return DONE
+
+
+main.add_command(serve)
 
 
 @main.command()

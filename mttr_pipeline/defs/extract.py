@@ -9,7 +9,7 @@ from mttr_pipeline.config.settings import Account
 from mttr_pipeline.defs.guarded import guarded
 from mttr_pipeline.defs.resources import RunResource, explained
 from mttr_pipeline.errors import ConfigError, MttrError, cleaned
-from mttr_pipeline.intake import inbox
+from mttr_pipeline.intake import inbox, received
 from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.sources.pulling import build_source, foreseen, pull
 from mttr_pipeline.warehouse.catalog import catalog
@@ -163,7 +163,15 @@ def failed_sources(landing: Landing, run_id: str) -> dict[str, str]:
 
 
 def none_left(run: RunResource) -> list[str]:
-    """The errors, when every source that this run asked failed or cannot be used; nothing otherwise."""
+    """The errors, when every source that this run asked failed or cannot be used, and no body was received; nothing otherwise."""
     failed = {**run.failed, **failed_sources(run.landing, run.id), **catalog(run.settings.accounts).problems}
     wanted = [account.name for account in run.settings.enabled if run.wants(account.name)]
-    return [failed[name] for name in wanted] if all(name in failed for name in wanted) else []
+    if not all(name in failed for name in wanted) or _received_in(run.landing, run.id):
+        return []
+    return [failed[name] for name in wanted]
+
+
+def _received_in(landing: Landing, run_id: str) -> bool:
+    """Whether this run took files out of the inbox."""
+    extracts = landing.manifests(received.SOURCE)
+    return any(manifest.status == "complete" and manifest.attempts[-1].run_id == run_id for manifest in extracts)

@@ -16,9 +16,14 @@ _MARK = ".demo"
 _WORK = tuple(f"work{part}.duckdb{log}" for part in ("", ".mart") for log in ("", ".wal"))
 
 
+def is_demo_folder(data_dir: Path) -> bool:
+    """Whether the data directory belongs to `mttr demo`."""
+    return (data_dir / _MARK).exists()
+
+
 def refuse_demo_folder(data_dir: Path) -> None:
     """Raises ConfigError when the data directory belongs to `mttr demo`."""
-    if (data_dir / _MARK).exists():
+    if is_demo_folder(data_dir):
         raise ConfigError(f"{data_dir} holds the data of `mttr demo`; choose another --data-dir for real data.")
 
 
@@ -26,7 +31,7 @@ def refuse_other_folder(data_dir: Path, simulated: Collection[str]) -> None:
     """Raises ConfigError when the folder holds anything that a demo with these `simulated` accounts did not write."""
     if not data_dir.is_dir():
         return
-    if not (data_dir / _MARK).exists():
+    if not is_demo_folder(data_dir):
         if found := sorted(path.name for path in data_dir.iterdir() if path.name != ".lock"):
             kind = "real data" if "landing" in found else f"files that the demo did not write ({found[0]})"
             raise ConfigError(f"{data_dir} holds {kind}; choose another folder for the demo with --data-dir.")

@@ -40,7 +40,8 @@ class Server:
         if token is None and not is_loopback(bound[0]):
             self._socket.close()
             raise ConfigError(
-                f"{host} can be reached from other machines; set {TOKEN} or {IN_FILE} to a token that callers must show, or leave --host out."
+                f"{host} can be reached from other machines; set {TOKEN} or {IN_FILE} to a token that callers must show, "
+                "or leave --host out."
             )
         shown = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
         self.address = f"http://{shown}:{bound[1]}"

@@ -13,10 +13,12 @@ import pytest
 import zstandard
 from support import AS_OF, land, open_warehouse, rows
 
-from mttr_pipeline.intake import inbox
+from mttr_pipeline.intake import inbox, received
 from mttr_pipeline.intake.importer import import_files
 from mttr_pipeline.landing import characters
+from mttr_pipeline.landing.readers import Readable, Unreadable, readable
 from mttr_pipeline.landing.store import Landing
+from mttr_pipeline.sources.alertmanager import SOURCE as ALERTMANAGER
 from mttr_pipeline.sources.kit import envelope
 from mttr_pipeline.sources.registry import load_settings
 from mttr_pipeline.warehouse.mending import LIMITS, identity_of
@@ -219,7 +221,7 @@ def test_an_odd_record_costs_itself_and_not_its_page(tmp_path: Path) -> None:
     (tmp_path / "lines.jsonl").write_bytes(b"\n".join([*records, start % b"3" + b"}"]))
     import_files([tmp_path / "array.json", tmp_path / "lines.jsonl"], landing, "run-2")
     alert = b'{"status":"firing","labels":{"alertname":"a"},"startsAt":"2026-10-01T10:00:00Z","fingerprint":"%s"'
-    alerts = [alert % n + b"," + odd + b"}" for n, (odd, is_read) in numbered.items() if n not in (b"107",)]
+    alerts = [alert % n + b"," + odd + b"}" for n, (odd, _) in numbered.items()]
     body = (
         b'{"version":"4","alerts":['
         + b",".join([alert % b"1" + b"}", *alerts, *NO_RECORDS, alert % b"2" + b"}"])
@@ -248,12 +250,91 @@ def test_an_odd_record_costs_itself_and_not_its_page(tmp_path: Path) -> None:
             assert "no id" not in {row["reason"] for row in listed}
         there = {row["id"] for row in rows(warehouse.con, "SELECT fingerprint AS id FROM raw.alertmanager_inbox")}
         assert there == {"1", "2", *(read - {"107"})}, "alerts of one body"
-        listed = rows(warehouse.con, "SELECT reason FROM ops.quarantine WHERE source = 'inbox'")
-        assert len(listed) == len(spoilt) + len(NO_RECORDS) and all(
-            "is no JSON object" in row["reason"] for row in listed
-        )
+        reasons = [
+            row["reason"] for row in rows(warehouse.con, "SELECT reason FROM ops.quarantine WHERE source = 'inbox'")
+        ]
+        (twice,) = (reason for reason in reasons if "is no JSON object" not in reason)
+        assert twice.startswith("Alertmanager alert 9: the name x stands there 2 times: ")
+        assert len(reasons) == len(spoilt) + 1 + len(NO_RECORDS)
         ledger = rows(warehouse.con, "SELECT * FROM ops.loads")
         assert all(row["fetched"] == row["normalised"] + row["duplicates"] + row["quarantined"] for row in ledger)
+    finally:
+        warehouse.close()
+
+
+ALERT = b'{"status":"firing","labels":{"alertname":"a"},"startsAt":"2026-10-01T10:00:00Z","fingerprint":"%s"}'
+SPOILT = ALERT.replace(b'"alertname":"a"', b'"alertname":"a","job":"b","job":"c"') % b"2"
+A, B = ALERT % b"1", ALERT % b"3"
+NO_LIST = b'"alerts":7,"alerts":[%b]' % A
+NINE = b'"x":1,' * 9 + b'"alerts":[%b]' % A
+#: What stands in a body -> the alerts that are taken of it, and what is told with which text.
+TWICE: dict[str, tuple[bytes, list[str], list[tuple[str, bytes]]]] = {
+    "in an alert": (
+        b'"alerts":[%b,%b,%b]' % (A, SPOILT, B),
+        ["1", "3"],
+        [("Alertmanager alert 2: the name job stands 2 times in $.labels", SPOILT)],
+    ),
+    "where nothing is read": (
+        b'"alerts":[%b,%b],"receiver":"x","receiver":"y","commonLabels":{"a":1,"a":2}' % (A, B),
+        ["1", "3"],
+        [],
+    ),
+    "two lists": (
+        b'"alerts":[%b],"alerts":[%b,%b]' % (A, A, B),
+        ["1"],
+        [("the name alerts stands there 2 times", B)],
+    ),
+    "two keys of the group": (
+        b'"alerts":[%b],"groupKey":"x","groupKey":"y"' % A,
+        ["1"],
+        [("the name groupKey stands there 2 times", b'{"group":"y","body":%b}' % A)],
+    ),
+    "no list and a list": (NO_LIST, ["1"], [("the name alerts stands there 2 times", b'{"version":"4",%b}' % NO_LIST)]),
+    "nine times": (NINE, [], [("the name x stands there 9 times", b'{"version":"4",%b}' % NINE)]),
+}
+
+
+@pytest.mark.parametrize(("members", "taken", "told"), TWICE.values(), ids=TWICE)
+def test_a_name_twice_costs_the_alert_it_stands_in(
+    members: bytes, taken: list[str], told: list[tuple[str, bytes]]
+) -> None:
+    """The other alerts of the body are taken. What is not has the place in its reason, and all of its text."""
+    assert ALERTMANAGER.webhook is not None
+    body = readable(b'{"version":"4",%b}' % members)
+    assert isinstance(body, Readable)
+    parts = list(received.landed_parts(ALERTMANAGER.webhook, body.content, body.fields, {}))
+    lines = [json.loads(b"{" + part[1:] + b"}") for part in parts if isinstance(part, bytes)]
+    assert [line["body"]["fingerprint"] for line in lines] == taken
+    assert [(part.reason, part.text.encode()) for part in parts if isinstance(part, Unreadable)] == told
+
+
+def test_a_name_twice_is_kept_with_all_of_the_record(tmp_path: Path) -> None:
+    """Nobody has the text of a body but the landing zone: what is set aside for a name is landed whole, not only its start."""
+    record = b'{"external_id":"A","title":"' + b"x" * 5000 + b'","detected_at":%b,"title":"y"}' % STAMP
+    (tmp_path / "one.jsonl").write_bytes(record + b'\n{"external_id":"B","detected_at":%b}' % STAMP)
+    landing = Landing(tmp_path / "landing")
+    report = import_files([tmp_path / "one.jsonl"], landing, "run-1")
+    assert (report.records, report.unreadable) == (1, 1)
+    (manifest,) = landing.manifests("custom")
+    plain = zstandard.ZstdDecompressor().stream_reader(landing.read(manifest, manifest.files[0].file) or b"").read()
+    line = json.loads(plain.splitlines()[0])
+    assert line["unreadable"].encode() == record and line["id"] == "A"
+    assert line["reason"] == "the name title stands there 2 times"
+
+
+def test_an_issue_with_a_field_twice_says_so(tmp_path: Path) -> None:
+    """Its fields are read as one map, which no name may stand in twice; "created is missing" is not what is wrong with it."""
+    issue = b'{"id":"%d","key":"O-%d","fields":{"created":"2026-10-01T10:00:00.000+0000","a":"x"%b}}'
+    landing = Landing(tmp_path / "landing")
+    extract = landing.begin("jira", "run-1", {})
+    extract.land("issues", "all", [issue % (1, 1, b""), issue % (2, 2, b',"a":"y"')])
+    extract.finish(AS_OF)
+    warehouse = open_warehouse(tmp_path, as_of=AS_OF)
+    try:
+        warehouse.load(landing)
+        assert rows(warehouse.con, "SELECT external_id FROM raw.jira_issues") == [{"external_id": "1"}]
+        (listed,) = rows(warehouse.con, "SELECT external_id, reason FROM ops.quarantine")
+        assert listed == {"external_id": "2", "reason": "a name stands twice in fields"}
     finally:
         warehouse.close()
 

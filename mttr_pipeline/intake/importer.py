@@ -27,9 +27,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from mttr_pipeline import interrupts
 from mttr_pipeline.config.imports import KNOWN_FIELDS
 from mttr_pipeline.config.settings import Account
-from mttr_pipeline.errors import ConfigError
+from mttr_pipeline.errors import ConfigError, MttrError
 from mttr_pipeline.intake import received
 from mttr_pipeline.intake.door import inspect, inspect_for, spelling
 from mttr_pipeline.intake.presets import CUSTOM, Made, Preset, Runner
@@ -326,7 +327,14 @@ class Intake:
             if error is not None:
                 for extract in self._extracts.values():
                     with suppress(OSError):  # a full disk: the reason of the failure is what counts
-                        extract.fail(f"{type(error).__name__}: {error}")
+                        extract.fail(_why_not(error))
+
+
+def _why_not(error: BaseException) -> str:
+    """Why an import is failed, in a sentence."""
+    if ended := interrupts.ended_by() or ("Ended by an interrupt" if not isinstance(error, Exception) else None):
+        return f"{ended}; nothing of it is loaded."
+    return str(error) if isinstance(error, MttrError) else f"{type(error).__name__}: {error}"
 
 
 class _Beside:

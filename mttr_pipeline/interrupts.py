@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 ENDED_BY = {signal.SIGINT: 130, signal.SIGTERM: 143}  # exit codes, as shells count them
+NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 GRACE = 4.0  # seconds from the signal to the end of the process, however far the work has come
 _TELL_AGAIN = 0.3  # seconds
 _ONE_SIGNAL = 0.2  # seconds: `timeout` and terminals send one signal to the process and to its group
@@ -81,6 +82,12 @@ class Signals:
 def heard() -> bool:
     """Whether a signal is ending the work."""
     return _current is not None and _current.received is not None
+
+
+def ended_by() -> str | None:
+    """What ends the work, for people: `Ended by Ctrl-C`. None when no signal was heard."""
+    number = _current.received if _current is not None else None
+    return None if number is None else f"Ended by {NAMES[signal.Signals(number)]}"
 
 
 def _tell_all() -> None:

@@ -11,8 +11,9 @@ import re
 import shutil
 import textwrap
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.sources.kit.declare import Fields, Source, Webhook
 from mttr_pipeline.sources.registry import registry
 from mttr_pipeline.warehouse.catalog import default_catalog, house_models, macros_of
+from mttr_pipeline.warehouse.conformance import odd_record_problems
 from mttr_pipeline.warehouse.reference import GENERATED, gathered_tables
 from mttr_pipeline.warehouse.trial import try_out
 
@@ -702,6 +704,44 @@ def test_our_own_sources_pass_the_trial(name: str) -> None:
     contracts = [model for model in house_models() if model.gathered]
     assert models
     try_out(source, models, contracts, macros_of(member for member in catalog.members if member.name != name))
+
+
+# -- odd records -------------------------------------------------------------------------------------------------------
+
+
+def test_odd_records_cost_only_themselves(toy: Source, tmp_path: Path) -> None:
+    """What every package can ask of its own source, as docs/adding-a-source.md shows it."""
+    assert odd_record_problems(toy, "tickets", ticket(1, FIRST), tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("sound", "careless", "told"),
+    [
+        (
+            "    instant(created_at) AS created_at",
+            "    created_at::TIMESTAMP AS created_at",
+            "could not convert|Conversion Error",
+        ),
+        ("comment VARCHAR)[]'\n})", "comment VARCHAR)[]'\n})\nWHERE title IS NOT NULL", "can be read back"),
+    ],
+)
+def test_sql_that_odd_records_stop_is_found(toy: Source, tmp_path: Path, sound: str, careless: str, told: str) -> None:
+    """An exception, and records that are left out in silence."""
+    shutil.copytree(TOY / "mttr_toy" / "sql", tmp_path / "sql")
+    path = tmp_path / "sql" / "raw" / "toy" / "tickets.sql"
+    text = path.read_text(encoding="utf-8")
+    assert sound in text
+    path.write_text(text.replace(sound, careless), encoding="utf-8")
+    (problem,) = odd_record_problems(replace(toy, sql=tmp_path / "sql"), "tickets", ticket(1, FIRST), tmp_path)
+    assert re.search(told, problem), problem
+
+
+@pytest.fixture
+def toy(monkeypatch: pytest.MonkeyPatch) -> Source:
+    """Its declaration, as its own tests import it."""
+    monkeypatch.syspath_prepend(TOY)
+    found: Source = import_module("mttr_toy").SOURCE
+    return found
 
 
 # -- docs/adding-a-source.md -------------------------------------------------------------------------------------------

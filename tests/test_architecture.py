@@ -30,7 +30,7 @@ ROOMS = {
     "reports": "metrics landing config",
     "metrics": "",
     "warehouse": "sources landing config interrupts errors hidden",
-    "intake": "sources landing config progress errors hidden",
+    "intake": "sources landing config progress interrupts errors hidden",
     "sources": "landing config progress interrupts errors hidden",
     "landing": "errors hidden",
     "config": "errors hidden",

@@ -300,7 +300,12 @@ def test_an_interrupt_is_not_swallowed(run: Run, landing: Landing) -> None:
         run(source)
     assert landing.manifests("acme") == []
     source.trouble = lambda: None
-    assert run(source).records == 2
+    manifest = run(source)
+    assert manifest.records == 2
+    assert [(attempt.status, attempt.error) for attempt in manifest.attempts] == [
+        ("interrupted", "Ended by an interrupt; the next run resumes this pull."),
+        ("complete", None),
+    ]
 
 
 @pytest.mark.parametrize(("name", "says"), [("jira", "no credentials"), ("acme", "no source 'acme'")])

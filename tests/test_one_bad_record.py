@@ -13,12 +13,15 @@ import pytest
 import zstandard
 from support import AS_OF, land, open_warehouse, rows
 
-from mttr_pipeline.intake import inbox
+from mttr_pipeline.intake import inbox, received
 from mttr_pipeline.intake.importer import import_files
 from mttr_pipeline.landing import characters
+from mttr_pipeline.landing.readers import Readable, Unreadable, readable
 from mttr_pipeline.landing.store import Landing
+from mttr_pipeline.sources.alertmanager import SOURCE as ALERTMANAGER
 from mttr_pipeline.sources.kit import envelope
 from mttr_pipeline.sources.registry import load_settings
+from mttr_pipeline.warehouse.conformance import NO_RECORDS, ODD_MEMBERS
 from mttr_pipeline.warehouse.mending import LIMITS, identity_of
 
 BAD = {
@@ -165,28 +168,14 @@ def test_a_window_counts_its_marked_records(tmp_path: Path) -> None:
 
 # -- every source ------------------------------------------------------------------------------------------------------
 
-#: Odd things at the end of a record, and whether the record is read all the same.
-ODD = {
-    "a thousand lists": (b'"x":' + b"[" * 1000 + b"]" * 1000, False),
-    "a hundred thousand objects": (b'"x":' + b'{"a":' * 100_000 + b"1" + b"}" * 100_000, False),
-    "five hundred lists": (b'"x":' + b"[" * 500 + b"]" * 500, True),
-    "NaN": (b'"x":NaN', False),
-    "Infinity": (b'"x":[1,-Infinity]', False),
-    "an integer beyond 64 bit": (b'"x":' + b"9" * 400, True),
-    "a number beyond a double": (b'"x":1e999', True),
-    "a name twice": (b'"x":1,"x":{"y":2}', True),
-    "half a pair": (b'"x":"\\ud800"', True),
-    "NUL": (b'"x":"a\x00\\u0000"', True),
-    "no UTF-8": (b'"x":"\xff\xfe"', True),
-    "a comma too many": (b'"x":1,', False),
-    "a word": (b'"x":undefined', False),
+#: What no reader takes for JSON; the other odd things at the end of a record are read all the same.
+UNREADABLE = {"a thousand lists", "a hundred thousand objects", "NaN", "Infinity", "a comma too many", "a word"}
+ODD = {what: (odd, what not in UNREADABLE) for what, odd in ODD_MEMBERS.items() if what != "five megabytes"} | {
     "numbers where objects belong": (
         b'"priority":5,"service":7,"teams":8,"fields":9,"responders":10,"tags":11,"integration":12,"timeline":13',
         True,
     ),
 }
-#: In the place of a record.
-NO_RECORDS = (b"5", b"null", b"true", b'"text"', b"[]", b'[{"id":"L1"}]')
 STAMP = b'"2026-10-01T10:00:00Z"'
 #: source -> the stream of its records, what a record begins with, and what names it in the stream's table.
 RECORDS = {
@@ -219,7 +208,7 @@ def test_an_odd_record_costs_itself_and_not_its_page(tmp_path: Path) -> None:
     (tmp_path / "lines.jsonl").write_bytes(b"\n".join([*records, start % b"3" + b"}"]))
     import_files([tmp_path / "array.json", tmp_path / "lines.jsonl"], landing, "run-2")
     alert = b'{"status":"firing","labels":{"alertname":"a"},"startsAt":"2026-10-01T10:00:00Z","fingerprint":"%s"'
-    alerts = [alert % n + b"," + odd + b"}" for n, (odd, is_read) in numbered.items() if n not in (b"107",)]
+    alerts = [alert % n + b"," + odd + b"}" for n, (odd, _) in numbered.items()]
     body = (
         b'{"version":"4","alerts":['
         + b",".join([alert % b"1" + b"}", *alerts, *NO_RECORDS, alert % b"2" + b"}"])
@@ -248,12 +237,91 @@ def test_an_odd_record_costs_itself_and_not_its_page(tmp_path: Path) -> None:
             assert "no id" not in {row["reason"] for row in listed}
         there = {row["id"] for row in rows(warehouse.con, "SELECT fingerprint AS id FROM raw.alertmanager_inbox")}
         assert there == {"1", "2", *(read - {"107"})}, "alerts of one body"
-        listed = rows(warehouse.con, "SELECT reason FROM ops.quarantine WHERE source = 'inbox'")
-        assert len(listed) == len(spoilt) + len(NO_RECORDS) and all(
-            "is no JSON object" in row["reason"] for row in listed
-        )
+        reasons = [
+            row["reason"] for row in rows(warehouse.con, "SELECT reason FROM ops.quarantine WHERE source = 'inbox'")
+        ]
+        (twice,) = (reason for reason in reasons if "is no JSON object" not in reason)
+        assert twice.startswith("Alertmanager alert 9: the name x stands there 2 times: ")
+        assert len(reasons) == len(spoilt) + 1 + len(NO_RECORDS)
         ledger = rows(warehouse.con, "SELECT * FROM ops.loads")
         assert all(row["fetched"] == row["normalised"] + row["duplicates"] + row["quarantined"] for row in ledger)
+    finally:
+        warehouse.close()
+
+
+ALERT = b'{"status":"firing","labels":{"alertname":"a"},"startsAt":"2026-10-01T10:00:00Z","fingerprint":"%s"}'
+SPOILT = ALERT.replace(b'"alertname":"a"', b'"alertname":"a","job":"b","job":"c"') % b"2"
+A, B = ALERT % b"1", ALERT % b"3"
+NO_LIST = b'"alerts":7,"alerts":[%b]' % A
+NINE = b'"x":1,' * 9 + b'"alerts":[%b]' % A
+#: What stands in a body -> the alerts that are taken of it, and what is told with which text.
+TWICE: dict[str, tuple[bytes, list[str], list[tuple[str, bytes]]]] = {
+    "in an alert": (
+        b'"alerts":[%b,%b,%b]' % (A, SPOILT, B),
+        ["1", "3"],
+        [("Alertmanager alert 2: the name job stands 2 times in $.labels", SPOILT)],
+    ),
+    "where nothing is read": (
+        b'"alerts":[%b,%b],"receiver":"x","receiver":"y","commonLabels":{"a":1,"a":2}' % (A, B),
+        ["1", "3"],
+        [],
+    ),
+    "two lists": (
+        b'"alerts":[%b],"alerts":[%b,%b]' % (A, A, B),
+        ["1"],
+        [("the name alerts stands there 2 times", B)],
+    ),
+    "two keys of the group": (
+        b'"alerts":[%b],"groupKey":"x","groupKey":"y"' % A,
+        ["1"],
+        [("the name groupKey stands there 2 times", b'{"group":"y","body":%b}' % A)],
+    ),
+    "no list and a list": (NO_LIST, ["1"], [("the name alerts stands there 2 times", b'{"version":"4",%b}' % NO_LIST)]),
+    "nine times": (NINE, [], [("the name x stands there 9 times", b'{"version":"4",%b}' % NINE)]),
+}
+
+
+@pytest.mark.parametrize(("members", "taken", "told"), TWICE.values(), ids=TWICE)
+def test_a_name_twice_costs_the_alert_it_stands_in(
+    members: bytes, taken: list[str], told: list[tuple[str, bytes]]
+) -> None:
+    """The other alerts of the body are taken. What is not has the place in its reason, and all of its text."""
+    assert ALERTMANAGER.webhook is not None
+    body = readable(b'{"version":"4",%b}' % members)
+    assert isinstance(body, Readable)
+    parts = list(received.landed_parts(ALERTMANAGER.webhook, body.content, body.fields, {}))
+    lines = [json.loads(b"{" + part[1:] + b"}") for part in parts if isinstance(part, bytes)]
+    assert [line["body"]["fingerprint"] for line in lines] == taken
+    assert [(part.reason, part.text.encode()) for part in parts if isinstance(part, Unreadable)] == told
+
+
+def test_a_name_twice_is_kept_with_all_of_the_record(tmp_path: Path) -> None:
+    """Nobody has the text of a body but the landing zone: what is set aside for a name is landed whole, not only its start."""
+    record = b'{"external_id":"A","title":"' + b"x" * 5000 + b'","detected_at":%b,"title":"y"}' % STAMP
+    (tmp_path / "one.jsonl").write_bytes(record + b'\n{"external_id":"B","detected_at":%b}' % STAMP)
+    landing = Landing(tmp_path / "landing")
+    report = import_files([tmp_path / "one.jsonl"], landing, "run-1")
+    assert (report.records, report.unreadable) == (1, 1)
+    (manifest,) = landing.manifests("custom")
+    plain = zstandard.ZstdDecompressor().stream_reader(landing.read(manifest, manifest.files[0].file) or b"").read()
+    line = json.loads(plain.splitlines()[0])
+    assert line["unreadable"].encode() == record and line["id"] == "A"
+    assert line["reason"] == "the name title stands there 2 times"
+
+
+def test_an_issue_with_a_field_twice_says_so(tmp_path: Path) -> None:
+    """Its fields are read as one map, which no name may stand in twice; "created is missing" is not what is wrong with it."""
+    issue = b'{"id":"%d","key":"O-%d","fields":{"created":"2026-10-01T10:00:00.000+0000","a":"x"%b}}'
+    landing = Landing(tmp_path / "landing")
+    extract = landing.begin("jira", "run-1", {})
+    extract.land("issues", "all", [issue % (1, 1, b""), issue % (2, 2, b',"a":"y"')])
+    extract.finish(AS_OF)
+    warehouse = open_warehouse(tmp_path, as_of=AS_OF)
+    try:
+        warehouse.load(landing)
+        assert rows(warehouse.con, "SELECT external_id FROM raw.jira_issues") == [{"external_id": "1"}]
+        (listed,) = rows(warehouse.con, "SELECT external_id, reason FROM ops.quarantine")
+        assert listed == {"external_id": "2", "reason": "a name stands twice in fields"}
     finally:
         warehouse.close()
 

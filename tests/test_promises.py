@@ -36,6 +36,12 @@ def test_a_killed_run_harms_nothing() -> None:
     assert "in publish" in out and "0 cases broken" in out
 
 
+def test_a_killed_pull_harms_nothing() -> None:
+    """Killed while four vendors answer: the next run pulls what is missing. Case 45 is one kill, early in the run."""
+    out = shown("kills.py", "run", "--from", "45", "--cases", "1")
+    assert out.startswith("run 45: run SIGKILL in ") and "0 cases broken" in out
+
+
 def test_readers_see_one_generation_each() -> None:
     """While generations are published and deleted."""
     assert "\n300 reads, " in shown("readers.py", "--reads", "300", "--readers", "2")

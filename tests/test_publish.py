@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import stat
@@ -31,10 +32,13 @@ from support import AS_OF, AS_OF_US, build_all, copy_database, file_size_limit, 
 
 from mttr_pipeline.config.sections import Keep
 from mttr_pipeline.errors import ContractError
+from mttr_pipeline.landing.retention import remove_old
 from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.publish import latest, publish
 from mttr_pipeline.publish.generation import _prune
+from mttr_pipeline.publish.vanished import require_what_was_published
 from mttr_pipeline.reports.schemas import TYPES, schema
+from mttr_pipeline.warehouse import loading
 from mttr_pipeline.warehouse.catalog import default_catalog
 from mttr_pipeline.warehouse.database import STORAGE_VERSION, Warehouse
 from mttr_pipeline.warehouse.transaction import transaction
@@ -398,7 +402,7 @@ def test_what_was_published_and_is_gone_stops_the_publish(landing: Landing, tmp_
     with built(landing, tmp_path) as warehouse:  # only who has loaded knows of pulls and imports
         publish(warehouse, root, "run-1")
         con = warehouse.con
-        (total,) = next(iter(con.execute("SELECT count(*) FROM mart.incident_sources").fetchall()))
+        (total,) = con.execute("SELECT count(DISTINCT external_id) FROM mart.incident_sources").fetchall()[0]
         con.execute("DELETE FROM mart.incident_sources WHERE external_id IN ('3', '4', '5')")
         with pytest.raises(
             ContractError, match=rf"custom: 3 of the {total} records .*\(3, 4, 5\).*may_vanish_pct = 3.0"
@@ -414,6 +418,38 @@ def test_what_was_published_and_is_gone_stops_the_publish(landing: Landing, tmp_
         con.execute("DELETE FROM mart.incident_sources WHERE external_id = '6'")
         con.execute("UPDATE ops.attempts SET status = 'undone' WHERE run_id LIKE '20261030%'")
         publish(warehouse, root, "run-4")
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_what_was_removed_for_its_age_may_be_gone_and_nothing_else(
+    landing: Landing, built_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], is_known: bool
+) -> None:
+    """`[landing] keep_days` takes the first import, with the records that the second one has not. A record of the second one that
+    is gone still stops the publish, unless the working database was lost with the knowledge of what stood where."""
+    there = Landing(tmp_path / "landing")
+    shutil.copytree(landing.root, there.root)
+    root = tmp_path / "published"
+    with copied(built_folder, tmp_path) as warehouse:
+        generation = publish(warehouse, root, "run-1").folder
+        assert remove_old(there, datetime(2027, 10, 30, tzinfo=UTC), 364).records == {"custom": 60}
+        if not is_known:
+            warehouse.con.execute("DROP TABLE core.vendor_records")
+        loading.load(warehouse.con, warehouse.catalog, there)  # that of the warehouse empties the mart
+        # What a build makes of what is left.
+        warehouse.con.execute(
+            "DELETE FROM mart.incident_sources WHERE external_id NOT IN (SELECT external_id FROM raw.custom_records)"
+        )
+        assert capsys.readouterr().err == ""
+        require_what_was_published(warehouse, generation, 0)
+        aged = r"custom: {} of the 10\d records published before are gone, because extracts older than \[landing\] keep_days"
+        assert re.match(aged.format(50), capsys.readouterr().err)
+        warehouse.con.execute("DELETE FROM mart.incident_sources WHERE external_id = '70'")
+        if is_known:
+            with pytest.raises(ContractError, match=r"custom: 1 of .*\(70\)"):
+                publish(warehouse, root, "run-2")
+        else:
+            require_what_was_published(warehouse, generation, 0)
+            assert re.match(aged.format(51), capsys.readouterr().err)
 
 
 def test_a_generation_that_cannot_be_read_is_no_measure_and_that_is_said(

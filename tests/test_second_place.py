@@ -99,6 +99,25 @@ def test_the_pointer_names_nothing_that_is_not_whole(tmp_path: Path) -> None:
     assert json.loads((there / "latest.json").read_bytes())["run_id"] == second.name
 
 
+def test_nights_when_the_place_was_down_are_made_up_for(tmp_path: Path) -> None:
+    """Its rotation is that of the disk here: what still stands here and the rules keep arrives with the next copy, but for what
+    a reader changed. A new place gets no history."""
+    place, there = Place(f"file://{tmp_path}/share"), tmp_path / "share"
+    keep = Keep(nights=3, weeks=0, months=0)
+    there.mkdir()
+    made = {day: generation(tmp_path / "published", day) for day in range(1, 8)}
+    assert place.copy(made[2], keep, Readers()).filled == 0, "the first one"
+    (made[6] / "report.html").write_text("changed")
+    generation(tmp_path / "published", 8).joinpath("manifest.json").unlink()
+    done = place.copy(made[7], keep, Readers(0o640))
+    assert (done.filled, done.deleted) == (1, 0)
+    assert {path.name for path in there.iterdir()} == {made[2].name, made[5].name, made[7].name, "latest.json"}
+    assert contents(there / made[5].name) == contents(made[5])
+    assert oct((there / made[5].name / "report.html").stat().st_mode & 0o777) == "0o640"
+    assert json.loads((there / "latest.json").read_bytes())["run_id"] == made[7].name
+    assert place.copy(made[7], keep, Readers()).filled == 0
+
+
 def test_a_generation_that_a_reader_changed_is_not_spread(tmp_path: Path) -> None:
     made = generation(tmp_path / "published", 1)
     (made / "report.html").write_text("day 2")

@@ -20,6 +20,7 @@ from support_e2e import REPOSITORY, Result, clean_env, command, mttr, process
 from test_hostile_vendors import vendors
 
 from mttr_pipeline.defs.resources import held
+from mttr_pipeline.landing.manifest import interrupted_attempts
 from mttr_pipeline.landing.store import Landing
 
 KEPT = "what was landed is kept, and the next run goes on from there."
@@ -146,6 +147,10 @@ def test_a_pull_ends(tmp_path: Path, answer: Any, number: int, code: int, name: 
     server.close()
     assert (result.code, result.err) == (code, f"mttr: Ended by {name}; {KEPT}\n")
     assert not (tmp_path / "data" / "published").exists()
+    (extract,) = Landing(tmp_path / "data" / "landing").folders("pagerduty")
+    assert [attempt.error for attempt in interrupted_attempts(extract)] == [
+        f"Ended by {name}; the next run resumes this pull."
+    ]
     with held(tmp_path / "data", 0):
         pass
 
@@ -188,15 +193,18 @@ def test_a_rebuild_ends_in_any_state_and_the_next_one_is_whole(tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_an_import_ends_and_nothing_of_it_counts(tmp_path: Path) -> None:
+@BOTH
+def test_an_import_ends_and_nothing_of_it_counts(tmp_path: Path, number: int, code: int, name: str) -> None:
     file = tmp_path / "many.jsonl"
     file.write_text("".join(LINE % number for number in range(600_000)), encoding="utf-8")
     data = tmp_path / "data"
     with started(command("--data-dir", data, "import", file), cwd=tmp_path) as running:
-        result = ended(running, signal.SIGINT, lambda: list(data.glob("landing/custom/*/records/*.part")))
-    assert result.code == 130
-    assert result.err == "mttr: Ended by Ctrl-C; no record of this import is taken; import the files again.\n"
-    assert [manifest.status for manifest in Landing(data / "landing").manifests()] == ["failed"]
+        result = ended(running, number, lambda: list(data.glob("landing/custom/*/records/*.part")))
+    assert result.code == code
+    assert result.err == f"mttr: Ended by {name}; no record of this import is taken; import the files again.\n"
+    (manifest,) = Landing(data / "landing").manifests()
+    (attempt,) = manifest.attempts
+    assert (attempt.status, attempt.error) == ("failed", f"Ended by {name}; nothing of it is loaded.")
     file.write_text(LINE % 1, encoding="utf-8")
     process(command("--data-dir", data, "import", file), cwd=tmp_path).ended(0)
 

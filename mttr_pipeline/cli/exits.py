@@ -78,7 +78,7 @@ _AFTER_SIGNAL = dict.fromkeys(("run", "demo", "rebuild"), _KEPT) | {
 
 def _say_end(context: click.Context, number: int) -> None:
     """The sentence for a command that a signal ends."""
-    name = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
+    name = interrupts.NAMES[signal.Signals(number)]
     after = _AFTER_SIGNAL.get(context.info_name or "", "")
     click.echo(f"mttr: Ended by {name}{'; ' if after else '.'}{after}", err=True)
     sys.stderr.flush()

@@ -87,6 +87,7 @@ def copied(run: RunResource) -> dg.MaterializeResult:
             "files_sent": done.sent,
             "bytes": done.bytes,
             "generations_deleted": done.deleted,
+            "earlier_generations_sent": done.filled,
         }
     )
 

@@ -17,7 +17,6 @@ alike and sends what it cannot use to quarantine, with the file and line that st
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
@@ -28,9 +27,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from mttr_pipeline import interrupts
 from mttr_pipeline.config.imports import KNOWN_FIELDS
 from mttr_pipeline.config.settings import Account
-from mttr_pipeline.errors import ConfigError
+from mttr_pipeline.errors import ConfigError, MttrError
 from mttr_pipeline.intake import received
 from mttr_pipeline.intake.door import inspect, inspect_for, spelling
 from mttr_pipeline.intake.presets import CUSTOM, Made, Preset, Runner
@@ -46,10 +46,12 @@ from mttr_pipeline.landing.readers import (
     Unreadable,
     checked_file,
     explained,
+    kept_whole,
     readable,
     readable_in_part,
     unreadable,
 )
+from mttr_pipeline.landing.repeats import known_name_twice
 from mttr_pipeline.landing.store import Extract, Landing
 from mttr_pipeline.sources.kit.declare import Fields
 
@@ -325,7 +327,14 @@ class Intake:
             if error is not None:
                 for extract in self._extracts.values():
                     with suppress(OSError):  # a full disk: the reason of the failure is what counts
-                        extract.fail(f"{type(error).__name__}: {error}")
+                        extract.fail(_why_not(error))
+
+
+def _why_not(error: BaseException) -> str:
+    """Why an import is failed, in a sentence."""
+    if ended := interrupts.ended_by() or ("Ended by an interrupt" if not isinstance(error, Exception) else None):
+        return f"{ended}; nothing of it is loaded."
+    return str(error) if isinstance(error, MttrError) else f"{type(error).__name__}: {error}"
 
 
 class _Beside:
@@ -380,20 +389,5 @@ def _no_record(found: Readable) -> Unreadable | None:
     """Why an object is no custom record: the body of a sender that no source reads, or a known name that stands there twice."""
     if "external_id" not in found.fields and (stranger := whose(found.content)):
         return unreadable(found.content, f"looks like {stranger.name}, which is not read")
-    return _known_name_twice(found.content, found.fields)
-
-
-def _known_name_twice(record: bytes, fields: Fields) -> Unreadable | None:
-    """What is wrong with a custom record that has a known name twice: read_json refuses the whole file for it."""
-    twice = any(name in fields and record.count(quoted) > 1 for name, quoted in _quoted_names.items())
-    # the slow look only when a quoted name, maybe just a value, stands there twice, or one may be spelt with escapes
-    if twice or b"\\u00" in record:
-        # numbers as text: Python refuses those of 4,300 digits
-        try:
-            pairs: list[tuple[str, Any]] = json.loads(record, object_pairs_hook=list, parse_int=str)
-        except RecursionError:
-            return unreadable(record, "nested too deeply")
-        for name, count in Counter(name for name, _ in pairs).items():
-            if count > 1 and name in _known:
-                return unreadable(record, f"the name {name} stands there {count} times")
-    return None
+    problem = known_name_twice(found.content, _quoted_names, found.fields)  # read_json refuses the whole file for it
+    return kept_whole(found.content, problem) if problem else None

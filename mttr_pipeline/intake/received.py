@@ -11,15 +11,14 @@ declaration says that), any judgement of a value, which is the matter of SQL, an
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 import msgspec
 
 from mttr_pipeline.config.settings import Account
-from mttr_pipeline.landing.readers import Unreadable, unreadable
+from mttr_pipeline.landing import scanner
+from mttr_pipeline.landing.readers import Unreadable, kept_whole
+from mttr_pipeline.landing.repeats import name_twice, readings
 from mttr_pipeline.sources.kit.declare import Fields, Webhook
 
 SOURCE = "inbox"
@@ -60,26 +59,50 @@ def landed_parts(
     webhook: Webhook, record: bytes, fields: Fields, headers: Mapping[str, str]
 ) -> Iterator[bytes | Unreadable]:
     """What is landed of one body: the rest of each line after its file and number, or why there is none."""
-    if problem := name_twice(record):
-        yield unreadable(record, problem)
-        return
     delivery = headers.get(webhook.delivery_header.lower()) if webhook.delivery_header else None
     named = b',"delivery":' + _encode(delivery[:_MAX_DELIVERY]) if delivery else b""
-    for part in webhook.parts(record, fields):
+    problem = name_twice(record)
+    for part in _sound_parts(webhook, record, problem) if problem else webhook.parts(record, fields):
         yield part if isinstance(part, Unreadable) else named + part
 
 
-def name_twice(record: bytes) -> str | None:
-    """Which name stands twice in one object, anywhere inside: readers would disagree on its value."""
-    doubled: list[str] = []
+def _sound_parts(webhook: Webhook, record: bytes, problem: str) -> Iterator[bytes | Unreadable]:
+    """The parts of a body in which a name stands twice somewhere. One that holds the name cannot be used, the others can.
 
-    def seen(pairs: list[tuple[str, Any]]) -> None:
-        doubled.extend(
-            f"{name[:40]} stands there {n} times" for name, n in Counter(k for k, _ in pairs).items() if n > 1
-        )
+    Where the name stands around the parts, its first value counts, as in what a vendor's API sends. What another reading makes of
+    the body is not used, but kept and told.
+    """
+    found = readings(record)
+    if found is None:
+        yield kept_whole(record, problem)
+        return
+    given = [list(webhook.parts(record, reading)) for reading in found if webhook.recognises(reading)]
+    if len(given) < len(found):
+        yield kept_whole(record, problem)
+    for place, part in enumerate(given[0], 1):
+        if isinstance(part, Unreadable):
+            yield part
+        elif inside := _name_twice_in(part):
+            which = f"{webhook.noun} {place}: " if len(given[0]) > 1 else ""
+            yield kept_whole(_body_of(part), which + inside)
+        else:
+            yield part
+    told = set(given[0])
+    for part in (part for parts in given[1:] for part in parts):
+        if part not in told:
+            yield part if isinstance(part, Unreadable) else kept_whole(_body_of(part), problem)
+            told.add(part)
 
-    try:
-        json.loads(record, object_pairs_hook=seen, parse_int=str)  # as text: Python refuses numbers of 4,300 digits
-    except RecursionError:
-        return "nested too deeply"
-    return f"the name {doubled[0]}" if doubled else None
+
+def _members_of(part: bytes) -> dict[str, bytes]:
+    return dict(scanner.members(b"{" + part.removeprefix(b",") + b"}"))
+
+
+def _name_twice_in(part: bytes) -> str | None:
+    return next(filter(None, map(name_twice, _members_of(part).values())), None)
+
+
+def _body_of(part: bytes) -> bytes:
+    """The body alone, or all members of the line where there are others."""
+    members = _members_of(part)
+    return members["body"] if members.keys() == {"body"} else b"{" + part.removeprefix(b",") + b"}"

@@ -17,6 +17,7 @@ from mttr_pipeline.landing.characters import marks, repaired
 
 MAX_RECORD_BYTES = 8 << 20  # DuckDB's read_json refuses a whole file for one line above 16 MB
 MAX_TEXT = 2000  # characters that are kept of an unreadable line
+TOO_DEEP = "nested too deeply"
 
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _named = re.compile(r'"external_id"\s*:\s*(?:"([^"\\]{1,200})"|(\d{1,30}))')
@@ -28,7 +29,7 @@ class FileProblem(Exception):
 
 class Unreadable(NamedTuple):
     """A line that is not a JSON object: its text, at most MAX_TEXT characters, the reason, and the record's id where it can be
-    told all the same."""
+    told all the same. Of a line that is one but cannot be used, the text is the whole of it (`kept_whole`)."""
 
     text: str
     reason: str
@@ -55,6 +56,11 @@ def unreadable(text: bytes, reason: str, id: str | None = None) -> Unreadable:
     return Unreadable(shown, reason, id)
 
 
+def kept_whole(record: bytes, reason: str) -> Unreadable:
+    """A record that is JSON but cannot be used: all of its text is landed, so that nothing of it is lost."""
+    return unreadable(record, reason)._replace(text=record.decode("utf-8", "replace"))
+
+
 def readable(record: bytes, limit: int = MAX_RECORD_BYTES) -> Readable | Unreadable:
     """The members of the record if it is one JSON object, or why it is not.
 
@@ -67,7 +73,7 @@ def readable(record: bytes, limit: int = MAX_RECORD_BYTES) -> Readable | Unreada
     try:
         return Readable(_decode_object(content), content, 0 if content is record else marks(content) - marks(record))
     except RecursionError:
-        return unreadable(record, "nested too deeply")
+        return unreadable(record, TOO_DEEP)
     except msgspec.ValidationError:
         return unreadable(record, "not a JSON object")
     except msgspec.DecodeError as error:

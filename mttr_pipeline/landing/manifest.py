@@ -163,14 +163,22 @@ def note_begin(folder: Path, run_id: str, started_at: str) -> None:
     write_json(folder / _BEGUN, [*_begun(folder), {"run_id": run_id, "started_at": started_at}])
 
 
+def note_end(folder: Path, error: str) -> None:
+    """Note why the run that began last ends without a manifest. Raises OSError."""
+    *earlier, last = _begun(folder)
+    write_json(folder / _BEGUN, [*earlier, {**last, "ended_at": datetime.now(UTC).isoformat(), "error": error}])
+
+
 def interrupted_attempts(folder: Path) -> Iterator[Attempt]:
     """The runs that began but did not end, oldest first.
 
-    Each lived at least until the next one began, the last one until it landed its last file.
+    Each lived at least until the next one began, the last one until it landed its last file, unless it noted its end.
     """
     begun = _begun(folder)
     for place, run in enumerate(begun):
-        if place + 1 < len(begun):
+        if "ended_at" in run:
+            ended = run["ended_at"]
+        elif place + 1 < len(begun):
             ended = begun[place + 1]["started_at"]
         else:
             try:
@@ -178,7 +186,7 @@ def interrupted_attempts(folder: Path) -> Iterator[Attempt]:
                 ended = max(run["started_at"], datetime.fromtimestamp(seconds, UTC).isoformat())
             except OSError:
                 ended = run["started_at"]
-        error = "The run was killed before this pull finished; the next run resumes it."
+        error = run.get("error", "The run was killed before this pull finished; the next run resumes it.")
         yield Attempt(run["run_id"], run["started_at"], ended, "interrupted", 0, error)
 
 

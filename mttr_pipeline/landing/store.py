@@ -48,6 +48,7 @@ from mttr_pipeline.landing.manifest import (
     append_to_journal,
     interrupted_attempts,
     note_begin,
+    note_end,
     read_journal,
     read_json,
     read_manifest,
@@ -333,6 +334,10 @@ class Extract:
     def fail(self, error: str) -> Manifest:
         """End a failed attempt. Its windows stay for the next attempt and are not loaded. Raises OSError."""
         return self._end("failed", None, without_addresses(redact(one_line(error))))
+
+    def interrupt(self, ended: str) -> None:
+        """Note what ends this attempt, such as `Ended by Ctrl-C`. The next attempt resumes the extract. Raises OSError."""
+        note_end(self.folder, f"{ended}; the next run resumes this pull.")
 
     def _end(self, status: str, high_water: datetime | None, error: str | None) -> Manifest:
         finished_at = datetime.now(UTC).isoformat()

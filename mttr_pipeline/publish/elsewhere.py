@@ -20,6 +20,7 @@ import secrets
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -50,11 +51,13 @@ _FOLDER_REMEDY = "create the folder or mount it, and let this user write there"
 
 @dataclass(frozen=True)
 class Copied:
-    """What came of a copy: files that were sent, all bytes of the generation, and generations that were deleted."""
+    """What came of a copy: files that were sent, all bytes of the generation, generations that were deleted, and earlier ones that
+    were missing there and are not any more."""
 
     sent: int
     bytes: int
     deleted: int
+    filled: int
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,8 @@ class Place:
         return cls(publish.to, publish.to_options)
 
     def copy(self, generation: Path, keep: Keep, readers: Readers) -> Copied:
-        """Copy a generation, then move the pointer to it, then delete older ones but for those to `keep`.
+        """Copy a generation, then move the pointer to it, then copy those that the nights before it could not copy, then delete
+        older ones but for those to `keep`.
 
         What an interrupted copy left there is not sent again. Raises ContractError for a generation that is not what was published,
         TransientError or PermanentError, with a sentence that names the place, when the place cannot be written.
@@ -94,12 +98,18 @@ class Place:
             f"{published}, but were not copied to {self.address}",
             " The next run copies its own.",
         )
+        filled = self._within(
+            MAX_SECONDS,
+            lambda stopped: copying.fill(keep, stopped),
+            f"{published} and copied to {self.address}, but earlier generations that are missing there could not be copied",
+            " The next run copies them.",
+        )
         deleted = self._within(
             MAX_SECONDS,
             lambda stopped: copying.rotate(keep),
             f"{published} and copied to {self.address}, but old generations there could not be deleted",
         )
-        return Copied(sent, size, deleted)
+        return Copied(sent, size, deleted, filled)
 
     def probe(self) -> None:
         """Write a small file and delete it. Raises like `copy`."""
@@ -190,23 +200,50 @@ class _Copying:
         more; the pointer stays where it is then."""
         self._files, self._root, self._stopped = files, root, stopped
         self._is_local = isinstance(files, LocalFileSystem)
-        name = self._generation.name
+        sent, size = self._copy(self._generation)
+        self._point()
+        return sent, size
+
+    def fill(self, keep: Keep, stopped: threading.Event) -> int:
+        """Copy the earlier generations that the place lacks though the rules keep them: of nights when it could not be written.
+        Gives how many those were. What was made before anything that is there is not sent, nor what was changed since."""
+        self._stopped = stopped
+        there = {name: made_at for name, made_at in self._whole().items() if name != self._generation.name}
+        here = {
+            path.name: made_at
+            for path in self._generation.parent.iterdir()
+            if _GENERATION.fullmatch(path.name) and (made_at := time_in(path.name)) and (path / MANIFEST).is_file()
+        }
+        stay = those_to_keep({**here, **there}, keep, self._generation.name)
+        begin = min(there.values(), default=None)
+        lacking = [
+            self._generation.with_name(name)
+            for name in sorted((here.keys() & stay) - there.keys() - {self._generation.name})
+            if begin is not None and here[name] > begin
+        ]
+        missed = [generation for generation in lacking if next(changed_files(generation), None) is None]
+        for generation in missed:
+            self._copy(generation)
+        return len(missed)
+
+    def _copy(self, generation: Path) -> tuple[int, int]:
+        """Send what is missing of a generation, its manifest last; gives the files that were sent, and all bytes."""
+        name = generation.name
         local = {
-            path.relative_to(self._generation).as_posix(): path.stat().st_size
-            for path in sorted(self._generation.rglob("*"))
+            path.relative_to(generation).as_posix(): path.stat().st_size
+            for path in sorted(generation.rglob("*"))
             if path.is_file()
         }
         there = self._there()
         missing = [file for file, size in local.items() if there.get(f"{name}/{file}") != size and file != MANIFEST]
-        self._send(missing)
-        self._send([MANIFEST])  # always: it is what makes the generation whole
+        self._send(generation, missing)
+        self._send(generation, [MANIFEST])  # always: it is what makes the generation whole
         there = self._there()
         short = next((file for file, size in local.items() if there.get(f"{name}/{file}") != size), None)
         if short:
             raise OSError(f"{name}/{short} did not arrive whole")
         if self._is_local:
-            self._open_to_readers()
-        self._point()
+            self._open_to_readers(name)
         return len(missing) + 1, sum(local.values())
 
     def _there(self) -> dict[str, int]:
@@ -215,17 +252,16 @@ class _Copying:
         found = self._files.find(self._root, detail=True)
         return {path[len(self._root) + 1 :]: about["size"] for path, about in found.items()}
 
-    def _send(self, names: list[str]) -> None:
+    def _send(self, generation: Path, names: list[str]) -> None:
         if self._stopped.is_set():
             raise InterruptedError("nobody waits for it")
         self._files.put(
-            [str(self._generation / name) for name in names],
-            [f"{self._root}/{self._generation.name}/{name}" for name in names],
+            [str(generation / name) for name in names], [f"{self._root}/{generation.name}/{name}" for name in names]
         )
 
-    def _open_to_readers(self) -> None:
+    def _open_to_readers(self, name: str) -> None:
         """The rights of a folder's copy are those of what is published here; and it is on disk before anything names it."""
-        copy = Path(self._root, self._generation.name)
+        copy = Path(self._root, name)
         for path in (*sorted(copy.rglob("*")), copy):
             self._readers.admit(path)
             if path.is_file():
@@ -251,11 +287,17 @@ class _Copying:
 
     def rotate(self, keep: Keep) -> int:
         """Delete the generations that no rule keeps, and what interrupted copies left; gives how many those were."""
-        there, newest = self._there(), self._generation.name
-        names = {path.partition("/")[0] for path in there}
-        found = {name: made_at for name in names if _GENERATION.fullmatch(name) and (made_at := time_in(name))}
-        whole = {name: made_at for name, made_at in found.items() if f"{name}/{MANIFEST}" in there}
-        old = found.keys() - those_to_keep(whole, keep, newest) - {newest}
+        names = {path.partition("/")[0] for path in self._there()}
+        found = {name for name in names if _GENERATION.fullmatch(name) and time_in(name)}
+        newest = self._generation.name
+        old = found - those_to_keep(self._whole(), keep, newest) - {newest}
         for name in sorted(old):
             self._files.rm(f"{self._root}/{name}", recursive=True)
         return len(old)
+
+    def _whole(self) -> dict[str, datetime]:
+        """The generations that are at the place with their manifest, and when each was made."""
+        names = (
+            path.partition("/")[0] for path in self._there() if path.endswith(f"/{MANIFEST}") and path.count("/") == 1
+        )
+        return {name: made_at for name in names if _GENERATION.fullmatch(name) and (made_at := time_in(name))}

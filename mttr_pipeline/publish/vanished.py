@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
 
@@ -17,14 +18,30 @@ from mttr_pipeline.errors import ContractError, first_line
 from mttr_pipeline.warehouse.database import Warehouse
 from mttr_pipeline.warehouse.preparation import quoted
 
-# Gone for a reason that we know: deleted at the vendor, or unreadable since its last change (and counted as that).
+# Gone for a reason that we know: deleted at the vendor, unreadable since its last change (and counted as that), or only in an
+# extract that was removed for its age.
 _GONE = """
-SELECT b.source, b.external_id
+SELECT b.source, b.external_id, bool_or(r.external_id IS NOT NULL) AS is_removed
 FROM records_before AS b
 ANTI JOIN mart.incident_sources AS now ON now.source = b.source AND now.external_id = b.external_id
 ANTI JOIN core.deleted_records AS d ON d.source = b.source AND d.external_id = b.external_id
 ANTI JOIN ops.quarantine AS q ON q.external_id = b.external_id
+LEFT JOIN ops.removed_records AS r ON r.source = b.source AND r.external_id = b.external_id
+GROUP BY ALL
 ORDER BY ALL
+"""
+# Accounts with a pull or an import that counted then and does not now. Where retention took it and its records are known, they
+# alone are excused.
+_TAKEN_BACK = """
+SELECT DISTINCT b.source
+FROM runs_before AS b
+LEFT JOIN ops.attempts AS now ON now.source = b.source AND now.run_id = b.run_id
+WHERE b.status IN ('complete', 'interrupted') AND now.status IS DISTINCT FROM b.status AND (
+    (now.status IS NOT NULL AND b.status = 'complete')
+    OR (now.status IS NULL AND b.status = 'complete' AND NOT EXISTS (FROM ops.removed AS r WHERE r.source = b.source))
+    OR (now.status IS NULL AND EXISTS (
+        FROM ops.removed AS r WHERE r.source = b.source AND NOT r.is_known AND starts_with(r.extract_id, b.run_id)))
+)
 """
 _BEFORE = {"records_before": "incident_sources", "runs_before": "source_runs"}  # temporary table -> Parquet file
 
@@ -34,7 +51,8 @@ def require_what_was_published(warehouse: Warehouse, generation: Path, allowed_p
 
     `allowed_pct` is the share of a source's records that may be gone (`[publish] may_vanish_pct`). Nothing is compared when the
     clock of this run is before that of the generation, nor for a source that is configured no more or has a pull or import less than
-    then, because somebody took it back. A generation that cannot be read proves nothing, and that is said. Raises ContractError.
+    then, because somebody took it back. What `[landing] keep_days` removed may be gone, and that is said. A generation that cannot
+    be read proves nothing, and that is said. Raises ContractError.
     """
     try:
         manifest = msgspec.json.decode((generation / "manifest.json").read_bytes())
@@ -64,20 +82,33 @@ def require_what_was_published(warehouse: Warehouse, generation: Path, allowed_p
 
 
 def _require_records(warehouse: Warehouse, allowed_pct: float) -> None:
-    totals = dict(warehouse.con.execute("SELECT source, count(*) FROM records_before GROUP BY source").fetchall())
+    totals = dict(
+        warehouse.con.execute(
+            "SELECT source, count(DISTINCT external_id) FROM records_before GROUP BY source"
+        ).fetchall()
+    )
     gone: dict[str, list[str]] = {}
-    for source, external_id in warehouse.con.execute(_GONE).fetchall():
-        gone.setdefault(source, []).append(external_id)
-    excused = _taken_back(warehouse) if gone else set()
+    aged: Counter[str] = Counter()
+    for source, external_id, is_removed in warehouse.con.execute(_GONE).fetchall():
+        if is_removed:
+            aged[source] += 1
+        else:
+            gone.setdefault(source, []).append(external_id)
+    excused = {row[0] for row in warehouse.con.execute(_TAKEN_BACK).fetchall()} if gone else set()
+    removed = {row[0] for row in warehouse.con.execute("SELECT DISTINCT source FROM ops.removed").fetchall()}
     for source, ids in gone.items():
         account = _account_of(warehouse, source)
-        if account in excused and account in _aged(warehouse):
-            print(
-                f"{source}: {len(ids)} of the {totals[source]} records published before are gone, because extracts older than "
-                "[landing] keep_days were removed.",
-                file=sys.stderr,
-                flush=True,
-            )
+        if account in excused and account in removed:  # by which of them went, nobody can tell any more
+            aged[source] += len(ids)
+    for source, count in sorted(aged.items()):
+        print(
+            f"{source}: {count} of the {totals[source]} records published before are gone, because extracts older than "
+            "[landing] keep_days were removed.",
+            file=sys.stderr,
+            flush=True,
+        )
+    for source, ids in gone.items():
+        account = _account_of(warehouse, source)
         if account in excused or account is None or 100 * len(ids) <= allowed_pct * totals[source]:
             continue
         examples = ", ".join(ids[:3]) + (", ..." if len(ids) > 3 else "")
@@ -87,26 +118,6 @@ def _require_records(warehouse: Warehouse, allowed_pct: float) -> None:
             f"{account} --full-refresh`; if it is right, for example after a change of mttr.toml, publish once with "
             f"`[publish] may_vanish_pct = {_rounded_up(100 * len(ids) / totals[source])}`. What was published before is untouched."
         )
-
-
-def _taken_back(warehouse: Warehouse) -> set[str]:
-    """Accounts with a pull or an import that counted then and does not now."""
-    return {
-        row[0]
-        for row in warehouse.con.execute(
-            """SELECT DISTINCT b.source FROM runs_before AS b
-            ANTI JOIN ops.attempts AS now ON now.source = b.source AND now.run_id = b.run_id AND now.status = b.status
-            WHERE b.status = 'complete'"""
-        ).fetchall()
-    }
-
-
-def _aged(warehouse: Warehouse) -> set[str]:
-    """Accounts with extracts that were removed for their age."""
-    found = warehouse.con.execute(
-        "SELECT source FROM ops.facts WHERE fact = 'records_removed_for_their_age'"
-    ).fetchall()
-    return {row[0] for row in found}
 
 
 def _account_of(warehouse: Warehouse, source: str) -> str | None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from mttr_pipeline import interrupts
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.errors import ContractError, MttrError, first_line
 from mttr_pipeline.landing import completed
@@ -153,7 +154,10 @@ def _attempt(
         return extract.finish(next_high_water(plan, source.options))
     except MttrError as error:
         extract.requests = source.requests - before
-        extract.fail(str(error))
+        if interrupts.heard():  # what broke off, broke off for the signal
+            _try_to_note_the_end(extract)
+        else:
+            extract.fail(str(error))
         raise
     except OSError as error:
         extract.requests = source.requests - before
@@ -168,6 +172,9 @@ def _attempt(
         )
         _try_to_fail(extract, message)
         raise ContractError(message) from error
+    except BaseException:
+        _try_to_note_the_end(extract)
+        raise
 
 
 def _audit(
@@ -193,3 +200,8 @@ def _not_written(source: Source, folder: Path, error: OSError) -> str:
 def _try_to_fail(extract: Extract, message: str) -> None:
     with contextlib.suppress(OSError):  # a full disk must not hide the reason
         extract.fail(message)
+
+
+def _try_to_note_the_end(extract: Extract) -> None:
+    with contextlib.suppress(OSError):
+        extract.interrupt(interrupts.ended_by() or "Ended by an interrupt")

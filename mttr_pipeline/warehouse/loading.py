@@ -23,6 +23,7 @@ from mttr_pipeline.errors import ContractError
 from mttr_pipeline.landing import completed
 from mttr_pipeline.landing.manifest import Manifest
 from mttr_pipeline.landing.store import UNDONE, Landing
+from mttr_pipeline.warehouse import removals
 from mttr_pipeline.warehouse.fingerprint import raw_fingerprint
 from mttr_pipeline.warehouse.mending import LIMITS
 from mttr_pipeline.warehouse.models import Model
@@ -33,7 +34,7 @@ from mttr_pipeline.warehouse.transaction import transaction
 if TYPE_CHECKING:  # the catalog tries out tables of other packages with what is here
     from mttr_pipeline.warehouse.catalog import Catalog
 
-OPS = """
+OPS = f"""
 CREATE SCHEMA IF NOT EXISTS ops;
 CREATE TABLE IF NOT EXISTS ops.loads (
     source VARCHAR, extract_id VARCHAR, stream VARCHAR,
@@ -46,6 +47,7 @@ CREATE TABLE IF NOT EXISTS ops.marked (source VARCHAR, stream VARCHAR, external_
 CREATE TABLE IF NOT EXISTS ops.quarantine_content (source VARCHAR, extract_id VARCHAR, raw_reference VARCHAR, content VARCHAR);
 CREATE TABLE IF NOT EXISTS ops.fingerprint (value VARCHAR);
 CREATE TABLE IF NOT EXISTS ops.builds (table_name VARCHAR, run_id VARCHAR);
+{removals.TABLES}
 CREATE OR REPLACE TABLE ops.facts (source VARCHAR, extract_id VARCHAR, fact VARCHAR, n BIGINT);
 CREATE OR REPLACE TABLE ops.out_of_sight (source VARCHAR, extract_id VARCHAR, group_name VARCHAR, n BIGINT);
 CREATE OR REPLACE TABLE ops.attempts (
@@ -72,6 +74,8 @@ def load(
     completed.require(landing.root, manifests, sources)
     removed = completed.removed(landing.root)
     record_pulls(con, manifests, removed)
+    with transaction(con):
+        removals.note_removals(con, removed, manifests, _loaded(con))
     _forget_undone(con, catalog, manifests, removed, sources)
     loaded = _loaded(con)
     new = [

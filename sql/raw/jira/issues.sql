@@ -31,7 +31,9 @@ reject_reason = "why the record cannot be used"
 landed_in = "landing file"
 */
 WITH issues AS (
-    SELECT * REPLACE (json_map(fields) AS fields), zone
+    SELECT
+        * REPLACE (json_map(fields) AS fields), zone,
+        json_type(fields) = 'OBJECT' AND json_map(fields) IS NULL AS is_doubled
     FROM landed({
         id: 'VARCHAR', key: 'VARCHAR', self: 'VARCHAR', fields: 'JSON',
         changelog: 'STRUCT(histories STRUCT(id VARCHAR, created VARCHAR,
@@ -47,6 +49,7 @@ SELECT
     telling_changes(changelog.histories) AS histories,
     CASE
         WHEN text_or_null(id) IS NULL THEN 'no id'
+        WHEN is_doubled THEN 'a name stands twice in fields'
         ELSE instant_problem('created', fields['created'] ->> '$', instant(fields['created'] ->> '$', zone))
     END AS reject_reason,
     landed_in

@@ -83,7 +83,6 @@ class Linked:
             self._fill_in(ticket, actor, at + 2 * DAY)
         ticket.facts.sort(key=lambda fact: fact.at)
         alerts = self._alerts(pager, TOOLS[tool.raises], actor) if tool.raises else []
-        # The last thing, because its random numbers must not change a company without monitors.
         alerts += self._firing(pager, alerts[0] if alerts else pager, place) if self._monitor else []
         self.groups.append(tuple((case.tool, case.id) for case in (pager, ticket, *alerts)))
         self.since |= {(case.tool, case.id): case.created for case in alerts} | {(ticket.tool, ticket.id): linked}

@@ -26,12 +26,13 @@ import zstandard
 from sharing import made_once, scratch
 
 from mttr_pipeline.cli.main import main
-from mttr_pipeline.demo import LINKED, Truth, VendorServer, World
+from mttr_pipeline.demo import LINKED, Truth, VendorServer, World, deliver
 from mttr_pipeline.demo.true_incidents import Incident
 
 REPOSITORY = Path(__file__).parents[1]
 UNTIL = datetime(2025, 10, 1, 6, tzinfo=UTC)
 CLOUD = ("pagerduty", "opsgenie", "jsm", "jira")
+TOOLS = (*CLOUD, "opsgenie_incident", "alertmanager")  # what these vendors hold, and what is only sent
 _FOREIGN = ("PAGERDUTY_", "OPSGENIE_", "JIRA_", "JSM_", "MTTR_", "DAGSTER_")
 
 
@@ -123,7 +124,13 @@ def finished_run() -> Path:
     return made_once("finished-run", _nightly_run)
 
 
+def hear(data_dir: Path, until: datetime = UNTIL, since: datetime | None = None) -> None:
+    """Put into the inbox what the monitors of `world()` have sent."""
+    deliver(world(), data_dir / "inbox", until, since)
+
+
 def _nightly_run(data_dir: Path) -> None:
+    hear(data_dir)
     with vendors() as server:
         mttr("--data-dir", data_dir, "run", "--as-of", UNTIL.isoformat(), env=server.env(*CLOUD)).ended(0)
 
@@ -197,7 +204,7 @@ COMPARED = {
 }
 
 
-def truth(now: datetime = UNTIL, tools: Collection[str] = (*CLOUD, "opsgenie_incident")) -> list[Truth]:
+def truth(now: datetime = UNTIL, tools: Collection[str] = TOOLS) -> list[Truth]:
     """What a run at `now` must find of these tools; by default of all but the Data Center desk."""
     return shown(world(), now, tools)
 
@@ -278,7 +285,8 @@ def _untrue(
 
 
 def misjoined(data_dir: Path, incidents: Iterable[Incident]) -> list[str]:
-    """Every incident that is made of other records than in truth (a false or missed merge), or has a stamp from another source."""
+    """Every incident that is made of other records than in truth (a false or missed merge), or has a stamp from another source or
+    other conflicts."""
     expected = {(one.row.source, one.row.external_id, one.row.episode): one for one in incidents}
     found: dict[tuple[Any, ...], set[tuple[Any, ...]]] = {}
     for *primary, source, external_id, episode in query(
@@ -291,6 +299,18 @@ def misjoined(data_dir: Path, incidents: Iterable[Incident]) -> list[str]:
         f"{key} is made of {sorted(found.get(key, []))} instead of {sorted(expected[key].records if key in expected else [])}"
         for key in found.keys() | expected.keys()
         if found.get(key) != (set(expected[key].records) if key in expected else None)
+    ]
+    conflicts: dict[tuple[Any, ...], set[tuple[Any, ...]]] = {}
+    for *primary, stamp, chosen, other in query(
+        data_dir,
+        """SELECT i.source, i.external_id, i.episode, c.stamp, c.chosen_source, c.other_source
+        FROM incident_conflicts AS c JOIN incidents AS i ON i.incident_id = c.incident_id""",
+    ):
+        conflicts.setdefault(tuple(primary), set()).add((stamp, chosen, other))
+    told += [
+        f"{key} has the conflicts {sorted(conflicts.get(key, []))} instead of {sorted(one.conflicts)}"
+        for key, one in expected.items()
+        if conflicts.get(key, set()) != one.conflicts
     ]
     columns = ", ".join(f"{stamp}_source" for stamp in SOURCED)
     for *identity, in_values in query(data_dir, f"SELECT source, external_id, episode, [{columns}] FROM incidents"):

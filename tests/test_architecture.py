@@ -13,7 +13,7 @@ from pathlib import Path
 
 from support_e2e import REPOSITORY
 
-from mttr_pipeline.demo.registry import VENDORS
+from mttr_pipeline.demo.registry import SENDERS, VENDORS
 from mttr_pipeline.sources.kit.declare import Source
 from mttr_pipeline.sources.registry import registry
 
@@ -232,7 +232,8 @@ def simulators() -> dict[str, set[str]]:
     """Source -> folders of its simulators."""
     found: dict[str, set[str]] = {}
     for path in (PACKAGE / "demo").glob("*/__init__.py"):
-        for vendor in getattr(import_module(dotted(path)), "SIMULATORS", ()):
+        module = import_module(dotted(path))
+        for vendor in (*getattr(module, "SIMULATORS", ()), *getattr(module, "SENDERS", ())):
             found.setdefault(vendor.source, set()).add(path.parent.name)
     return found
 
@@ -281,4 +282,4 @@ def test_every_vendor_is_found_in_its_own_rooms() -> None:
                 name in named_in(text) for path, text in texts().items() if (REPOSITORY / path).is_relative_to(place)
             )
             assert place in rooms_of(source)
-    assert simulators().keys() == {vendor.source for vendor in VENDORS}
+    assert simulators().keys() == {one.source for one in (*VENDORS, *SENDERS)}

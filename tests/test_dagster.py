@@ -31,6 +31,7 @@ from support_e2e import (
     differences,
     empty_folder,
     finished_run,
+    hear,
     latest,
     mttr,
     process,
@@ -134,6 +135,7 @@ def test_telemetry_is_off(tmp_path: Path) -> None:
 def test_dagster_runs_the_nightly_job_without_our_command(tmp_path: Path) -> None:
     """As a scheduler does it: the job by name, configuration from the environment, its own instance."""
     (tmp_path / "home").mkdir()
+    hear(tmp_path / "data")
     shutil.copy(REPOSITORY / ".dagster" / "dagster.yaml", tmp_path / "home")
     config = tmp_path / "run.yaml"
     config.write_text(yaml.safe_dump({"resources": {"run": {"config": {"as_of": UNTIL.isoformat()}}}}))

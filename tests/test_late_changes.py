@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 import zstandard
-from support_e2e import CLOUD, COMPARED, UNTIL, copy_of, differences, finished_run, mttr, query, truth, vendors
+from support_e2e import CLOUD, COMPARED, UNTIL, copy_of, differences, finished_run, hear, mttr, query, truth, vendors
 
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.demo import Truth, VendorServer, World
@@ -485,17 +485,20 @@ def test_the_cost_of_a_night_follows_the_change_and_not_the_history(
 @pytest.mark.slow
 def test_the_real_nightly_job_over_several_days(tmp_path: Path) -> None:
     """The command, the whole company: every stamp of every day, a tenth of the requests, and the same as a full pull."""
-    data_dir = copy_of(finished_run(), tmp_path / "data")
+    data_dir, before = copy_of(finished_run(), tmp_path / "data"), UNTIL
     with vendors() as server:
         for days in (1, 2, 4):
             server.now = UNTIL + days * DAY
             server.clear_log()
+            hear(data_dir, server.now, before)
+            before = server.now
             as_of = ("--as-of", server.now.isoformat())
             mttr("--data-dir", data_dir, "run", *as_of, env=server.env(*CLOUD)).ended(0)
             assert differences(data_dir, truth(server.now)) == [], f"after {days} days"
             since = UNTIL + (days - 1) * DAY if days < 4 else UNTIL + 2 * DAY
             kinds = changed(world_of(server), since - timedelta(hours=2), server.now, (*CLOUD, "opsgenie_incident"))
             assert len(server.log) <= 60 + 4 * len(kinds), Counter(kinds)
+        hear(tmp_path / "fresh", server.now)
         mttr("--data-dir", tmp_path / "fresh", "run", *as_of, env=server.env(*CLOUD)).ended(0)
     for table in ("incidents", "incident_events", "mttr_stats"):
         assert published_rows(data_dir, table) == published_rows(tmp_path / "fresh", table), table

@@ -70,7 +70,7 @@ def page_of(path: str, query: str) -> str | None:
             words = name.split("/")
             if segments[n : n + len(words)] == words and n + len(words) < len(segments):
                 found = re.match(r"[A-Za-z0-9_-]+", segments[n + len(words)])
-                if found and re.search(r"[0-9]", found[0]):
+                if found and re.search(r"[0-9]|^[A-Z]{6,}$", found[0]):
                     return "/".join([*segments[: n + len(words)], found[0]]).replace("/show/", "/detail/")
     if number := re.search(r"sys_id(?:=|%3[Dd])([0-9A-Fa-f]{32})", query):
         return "/?sys_id=" + number[1].lower()
@@ -116,7 +116,19 @@ HOSTS = (
     "user:x@tracker.example",
     "tracker.example:8443",
 )
-IDS = ("Q1ABCDEF2345", "7d0f-12-1760", "new", "C0123ABCD", "OPS-231", "ops-7", "UTF-8", "OPS-0")
+IDS = (
+    "Q1ABCDEF2345",
+    "QTEYBOUEMAVUUK",
+    "QUEUE",
+    "Overview",
+    "7d0f-12-1760",
+    "new",
+    "C0123ABCD",
+    "OPS-231",
+    "ops-7",
+    "UTF-8",
+    "OPS-0",
+)
 urls = st.builds(
     "".join,
     st.tuples(
@@ -191,6 +203,7 @@ def test_texts_name_the_same(con: duckdb.DuckDBPyConnection, given_texts: list[s
             "https://acme.pager.example/incidents/Q1ABC23",
             "http://ACME.eu.pager.example:443/incidents/Q1ABC23/timeline?tab=2#x",
         ),
+        ("https://acme.pager.example/incidents/PABCXYZ", "https://acme.pager.example/incidents/PABCXYZ/timeline"),
         ("https://t.example/browse/OPS-12", "https://t.example/jira/servicedesk/projects/OPS/queues/custom/2/OPS-12"),
         (
             "https://t.example/browse/OPS-12",

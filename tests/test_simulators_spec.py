@@ -151,7 +151,7 @@ def test_pagerduty_log_entries(server: VendorServer, include: str) -> None:
 def test_pagerduty_single_objects(server: VendorServer) -> None:
     rows = fetch(server, "pagerduty", "/incidents?date_range=all&limit=40")["incidents"]
     for row in rows:
-        for suffix in ("", "/notes"):
+        for suffix in ("", "/notes", "/alerts"):
             body = fetch(server, "pagerduty", f"/incidents/{row['id']}{suffix}")
             operation = "/incidents/{id}" + suffix
             check(

@@ -38,7 +38,7 @@ def test_every_story_is_told(seed: int) -> None:
     world = World(seed=seed, until=UNTIL)
     told = Counter((case.tool, case.story.removesuffix("+partner")) for case in world.cases)
     for name, tool in TOOLS.items():
-        assert {story for where, story in told if where == name} == {"plain", *tool.stories}
+        assert {story for where, story in told if where == name} == ({"plain", *tool.stories} if tool.volume else set())
     assert all(case.facts for case in world.cases)
     assert len({(case.tool, case.id) for case in world.cases}) == len(world.cases)
     for case in world.cases:

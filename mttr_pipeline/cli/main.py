@@ -141,13 +141,14 @@ def demo(given: Globals, seed: int, faults: str) -> int:
     Everything goes to ./mttr-demo, or to --data-dir: MTTR_DATA_DIR is for real data.
     """
     from mttr_pipeline.defs.resources import held, prepared
-    from mttr_pipeline.demo import LINKED, VendorServer, World
+    from mttr_pipeline.demo import LINKED, VendorServer, World, deliver
     from mttr_pipeline.demo.registry import VENDORS
-    from mttr_pipeline.landing.demonstration import empty_demo_folder, refuse_other_folder
+    from mttr_pipeline.intake.received import SOURCE as RECEIVED
+    from mttr_pipeline.landing.demonstration import SENT, empty_demo_folder, refuse_other_folder
 
     given = replace(given, data_dir=given.data_dir or FOLDER)
     settings = given.settings()
-    simulated = {vendor.source for vendor in VENDORS}
+    simulated = {vendor.source for vendor in VENDORS} | {RECEIVED}
     if faults not in PROFILES:
         raise ConfigError(f"--faults: there is no profile {faults!r}; use one of {', '.join(sorted(PROFILES))}.")
     refuse_other_folder(settings.data_dir, simulated)  # at once, not after having waited for the run that is making it
@@ -155,6 +156,7 @@ def demo(given: Globals, seed: int, faults: str) -> int:
     with held(prepared(settings.data_dir), WAIT_SECONDS), ExitStack() as stack:
         empty_demo_folder(settings.data_dir, simulated)
         world = World(seed, datetime.now(UTC).replace(microsecond=0), linked=LINKED)
+        deliver(world, settings.data_dir / SENT, world.until)
         server = stack.enter_context(VendorServer(world, faults=faults, seed=seed))
         stack.callback(_restore_environment, dict(os.environ))
         prefixes = tuple(f"{account.name.upper()}_" for account in settings.accounts)

@@ -110,9 +110,6 @@ def _loaded_records(run: RunResource, name: str, context: dg.AssetExecutionConte
 @guarded
 def received_bodies(context: dg.AssetExecutionContext, run: RunResource) -> dg.MaterializeResult:
     """Takes the folder whatever sources are asked for. What cannot be taken stays there and never stops a run."""
-    if run.simulated:  # what lies there is not the demonstration's
-        off = dg.AssetCheckResult(check_name="taken", passed=True, description="not taken by `mttr demo`")
-        return dg.MaterializeResult(metadata={"status": "off"}, check_results=[off])
     try:
         taken = inbox.take(run.inbox, run.landing, run.id, run.settings.accounts)
     except (MttrError, OSError) as error:

@@ -21,7 +21,7 @@ from mttr_pipeline.defs.guarded import guarded
 from mttr_pipeline.defs.jobs import REBUILD
 from mttr_pipeline.errors import ConfigError, ContractError, MttrError, of_another_user
 from mttr_pipeline.intake.inbox import FOLDER
-from mttr_pipeline.landing.demonstration import refuse_demo_folder
+from mttr_pipeline.landing.demonstration import SENT, refuse_demo_folder
 from mttr_pipeline.landing.leftovers import remove_leftovers
 from mttr_pipeline.landing.store import Landing, new_run_id
 from mttr_pipeline.sources.kit.deadline import Deadline
@@ -122,8 +122,8 @@ class RunResource(dg.ConfigurableResource):
 
     @property
     def inbox(self) -> Path:
-        """The folder that received bodies are taken from."""
-        return self._settings.data_dir / FOLDER
+        """The folder that received bodies are taken from; of `mttr demo` its own, because the inbox is for others."""
+        return self._settings.data_dir / (SENT if self.simulated else FOLDER)
 
     @property
     def published_root(self) -> Path:

@@ -3,13 +3,15 @@
     world = World(seed=1, until=datetime(2026, 10, 1, tzinfo=UTC))
     with VendorServer(world, faults="light") as server:
         os.environ.update(server.env())
+        deliver(world, inbox, server.now)    # what nobody can ask for
         ...                                  # pull, compute
         server.now += timedelta(days=1)      # time passes at the vendors
         world.truth(server.now)              # what the pipeline must find
 
 Each folder but `kit` is one vendor: it declares itself in `__init__.py` and holds the module that renders facts into the
-vendor's objects and the modules that serve them. `company`, `facts`, `stories`, `late_changes`, `world` and `truth` make the
-history; `server`, `faults` and `profiles` serve it over HTTP; `registry` finds the vendors. None of them names a vendor.
+vendor's objects and the modules that serve them. `company`, `facts`, `stories`, `linked`, `late_changes`, `world`, `truth` and
+`true_incidents` make the history; `server`, `faults` and `profiles` serve it over HTTP; `deliveries` sends what is only sent;
+`registry` finds the vendors. None of them names a vendor.
 
 Names are imported when they are first used, so that `profiles` can be imported without the rest.
 """
@@ -18,6 +20,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mttr_pipeline.demo.deliveries import deliver
     from mttr_pipeline.demo.kit.limits import Limit
     from mttr_pipeline.demo.linked import LINKED
     from mttr_pipeline.demo.registry import DEMO, DOCUMENTED
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from mttr_pipeline.demo.truth import Truth
     from mttr_pipeline.demo.world import World
 
-__all__ = ["DEMO", "DOCUMENTED", "LINKED", "Limit", "Truth", "VendorServer", "World"]
+__all__ = ["DEMO", "DOCUMENTED", "LINKED", "Limit", "Truth", "VendorServer", "World", "deliver"]
 
 _MODULES = {
     "DEMO": "registry",
@@ -35,6 +38,7 @@ _MODULES = {
     "Truth": "truth",
     "VendorServer": "server",
     "World": "world",
+    "deliver": "deliveries",
 }
 
 

@@ -6,7 +6,9 @@ import argparse
 import sys
 import threading
 from datetime import UTC, datetime
+from pathlib import Path
 
+from mttr_pipeline.demo.deliveries import deliver
 from mttr_pipeline.demo.linked import LINKED
 from mttr_pipeline.demo.profiles import PROFILES
 from mttr_pipeline.demo.server import VendorServer
@@ -19,6 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=8080, help="port to serve on; 0 picks a free one (default: 8080)")
     parser.add_argument("--seed", type=int, default=1, help="each number gives another history (default: 1)")
     parser.add_argument("--faults", choices=sorted(PROFILES), default="none", help="fault profile (default: none)")
+    parser.add_argument("--inbox", type=Path, default=None, help="folder for the webhook bodies that are only sent")
     parser.add_argument(
         "--until", type=datetime.fromisoformat, default=None, help="present of the history, ISO 8601 (default: now)"
     )
@@ -27,6 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
     if until.tzinfo is None:
         until = until.replace(tzinfo=UTC)
     world = World(options.seed, until, linked=LINKED)
+    if options.inbox:
+        deliver(world, options.inbox, world.until)
     server = VendorServer(world, faults=options.faults, seed=options.seed, port=options.port)
     try:
         server.start()

@@ -1,4 +1,4 @@
-"""The simulated vendors, found in the folders beside this module: each folder but `kit` offers `SIMULATORS`.
+"""The simulated vendors, found in the folders beside this module: each folder but `kit` offers `SIMULATORS` or `SENDERS`.
 
 A new vendor is a new folder. The modules of the history and the server ask here and name none.
 """
@@ -7,28 +7,33 @@ from __future__ import annotations
 
 import pkgutil
 from importlib import import_module
+from typing import Any
 
 import mttr_pipeline.demo
 from mttr_pipeline.demo.kit.limits import Limit
-from mttr_pipeline.demo.kit.vendor import Tool, Vendor
+from mttr_pipeline.demo.kit.vendor import Sender, Tool, Vendor
 
 
-def _vendors() -> tuple[Vendor, ...]:
-    """What the folders declare, in the declared order."""
-    found: list[Vendor] = []
+def _declared(kind: str) -> list[Any]:
+    """What the folders declare under a name."""
+    found: list[Any] = []
     for folder in pkgutil.iter_modules(mttr_pipeline.demo.__path__, f"{mttr_pipeline.demo.__name__}."):
         if folder.ispkg and not folder.name.endswith(".kit"):
-            found += import_module(folder.name).SIMULATORS
-    return tuple(sorted(found, key=lambda vendor: (vendor.order, vendor.name)))
+            found += getattr(import_module(folder.name), kind, ())
+    return found
 
 
 def _tools() -> dict[str, Tool]:
-    """The tools of all vendors by name, in the order of their histories."""
-    found = sorted((tool for vendor in VENDORS for tool in vendor.tools), key=lambda tool: (tool.order, tool.name))
+    """The tools of all vendors and senders by name, in the order of their histories."""
+    tools = [tool for vendor in VENDORS for tool in vendor.tools] + [
+        tool for sender in SENDERS for tool in sender.tools
+    ]
+    found = sorted(tools, key=lambda tool: (tool.order, tool.name))
     return {tool.name: tool for tool in found}
 
 
-VENDORS = _vendors()
+VENDORS: tuple[Vendor, ...] = tuple(sorted(_declared("SIMULATORS"), key=lambda vendor: (vendor.order, vendor.name)))
+SENDERS: tuple[Sender, ...] = tuple(sorted(_declared("SENDERS"), key=lambda sender: sender.name))
 TOOLS = _tools()
 
 #: How many records each tool holds at the present of a default world.

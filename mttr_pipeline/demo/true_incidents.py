@@ -1,13 +1,13 @@
 """What one incident is in truth, where several records tell of it, and which of them gives each stamp.
 
-The rules are those of the documentation of correlation, for what the history has: pagers, tickets that an integration fills, and
-records that were merged or came back. This module shares no code with the pipeline and reads no rendered payload.
+The rules are those of the documentation of correlation, for what the history has: pagers, tickets that an integration fills, alerts
+of a monitor, and records that were merged or came back. This module shares no code with the pipeline and reads no rendered payload.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from operator import attrgetter
 
 import msgspec
@@ -30,13 +30,18 @@ STAMPS = {
     "closed_at": "closed_at",
 }
 
+#: Two sources that are farther apart on one stamp disagree.
+DISAGREE = timedelta(minutes=15)
+
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
-    """One incident: `row` says what it shows, under the id of its first record; `sources` where each of its stamps comes from."""
+    """One incident: `row` says what it shows, under the id of its first record; `sources` where each of its stamps comes from;
+    `conflicts` which other sources disagree on a stamp by more than 15 minutes, each as stamp, own source, other source."""
 
     row: Truth
     records: tuple[tuple[str, str, int], ...]
     sources: Mapping[str, str]
+    conflicts: frozenset[tuple[str, str, str]] = frozenset()
 
 
 def incidents_of(
@@ -82,11 +87,18 @@ def _incident(rows: Sequence[Truth], cases: Mapping[Record, Case]) -> Incident:
         )
     full = [row for row in told if row is first or row.external_id not in pages]
     tickets = sorted(full, key=lambda row: not _is_ticket(row))
-    paged = [row for row in told if not _is_ticket(row)] or told
+    paged = [row for row in told if _rank(row) == 0] or told
+    # What is asked for a stamp that has a best of its kind, and not merely a first one to know.
+    asked = {
+        "occurred_at": tickets,
+        "detected_at": [row for row in full if not _is_ticket(row)] or full,
+        "acknowledged_at": paged,
+        "resolved_at": [row for row in full if _rank(row) == min(map(_rank, full))],
+    }
     chosen = {
         "occurred_at": _first(tickets, "occurred_at"),
-        "detected_at": _earliest([row for row in paged if row in full], "detected_at"),
-        "acknowledged_at": _earliest(paged, "acknowledged_at"),
+        "detected_at": _earliest(asked["detected_at"], "detected_at"),
+        "acknowledged_at": _earliest(asked["acknowledged_at"], "acknowledged_at"),
         **{
             stamp: _first([row for row in order if not _is_copied(row, stamp, cases)], stamp)
             for stamp, order in (
@@ -96,7 +108,7 @@ def _incident(rows: Sequence[Truth], cases: Mapping[Record, Case]) -> Incident:
                 ("closed_at", tickets),
             )
         },
-        "resolved_at": _latest([row for row in paged if row in full], "resolved_at"),
+        "resolved_at": _latest(asked["resolved_at"], "resolved_at"),
     }
     values = {STAMPS[stamp]: row and _stamp(row, stamp) for stamp, row in chosen.items()}
     ended = chosen["resolved_at"]
@@ -112,16 +124,27 @@ def _incident(rows: Sequence[Truth], cases: Mapping[Record, Case]) -> Incident:
         affected_users=max((row.affected_users for row in full if row.affected_users is not None), default=None),
         revenue_impact=max((row.revenue_impact for row in full if row.revenue_impact is not None), default=None),
     )
-    return Incident(row=row, records=records, sources={stamp: row.source for stamp, row in chosen.items() if row})
+    return Incident(
+        row=row,
+        records=records,
+        sources={stamp: row.source for stamp, row in chosen.items() if row},
+        conflicts=frozenset(
+            (stamp, best.source, other.source)
+            for stamp, rows in asked.items()
+            if (best := chosen[stamp])
+            for other in _with(rows, stamp)
+            if other.source != best.source and abs(_at(other, stamp) - _at(best, stamp)) > DISAGREE
+        ),
+    )
 
 
 def _place(row: Truth, pages: set[str]) -> tuple[object, ...]:
-    """Where a record stands among those of its incident: a pager before a ticket, then what began first."""
+    """Where a record stands among those of its incident: a pager before a ticket before a monitor, then what began first."""
     return (
         bool(row.flap_of),
         bool(row.duplicate_of),
         row.external_id in pages,
-        _is_ticket(row),
+        _rank(row),
         row.detected_at,
         row.source,
         row.external_id,
@@ -132,6 +155,11 @@ def _is_ticket(row: Truth) -> bool:
     return TOOLS[row.tool].is_desk
 
 
+def _rank(row: Truth) -> int:
+    """A pager goes before a ticket before a monitor."""
+    return 2 if TOOLS[row.tool].group_key else int(_is_ticket(row))
+
+
 def _is_copied(row: Truth, stamp: str, cases: Mapping[Record, Case]) -> bool:
     """Whether an integration wrote the stamp into a ticket: all but the close of those that it opened."""
     return _is_ticket(row) and cases[_record(row)].story == "linked" and stamp != "closed_at"
@@ -139,6 +167,12 @@ def _is_copied(row: Truth, stamp: str, cases: Mapping[Record, Case]) -> bool:
 
 def _stamp(row: Truth, stamp: str) -> datetime | None:
     found: datetime | None = getattr(row, STAMPS[stamp])
+    return found
+
+
+def _at(row: Truth, stamp: str) -> datetime:
+    found = _stamp(row, stamp)
+    assert found is not None
     return found
 
 

@@ -139,7 +139,7 @@ def severity_of(case: Case, priority: str) -> tuple[str, str]:
     if not priority:
         return ("SEV1" if case.urgency == "high" else "SEV3"), "urgency"
     severity = SEVERITY[priority]
-    return (min(severity, "SEV2") if case.major else severity), "priority"
+    return ("SEV2", "major_incident") if case.major and severity > "SEV2" else (severity, "priority")
 
 
 def _occurred(case: Case) -> datetime | None:

@@ -28,7 +28,7 @@ class World:
 
     volumes  how many records each tool holds at `until`, roughly; the history continues at the same rate afterwards.
              For many records in little time, make `days` and `future` short and the volume large.
-    linked   share of the serious pager incidents that have a ticket, and alerts, in other tools too; see `linked`
+    linked   share of the serious incidents that have a ticket, and alerts of a monitor, beside the pager's record; see `linked`
 
     Raises ValueError when `until` has no time zone, or a volume is that of no tool.
     """
@@ -56,7 +56,7 @@ class World:
         self.cases: list[Case] = []
         for tool, volume in self.volumes.items():
             self.cases.extend(_history(self, TOOLS[tool], volume))
-        beside = Linked(seed, self.cases, linked, self.until) if linked else None
+        beside = Linked(seed, self.cases, linked, self.until, self.volumes) if linked else None
         #: Tool and id of the records that are one incident; those of all others are incidents of their own.
         self.groups: list[Group] = beside.groups if beside else []
         self._since = beside.since if beside else {}

@@ -12,6 +12,7 @@ from pathlib import Path
 from mttr_pipeline.errors import ConfigError
 
 FOLDER = "mttr-demo"
+SENT = "simulated-inbox"  # what simulated programs send; the inbox is for others, and the demonstration leaves it alone
 _MARK = ".demo"
 _WORK = tuple(f"work{part}.duckdb{log}" for part in ("", ".mart") for log in ("", ".wal"))
 
@@ -28,7 +29,7 @@ def refuse_demo_folder(data_dir: Path) -> None:
 
 
 def refuse_other_folder(data_dir: Path, simulated: Collection[str]) -> None:
-    """Raises ConfigError when the folder holds anything that a demo with these `simulated` accounts did not write."""
+    """Raises ConfigError when the folder holds anything that a demo whose extracts have these `simulated` names did not write."""
     if not data_dir.is_dir():
         return
     if not is_demo_folder(data_dir):
@@ -52,6 +53,7 @@ def empty_demo_folder(data_dir: Path, simulated: Collection[str]) -> None:
     """
     refuse_other_folder(data_dir, simulated)
     (data_dir / _MARK).touch()
-    shutil.rmtree(data_dir / "landing", ignore_errors=True)
+    for name in ("landing", SENT):
+        shutil.rmtree(data_dir / name, ignore_errors=True)
     for name in _WORK:  # with what a run that was killed left in their logs
         (data_dir / name).unlink(missing_ok=True)

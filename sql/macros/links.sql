@@ -12,16 +12,18 @@ CREATE OR REPLACE MACRO url_site(parts) AS
     || CASE WHEN struct_extract(parts, 'port') IN (':', ':80', ':443') THEN '' ELSE struct_extract(parts, 'port') END;
 
 -- The path of the page of a record, in the one form that all its pages have: of an issue `/browse/KEY`, whatever
--- the site has before that, of other records the list and the id. Empty where the path is that of no such page.
+-- the site has before that, of other records the list and the id. An id has a digit, or is six capitals or more: of random letters and
+-- digits some have no digit. Empty where the path is that of no such page.
 CREATE OR REPLACE MACRO record_path(path, query) AS
     CASE
         WHEN regexp_matches(query, '[?&]selectedIssue=[A-Za-z][A-Za-z0-9_]+-[0-9]+')
             THEN '/browse/' || upper(regexp_extract(query, '[?&]selectedIssue=([A-Za-z][A-Za-z0-9_]+-[0-9]+)', 1))
         WHEN regexp_matches(path, '/(?:browse|projects/.*/?issues|queues/.*|portal/[0-9]+)/[A-Za-z][A-Za-z0-9_]+-[0-9]+(?:[^A-Za-z0-9_-]|$)')
             THEN '/browse/' || upper(regexp_extract(path, '/([A-Za-z][A-Za-z0-9_]+-[0-9]+)(?:[^A-Za-z0-9_-]|$)', 1))
-        WHEN regexp_matches(path, '/(?:incidents|issues|alerts|archives|(?:alert|incident)/(?:detail|show))/[A-Za-z0-9_-]*[0-9]')
+        WHEN regexp_matches(path,
+            '/(?:incidents|issues|alerts|archives|(?:alert|incident)/(?:detail|show))/(?:[A-Za-z0-9_-]*[0-9]|[A-Z]{6,}(?:[^A-Za-z0-9_-]|$))')
             THEN replace(regexp_extract(path,
-                '^(.*?/(?:incidents|issues|alerts|archives|(?:alert|incident)/(?:detail|show))/[A-Za-z0-9_-]*[0-9][A-Za-z0-9_-]*)', 1),
+                '^(.*?/(?:incidents|issues|alerts|archives|(?:alert|incident)/(?:detail|show))/(?:[A-Za-z0-9_-]*[0-9][A-Za-z0-9_-]*|[A-Z]{6,}))(?:[^A-Za-z0-9_-]|$)', 1),
                 '/show/', '/detail/')
         WHEN regexp_matches(query, '[?&%]?sys_id(?:=|%3[Dd])[0-9A-Fa-f]{32}')
             THEN '/?sys_id=' || lower(regexp_extract(query, 'sys_id(?:=|%3[Dd])([0-9A-Fa-f]{32})', 1))
@@ -38,7 +40,7 @@ CREATE OR REPLACE MACRO record_page(url) AS
 CREATE OR REPLACE MACRO canonical_url(url) AS coalesce(
     -- Most records have a page that is in this form already: one pattern tells, which is ten times faster than all of the rules.
     CASE WHEN NOT contains(url, '.eu.') THEN nullif(regexp_extract(url,
-        '^(https://[a-z0-9-]+(?:\.[a-z0-9-]+)*/(?:browse/[A-Z][A-Z0-9_]+-[0-9]+|(?:incidents|alerts|archives|(?:alert|incident)/detail)/[A-Za-z0-9_-]*[0-9][A-Za-z0-9_-]*))(?:/details)?$',
+        '^(https://[a-z0-9-]+(?:\.[a-z0-9-]+)*/(?:browse/[A-Z][A-Z0-9_]+-[0-9]+|(?:incidents|alerts|archives|(?:alert|incident)/detail)/(?:[A-Za-z0-9_-]*[0-9][A-Za-z0-9_-]*|[A-Z]{6,})))(?:/details)?$',
         1), '') END,
     list_transform([url_parts(trim(url))], lambda p:
         CASE WHEN struct_extract(p, 'host') <> '' THEN

@@ -1,11 +1,13 @@
-"""How a simulated vendor declares itself: `Vendor` is one API that is served, `Tool` one kind of record with a history.
+"""How a simulated vendor declares itself: `Vendor` is one API that is served, `Sender` a program that sends webhook bodies, `Tool`
+one kind of record with a history.
 
-Each folder beside `kit` holds one vendor and offers `SIMULATORS`, a tuple of `Vendor`. The registry finds them there.
+Each folder beside `kit` holds one vendor and offers `SIMULATORS`, a tuple of `Vendor`, or `SENDERS`, a tuple of `Sender`. The
+registry finds them there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -29,7 +31,7 @@ class Tool:
     name: str
     #: The name of the source under which the pipeline publishes the records.
     source: str
-    #: The `tool` of the services in the company's roster that these records are about.
+    #: The `tool` of the services in the company's roster that these records are about; empty where there is no history.
     watches: str
     #: How many records exist at the present of a default world.
     volume: int
@@ -76,6 +78,11 @@ class Tool:
     page: Callable[[Case], str] | None = None
     #: The tool whose alerts belong to its records, where the vendor keeps that.
     raises: str = ""
+    #: Of a monitor, whose records end by themselves: the key that its alerts about the service of a pager's record are grouped by.
+    #: Only a monitor has one.
+    group_key: Callable[[Case], str] | None = None
+    #: Of a monitor: the deduplication key by which a pager knows a group of that key.
+    page_key: Callable[[str], str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,3 +103,16 @@ class Vendor:
     tools: tuple[Tool, ...] = ()
     #: Its place among the vendors. Of two that set the same environment variables, the first is offered.
     order: int = 100
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sender:
+    """One program that cannot be asked and sends webhook bodies instead."""
+
+    name: str
+    #: The source of the pipeline that its bodies belong to.
+    source: str
+    #: The tools whose records it tells of.
+    tools: tuple[Tool, ...]
+    #: Makes the bodies of its cases, each with the instant when it is sent.
+    bodies: Callable[[Iterable[Case]], list[tuple[datetime, bytes]]]

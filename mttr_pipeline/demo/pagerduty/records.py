@@ -124,17 +124,22 @@ class Renderer:
         self._lists = reference_lists()
         self._incidents = Rendering(
             found,
-            lambda case, facts: (self._incident(case, facts), self._entries(case, facts), self._notes(case, facts)),
+            lambda case, facts: (
+                self._incident(case, facts),
+                self._entries(case, facts),
+                self._notes(case, facts),
+                self._alerts(case, facts),
+            ),
         )
 
     def book(self, now: datetime) -> Book:
         """The account at `now`. Deleted incidents are gone, with their log entries (REST docs, Endpoints)."""
-        incidents, entries, notes = [], [], {}
-        for case, (incident, its_entries, its_notes) in self._incidents.at(now):
+        incidents, entries, notes, alerts = [], [], {}, {}
+        for case, (incident, its_entries, its_notes, its_alerts) in self._incidents.at(now):
             incidents.append(incident)
             entries.extend(its_entries)
-            notes[case.id] = its_notes
-        return Book(incidents, entries, notes, **self._lists)
+            notes[case.id], alerts[case.id] = its_notes, its_alerts
+        return Book(incidents, entries, notes, **self._lists, alerts=alerts)
 
     def _incident(self, case: Case, facts: list[Fact]) -> Json:
         status, acks, holder, changed, changed_by, merged = "triggered", [], "", facts[0].at, "", ""
@@ -167,7 +172,7 @@ class Renderer:
             "created_at": iso_seconds(case.created),
             "updated_at": iso_seconds(facts[-1].at),
             "status": status,
-            "incident_key": case.key,
+            **({"incident_key": case.key} if _has_key(case) else {}),
             "service": service_ref(service),
             "assignments": [] if done else [{"at": iso_seconds(changed), "assignee": user_ref(holder or first)}],
             "assigned_via": "escalation_policy",
@@ -284,6 +289,14 @@ class Renderer:
             ),
         ]
 
+    def _alerts(self, case: Case, facts: list[Fact]) -> list[Json]:
+        """The alert that an incident was made of, and those of the incidents that were merged into it."""
+        ends = [fact for fact in facts if fact.kind in ("resolved", "merged", "reopened")]
+        if ends and ends[-1].kind == "merged":
+            return []
+        its = [case, *(self._by_id[fact.value] for fact in facts if fact.kind == "absorbed")]
+        return [_alert(case, alert, bool(ends) and ends[-1].kind == "resolved") for alert in its]
+
     def _notes(self, case: Case, facts: list[Fact]) -> list[Json]:
         """Notes have the offset of the account's time zone, unlike everything else (REST docs, List notes)."""
         return [
@@ -298,6 +311,31 @@ class Renderer:
             for place, fact in enumerate(facts)
             if fact.text and fact.actor
         ]
+
+
+def _alert(case: Case, alert: Case, is_over: bool) -> Json:
+    """The alert of a case, in the incident that it belongs to."""
+    identity = "Q" + code(identifier(alert.id, "alert"), 13)
+    return {
+        "id": identity,
+        "type": "alert",
+        "summary": alert.title,
+        "self": f"{API}/alerts/{identity}",
+        "html_url": f"{WEB}/alerts/{identity}",
+        "created_at": iso_seconds(alert.created),
+        "status": "resolved" if is_over else "triggered",
+        "alert_key": alert.key,
+        "service": service_ref(alert.service),
+        "incident": _reference(case),
+        "suppressed": False,
+        "severity": "critical" if alert.urgency == "high" else "warning",
+        "integration": integration_ref(alert.service) | {"type": "events_api_v2_inbound_integration_reference"},
+    }
+
+
+def _has_key(case: Case) -> bool:
+    """Whether an incident has the key of its alert itself. One with child alerts has none (REST API reference, List incidents)."""
+    return case.number % 4 != 1 or bool(case.flap_of) or case.story.endswith("+partner")
 
 
 def _responder(case: Case) -> str:

@@ -36,8 +36,8 @@ class JiraOptions(LinkedOptions):
 
     remote_links: Literal["changed", "all", "none"] = Field(
         "changed",
-        description="of which issues the remote links are read, with a request for each: of those whose history tells of one, "
-        "and of those that change and name no page of another record (`changed`), also of the whole history (`all`), or of none",
+        description="of which issues the remote links are read, with a request for each: of those whose history tells that one was "
+        "set or removed (`changed`), of every issue (`all`, for a site whose history does not tell it), or of none",
     )
 
     def configured_words(self) -> Iterator[tuple[str, str, str, str]]:

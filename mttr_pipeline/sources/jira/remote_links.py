@@ -1,12 +1,12 @@
-"""Remote links of issues: read one issue at a time, so only of those that may have one that nothing else tells.
+"""Remote links of issues: read one issue at a time, so only of those whose history says that one was set or removed, or of all.
 
-These are issues whose history says that a remote link was set or removed, and issues that hold no address of a page of a record.
-One record per issue is landed, with all its links: `{"issueId", "remoteLinks": [...]}`. So a link that was removed is gone.
+Which issues are read depends on the issues alone and not on the pull: a first pull, which reads the whole history, and later ones,
+which read what changed, must find the same links. One record per issue is landed, with all its links: `{"issueId", "remoteLinks":
+[...]}`. So a link that was removed is gone.
 """
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Iterator
 from urllib.parse import quote
@@ -22,9 +22,6 @@ from mttr_pipeline.sources.kit.runner import Runner, Task
 ISSUES_PER_FILE = 100
 TOLD = b"RemoteIssueLink"  # the field of such an item of a changelog
 
-# The page of a record elsewhere, in a text or in JSON; the issue's own addresses are not of this shape.
-_PAGE = re.compile(rb"https?:[^\s\"<>]*/(?:incidents|alerts|(?:alert|incident)\\?/(?:detail|show))\\?/[\w-]*\d")
-
 
 class _Changes(msgspec.Struct):
     issueId: str | int
@@ -33,8 +30,8 @@ class _Changes(msgspec.Struct):
 _CHANGES = msgspec.json.Decoder(_Changes)
 
 
-def remote_links(client: HttpClient, runner: Runner, api: str, *, unlinked: bool) -> Iterator[Task]:
-    """Tasks that read the remote links of landed issues whose history tells of one, and of the `unlinked`, which name no page."""
+def remote_links(client: HttpClient, runner: Runner, api: str, *, every: bool) -> Iterator[Task]:
+    """Tasks that read the remote links of landed issues whose history tells of one, or of every issue."""
     extract = runner.extract
     told: set[str] = set()
     for key in extract.windows("changelogs"):
@@ -66,11 +63,7 @@ def remote_links(client: HttpClient, runner: Runner, api: str, *, unlinked: bool
 
     for key in sorted(extract.windows("issues")):
         rows = extract.read("issues", key)
-        ids = [
-            name
-            for row in rows
-            if (name := row_id(row)) and (name in told or TOLD in row or (unlinked and not _PAGE.search(row)))
-        ]
+        ids = [name for row in rows if (name := row_id(row)) and (every or name in told or TOLD in row)]
         ids = list(dict.fromkeys(ids))
         for start in range(0, len(ids), ISSUES_PER_FILE):
             if not extract.has("remote_links", f"{key} {start}"):

@@ -16,6 +16,7 @@ old_priority = "name of the priority before a change"
 new_priority = "name of the priority after a change"
 new_service_id = "service after a move"
 named = "pages of records that the event behind a trigger names"
+alert_key = "deduplication key of the event behind a trigger (PagerDuty REST API reference, Channel, incident_key)"
 changed = "JSON of the changed fields of a custom-field entry"
 reject_reason = "why the record cannot be used"
 landed_in = "landing file"
@@ -36,6 +37,7 @@ SELECT
     channel.new_service.id AS new_service_id,
     CASE WHEN starts_with(lower(type), 'trigger_') THEN record_pages_in(concat_ws(' ', channel.description, channel.details, channel.body)) END
         AS named,
+    CASE WHEN starts_with(lower(type), 'trigger_') THEN text_or_null(channel.incident_key) END AS alert_key,
     changeset AS changed,
     CASE
         WHEN text_or_null(id) IS NULL THEN 'no id'
@@ -48,7 +50,7 @@ FROM landed({
     incident: 'STRUCT(id VARCHAR)',
     agent: 'STRUCT("type" VARCHAR, summary VARCHAR)',
     channel: 'STRUCT("type" VARCHAR, summary VARCHAR, content VARCHAR, message VARCHAR, description VARCHAR, details VARCHAR, body VARCHAR,
-        old_priority STRUCT("name" VARCHAR, summary VARCHAR), new_priority STRUCT("name" VARCHAR, summary VARCHAR),
+        incident_key VARCHAR, old_priority STRUCT("name" VARCHAR, summary VARCHAR), new_priority STRUCT("name" VARCHAR, summary VARCHAR),
         new_service STRUCT(id VARCHAR))'
 })
 CROSS JOIN (SELECT time_zone AS zone FROM config.sources WHERE source = '${source}')

@@ -58,6 +58,11 @@ named AS (
     UNION ALL
     SELECT incident_id, 'alert_key', NULL, {'target_kind': 'dedup', 'target': unnest(alert_keys)}, landed_in
     FROM raw.${source}_incident_alerts
+    UNION ALL
+    SELECT e.incident_id, 'alert_key', NULL, {'target_kind': 'dedup', 'target': e.alert_key}, e.landed_in
+    FROM raw.${source}_log_entries AS e
+    JOIN staging.${source}_incidents AS i ON i.external_id = e.incident_id AND i.incident_key IS NULL
+    WHERE e.alert_key IS NOT NULL
 )
 SELECT DISTINCT ON (n.external_id, n.place, n.text_id, n.found)
     '${source}' AS source, n.external_id, n.place, n.text_id, link_reason(n.place, n.found.target_kind) AS reason,

@@ -32,7 +32,7 @@ from mttr_pipeline.demo.true_incidents import Incident
 REPOSITORY = Path(__file__).parents[1]
 UNTIL = datetime(2025, 10, 1, 6, tzinfo=UTC)
 CLOUD = ("pagerduty", "opsgenie", "jsm", "jira")
-_FOREIGN = ("PAGERDUTY_", "OPSGENIE_", "JIRA_", "JSM_", "MTTR_", "DAGSTER_")
+_FOREIGN = ("PAGERDUTY_", "OPSGENIE_", "JIRA_", "JSM_", "MTTR_", "DAGSTER_", "ALERT_")
 
 
 @dataclass(frozen=True)

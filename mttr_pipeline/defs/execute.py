@@ -11,11 +11,14 @@ from typing import Any
 
 import dagster as dg
 
+from mttr_pipeline import interrupts
 from mttr_pipeline import progress as progress_module
 from mttr_pipeline.defs import build_defs
 from mttr_pipeline.defs.extract import FRESH, failed_sources
+from mttr_pipeline.defs.jobs import nightly
 from mttr_pipeline.defs.publish import COPIED, PUBLISHED
 from mttr_pipeline.defs.tables import MAKING
+from mttr_pipeline.defs.telling import REACHED, run_failed
 from mttr_pipeline.errors import ConfigError, ContractError, PermanentError, TransientError
 from mttr_pipeline.landing.store import Landing, new_run_id
 from mttr_pipeline.progress import Progress
@@ -61,6 +64,7 @@ def execute(job: str, options: dict[str, Any], progress: Progress, *, debug: boo
     generation = (data_dir / "published" / "latest").resolve() if published else None
     failed = failed_sources(Landing(data_dir / "landing"), given["run_id"]) | _not_fresh(result)
     errors = [f"{name} is stale: {error}" for name, error in failed.items()]
+    errors += _not_told(result)
     unusable = unusable_sources(settings.accounts)
     failed |= unusable
     if result.success:
@@ -68,6 +72,8 @@ def execute(job: str, options: dict[str, Any], progress: Progress, *, debug: boo
     reasons, code = _reasons(result, "the results are published" if published else "nothing was published", debug)
     sentences = reasons or errors
     sentences += [sentence for sentence in unusable.values() if sentence not in " ".join(sentences)]
+    if job == nightly.name and not given.get("simulated") and not interrupts.heard():
+        sentences += run_failed(data_dir, sentences, given.get("as_of"))
     return Outcome(generation, failed, sentences, code, copied_to)
 
 
@@ -79,6 +85,16 @@ def _not_fresh(result: dg.ExecuteInProcessResult) -> dict[str, str]:
         for found in evaluations
         if isinstance(found, dg.AssetCheckEvaluation) and found.check_name == FRESH and not found.passed
     }
+
+
+def _not_told(result: dg.ExecuteInProcessResult) -> list[str]:
+    """What went wrong in telling people. It is no failure of the run."""
+    evaluations = [event.event_specific_data for event in result.all_events]
+    return [
+        found.description or "Nobody was told."
+        for found in evaluations
+        if isinstance(found, dg.AssetCheckEvaluation) and found.check_name == REACHED and not found.passed
+    ]
 
 
 def _reasons(result: dg.ExecuteInProcessResult, end: str, debug: bool) -> tuple[list[str], int]:

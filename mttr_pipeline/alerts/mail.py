@@ -100,7 +100,7 @@ class Mail:
             reason = f"refused the message (code {error.smtp_code}: {' '.join(one_line(said).split())[:200]})"
         elif isinstance(error, ssl.SSLError):
             reason, check = "broke the TLS connection off", f"check the port in {_VARIABLE}, and smtp:// or smtps://"
-        elif isinstance(error, TimeoutError):
+        elif isinstance(error, TimeoutError) or "timed out" in str(error):  # as smtplib says it
             reason = f"did not answer within {SECONDS:g} seconds"
         else:
             reason = "refused the connection" if isinstance(error, ConnectionRefusedError) else "cannot be reached"

@@ -104,6 +104,8 @@ def secret_parts(address: str) -> Iterator[str]:
     parts = urlsplit(address)
     if user := parts.password or parts.username:
         yield unquote(user)
+    if parts.scheme not in ("http", "https"):
+        return  # of a mail server: its query names people, which are hidden as such
     whole = f"{parts.path}?{parts.query}" if parts.query else parts.path
     if len(whole) >= _WHOLE:
         yield whole

@@ -53,7 +53,7 @@ class Company:
 
     def table(self, holding: Sequence[tuple[str, str, str]], as_of: datetime) -> duckdb.DuckDBPyConnection:
         """The table `alerts` of a run with this clock, made as the warehouse makes it."""
-        con = duckdb.connect()
+        con = duckdb.connect(config={"threads": 1})
         con.execute("SET TimeZone = 'UTC'; CREATE SCHEMA config; CREATE SCHEMA mart")
         con.execute("CREATE TABLE config.run AS SELECT ?::TIMESTAMP AS as_of", [as_of.replace(tzinfo=None)])
         con.execute(f"CREATE TABLE config.alert_history ({told.HISTORY})")
@@ -354,7 +354,7 @@ HAPPENS = [
 def test_a_condition_holds_where_it_is_true_and_nowhere_else(happens: str, sentences: list[str]) -> None:
     """Each just beyond its limit, and each alone."""
     model = default_catalog()["mart.alert_conditions"]
-    with duckdb.connect() as con:
+    with duckdb.connect(config={"threads": 1}) as con:
         con.execute("SET TimeZone = 'UTC'")
         con.execute(CALM)
         con.execute(happens)

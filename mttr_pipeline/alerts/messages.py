@@ -80,9 +80,9 @@ def of_news(news: Sequence[News]) -> Message:
     began = sum(not one.is_over for one in news)
     parts = [f"{began} began"] if began else []
     parts += [f"{len(news) - began} over"] if len(news) > began else []
-    return Message(
-        "alerts", f"Incident metrics: {', '.join(parts)}", tuple(_lines(ordered)), tuple(one.data() for one in ordered)
-    )
+    title = ordered[0].title if len(news) == 1 else ", ".join(parts)
+    data = tuple(one.data() for one in ordered)
+    return Message("alerts", f"Incident metrics: {title}", tuple(_lines(ordered)), data)
 
 
 def _lines(news: Sequence[News]) -> Iterator[str]:

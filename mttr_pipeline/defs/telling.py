@@ -21,6 +21,7 @@ from mttr_pipeline.defs.extract import OWNERS
 from mttr_pipeline.defs.guarded import guarded
 from mttr_pipeline.defs.jobs import nightly
 from mttr_pipeline.defs.publish import PUBLISHED
+from mttr_pipeline.defs.reasons import reasons, what_came
 from mttr_pipeline.defs.resources import NOT_LONG_AGO, RunResource
 from mttr_pipeline.errors import MttrError
 from mttr_pipeline.publish import latest
@@ -100,8 +101,8 @@ def failed_run(context: dg.RunFailureSensorContext) -> None:
     given = run_config.get("resources", {}).get("run", {}).get("config", {})
     if given.get("simulated"):
         return
-    failures = [event.step_failure_data for event in context.get_step_failure_events()]
-    said = [found.user_failure_data.description for found in failures if found.user_failure_data]
-    sentences = [sentence for sentence in said if sentence] or [context.failure_event.message or ""]
+    kept = context.instance.all_logs(context.dagster_run.run_id)
+    events = [entry.dagster_event for entry in kept if entry.dagster_event]
+    sentences = reasons(events, what_came(events))[0] or [context.failure_event.message or ""]
     for wrong in run_failed(given.get("data_dir"), sentences[:3], given.get("as_of")):
         context.log.warning(wrong)

@@ -28,8 +28,10 @@ from mttr_pipeline.alerts.messages import News, of_digest, of_news
 from mttr_pipeline.alerts.telling import Answer
 from mttr_pipeline.config.alert_places import alert_places
 from mttr_pipeline.config.clock import parse_clock
+from mttr_pipeline.config.sections import WEEKDAYS
 from mttr_pipeline.defs.resources import RunResource
 from mttr_pipeline.defs.telling import failed_run, run_failed
+from mttr_pipeline.defs.telling import told as told_asset
 from mttr_pipeline.errors import ContractError
 from mttr_pipeline.warehouse.catalog import default_catalog
 
@@ -416,18 +418,22 @@ def missed_target(folder: Path) -> Iterator[tuple[Path, Web, dict[str, str]]]:
             }
             for n in range(8)
         ]
+        env["MTTR_CONFIG"] = str(folder / "mttr.toml")
+        (folder / "mttr.toml").write_text(f'[alerts]\ndigest = "{WEEKDAYS[now.weekday()]}"\n')
         (folder / "records.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
         mttr("--data-dir", folder / "data", "import", folder / "records.jsonl").ended(0)
         yield folder / "data", receiver, env
 
 
+@pytest.mark.slow
 def test_a_night_that_goes_wrong_reaches_a_person(tmp_path: Path) -> None:
     """The real command, a place that takes the message and one that is down: the run succeeds, says so, and shows no secret."""
     with missed_target(tmp_path) as (data, receiver, env):
         done = mttr("--data-dir", data, "run", env=env).ended(0)
         assert "Mail: the server refused the connection" in done.err and "told after the next run" in done.err
-        ((path, _, _),) = receiver.got
-        assert path == f"/hooks/{SECRET}" and lines(receiver.bodies[0]) == ["began SEV1"]
+        assert {path for path, _, _ in receiver.got} == {f"/hooks/{SECRET}"}
+        assert [lines(body) for body in receiver.bodies] == [["began SEV1"], ["digest"]]
+        assert "8 recovered, 0 still open" in receiver.bodies[1]["text"]
         assert query(data, "SELECT condition, scope, told_at, places FROM alerts") == [
             ("target_missed", "SEV1", None, [])
         ]
@@ -438,8 +444,8 @@ def test_a_night_that_goes_wrong_reaches_a_person(tmp_path: Path) -> None:
         (data / "published").write_text("in the way")
         for _ in range(2):
             failed = mttr("--data-dir", data, "run", env=env).ended(2)
-        assert [lines(body) for body in receiver.bodies[1:]] == [["began run"]]
-        assert "is no folder" in receiver.bodies[1]["alerts"][0]["sentence"]
+        assert [lines(body) for body in receiver.bodies[2:]] == [["began run"]]
+        assert "is no folder" in receiver.bodies[2]["alerts"][0]["sentence"]
     titles = {
         title
         for (title,) in duckdb.sql(f"SELECT title FROM '{data}/elsewhere/latest/parquet/incidents.parquet'").fetchall()
@@ -452,6 +458,26 @@ def test_a_night_that_goes_wrong_reaches_a_person(tmp_path: Path) -> None:
     assert any(path.name == told.FILE for path, _ in written)
     for path, text in [*written, (tmp_path, shown)]:
         assert not any(word.encode() in text for word in (SECRET, SECRET[::-1], SECRET[3:], "day@x.example")), path
+
+
+def test_the_asset_tells_what_was_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alone too, as a person materialises it: every place once, the digest of what is published; one that is down is a warning."""
+    (tmp_path / "published").symlink_to(finished_run() / "published")
+    (tmp_path / "mttr.toml").write_text(f'[alerts]\ndigest = "{WEEKDAYS[datetime.now(UTC).weekday()]}"\n')
+    run = RunResource(data_dir=str(tmp_path), config_file=str(tmp_path / "mttr.toml"))
+    with web(500) as receiver:
+        monkeypatch.setenv("ALERT_WEBHOOK_URL", receiver.address)
+        alerts.note_failure(tmp_path, "It failed.", places_at(receiver), datetime.now(UTC))
+        found = []
+        for status in (500, 200, 200):
+            receiver.status = status
+            result = dg.materialize([told_asset], resources={"run": run})
+            (check,) = result.get_asset_check_evaluations()
+            (made,) = result.asset_materializations_for_node("published__told")
+            found.append((result.success, check.passed, made.metadata["messages_webhook"].value))
+    assert found == [(True, False, 0), (True, True, 2), (True, True, 0)]
+    assert [lines(body) for body in receiver.bodies] == [["began run"], ["began run"], ["digest"]]
+    assert "\n\nHalf of the incidents of the last 30 days were resolved within" in receiver.bodies[2]["text"]
 
 
 def test_a_broken_configuration_is_told_from_the_environment_alone(tmp_path: Path) -> None:

@@ -60,7 +60,8 @@ def told_if_wrong(given: Globals, as_of: str | None) -> Iterator[None]:
             from mttr_pipeline.defs.telling import run_failed
 
             for wrong in run_failed(given.data_dir, [str(error)], as_of):
-                print_error(wrong, False)
+                if wrong != str(error):  # the address of a place is what is wrong
+                    print_error(wrong, False)
         raise
 
 

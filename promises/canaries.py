@@ -154,6 +154,12 @@ def plant(folder: Path, names: list[str], address: str) -> dict[str, str]:
         tokens
         | {f"ROAD_{n}_API_URL": f"{address}/{n}" for n in range(len(names))}
         | {"DAGSTER_HOME": str(folder / "home")}
+        | {
+            "ALERT_SLACK_WEBHOOK_URL": f"{address}/0/{quote(SECRET, safe='')}",
+            "ALERT_WEBHOOK_URL": f"{address}/0/?token={quote(SECRET, safe='')}",
+            "ALERT_WEBHOOK_SECRET": SECRET,
+            "ALERT_SMTP_URL": f"smtp://ops:{quote(SECRET, safe='')}@127.0.0.1:9/?from=night@x.example&to={PEOPLE['address']}",
+        }
     )
 
 
@@ -175,6 +181,8 @@ def run(folder: Path, env: dict[str, str]) -> str:
             ["rebuild"],
             ["stats", "--by", "service", "--format", "csv"],
             ["stats"],
+            ["alerts"],
+            ["alerts", "--test"],
         ):
             with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown), contextlib.suppress(SystemExit):
                 main([*base, *command])
@@ -187,7 +195,12 @@ def run(folder: Path, env: dict[str, str]) -> str:
 def written(folder: Path) -> Iterator[tuple[str, str]]:
     """What was written for others than the pipeline: (place, text)."""
     data = folder / "data"
-    seen = [*data.glob("published/**/*"), *folder.glob("home/**/*"), *data.glob("landing/**/manifest.json")]
+    seen = [
+        data / "alerts.json",
+        *data.glob("published/**/*"),
+        *folder.glob("home/**/*"),
+        *data.glob("landing/**/manifest.json"),
+    ]
     seen += [*data.glob("inbox/**/*.headers"), data / "extracts.jsonl"]
     for path in seen:
         if path.is_file() and not path.is_symlink():
@@ -250,13 +263,13 @@ def main_() -> int:
     said = dict(re.findall(r"PagerDuty \(road_(\d+)\): (.*?)(?= PagerDuty \(road_|$)", shown, re.MULTILINE))
     for n, road in enumerate(chosen):
         print(f"{road:<36} {said.get(str(n), 'nothing was said')[:150]}")
-    for road in ("import file", "file names", "received body", "headers beside it", "environment"):
+    for road in ("import file", "file names", "received body", "headers beside it", "environment", "places of alerts"):
         print(f"{road:<36} searched in everything that was written")
     if "Published in" not in shown:
         print(shown)
     for leak in found:
         print(f"LEAK {leak}")
-    print(f"{len(chosen) + 5} roads, {len(found)} leaks")
+    print(f"{len(chosen) + 6} roads, {len(found)} leaks")
     return bool(found)
 
 

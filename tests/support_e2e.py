@@ -33,7 +33,7 @@ REPOSITORY = Path(__file__).parents[1]
 UNTIL = datetime(2025, 10, 1, 6, tzinfo=UTC)
 CLOUD = ("pagerduty", "opsgenie", "jsm", "jira")
 TOOLS = (*CLOUD, "opsgenie_incident", "alertmanager")  # what these vendors hold, and what is only sent
-_FOREIGN = ("PAGERDUTY_", "OPSGENIE_", "JIRA_", "JSM_", "MTTR_", "DAGSTER_")
+_FOREIGN = ("PAGERDUTY_", "OPSGENIE_", "JIRA_", "JSM_", "MTTR_", "DAGSTER_", "ALERT_")
 
 
 @dataclass(frozen=True)

@@ -390,7 +390,7 @@ def findings(text: str) -> dict[str, str]:
 def test_the_doctor_without_credentials(tmp_path: Path) -> None:
     """Nothing is wrong with a machine that has no source yet: it says how each is switched on."""
     found = findings(mttr("--data-dir", tmp_path, "doctor").ended(0).out)
-    assert set(found) == {"versions", "configuration", "data directory", "inbox", *CLOUD}
+    assert set(found) == {"versions", "configuration", "data directory", "inbox", "alerts", *CLOUD}
     assert all(said.startswith("ok") for said in found.values())
     assert "PAGERDUTY_TOKEN" in found["pagerduty"] and "JIRA_PERSONAL_TOKEN" in found["jira"]
 
@@ -474,7 +474,7 @@ def test_the_demo_keeps_its_folder_until_its_run_has_ended(tmp_path: Path, monke
             FileLock(tmp_path / ".lock").acquire(timeout=0)
         return cli.DONE
 
-    monkeypatch.setattr(cli, "_execute", run)
+    monkeypatch.setattr(cli, "execute", run)
     mttr("--data-dir", tmp_path, "demo").ended(0)
     FileLock(tmp_path / ".lock").acquire(timeout=0)
 
@@ -482,7 +482,7 @@ def test_the_demo_keeps_its_folder_until_its_run_has_ended(tmp_path: Path, monke
 def test_the_demo_has_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever tries the demo where real data are kept, or with MTTR_DATA_DIR set, must not meet invented incidents there."""
     seen = []
-    monkeypatch.setattr(cli, "_execute", lambda given, settings, *_: seen.append(settings.data_dir) or cli.DONE)
+    monkeypatch.setattr(cli, "execute", lambda given, settings, *_: seen.append(settings.data_dir) or cli.DONE)
     mttr("demo", env={"MTTR_DATA_DIR": str(tmp_path / "real")}, cwd=tmp_path).ended(0)
     assert seen == [Path("mttr-demo")] and (tmp_path / "mttr-demo" / ".demo").exists()
     assert not (tmp_path / "real").exists() and not (tmp_path / "data").exists()
@@ -500,7 +500,7 @@ def test_the_demo_touches_nothing_that_it_did_not_write(tmp_path: Path, name: st
 
 def test_the_demo_keeps_what_others_put_beside_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A note, a database of one's own and bodies in the inbox stay; records that were imported there stop it."""
-    monkeypatch.setattr(cli, "_execute", lambda *_: cli.DONE)
+    monkeypatch.setattr(cli, "execute", lambda *_: cli.DONE)
     (tmp_path / ".demo").touch()
     kept = [tmp_path / "notes.txt", tmp_path / "work_mine.duckdb", tmp_path / "inbox" / "body.json"]
     (tmp_path / "inbox").mkdir()

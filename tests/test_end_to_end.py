@@ -55,7 +55,7 @@ TABLES = (
 )
 AS_OF = ("--as-of", UNTIL.isoformat())
 TELLS_OF_RUNS = {
-    *("mttr.duckdb", "manifest.json", "latest.json", "report.html"),
+    *("mttr.duckdb", "manifest.json", "latest.json", "report.html", "metrics.prom"),
     *("json/summary.json", "json/data_quality.json", "parquet/source_runs.parquet", "parquet/data_quality.parquet"),
 }
 

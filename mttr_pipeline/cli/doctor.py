@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 
+from mttr_pipeline.alerts import places_of
 from mttr_pipeline.cli.usage import listed
 from mttr_pipeline.config.environment import OF_FILE
 from mttr_pipeline.config.settings import Account, Settings
@@ -58,6 +59,7 @@ def examine(load: Callable[[], Settings]) -> Iterator[Finding]:
     yield _inbox(settings)
     yield from _published(settings)
     yield from _second_place(settings)
+    yield _alerts(settings)
     for name, sentence in unusable_sources(settings.accounts).items():
         yield Finding(name, False, sentence)
     left_out = catalog(settings.accounts).problems
@@ -105,6 +107,16 @@ def _second_place(settings: Settings) -> Iterator[Finding]:
             yield Finding(name, True, f"{place.address} can be written")
     except MttrError as error:
         yield Finding(name, False, str(error), is_configuration=isinstance(error, ConfigError))
+
+
+def _alerts(settings: Settings) -> Finding:
+    """Where alerts go. Nothing is sent."""
+    titles = [place.title for place in places_of(settings.alert_places)]
+    if not titles:
+        return Finding(
+            "alerts", True, "off; set ALERT_SLACK_WEBHOOK_URL, ALERT_WEBHOOK_URL or ALERT_SMTP_URL to be told"
+        )
+    return Finding("alerts", True, f"told to {listed(titles)}; `mttr alerts --test` sends a message")
 
 
 def _inbox(settings: Settings) -> Finding:

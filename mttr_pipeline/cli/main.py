@@ -17,15 +17,17 @@ import click
 from rich.console import Console
 
 from mttr_pipeline import __version__
-from mttr_pipeline.cli.exits import DONE, FAILED, PARTLY, Globals, exits, print_error
+from mttr_pipeline.cli.exits import DONE, FAILED, Globals, exits
+from mttr_pipeline.cli.running import CREDENTIALS, PULLED, execute, ready, told_if_wrong
 from mttr_pipeline.cli.serving import serve
-from mttr_pipeline.cli.terminal import Bars, doctor_line, print_summary, wide_console
+from mttr_pipeline.cli.terminal import doctor_line, wide_console
 from mttr_pipeline.cli.usage import Commands, listed
 from mttr_pipeline.config.clock import parse_clock
 from mttr_pipeline.config.environment import OF_FILE
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.demo.profiles import PROFILES
 from mttr_pipeline.errors import ConfigError
+from mttr_pipeline.hidden import one_line
 from mttr_pipeline.intake.presets import house_presets
 from mttr_pipeline.landing.demonstration import FOLDER, refuse_demo_folder
 from mttr_pipeline.sources.registry import registry
@@ -33,15 +35,13 @@ from mttr_pipeline.sources.registry import registry
 WAIT_SECONDS = 600.0
 
 
-_PULLED = {name: source for name, source in registry().sources.items() if source.pulled}
 _RECEIVED = [source.title for source in registry().sources.values() if source.webhook]
-_CREDENTIALS = "; ".join(f"{source.title}: {source.credentials_of(name)}" for name, source in _PULLED.items())
 
 
 @click.group(
     cls=Commands,
-    help=f"Honest incident-recovery metrics from {listed([source.title for source in _PULLED.values()])}.\n\n"
-    f"Credentials come from the environment. {_CREDENTIALS}. `mttr demo` needs none.\n\n"
+    help=f"Honest incident-recovery metrics from {listed([source.title for source in PULLED.values()])}.\n\n"
+    f"Credentials come from the environment. {CREDENTIALS}. `mttr demo` needs none.\n\n"
     f"Every secret can come from a file instead: the same variable with {OF_FILE} at its end names it.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
@@ -63,7 +63,7 @@ def main(context: click.Context, data_dir: str | None, config: str | None, debug
     "sources",
     multiple=True,
     metavar="NAME",
-    help=f"Only this source or account of one (repeatable): {', '.join(_PULLED)}.",
+    help=f"Only this source or account of one (repeatable): {', '.join(PULLED)}.",
 )
 @click.option(
     "--since",
@@ -83,25 +83,9 @@ def run(
     as_of: str | None,
 ) -> int:
     """Pull, load, normalise, compute, check, publish: the nightly job once."""
-    settings = given.settings()
-    refuse_demo_folder(settings.data_dir)
-    for name, text in (("--since", since), ("--until", until), ("--as-of", as_of)):
-        if text is not None:
-            parse_clock(text, name)
-    for name in sources:
-        pulled = [account.name for account in settings.accounts if account.source.pulled]
-        if name not in pulled:
-            left_out = registry().problems.get(name, f"there is no source {name!r}; use {', '.join(pulled)}.")
-            raise ConfigError(f"--source: {left_out}")
-        if not settings.account(name).enabled:
-            raise ConfigError(f"--source {name}: its credentials are not set; see `mttr doctor`.")
-    if not settings.enabled and not _given_something(settings):
-        raise ConfigError(
-            f"No source is configured: set its credentials ({_CREDENTIALS}), "
-            f"put files into {settings.data_dir / 'inbox'}, `mttr import` records, or try `mttr demo`."
-            + "".join(f" {sentence}" for sentence in registry().problems.values())
-        )
-    return _execute(
+    with told_if_wrong(given, as_of):
+        settings = ready(given, sources, since, until, as_of)
+    return execute(
         given,
         settings,
         "nightly",
@@ -121,7 +105,7 @@ def rebuild(given: Globals, as_of: str | None) -> int:
         raise ConfigError(
             f"{settings.data_dir} has no landing zone to rebuild from; `mttr run`, `mttr import` or `mttr demo` fills one."
         )
-    return _execute(given, settings, "rebuild", {"as_of": as_of, "start_over": True})
+    return execute(given, settings, "rebuild", {"as_of": as_of, "start_over": True})
 
 
 @main.command()
@@ -163,9 +147,9 @@ def demo(given: Globals, seed: int, faults: str) -> int:
         for name in [name for name in os.environ if name.startswith(prefixes)]:
             del os.environ[name]
         os.environ.update(server.env())
-        titles = listed([_PULLED[name].title for name in dict.fromkeys(vendor.source for vendor in VENDORS)])
+        titles = listed([PULLED[name].title for name in dict.fromkeys(vendor.source for vendor in VENDORS)])
         Console(stderr=True).print(f"Simulated {titles} on {server.address}, faults: {faults}", highlight=False)
-        return _execute(given, given.settings(), "nightly", {"simulated": True})
+        return execute(given, given.settings(), "nightly", {"simulated": True})
 
 
 @main.command(
@@ -325,6 +309,34 @@ main.add_command(serve)
 
 
 @main.command()
+@click.option("--test", "sends", is_flag=True, help="Send one message to every configured place.")
+@_FORMAT
+@exits
+def alerts(given: Globals, form: str, sends: bool) -> int:
+    """List the conditions in force and when each was told; send a test message.
+
+    A condition is told once when it begins and once when it is over, to the places that ALERT_* name.
+    """
+    from mttr_pipeline.cli.alerts import COLUMNS, as_table, flat, in_force, test
+    from mttr_pipeline.cli.answer import csv_of, json_of
+
+    settings = given.settings()
+    if sends:
+        code = DONE
+        for arrived, line in test(settings):
+            click.echo(one_line(line), err=not arrived)
+            sys.stdout.flush()  # a place may take its time, and a person waits
+            code = code if arrived else FAILED
+        return code
+    found = in_force(settings)
+    if form == "table":
+        wide_console().print(as_table(found))
+    else:
+        click.echo(json_of(found) if form == "json" else csv_of(COLUMNS, flat(found)))
+    return DONE
+
+
+@main.command()
 @exits
 def doctor(given: Globals) -> int:
     """Check configuration, credentials (one cheap request per source), disk and versions."""
@@ -351,35 +363,6 @@ def _database(settings: Settings, command: str) -> Path:
     return generation / "mttr.duckdb"
 
 
-def _given_something(settings: Settings) -> bool:
-    """Whether there is something to publish without any source: files in the inbox, or what was taken before."""
-    from mttr_pipeline.intake.inbox import FOLDER, waiting
-    from mttr_pipeline.landing.store import NOT_PULLED
-
-    inbox, landing = settings.data_dir / FOLDER, settings.data_dir / "landing"
-    return bool(waiting(inbox, settings.accounts)) or any((landing / name).is_dir() for name in NOT_PULLED)
-
-
 def _restore_environment(before: dict[str, str]) -> None:
     os.environ.clear()
     os.environ.update(before)
-
-
-def _execute(given: Globals, settings: Settings, job: str, options: dict[str, Any]) -> int:
-    """Run a Dagster job in this process and show what came of it."""
-    from mttr_pipeline.defs.execute import execute
-
-    with Bars() as bars:
-        outcome = execute(
-            job, {**options, "data_dir": str(settings.data_dir), "config_file": given.config}, bars, debug=given.debug
-        )
-    for sentence in outcome.errors:
-        print_error(sentence, False)
-    if outcome.generation is None:
-        return outcome.exit_code or FAILED
-    print_summary(outcome.generation, wide_console())
-    copied = f"\nCopied to {outcome.copied_to}; latest.json there names the generation" if outcome.copied_to else ""
-    click.echo(
-        f"Published in {settings.data_dir / 'published' / 'latest'} (generation {outcome.generation.name}){copied}"
-    )
-    return PARTLY if outcome.failed_sources or outcome.exit_code else DONE

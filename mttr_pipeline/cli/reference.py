@@ -17,6 +17,7 @@ from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
 
+from mttr_pipeline.config.alert_places import PREFIX, VARIABLES
 from mttr_pipeline.config.environment import OF_FILE, Environment
 from mttr_pipeline.config.imports import ImportPreset
 from mttr_pipeline.config.options import SourceOptions
@@ -65,6 +66,14 @@ def variables() -> dict[str, str]:
             for secret in source.secrets()
         }
     return found
+
+
+def alert_places() -> str:
+    """Every environment variable of the places that alerts go to."""
+    names = Environment({}, PREFIX)
+    rows = {names.variable(suffix): meaning for suffix, meaning in VARIABLES.items()}
+    rows |= {name + OF_FILE: f"path of a file that holds `{name}`, instead of it" for name in rows}
+    return _table(["variable", "meaning"], [[_code(name), meaning] for name, meaning in rows.items()])
 
 
 def settings() -> str:
@@ -132,6 +141,7 @@ def presets() -> str:
 BLOCKS: Mapping[str, Callable[[], str]] = {
     "sources": sources,
     "environment": environment,
+    "alert places": alert_places,
     "settings": settings,
     "own settings": own_settings,
     "meanings": meanings,

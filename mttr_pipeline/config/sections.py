@@ -236,6 +236,23 @@ class LandingZone(Section):
     )
 
 
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+class Alerts(Section):
+    """`[alerts]`: what people are told. Where it is told to stands in the environment: those addresses are secrets."""
+
+    services: bool = Field(
+        False, description="whether a missed target or slower recovery of a single service is told too"
+    )
+    abandoned_incidents: Annotated[int, number("incidents", 1, 1_000_000, or_zero=True, whole=True)] = Field(
+        10, description="more abandoned incidents than this are told"
+    )
+    digest: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] | None = Field(
+        None, description="weekday on which the head of the page is told, in the reporting time zone; none: never"
+    )
+
+
 class NoSources(Section):
     """`[sources]` before the sources are known."""
 
@@ -260,6 +277,7 @@ class FileSettings(Section):
     people: People = People()
     run: Run = Run()
     landing: LandingZone = LandingZone()
+    alerts: Alerts = Alerts()
     imports: dict[str, ImportPreset] = Field(
         default_factory=dict, description="presets of your own for `mttr import --as`"
     )

@@ -18,6 +18,7 @@ from typing import Any
 from pydantic import SecretStr, ValidationError, create_model
 
 from mttr_pipeline.config.accounts import Declared, account_kinds
+from mttr_pipeline.config.alert_places import AlertPlaces, alert_places
 from mttr_pipeline.config.decisions import Decisions, decisions_file, read_decisions
 from mttr_pipeline.config.environment import Environment
 from mttr_pipeline.config.explain import explain
@@ -65,6 +66,7 @@ class Settings:
     file: FileSettings = field(default_factory=FileSettings)
     pseudonym_key: SecretStr | None = None
     decisions: Decisions = field(default_factory=Decisions)
+    alert_places: AlertPlaces = field(default_factory=AlertPlaces)
 
     @property
     def record_sources(self) -> tuple[str, ...]:
@@ -136,7 +138,8 @@ def settings_of(
         source, environment = sources[kind], Environment(env, name)
         options = getattr(file.sources, name).with_vocabulary(file.vocabulary)
         accounts.append(Account(name, source, options, source.access(environment), source.signing_key(environment)))
-    return Settings(data_dir, tuple(accounts), config_file, file, Environment(env, "mttr").secret("PSEUDONYM_KEY"))
+    key = Environment(env, "mttr").secret("PSEUDONYM_KEY")
+    return Settings(data_dir, tuple(accounts), config_file, file, key, alert_places=alert_places(env))
 
 
 @cache

@@ -142,6 +142,10 @@ def config_tables(settings: Settings, as_of: datetime, definition_hash: str) -> 
                 for phase, threshold in phases.items()
             ],
         ),
+        "alerts": (
+            "services BOOLEAN, abandoned_incidents BIGINT",
+            [[file.alerts.services, file.alerts.abandoned_incidents]],
+        ),
         "definitions": ("name VARCHAR, value VARCHAR", definition_rows(file)),
         "services": (
             "name VARCHAR, service VARCHAR, team VARCHAR, written VARCHAR",

@@ -20,6 +20,7 @@ from mttr_pipeline.defs.publish import copied, published_asset
 from mttr_pipeline.defs.report import phase_targets, report, targets, traffic_light
 from mttr_pipeline.defs.resources import RunResource
 from mttr_pipeline.defs.tables import layer_asset, raw_asset
+from mttr_pipeline.defs.telling import failed_run, told
 from mttr_pipeline.errors import ConfigError
 from mttr_pipeline.sources.registry import load_settings, registry
 from mttr_pipeline.warehouse.catalog import catalog, unusable_sources
@@ -53,11 +54,13 @@ def build_defs(
             *(layer_asset(models, layer) for layer in SCHEMAS if layer != "raw"),
             published_asset(models),
             copied,
+            told,
             report,
         ],
         asset_checks=[targets, phase_targets, traffic_light],
         jobs=[nightly, rebuild],
         schedules=[daily],
+        sensors=[failed_run],
         resources={
             "run": RunResource(accounts=[account.name for account in accounts]),
             **(resource_overrides or {}),

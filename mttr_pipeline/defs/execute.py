@@ -11,12 +11,14 @@ from typing import Any
 
 import dagster as dg
 
+from mttr_pipeline import interrupts
 from mttr_pipeline import progress as progress_module
 from mttr_pipeline.defs import build_defs
 from mttr_pipeline.defs.extract import FRESH, failed_sources
+from mttr_pipeline.defs.jobs import nightly
 from mttr_pipeline.defs.publish import COPIED, PUBLISHED
-from mttr_pipeline.defs.tables import MAKING
-from mttr_pipeline.errors import ConfigError, ContractError, PermanentError, TransientError
+from mttr_pipeline.defs.reasons import reasons, what_came
+from mttr_pipeline.defs.telling import REACHED, run_failed
 from mttr_pipeline.landing.store import Landing, new_run_id
 from mttr_pipeline.progress import Progress
 from mttr_pipeline.sources.registry import load_settings
@@ -61,13 +63,16 @@ def execute(job: str, options: dict[str, Any], progress: Progress, *, debug: boo
     generation = (data_dir / "published" / "latest").resolve() if published else None
     failed = failed_sources(Landing(data_dir / "landing"), given["run_id"]) | _not_fresh(result)
     errors = [f"{name} is stale: {error}" for name, error in failed.items()]
+    errors += _not_told(result)
     unusable = unusable_sources(settings.accounts)
     failed |= unusable
     if result.success:
         return Outcome(generation, failed, [*errors, *unusable.values()], copied_to=copied_to)
-    reasons, code = _reasons(result, "the results are published" if published else "nothing was published", debug)
-    sentences = reasons or errors
+    found, code = reasons(result.all_events, what_came(result.all_events), debug)
+    sentences = found or errors
     sentences += [sentence for sentence in unusable.values() if sentence not in " ".join(sentences)]
+    if job == nightly.name and not given.get("simulated") and not interrupts.heard():
+        sentences += run_failed(data_dir, sentences, given.get("as_of"))
     return Outcome(generation, failed, sentences, code, copied_to)
 
 
@@ -81,48 +86,14 @@ def _not_fresh(result: dg.ExecuteInProcessResult) -> dict[str, str]:
     }
 
 
-def _reasons(result: dg.ExecuteInProcessResult, end: str, debug: bool) -> tuple[list[str], int]:
-    """One sentence per failure of the run, and the exit code: 2 when it was the configuration, else 1."""
-    sentences: list[str] = []
-    code = 1
-    for event in result.all_events:
-        evaluation = event.event_specific_data if event.event_type_value == "ASSET_CHECK_EVALUATION" else None
-        if isinstance(evaluation, dg.AssetCheckEvaluation) and not evaluation.passed and evaluation.blocking:
-            name = ".".join(evaluation.asset_key.path)
-            sentences.append(f"The check {evaluation.check_name} of {name} failed ({evaluation.description}); {end}.")
-        failure = event.step_failure_data if event.is_step_failure else None
-        if failure is not None and failure.user_failure_data is not None:
-            sentences.append(failure.user_failure_data.description or "")
-            kind = failure.user_failure_data.metadata.get("error")
-            code = 2 if kind is not None and kind.value == "ConfigError" else code
-        elif (
-            failure is not None
-            and failure.error is not None
-            and "DagsterAssetCheckFailedError" not in str(failure.error.cls_name)
-        ):
-            cause = failure.error.cause or failure.error
-            text = cause.to_string() if debug else cause.message.strip().splitlines()[0]
-            is_full = "Could not write file" in text  # as DuckDB says it
-            remedy = "Free the disk and run again." if is_full else "Run again with --debug to see where."
-            tables = [line.removeprefix(MAKING) for line in cause.message.splitlines() if line.startswith(MAKING)]
-            sentences.append(f"{tables[0] if tables else event.step_key} failed: {text}; {end}. {remedy}")
-    for event in result.all_events:
-        if not sentences and event.is_failure and event.message:
-            # before the first step: the resource could not be made
-            sentence, code = _our_own(event.event_specific_data) or (event.message.splitlines()[0], code)
-            sentences.append(sentence)
-    return sentences, code
-
-
-def _our_own(data: Any) -> tuple[str, int] | None:
-    """The sentence and exit code of the error of ours that stands in a chain of causes."""
-    kinds = {kind.__name__: kind for kind in (ConfigError, ContractError, PermanentError, TransientError)}
-    error = getattr(data, "error", None)
-    while error is not None:
-        if kind := kinds.get(error.cls_name or ""):
-            return error.message.strip().removeprefix(f"{kind.__module__}.{kind.__name__}: "), kind.exit_code
-        error = error.cause
-    return None
+def _not_told(result: dg.ExecuteInProcessResult) -> list[str]:
+    """What went wrong in telling people. It is no failure of the run."""
+    evaluations = [event.event_specific_data for event in result.all_events]
+    return [
+        found.description or "Nobody was told."
+        for found in evaluations
+        if isinstance(found, dg.AssetCheckEvaluation) and found.check_name == REACHED and not found.passed
+    ]
 
 
 @contextmanager

@@ -1,7 +1,10 @@
 """The published generation, and its copy at a second place."""
 
+from contextlib import suppress
+
 import dagster as dg
 
+from mttr_pipeline import alerts
 from mttr_pipeline import publish as publishing
 from mttr_pipeline.defs.extract import OWNERS
 from mttr_pipeline.defs.guarded import guarded
@@ -29,6 +32,9 @@ def published_asset(models: Catalog) -> dg.AssetsDefinition:
     def published(run: RunResource) -> dg.MaterializeResult:
         """Runs only when every blocking check passed."""
         wanted = run.settings.file.publish
+        if run.tells:
+            with suppress(MttrError):  # who tells finds the same, and says so
+                alerts.note(run.warehouse.con, run.settings.data_dir, run.alert_places, run.clock)
         try:
             generation = publishing.publish(
                 run.warehouse,

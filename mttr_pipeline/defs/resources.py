@@ -6,14 +6,14 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 from filelock import FileLock, Timeout
 from pydantic import Field, PrivateAttr
 
-from mttr_pipeline import interrupts
+from mttr_pipeline import alerts, interrupts, told
 from mttr_pipeline.config.clock import parse_clock
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.defs.continuing import Begun, continued, note
@@ -27,6 +27,9 @@ from mttr_pipeline.landing.store import Landing, new_run_id
 from mttr_pipeline.sources.kit.deadline import Deadline
 from mttr_pipeline.sources.registry import load_settings
 from mttr_pipeline.warehouse.database import Warehouse, open_meanwhile
+
+#: A run whose clock is older is a report about the past, which is nobody's alert.
+NOT_LONG_AGO = timedelta(hours=12)
 
 
 class RunResource(dg.ConfigurableResource):
@@ -54,6 +57,7 @@ class RunResource(dg.ConfigurableResource):
     _settings: Settings = PrivateAttr()
     _as_of: datetime = PrivateAttr()
     _run_id: str = PrivateAttr()
+    _job: str = PrivateAttr(default="")
     _opening: Callable[[], Warehouse] | None = PrivateAttr(default=None)
     _deadline: Deadline = PrivateAttr()
     _failed: dict[str, str] = PrivateAttr(default_factory=dict)
@@ -65,7 +69,8 @@ class RunResource(dg.ConfigurableResource):
         try:
             self._settings = load_settings(os.environ, data_dir=self.data_dir, config=self.config_file)
             self._refuse_other_accounts()
-            if not self.simulated and (context.run is None or context.run.job_name != REBUILD):
+            self._job = context.run.job_name if context.run else ""
+            if not self.simulated and self._job != REBUILD:
                 refuse_demo_folder(self._settings.data_dir)
             # Whole seconds: what an operator types back into --as-of gives the same run.
             clock = parse_clock(self.as_of, "--as-of") if self.as_of else datetime.now(UTC).replace(microsecond=0)
@@ -114,6 +119,16 @@ class RunResource(dg.ConfigurableResource):
     def failed(self) -> dict[str, str]:
         """Source -> error, of those whose pull failed in this run."""
         return self._failed
+
+    @property
+    def tells(self) -> bool:
+        """Whether people are told of this run: it pulls, nothing is invented, and its clock is that of now."""
+        return not self.simulated and self._job != REBUILD and datetime.now(UTC) - self._as_of < NOT_LONG_AGO
+
+    @property
+    def alert_places(self) -> list[alerts.Place]:
+        """The places that are told."""
+        return alerts.places_of(self._settings.alert_places)
 
     @property
     def landing(self) -> Landing:
@@ -165,7 +180,7 @@ class RunResource(dg.ConfigurableResource):
 
 #: What only the pipeline's own user may read: raw records, with everything that vendors and senders wrote into them.
 _PRIVATE_FOLDERS = ("landing", ".spill")
-_PRIVATE_FILES = ("extracts.jsonl", "work.duckdb*", "work.mart.duckdb*", "pseudonym.key")
+_PRIVATE_FILES = ("extracts.jsonl", "work.duckdb*", "work.mart.duckdb*", "pseudonym.key", told.FILE)
 _PRIVATE_UMASK = 0o077
 
 

@@ -192,6 +192,7 @@ def _write(warehouse: Warehouse, folder: Path) -> dict[str, int | None]:
         documents = reports.documents(warehouse.con)
         texts = {f"json/{name}.json": reports.dumps(document) for name, document in documents.items()}
         texts["report.html"] = reports.render(documents)
+        texts["metrics.prom"] = reports.metrics(warehouse.con)
         more = {dimension: reports.member_details(warehouse.con, dimension) for dimension in ("service", "team")}
         files: dict[str, int | None] = {DATABASE: None}
         for name, text in chain(texts.items(), reports.pages(documents, more)):

@@ -14,7 +14,8 @@ import duckdb
 from mttr_pipeline.reports import bottlenecks, comparisons, compliance, data_quality, summary, trend
 from mttr_pipeline.reports.document import Document, dumps, instant_text
 from mttr_pipeline.reports.members import member_details
-from mttr_pipeline.reports.page import markdown, pages, render
+from mttr_pipeline.reports.openmetrics import metrics
+from mttr_pipeline.reports.page import markdown, pages, plain, render
 
 __all__ = [
     "DOCUMENTS",
@@ -24,7 +25,9 @@ __all__ = [
     "instant_text",
     "markdown",
     "member_details",
+    "metrics",
     "pages",
+    "plain",
     "read",
     "render",
 ]

@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 from pydantic import SecretStr
 
+from mttr_pipeline import told
 from mttr_pipeline.config.definitions import variants_in_force
 from mttr_pipeline.config.names import normalize
 from mttr_pipeline.config.settings import Settings
@@ -34,6 +35,8 @@ def prepare(
         for name, (ddl, rows) in config_tables(settings, as_of, definition_hash).items():
             con.execute(f"CREATE TABLE config.{name} ({ddl})")
             insert_rows(con, f"config.{name}", rows)
+        con.execute(f"CREATE TABLE config.alert_history ({told.HISTORY})")
+        insert_rows(con, "config.alert_history", told.history(settings.data_dir, as_of))
         con.execute(VIEWS)
         variants = ", ".join(quoted(name) for name in sorted(variants_in_force(settings.file)))
         con.execute(f"CREATE TYPE config.variant AS ENUM ({variants})")
@@ -63,6 +66,7 @@ def _secrets(settings: Settings) -> Iterator[str]:
         for value in (*getattr(account.access, "__dict__", {}).values(), account.signing_key, settings.pseudonym_key):
             if isinstance(value, SecretStr):
                 yield value.get_secret_value()
+    yield from settings.alert_places.secrets()
 
 
 def insert_rows(con: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[Any]]) -> None:

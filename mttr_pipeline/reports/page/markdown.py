@@ -21,9 +21,7 @@ def markdown(documents: Mapping[str, Document]) -> str:
         for card in verdict.cards(documents)
     )
     parts = [
-        _plain(verdict.warning(documents)),
-        _plain(verdict.lead(documents["summary"])),
-        _plain(verdict.attention(documents)),
+        *(_plain(part) for part in _head(documents)),
         "\n".join(cards),
         " ".join(_plain(line) for line in outages.lines(documents["comparisons"])),
     ]
@@ -34,12 +32,31 @@ def markdown(documents: Mapping[str, Document]) -> str:
     return "\n\n".join(filter(None, parts))
 
 
+def plain(documents: Mapping[str, Document]) -> str:
+    """The first sentences and the cards as text without any markup, in paragraphs. Every sentence of it stands on the page."""
+    cards = (
+        f"{card.title}: {_text(card.figure)}. {' '.join(map(_ended, map(_text, card.texts)))}".strip()
+        for card in verdict.cards(documents)
+    )
+    return "\n\n".join(filter(None, (*map(_text, _head(documents)), *cards)))
+
+
+def _head(documents: Mapping[str, Document]) -> tuple[Markup | str, ...]:
+    return verdict.warning(documents), verdict.lead(documents["summary"]), verdict.attention(documents)
+
+
+def _text(text: Markup | str) -> str:
+    return text.striptags() if isinstance(text, Markup) else text
+
+
+def _ended(text: str) -> str:
+    return text if text.endswith(".") else f"{text}."
+
+
 def _plain(text: Markup | str) -> str:
     """The text without tags, escaped for Markdown."""
-    plain = text.striptags() if isinstance(text, Markup) else text
-    return plain.translate({ord(sign): f"\\{sign}" for sign in "\\`*_[]<>#|"})
+    return _text(text).translate({ord(sign): f"\\{sign}" for sign in "\\`*_[]<>#|"})
 
 
 def _sentence(text: Markup | str) -> str:
-    plain = _plain(text)
-    return plain if plain.endswith(".") else f"{plain}."
+    return _ended(_plain(text))

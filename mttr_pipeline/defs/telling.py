@@ -1,0 +1,108 @@
+"""Telling people, after a publish and after a failure. What is told and how is `alerts`' work.
+
+The asset tells what a run brought, in Dagster and under `mttr run` alike. A failure is told by who sees the end of the run: the
+command line (`execute`), and in Dagster a sensor, which also sees a process that died.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from mttr_pipeline import alerts, reports
+from mttr_pipeline.config.alert_places import alert_places
+from mttr_pipeline.config.clock import parse_clock
+from mttr_pipeline.defs.extract import OWNERS
+from mttr_pipeline.defs.guarded import guarded
+from mttr_pipeline.defs.jobs import nightly
+from mttr_pipeline.defs.publish import PUBLISHED
+from mttr_pipeline.defs.reasons import reasons, what_came
+from mttr_pipeline.defs.resources import NOT_LONG_AGO, RunResource
+from mttr_pipeline.errors import MttrError
+from mttr_pipeline.publish import latest
+
+TOLD = dg.AssetKey(["published", "told"])
+REACHED = "reached"  # the check that every place was
+
+
+@dg.asset(
+    key=TOLD,
+    deps=[PUBLISHED],
+    group_name="published",
+    kinds={"python"},
+    owners=OWNERS,
+    description="Messages to the places of ALERT_*: conditions that began or are over with this run, and the weekly digest.",
+    check_specs=[dg.AssetCheckSpec(REACHED, asset=TOLD, description="Every place took its messages.")],
+)
+@guarded
+def told(run: RunResource) -> dg.MaterializeResult:
+    """After the publish. A place that cannot be reached warns, and is told after the next run."""
+    if not run.tells:
+        off = dg.AssetCheckResult(check_name=REACHED, passed=True, description="this run tells nobody")
+        return dg.MaterializeResult(metadata={"status": "off"}, check_results=[off])
+    try:
+        answers = alerts.tell(run.settings.data_dir, run.alert_places, datetime.now(UTC), _digest(run))
+        wrong = [
+            f"{answer.wrong} What it was not told is told after the next run." for answer in answers if answer.wrong
+        ]
+    except MttrError as error:
+        answers, wrong = [], [str(error)]
+    reached = dg.AssetCheckResult(
+        check_name=REACHED,
+        passed=not wrong,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=" ".join(wrong) or None,
+    )
+    metadata: dict[str, Any] = {"status": "complete"}
+    metadata |= {f"messages_{answer.place.name}": answer.messages for answer in answers}
+    return dg.MaterializeResult(metadata=metadata, check_results=[reached])
+
+
+def _digest(run: RunResource) -> alerts.Digest | None:
+    weekday, generation = run.settings.file.alerts.digest, latest(run.published_root)
+    if weekday is None or generation is None:
+        return None
+    zone = run.settings.file.reporting_time_zone
+    return alerts.Digest(weekday, zone, lambda: reports.plain(reports.read(generation)))
+
+
+def run_failed(data_dir: str | Path | None, sentences: Sequence[str], as_of: str | None = None) -> list[str]:
+    """Tell every place that a nightly run failed; gives what went wrong in telling. Nothing where no place is configured, and for a
+    run about the past. Never raises: the failure itself must be heard by whoever started the run."""
+    now = datetime.now(UTC)
+    try:
+        if as_of is not None and now - parse_clock(as_of, "--as-of") >= NOT_LONG_AGO:
+            return []
+        places = alerts.places_of(alert_places(os.environ))
+        if not places:
+            return []
+        folder = Path(data_dir or os.environ.get("MTTR_DATA_DIR") or "data").expanduser()
+        answers = alerts.tell_failure(folder, " ".join(sentences) or "The run failed.", places, now)
+    except MttrError as error:
+        return [str(error)]
+    return [answer.wrong for answer in answers if answer.wrong]
+
+
+@dg.run_failure_sensor(
+    name="failed_run",
+    monitored_jobs=[nightly],
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Tells the places of ALERT_* that a nightly run failed. Does nothing where none is configured.",
+)
+@guarded
+def failed_run(context: dg.RunFailureSensorContext) -> None:
+    """Also for a run whose process died. A failure that is told already is not told again."""
+    run_config: dict[str, Any] = dict(context.dagster_run.run_config)
+    given = run_config.get("resources", {}).get("run", {}).get("config", {})
+    if given.get("simulated"):
+        return
+    kept = context.instance.all_logs(context.dagster_run.run_id)
+    events = [entry.dagster_event for entry in kept if entry.dagster_event]
+    sentences = reasons(events, what_came(events))[0] or [context.failure_event.message or ""]
+    for wrong in run_failed(given.get("data_dir"), sentences[:3], given.get("as_of")):
+        context.log.warning(wrong)

@@ -14,9 +14,9 @@ SELECT
         WHEN count(i.root_cause_found_at) * 2 >= count(i.incident_id) AND count(i.incident_id) > 0 THEN 'lifecycle'
         ELSE 'coarse'
     END AS phase_model,
-    count(i.incident_id) AS complete,
+    count(i.is_counted) AS complete,
     count(i.root_cause_found_at) AS with_root_cause
 FROM config.run AS run
 LEFT JOIN core.incidents AS i
-    ON i.duplicate_of IS NULL AND i.kind = 'incident' AND i.acknowledged_at IS NOT NULL AND i.mitigated_at IS NOT NULL
+    ON i.is_counted AND i.acknowledged_at IS NOT NULL AND i.mitigated_at IS NOT NULL
 GROUP BY run.phase_model

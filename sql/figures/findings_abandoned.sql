@@ -5,10 +5,9 @@ like = "figures.findings_words"
 */
 -- Only sources with an open incident: one that everything is closed in has nothing to forget.
 WITH open_incidents AS (
-    SELECT i.source, i.is_abandoned, coalesce(i.key, i.external_id) AS name, i.last_event_at
-    FROM facts.matched AS m
-    JOIN core.incidents AS i ON i.rowid = m.incident_no
-    WHERE NOT m.is_over AND m.resolved_us IS NULL AND m.closed_us IS NULL
+    SELECT source, is_abandoned, coalesce(key, external_id) AS name, last_event_at
+    FROM core.incidents
+    WHERE is_counted AND resolved_at IS NULL AND closed_at IS NULL AND NOT status_is_over(status)
 )
 SELECT
     'abandoned_incidents' AS dq_check,

@@ -6,7 +6,7 @@ like = "figures.findings_words"
 SELECT
     'before_complete_history' AS dq_check,
     i.source,
-    count(*) FILTER (WHERE i.is_before_history) AS n,
+    count(CASE WHEN i.is_before_history THEN 1 END) AS n,
     count(*) AS total,
     'info' AS level,
     'incidents that began before ' || strftime(h.complete_since, '%Y-%m-%d') || ', when the complete history of the source begins; '
@@ -14,5 +14,5 @@ SELECT
     NULL::VARCHAR[] AS examples
 FROM core.incidents AS i
 JOIN core.complete_history AS h ON h.source = i.source
-WHERE i.duplicate_of IS NULL AND i.kind = 'incident'
+WHERE i.is_counted
 GROUP BY i.source, h.complete_since

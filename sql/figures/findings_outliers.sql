@@ -4,24 +4,23 @@ than a tenth of the durations from detected to resolved, or more than half of th
 view = true
 like = "figures.findings_words"
 */
-WITH timed AS (
-    SELECT i.source, round(run.outlier_hours * 3600000000)::BIGINT AS limit_us, run.outlier_hours,
-        CASE WHEN i.resolved_at >= i.detected_at THEN epoch_us(i.resolved_at) - epoch_us(i.detected_at) END AS us
-    FROM core.incidents AS i
-    CROSS JOIN config.run AS run
-    WHERE i.duplicate_of IS NULL AND i.kind = 'incident' AND run.outliers_excluded
-),
-counted AS (
-    SELECT source, outlier_hours, count(us) AS total, sum(us) AS all_us, count(CASE WHEN us > limit_us THEN 1 END) AS n,
+WITH counted AS (
+    SELECT source, count(us) AS total, sum(us) AS all_us, count(CASE WHEN us > limit_us THEN 1 END) AS n,
         sum(CASE WHEN us > limit_us THEN us END) AS outlier_us
-    FROM timed
-    GROUP BY source, outlier_hours
+    FROM (
+        SELECT source, CASE WHEN resolved_at >= detected_at THEN epoch_us(resolved_at) - epoch_us(detected_at) END AS us
+        FROM core.incidents
+        WHERE is_counted
+    )
+    CROSS JOIN (SELECT round(outlier_hours * 3600000000)::BIGINT AS limit_us FROM config.run WHERE outliers_excluded)
+    GROUP BY source
 ),
 weighed AS (
     SELECT *,
         -- 100.0 only when it is all of them.
         CASE WHEN n < total THEN least(100 * outlier_us::DOUBLE / all_us::DOUBLE, 99.9) ELSE 100 END AS pct
     FROM counted
+    CROSS JOIN (SELECT outlier_hours FROM config.run)
     WHERE total > 0
 )
 SELECT

@@ -4,22 +4,30 @@ the source and resolved here, activity that the source's own state contradicts, 
 view = true
 like = "figures.findings_words"
 */
-WITH counted AS NOT MATERIALIZED ( -- labels only of what is found
-    SELECT source, external_id, coalesce(nullif(key, external_id) || ' (' || external_id || ')', external_id) AS label, started_at, status, acknowledged_at, resolved_at, closed_at, episode
-    FROM core.incidents
-    WHERE duplicate_of IS NULL AND kind = 'incident'
-),
-total AS (
-    SELECT source, count(*) AS n, count(acknowledged_at) AS acknowledged FROM counted GROUP BY source
+WITH total AS (
+    SELECT source, count(*) AS n, count(acknowledged_at) AS acknowledged FROM core.incidents WHERE is_counted GROUP BY source
 ),
 -- Of a record with several episodes, the last one has its status.
 open_there AS (
-    SELECT i.source, i.label, i.started_at
-    FROM counted AS i
+    SELECT i.source, i.rowid AS incident_no
+    FROM core.incidents AS i
     JOIN core.vendor_records AS r ON r.source = i.source AND r.external_id = i.external_id
-    WHERE r.status_event IN ('occurred', 'detected', 'acknowledged', 'investigating', 'root_cause_found', 'mitigated', 'reopened')
+    WHERE i.is_counted
+        AND r.status_event IN ('occurred', 'detected', 'acknowledged', 'investigating', 'root_cause_found', 'mitigated', 'reopened')
         AND NOT EXISTS (FROM core.flaps AS f WHERE f.source = i.source AND f.root_id = i.external_id)
     QUALIFY row_number() OVER (PARTITION BY i.source, i.external_id ORDER BY i.episode DESC) = 1 AND i.resolved_at IS NOT NULL
+),
+-- The newest five by their number: core.incidents stands in the order of its start. Texts are read of these alone.
+found AS (
+    SELECT 'over_at_unknown_time' AS dq_check, source, count(*) AS n, max(rowid, 5) AS newest FROM core.incidents
+    WHERE is_counted AND resolved_at IS NULL AND closed_at IS NULL AND status_is_over(status)
+    GROUP BY source
+    UNION ALL
+    SELECT 'open_at_source', source, count(*), max(incident_no, 5) FROM open_there GROUP BY source
+    UNION ALL
+    SELECT 'acknowledged_after_resolve', source, count(*), max(rowid, 5) FROM core.incidents
+    WHERE is_counted AND acknowledged_at > resolved_at
+    GROUP BY source
 ),
 contradicted AS (
     SELECT e.source, coalesce(nullif(r.key, r.external_id) || ' (' || r.external_id || ')', r.external_id) AS label, min(e.happened_at) AS started_at
@@ -28,15 +36,13 @@ contradicted AS (
     WHERE e.event_type = 'contradicted' AND e.set_aside IS NULL
     GROUP BY e.source, r.key, r.external_id
 ),
-found AS (
-    SELECT 'over_at_unknown_time' AS dq_check, source, label, started_at FROM counted
-    WHERE status_is_over(status) AND resolved_at IS NULL AND closed_at IS NULL
+sampled AS (
+    SELECT f.dq_check, f.source, any_value(f.n) AS n, list(coalesce(nullif(i.key, i.external_id) || ' (' || i.external_id || ')', i.external_id) ORDER BY i.rowid DESC) AS examples
+    FROM (SELECT * EXCLUDE (newest), unnest(newest) AS incident_no FROM found) AS f
+    JOIN core.incidents AS i ON i.rowid = f.incident_no
+    GROUP BY f.dq_check, f.source
     UNION ALL
-    SELECT 'open_at_source', source, label, started_at FROM open_there
-    UNION ALL
-    SELECT 'contradicted_by_source', source, label, make_timestamptz(epoch_us(started_at)) FROM contradicted
-    UNION ALL
-    SELECT 'acknowledged_after_resolve', source, label, started_at FROM counted WHERE acknowledged_at > resolved_at
+    SELECT 'contradicted_by_source', source, count(*), arg_max(label, (started_at, label), 5) FROM contradicted GROUP BY source
 ),
 checks AS (
     FROM (VALUES
@@ -49,11 +55,6 @@ checks AS (
         ('acknowledged_after_resolve', 'info',
             'incidents that were acknowledged after their resolve: they have no acknowledgment phase')
     ) AS c (dq_check, level, meaning)
-),
-sampled AS (
-    SELECT dq_check, source, count(*) AS n, arg_max(label, (started_at, label), 5) AS examples
-    FROM found
-    GROUP BY dq_check, source
 )
 SELECT
     c.dq_check AS dq_check, t.source, coalesce(s.n, 0) AS n,

@@ -16,7 +16,7 @@ status = "ok (nothing found), info (worth knowing) or warn (a figure may be wron
 meaning = "what the finding means"
 examples = "up to five of the words or settings that the finding is about; NULL for findings without examples"
 */
--- All findings of one table are counted in one pass over it.
+-- All findings of one table are counted in one pass over it. To count a CASE is faster than FILTER.
 WITH incident_checks AS MATERIALIZED (
     SELECT source, count(*) AS total, unnest([
             {dq_check: 'coverage_occurred_at', n: count(occurred_at), level: 'share',
@@ -39,29 +39,33 @@ WITH incident_checks AS MATERIALIZED (
                 meaning: 'incidents that somebody acknowledged; a missing acknowledgement is never imputed'},
             {dq_check: 'owned_service', n: count(service), level: 'share', meaning: 'incidents with a service'},
             {dq_check: 'owned_team', n: count(team), level: 'share', meaning: 'incidents with a team'},
-            {dq_check: 'owned_both', n: count(*) FILTER (WHERE service IS NOT NULL AND team IS NOT NULL), level: 'share',
+            {dq_check: 'owned_both', n: count(CASE WHEN service IS NOT NULL AND team IS NOT NULL THEN 1 END), level: 'share',
                 meaning: 'incidents with a service and a team'},
-            {dq_check: 'without_service', n: count(*) FILTER (WHERE service IS NULL), level: 'info',
+            {dq_check: 'without_service', n: count(CASE WHEN service IS NULL THEN 1 END), level: 'info',
                 meaning: 'incidents without a service'},
-            {dq_check: 'without_team', n: count(*) FILTER (WHERE team IS NULL), level: 'info',
+            {dq_check: 'without_team', n: count(CASE WHEN team IS NULL THEN 1 END), level: 'info',
                 meaning: 'incidents without a team'},
-            {dq_check: 'auto_resolved', n: count(*) FILTER (WHERE auto_resolved), level: 'info',
+            {dq_check: 'auto_resolved', n: count(CASE WHEN auto_resolved THEN 1 END), level: 'info',
                 meaning: 'incidents that an integration or a timeout resolved'},
-            {dq_check: 'noise', n: count(*) FILTER (WHERE auto_resolved AND acknowledged_at IS NULL), level: 'info',
+            {dq_check: 'noise', n: count(CASE WHEN auto_resolved AND acknowledged_at IS NULL THEN 1 END), level: 'info',
                 meaning: 'incidents that resolved automatically and that nobody acknowledged: candidates for a better alert'},
-            {dq_check: 'severity_by_default', n: count(*) FILTER (WHERE severity_source = 'default'), level: 'warn',
+            {dq_check: 'severity_by_default', n: count(CASE WHEN severity_source = 'default' THEN 1 END), level: 'warn',
                 meaning: 'incidents without a known severity, counted as SEV3'},
-            {dq_check: 'negative_duration', n: count(*) FILTER (WHERE detected_at < occurred_at
+            {dq_check: 'negative_duration', n: count(CASE WHEN detected_at < occurred_at
                 OR least(acknowledged_at, investigating_at) < greatest(occurred_at, detected_at)
-                OR root_cause_found_at < greatest(occurred_at, detected_at, acknowledged_at)
-                OR mitigated_at < greatest(occurred_at, detected_at, acknowledged_at, root_cause_found_at)
-                -- A cause may be found long after the resolve.
-                OR resolved_at < greatest(occurred_at, detected_at, acknowledged_at, mitigated_at)
-                OR closed_at < greatest(occurred_at, detected_at, acknowledged_at, mitigated_at, resolved_at)), level: 'warn',
+                OR root_cause_found_at < up_to_acknowledged
+                OR mitigated_at < greatest(up_to_acknowledged, root_cause_found_at)
+                OR resolved_at < up_to_mitigated
+                OR closed_at < greatest(up_to_mitigated, resolved_at) THEN 1 END), level: 'warn',
                 meaning: 'incidents with a stamp before one that it should follow; the duration between the two is not used'}
         ]) AS c
-    FROM core.incidents
-    WHERE duplicate_of IS NULL AND kind = 'incident'
+    FROM (
+        SELECT *,
+            greatest(occurred_at, detected_at, acknowledged_at) AS up_to_acknowledged,
+            greatest(up_to_acknowledged, mitigated_at) AS up_to_mitigated -- a cause may be found long after the resolve
+        FROM core.incidents
+        WHERE is_counted
+    )
     GROUP BY source
 ),
 -- The pairs name the sources of their incidents, which all count.
@@ -80,9 +84,9 @@ linked_checks AS (
 -- These count non-incidents too.
 row_checks AS (
     SELECT source, count(*) AS total, unnest([
-            {dq_check: 'non_incident', n: count(*) FILTER (WHERE kind <> 'incident'), level: 'info',
+            {dq_check: 'non_incident', n: count(CASE WHEN kind <> 'incident' THEN 1 END), level: 'info',
                 meaning: 'false alarms, maintenance and tests: kept, not counted'},
-            {dq_check: 'imputed_resolve', n: count(*) FILTER (WHERE resolved_provenance = 'imputed'), level: 'info',
+            {dq_check: 'imputed_resolve', n: count(CASE WHEN resolved_provenance = 'imputed' THEN 1 END), level: 'info',
                 meaning: 'incidents that were closed without a resolve; the close counts as their resolve'}
         ]) AS c
     FROM core.incidents
@@ -95,7 +99,7 @@ row_checks AS (
     GROUP BY source
 ),
 configuration_checks AS (
-    SELECT 'unknown_service_in_configuration' AS dq_check, count(*) FILTER (WHERE s.service IS NULL) AS n, count(*) AS total,
+    SELECT 'unknown_service_in_configuration' AS dq_check, count(CASE WHEN s.service IS NULL THEN 1 END) AS n, count(*) AS total,
         'services that have targets, thresholds or weights but that no incident names, perhaps misspelt' AS meaning
     FROM (
         SELECT service FROM core.targets WHERE service IS NOT NULL
@@ -106,7 +110,7 @@ configuration_checks AS (
     ) AS c
     LEFT JOIN (SELECT DISTINCT service FROM core.incidents) AS s ON s.service = c.service
     UNION ALL
-    SELECT 'phase_target_without_effect', count(*) FILTER (WHERE k.phase IS NULL), count(*),
+    SELECT 'phase_target_without_effect', count(CASE WHEN k.phase IS NULL THEN 1 END), count(*),
         'targets of phases that the phase model in force does not have'
     FROM config.phase_targets AS t
     CROSS JOIN core.phase_model AS m

@@ -81,7 +81,7 @@ class Mailbox:
 
 
 @contextmanager
-def mailbox(tls: ssl.SSLContext | None = None, password: str | None = None) -> Iterator[Mailbox]:
+def mailbox(tls: ssl.SSLContext | None = None, password: str | None = None, **more: Any) -> Iterator[Mailbox]:
     """With `tls` it offers STARTTLS; with `password` it takes messages of that user only."""
     box = Mailbox()
 
@@ -90,7 +90,7 @@ def mailbox(tls: ssl.SSLContext | None = None, password: str | None = None) -> I
         return AuthResult(success=given.password.decode() == password, handled=False)
 
     options = {"authenticator": check, "auth_required": True} if password else {}
-    server = Controller(box, hostname="127.0.0.1", port=0, tls_context=tls, **options)
+    server = Controller(box, hostname="127.0.0.1", port=0, tls_context=tls, **options, **more)
 
     def trigger() -> None:
         """It calls itself once, and has to know the port that it got."""

@@ -7,6 +7,7 @@ import hmac
 import re
 import socket
 import ssl
+import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -187,6 +188,18 @@ def test_recipients_that_the_server_does_not_know() -> None:
         assert failure(smtp(box.port)) == "Mail: the server refused 1 of 2 recipients; check `to` in ALERT_SMTP_URL."
         box.refused = frozenset({"a@x.example", "b@x.example"})
         assert "every recipient" in failure(smtp(box.port))
+
+
+def test_a_mail_server_that_takes_no_password(
+    tls: tuple[ssl.SSLContext, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is there, so the sentence does not send anybody to look at the network. Nor is one that hangs up unknown."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tls[1]))
+    with mailbox(tls[0], auth_exclude_mechanism=["LOGIN", "PLAIN"]) as box:
+        assert "the server takes no user and password" in failure(smtp(box.port, user=f"ops:{SECRET}@"))
+    with socket.create_server(("127.0.0.1", 0)) as rude:
+        threading.Thread(target=lambda: rude.accept()[0].close(), daemon=True).start()
+        assert "the server broke the connection off" in failure(smtp(rude.getsockname()[1]))
 
 
 def test_a_mail_server_that_says_nothing_costs_a_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:

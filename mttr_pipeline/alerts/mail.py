@@ -93,6 +93,8 @@ class Mail:
         for kind, text in permanent:
             if isinstance(error, kind):
                 return PermanentError(f"{self.title}: {text}.")
+        if type(error) in (smtplib.SMTPException, smtplib.SMTPNotSupportedError):  # those that `login` raises
+            return PermanentError(f"{self.title}: the server takes no user and password; correct {_VARIABLE}.")
         check = f"check {_VARIABLE} and the network"
         if isinstance(error, smtplib.SMTPResponseException):
             raw = error.smtp_error
@@ -102,6 +104,8 @@ class Mail:
             reason, check = "broke the TLS connection off", f"check the port in {_VARIABLE}, and smtp:// or smtps://"
         elif isinstance(error, TimeoutError) or "timed out" in str(error):  # as smtplib says it
             reason = f"did not answer within {SECONDS:g} seconds"
+        elif isinstance(error, smtplib.SMTPServerDisconnected):
+            reason = "broke the connection off"
         else:
             reason = "refused the connection" if isinstance(error, ConnectionRefusedError) else "cannot be reached"
         return TransientError(f"{self.title}: the server {reason}; {check}.")

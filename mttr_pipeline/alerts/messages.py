@@ -102,8 +102,8 @@ TEST = Message("test", "Incident metrics: test", ("This is a test message of `mt
 
 def shown(text: str) -> str:
     """A text as others may read it: no secret, no address of a person, nothing that steers a terminal; lines of bounded length."""
-    lines = (one_line(line)[:_MOST_CHARACTERS] for line in without_addresses(redact(text)).split("\n"))
-    return "\n".join(lines)
+    lines = map(one_line, without_addresses(redact(text)).split("\n"))
+    return "\n".join(line if len(line) <= _MOST_CHARACTERS else f"{line[: _MOST_CHARACTERS - 3]}..." for line in lines)
 
 
 def _text(at: datetime | None) -> str | None:

@@ -95,7 +95,7 @@ def _mail_server(variables: Environment) -> MailServer | None:
         )
     sender = said.get("from", [""])[0].strip()
     recipients = tuple(filter(None, map(str.strip, said.get("to", [""])[0].split(","))))
-    if not recipients or not all(map(_MAILBOX.fullmatch, (sender, *recipients))):
+    if not recipients or not all(one.isascii() and _MAILBOX.fullmatch(one) for one in (sender, *recipients)):
         raise ConfigError(
             f"{name} needs the mail addresses of a sender and of recipients: /?from=a&to=b,c; correct them."
         )

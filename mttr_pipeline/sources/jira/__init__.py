@@ -34,10 +34,11 @@ class JiraOptions(LinkedOptions):
         default_factory=dict, description="project key -> a table `status` for the issues of this project"
     )
 
-    remote_links: Literal["changed", "all", "none"] = Field(
-        "changed",
+    remote_links: Literal["unlinked", "told", "all", "none"] = Field(
+        "unlinked",
         description="of which issues the remote links are read, with a request for each: of those whose history tells that one was "
-        "set or removed (`changed`), of every issue (`all`, for a site whose history does not tell it), or of none",
+        "set or removed (`told`), also of those that name no page of another record (`unlinked`), of every issue (`all`), or of "
+        "none (`none`)",
     )
 
     def configured_words(self) -> Iterator[tuple[str, str, str, str]]:

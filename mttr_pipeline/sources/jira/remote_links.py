@@ -1,4 +1,6 @@
-"""Remote links of issues: read one issue at a time, so only of those whose history says that one was set or removed, or of all.
+"""Remote links of issues: read one issue at a time, so only of those that may have one that nothing else tells, or of all.
+
+These are issues whose history says that a remote link was set or removed, and issues that hold no address of a page of a record.
 
 Which issues are read depends on the issues alone and not on the pull: a first pull, which reads the whole history, and later ones,
 which read what changed, must find the same links. One record per issue is landed, with all its links: `{"issueId", "remoteLinks":
@@ -7,6 +9,7 @@ which read what changed, must find the same links. One record per issue is lande
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from urllib.parse import quote
@@ -22,6 +25,9 @@ from mttr_pipeline.sources.kit.runner import Runner, Task
 ISSUES_PER_FILE = 100
 TOLD = b"RemoteIssueLink"  # the field of such an item of a changelog
 
+# The page of a record elsewhere, in a text or in JSON; the issue's own addresses are not of this shape.
+_PAGE = re.compile(rb"https?:[^\s\"<>]*/(?:incidents|alerts|(?:alert|incident)\\?/(?:detail|show))\\?/[\w-]")
+
 
 class _Changes(msgspec.Struct):
     issueId: str | int
@@ -30,8 +36,8 @@ class _Changes(msgspec.Struct):
 _CHANGES = msgspec.json.Decoder(_Changes)
 
 
-def remote_links(client: HttpClient, runner: Runner, api: str, *, every: bool) -> Iterator[Task]:
-    """Tasks that read the remote links of landed issues whose history tells of one, or of every issue."""
+def remote_links(client: HttpClient, runner: Runner, api: str, which: str) -> Iterator[Task]:
+    """Tasks that read the remote links of landed issues: `which` is the setting, anything but `none`."""
     extract = runner.extract
     told: set[str] = set()
     for key in extract.windows("changelogs"):
@@ -63,8 +69,13 @@ def remote_links(client: HttpClient, runner: Runner, api: str, *, every: bool) -
 
     for key in sorted(extract.windows("issues")):
         rows = extract.read("issues", key)
-        ids = [name for row in rows if (name := row_id(row)) and (every or name in told or TOLD in row)]
+        ids = [name for row in rows if (name := row_id(row)) and (name in told or TOLD in row or _is_read(row, which))]
         ids = list(dict.fromkeys(ids))
         for start in range(0, len(ids), ISSUES_PER_FILE):
             if not extract.has("remote_links", f"{key} {start}"):
                 yield task(f"{key} {start}", ids[start : start + ISSUES_PER_FILE])
+
+
+def _is_read(issue: bytes, which: str) -> bool:
+    """Whether remote links are read of an issue whose history tells of none."""
+    return which == "all" or (which == "unlinked" and not _PAGE.search(issue))

@@ -7,7 +7,7 @@ never come from `acknowledgements`, which the resolve empties. Sources: the Open
 github.com/PagerDuty/api-schema and developer.pagerduty.com/docs (pagination, rate limits, errors).
 
 Streams: incidents, log_entries, services, teams, priorities; incident_fields when custom fields are mapped; incident_alerts
-when they are asked for (one record per incident without a key of its own); tombstones of deleted incidents.
+(one record per incident without a key of its own); tombstones of deleted incidents.
 """
 
 from __future__ import annotations
@@ -150,8 +150,7 @@ class _Pull(Pull):
             self._runner.run(self._older_logs())
         if self._reads_fields:
             self._runner.run(self._custom_fields())
-        if self._reads_alerts:
-            self._runner.run(self._alerts())
+        self._runner.run(self._alerts())
         self._write_tombstones()
 
     # -- deleted incidents --------------------------------------------------------------------------------------
@@ -314,9 +313,9 @@ class _Pull(Pull):
     # -- alerts -------------------------------------------------------------------------------------------------
 
     def _alerts(self) -> Iterator[Task]:
-        """Read the alerts of incidents without a key of their own: of all, later of those that changed, for the same result."""
+        """Read the alerts of incidents without a key of their own: of those that changed, of all only when configured."""
         for key in sorted(self._extract.windows("incidents")):
-            if key.startswith("feed ") or not self._plan.incremental:
+            if key.startswith("feed ") or (self._reads_alerts and not self._plan.incremental):
                 yield from self._one_by_one("incident_alerts", key, self._alerts_of, _has_no_key)
 
     def _alerts_of(self, incident_id: str) -> Iterator[bytes]:

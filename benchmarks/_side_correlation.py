@@ -18,16 +18,17 @@ from _side_metrics import AS_OF, opened
 from mttr_pipeline.warehouse.catalog import default_catalog
 
 # Each block of ten records: a page with its ticket; a page with its ticket and an alert of the same key; and five that stand alone.
-# One ticket in twenty cites a page that was long over, so its link is not followed, one in fifty pages is merged into another one, one ticket in 2,000 blocks is a
-# review that lists six pages, and one alert tool's incident in 5,000 blocks is linked with 40 alerts. uniform() as in _side_metrics.
+# One ticket in twenty cites a page that was long over, so its link is not followed. One page in fifty is merged into another one, one
+# ticket in 2,000 blocks is a review that lists six pages, and one alert tool's incident in 5,000 blocks is linked with 40 alerts.
+# uniform() is as in _side_metrics.
 GENERATE = """
 CREATE TEMP MACRO uniform(i, salt) AS ((hash(i::BIGINT * 1000 + salt) >> 11)::DOUBLE + 0.5) / 9007199254740992.0;
 CREATE TEMP MACRO later(i, salt, minutes) AS to_microseconds((-6e7 * minutes * ln(uniform(i, salt)))::BIGINT);
 CREATE TABLE main.drawn AS
 WITH numbered AS (
     SELECT i, i // 10 AS block, i % 10 AS slot,
-        ['pagerduty', 'jira', 'pagerduty', 'jira', 'alertmanager', 'pagerduty', 'pagerduty', 'jira', 'opsgenie', 'opsgenie_incident'][1 + i % 10]
-            AS source,
+        ['pagerduty', 'jira', 'pagerduty', 'jira', 'alertmanager', 'pagerduty', 'pagerduty', 'jira', 'opsgenie',
+            'opsgenie_incident'][1 + i % 10] AS source,
         -- The records of one incident begin within minutes.
         CASE WHEN i % 10 < 2 THEN i // 10 * 10 WHEN i % 10 < 5 THEN i // 10 * 10 + 2 ELSE i END AS story
     FROM range({rows}) AS r(i)
@@ -63,8 +64,8 @@ SELECT source, 'Q' || id AS external_id,
     resolved_at AS updated_at, ['prod', 'region-' || i % 7] AS tags, (uniform(i, 10) * 1000)::BIGINT AS affected_users
 FROM main.drawn;
 CREATE TABLE main.given_events AS
-SELECT source, 'Q' || id AS external_id, id || '-' || told.word AS event_id, told.word AS event_type, told.happened_at AS happened_at,
-    'human' AS actor_kind, 'api' AS provenance
+SELECT source, 'Q' || id AS external_id, id || '-' || told.word AS event_id, told.word AS event_type,
+    told.happened_at AS happened_at, 'human' AS actor_kind, 'api' AS provenance
 FROM (
     SELECT source, id, unnest([
         {{'word': 'detected', 'happened_at': detected_at}}, {{'word': 'acknowledged', 'happened_at': acknowledged_at}},
@@ -74,7 +75,8 @@ FROM (
 );
 CREATE TABLE main.given_links AS
 SELECT 'jira' AS source, 'Q' || id AS external_id, CASE WHEN i % 3 = 0 THEN 'remote_link' ELSE 'description' END AS place,
-    CASE WHEN i % 3 = 0 THEN NULL ELSE 'description' END AS text_id, 'url' AS reason, 'url' AS target_kind, NULL::VARCHAR AS target_source,
+    CASE WHEN i % 3 = 0 THEN NULL ELSE 'description' END AS text_id, 'url' AS reason, 'url' AS target_kind,
+    NULL::VARCHAR AS target_source,
     'https://acme.pager.example/incidents/Q' || upper(to_hex(i - 1 + 268435456)) AS target, false AS is_responder
 FROM main.drawn WHERE slot = 1
 UNION ALL

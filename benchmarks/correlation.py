@@ -2,8 +2,8 @@
 other tables of the same run, from the events of the records on.
 
 The records are synthetic: of ten, two are a page and its ticket, three a page, its ticket and an alert, and five stand alone.
-Some links are kept from joining: they cite what was long over, stand in lists, or would make a group of too many records. CPU seconds
-are those of the builds alone.
+Some links are kept from joining: they cite what was long over, stand in lists, or would make a group of too many records. CPU
+seconds are those of the builds alone.
 """
 
 from __future__ import annotations

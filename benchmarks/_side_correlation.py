@@ -18,7 +18,7 @@ from _side_metrics import AS_OF, opened
 from mttr_pipeline.warehouse.catalog import default_catalog
 
 # Each block of ten records: a page with its ticket; a page with its ticket and an alert of the same key; and five that stand alone.
-# One ticket in twenty cites a page that was long over, so its link is not followed. One page in fifty is merged into another one, one
+# One ticket in twenty cites a page that was long over: its link is not followed. One page in fifty is merged into another one, one
 # ticket in 2,000 blocks is a review that lists six pages, and one alert tool's incident in 5,000 blocks is linked with 40 alerts.
 # uniform() is as in _side_metrics.
 GENERATE = """

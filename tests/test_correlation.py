@@ -275,6 +275,17 @@ def test_a_decision_is_shown_with_who_and_why_and_wins(tmp_path: Path) -> None:
     }
 
 
+def test_a_refusal_wins_over_decisions_that_together_say_otherwise(tmp_path: Path) -> None:
+    """A is B, B is C, A is not C: one of the two that join gives way, and the table of links says which and why."""
+    third = replace(PAGE, source="opsgenie", id="O")
+    decided = [same(PAGE, TICKET), same(TICKET, third), different(PAGE, third)]
+    with correlated(tmp_path, [PAGE, TICKET, third], decisions=decided) as warehouse:
+        (group,) = groups(warehouse)
+        told = [row["why"] for row in rows(warehouse.con, "FROM mart.links WHERE link_reason = 'chosen'")]
+    assert len(group) == 2 and TICKET.node in group
+    assert sorted(told) == ["it would bring records together that a person keeps apart", "one outage", "two outages"]
+
+
 def test_a_refused_merge_and_a_refused_flap_stand_alone(tmp_path: Path) -> None:
     """A refusal wins over every automatic link, the vendor's own included."""
     merged = Rec("pagerduty", "M", minutes(detected=11, resolved=20), duplicate_of="P")

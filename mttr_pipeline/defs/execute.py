@@ -16,7 +16,7 @@ from mttr_pipeline.defs import build_defs
 from mttr_pipeline.defs.extract import FRESH, failed_sources
 from mttr_pipeline.defs.publish import COPIED, PUBLISHED
 from mttr_pipeline.defs.tables import MAKING
-from mttr_pipeline.errors import ConfigError, ContractError, PermanentError, TransientError
+from mttr_pipeline.errors import ConfigError, ContractError, PermanentError, TransientError, is_of_the_disk
 from mttr_pipeline.landing.store import Landing, new_run_id
 from mttr_pipeline.progress import Progress
 from mttr_pipeline.sources.registry import load_settings
@@ -102,8 +102,7 @@ def _reasons(result: dg.ExecuteInProcessResult, end: str, debug: bool) -> tuple[
         ):
             cause = failure.error.cause or failure.error
             text = cause.to_string() if debug else cause.message.strip().splitlines()[0]
-            is_full = "Could not write file" in text  # as DuckDB says it
-            remedy = "Free the disk and run again." if is_full else "Run again with --debug to see where."
+            remedy = "Free the disk and run again." if is_of_the_disk(text) else "Run again with --debug to see where."
             tables = [line.removeprefix(MAKING) for line in cause.message.splitlines() if line.startswith(MAKING)]
             sentences.append(f"{tables[0] if tables else event.step_key} failed: {text}; {end}. {remedy}")
     for event in result.all_events:

@@ -18,5 +18,5 @@ SELECT
     count(i.root_cause_found_at) AS with_root_cause
 FROM config.run AS run
 LEFT JOIN core.incidents AS i
-    ON i.duplicate_of IS NULL AND i.kind = 'incident' AND i.acknowledged_at IS NOT NULL AND i.mitigated_at IS NOT NULL
+    ON i.is_counted AND i.acknowledged_at IS NOT NULL AND i.mitigated_at IS NOT NULL
 GROUP BY run.phase_model

@@ -12,7 +12,7 @@ scope_value = "the member; `unknown` where an incident has no service or team"
 WITH counted AS (
     SELECT severity, coalesce(service, 'unknown') AS service, coalesce(team, 'unknown') AS team
     FROM core.incidents
-    WHERE duplicate_of IS NULL AND kind = 'incident'
+    WHERE is_counted
 )
 SELECT (row_number() OVER (ORDER BY scope, scope_value) - 1)::UINTEGER AS member_id, scope, scope_value
 FROM (

@@ -14,5 +14,5 @@ SELECT
     NULL::VARCHAR[] AS examples
 FROM core.incidents AS i
 JOIN core.complete_history AS h ON h.source = i.source
-WHERE i.duplicate_of IS NULL AND i.kind = 'incident'
+WHERE i.is_counted
 GROUP BY i.source, h.complete_since

@@ -18,6 +18,6 @@ FROM (
         epoch_us(c.detected_at) - epoch_us(c.occurred_at) > round(run.outlier_hours * 3600000000)::BIGINT AS is_far
     FROM core.incidents AS c
     CROSS JOIN config.run AS run
-    WHERE c.duplicate_of IS NULL AND c.kind = 'incident' AND c.occurred_at IS NOT NULL AND c.detected_at IS NOT NULL
+    WHERE c.is_counted AND c.occurred_at IS NOT NULL AND c.detected_at IS NOT NULL
 ) AS i
 GROUP BY i.source, outlier_hours

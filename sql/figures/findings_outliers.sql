@@ -9,7 +9,7 @@ WITH timed AS (
         CASE WHEN i.resolved_at >= i.detected_at THEN epoch_us(i.resolved_at) - epoch_us(i.detected_at) END AS us
     FROM core.incidents AS i
     CROSS JOIN config.run AS run
-    WHERE i.duplicate_of IS NULL AND i.kind = 'incident' AND run.outliers_excluded
+    WHERE i.is_counted AND run.outliers_excluded
 ),
 counted AS (
     SELECT source, outlier_hours, count(us) AS total, sum(us) AS all_us, count(CASE WHEN us > limit_us THEN 1 END) AS n,

@@ -7,7 +7,7 @@ like = "figures.findings_words"
 WITH counted AS NOT MATERIALIZED ( -- labels only of what is found
     SELECT source, external_id, coalesce(nullif(key, external_id) || ' (' || external_id || ')', external_id) AS label, started_at, status, acknowledged_at, resolved_at, closed_at, episode
     FROM core.incidents
-    WHERE duplicate_of IS NULL AND kind = 'incident'
+    WHERE is_counted
 ),
 total AS (
     SELECT source, count(*) AS n, count(acknowledged_at) AS acknowledged FROM counted GROUP BY source

@@ -47,7 +47,7 @@ incidents AS (
         stamps_us(occurred_at, detected_at, acknowledged_at, investigating_at, root_cause_found_at, mitigated_at, resolved_at,
             closed_at) AS us
     FROM core.incidents
-    WHERE duplicate_of IS NULL AND kind = 'incident'
+    WHERE is_counted
 ),
 -- How often a source records each stamp. A paging tool, for example, never records a close, so no incident waits for it.
 recorded AS (

@@ -61,7 +61,7 @@ WITH incident_checks AS MATERIALIZED (
                 meaning: 'incidents with a stamp before one that it should follow; the duration between the two is not used'}
         ]) AS c
     FROM core.incidents
-    WHERE duplicate_of IS NULL AND kind = 'incident'
+    WHERE is_counted
     GROUP BY source
 ),
 -- The pairs name the sources of their incidents, which all count.

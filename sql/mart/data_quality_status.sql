@@ -45,7 +45,7 @@ warned AS (
 counted AS (
     SELECT source, count(*) AS incidents
     FROM core.incidents
-    WHERE duplicate_of IS NULL AND kind = 'incident'
+    WHERE is_counted
     GROUP BY source
 ),
 judged AS (

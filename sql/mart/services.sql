@@ -32,7 +32,7 @@ owned AS (
 counted AS (
     SELECT service, count(*) AS incidents
     FROM core.incidents
-    WHERE duplicate_of IS NULL AND kind = 'incident'
+    WHERE is_counted
     GROUP BY service
 ),
 aliased AS (

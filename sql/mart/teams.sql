@@ -20,7 +20,7 @@ WITH named AS (
 counted AS (
     SELECT team, count(*) AS incidents
     FROM core.incidents
-    WHERE duplicate_of IS NULL AND kind = 'incident'
+    WHERE is_counted
     GROUP BY team
 ),
 owned AS (

@@ -232,6 +232,16 @@ def test_only_keys_of_projects_that_records_are_of_are_names(tmp_path: Path) -> 
     assert told == {("OPS-99", "the record it names was never read"), ("OPS-1", None)}
 
 
+def test_a_name_that_fits_records_of_two_accounts_joins_neither(tmp_path: Path) -> None:
+    """Two trackers may have the same projects; nobody can tell which ticket is meant."""
+    twin = replace(TICKET, source="custom", id="U")
+    with correlated(tmp_path, [PAGE, TICKET, twin], [Link("pagerduty", "P", "key", "key", "OPS-1")]) as warehouse:
+        assert groups(warehouse) == set()
+        assert {row["why"] for row in rows(warehouse.con, "FROM mart.links")} == {
+            "records of several accounts have this name"
+        }
+
+
 @pytest.mark.parametrize("days_apart", [0, 9], ids=["one outage", "a list"])
 def test_a_record_that_names_many_is_a_list_only_where_they_are_of_different_times(
     tmp_path: Path, days_apart: int

@@ -164,7 +164,9 @@ def test_a_phase_target_that_the_model_in_force_has_no_phase_for() -> None:
 def test_what_no_figure_counts_needs_no_severity() -> None:
     """A false alarm without a severity makes no figure wrong: without any incident there is no data, and no red light."""
     with built(TABLES, [alone(None, 10, 9)]) as warehouse:
-        warehouse.con.execute("UPDATE mart.incidents SET kind = 'false_alarm', severity_source = 'default'")
+        warehouse.con.execute(
+            "UPDATE mart.incidents SET kind = 'false_alarm', is_counted = false, severity_source = 'default'"
+        )
         for model in default_catalog():
             if model.table in ("facts.matched", *TABLES):
                 warehouse.build(model)

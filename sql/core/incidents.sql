@@ -87,11 +87,14 @@ closed_source = "source that closed_at comes from"
 */
 -- The rows of primary records, of those that stand alone and, without correlation, of duplicates.
 WITH chosen AS (
-    SELECT s.*, m.precedence
+    SELECT s.*
     FROM core.standalone AS s
-    CROSS JOIN config.run AS run
-    LEFT JOIN core.members AS m ON m.record_id = s.record_id
-    WHERE coalesce(m.role = 'primary' OR (m.role = 'duplicate' AND NOT run.correlates), true)
+    ANTI JOIN (
+        SELECT m.record_id
+        FROM core.members AS m
+        CROSS JOIN config.run AS run
+        WHERE m.role = 'member' OR (m.role = 'duplicate' AND run.correlates)
+    ) AS elsewhere ON elsewhere.record_id = s.record_id
 ),
 told AS (
     SELECT
@@ -148,6 +151,12 @@ told AS (
     FROM chosen AS r
     CROSS JOIN config.run AS run
     LEFT JOIN core.golden AS g ON g.incident_id = r.record_id
+),
+-- Where the first episode of a record is counted, of the few that have several.
+firsts AS (
+    SELECT m.record_id, m.incident_id
+    FROM core.members AS m
+    SEMI JOIN (SELECT incident_uuid(source, external_id, 1) AS record_id FROM core.standalone WHERE episode > 1) AS r ON r.record_id = m.record_id
 ),
 -- Merged into a record that is not here.
 unread AS (
@@ -232,7 +241,7 @@ SELECT
     i.closed_source
 FROM (SELECT *, CASE WHEN episode > 1 THEN incident_uuid(source, external_id, 1) END AS first_id FROM started) AS i
 CROSS JOIN config.run AS run
-LEFT JOIN core.members AS f ON f.record_id = i.first_id
+LEFT JOIN firsts AS f ON f.record_id = i.first_id
 LEFT JOIN unread ON unread.source = i.source AND unread.external_id = i.external_id
 LEFT JOIN core.complete_history AS h ON h.source = i.source
 ORDER BY i.started_at, i.incident_id

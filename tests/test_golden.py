@@ -136,8 +136,8 @@ def expected(group: Group) -> dict[str, Any]:
     for name in ("service", "team", "title"):
         found[name] = next((value for r in whole if (value := getattr(r, name)) is not None), None)
     found["root_cause_category"] = next((r.category for r in tickets_first if r.category is not None), None)
-    found["affected_users"] = max((r.users for r in group.recs if r.users is not None), default=None)
-    found["revenue_impact"] = max((r.revenue for r in group.recs if r.revenue is not None), default=None)
+    found["affected_users"] = max((r.users for r in whole if r.users is not None), default=None)
+    found["revenue_impact"] = max((r.revenue for r in whole if r.revenue is not None), default=None)
     return found
 
 

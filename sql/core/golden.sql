@@ -2,7 +2,7 @@
 description = """What the incidents that are made of several records say, without what their primary record says for them. Each stamp is the best
 of core.evidence. Severity: the ticket's severity field, else a pager's priority, its urgency, the ticket's priority, an alert's label, else
 the default. Service, team and title by precedence, the category of the root cause from the ticket first, tags from all. Users and revenue are the
-largest number of any record, merged ones included."""
+largest number of any record but merged ones."""
 like = "core.incidents"
 not_null = ["incident_id", "severity", "severity_source", "status"]
 unique = [["incident_id"]]
@@ -116,8 +116,8 @@ told AS (
         CASE WHEN count(tags) FILTER (is_full) > 1 THEN list_sort(list_distinct(flatten(list(tags) FILTER (is_full AND tags IS NOT NULL))))
             ELSE any_value(tags) FILTER (is_full) END AS tags,
         arg_min(root_cause_category, ticket_first) FILTER (is_full AND root_cause_category IS NOT NULL) AS root_cause_category,
-        max(affected_users) FILTER (is_full OR run.correlates) AS affected_users,
-        max(revenue_impact) FILTER (is_full OR run.correlates) AS revenue_impact
+        max(affected_users) FILTER (is_full) AS affected_users,
+        max(revenue_impact) FILTER (is_full) AS revenue_impact
     FROM spoken AS s
     CROSS JOIN config.run AS run
     LEFT JOIN reopened AS r ON r.incident_id = s.incident_id

@@ -6,6 +6,7 @@ steers a terminal: whatever a sentence quotes, it is hidden here.
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,31 @@ def first_line(error: BaseException) -> str:
     """What an error says, without the excerpt or the stack that may follow; its type where it says nothing."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
+
+
+# Of a file that is open already, an OSError has no name.
+_OF_THE_DISK = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EIO,
+    errno.EROFS,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ESTALE,
+)
+#: What DuckDB says where the disk does not take what it writes.
+_NOT_WRITTEN = ("Could not write file", "No space left on device", "Disk quota exceeded")
+
+
+def is_of_the_disk(error: BaseException | str) -> bool:
+    """Whether a failure is one of a disk or its permissions, which are the user's to mend; or what DuckDB says of one.
+
+    Not an error of a query, nor an OSError that the operating system did not raise for a file.
+    """
+    if isinstance(error, OSError):
+        return error.filename is not None or error.errno in _OF_THE_DISK
+    return any(sign in str(error) for sign in _NOT_WRITTEN)
 
 
 def of_another_user(path: Path) -> ConfigError:

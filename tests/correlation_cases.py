@@ -54,6 +54,9 @@ class Rec:
     service: str | None = None
     title: str | None = None
     users: int | None = None
+    team: str | None = None
+    revenue: float | None = None
+    category: str | None = None
     flap_of: str | None = None
     duplicate_of: str | None = None
 
@@ -148,6 +151,9 @@ def fill(warehouse: Warehouse, recs: Sequence[Rec], links: Sequence[Link]) -> No
         "service": [r.service for r in recs],
         "title": [r.title for r in recs],
         "affected_users": [r.users for r in recs],
+        "team": [r.team for r in recs],
+        "revenue_impact": [r.revenue for r in recs],
+        "root_cause_category": [r.category for r in recs],
         "url": [r.url for r in recs],
         "role": [r.role for r in recs],
         "acknowledged_by": [r.acknowledged_by for r in recs],
@@ -161,7 +167,8 @@ def fill(warehouse: Warehouse, recs: Sequence[Rec], links: Sequence[Link]) -> No
     for name in STAMPS:
         columns[name] = [r.at.get(name) for r in recs]
         columns[f"{name}_via"] = [r.via.get(name, "api") if name in r.at else None for r in recs]
-    types = {name: pl.Int64 if name in numbers or name in STAMPS else pl.String for name in columns}
+    types: dict[str, Any] = {name: pl.Int64 if name in numbers or name in STAMPS else pl.String for name in columns}
+    types["revenue_impact"] = pl.Float64
     con = warehouse.con
     con.register("drawn", pl.DataFrame(columns, schema=types).to_arrow())
     stamps = ", ".join(f"make_timestamptz({name}) AS {name}_at, {name}_via AS {name}_provenance" for name in STAMPS)
@@ -175,7 +182,8 @@ def fill(warehouse: Warehouse, recs: Sequence[Rec], links: Sequence[Link]) -> No
     con.execute(
         f"""INSERT INTO core.standalone BY NAME SELECT
             incident_uuid(source, external_id, episode) AS record_id, source, external_id, episode, kind, severity, severity_source,
-            severity AS severity_first, severity AS severity_max, title, url, key, service, affected_users, role, acknowledged_by,
+            severity AS severity_first, severity AS severity_max, title, url, key, service, team, affected_users,
+            revenue_impact, root_cause_category, role, acknowledged_by,
             flap_of, CASE WHEN flap_of IS NOT NULL THEN 1 END AS flap_of_episode, duplicate_of_id, copied_stamps, {stamps},
             make_timestamptz(coalesce(detected, least(occurred, acknowledged, investigating, root_cause_found, mitigated, resolved,
                 closed))) AS started_at,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
-SCRIPTS = ("pagerduty_pull.py", "backfill.py", "metrics.py", "nights.py")
+SCRIPTS = ("pagerduty_pull.py", "backfill.py", "metrics.py", "nights.py", "correlation.py")
 
 
 def run(script: str, *arguments: str) -> str:
@@ -63,3 +63,9 @@ def test_all_metrics_of_a_synthetic_history() -> None:
 def test_many_nights_against_one() -> None:
     """The script fails when the two sides do not load the same records."""
     assert "| nights |" in run("nights.py", "--incidents", "200", "--nights", "4", "--runs", "1")
+
+
+@pytest.mark.slow
+def test_correlation_against_all_other_tables() -> None:
+    told = run("correlation.py", "--rows", "20000", "--runs", "1")
+    assert "| core.golden" in told and "| correlation / all other tables" in told

@@ -221,6 +221,44 @@ def test_two_tools_that_disagree_are_a_conflict(tmp_path: Path) -> None:
     ]
 
 
+def test_only_keys_of_projects_that_records_are_of_are_names(tmp_path: Path) -> None:
+    """`UTF-8` looks like the key of a ticket; `OPS-99` is one that nobody read, and the table of links says so."""
+    texts = [
+        Link("pagerduty", "P", "key", "key", key, place="title", text_id=key) for key in ("UTF-8", "OPS-99", "OPS-1")
+    ]
+    with correlated(tmp_path, [PAGE, TICKET], texts) as warehouse:
+        assert groups(warehouse) == {frozenset([PAGE.node, TICKET.node])}
+        told = {(row["target"], row["why"]) for row in rows(warehouse.con, "FROM mart.links")}
+    assert told == {("OPS-99", "the record it names was never read"), ("OPS-1", None)}
+
+
+def test_a_name_that_fits_records_of_two_accounts_joins_neither(tmp_path: Path) -> None:
+    """Two trackers may have the same projects; nobody can tell which ticket is meant."""
+    twin = replace(TICKET, source="custom", id="U")
+    with correlated(tmp_path, [PAGE, TICKET, twin], [Link("pagerduty", "P", "key", "key", "OPS-1")]) as warehouse:
+        assert groups(warehouse) == set()
+        assert {row["why"] for row in rows(warehouse.con, "FROM mart.links")} == {
+            "records of several accounts have this name"
+        }
+
+
+@pytest.mark.parametrize("days_apart", [0, 9], ids=["one outage", "a list"])
+def test_a_record_that_names_many_is_a_list_only_where_they_are_of_different_times(
+    tmp_path: Path, days_apart: int
+) -> None:
+    """Fields are one link each, so a ticket may name four pages of its outage; with one that was long over it lists repeats."""
+    pages = [replace(PAGE, id=f"P{place}") for place in range(4)]
+    pages[3] = replace(pages[3], at={name: at - days_apart * DAY for name, at in PAGE.at.items()})
+    links = [Link("jira", "T", "url", "url", page.url) for page in pages]
+    with correlated(tmp_path, [TICKET, *pages], links) as warehouse:
+        found = groups(warehouse)
+        why = {row["why"] for row in rows(warehouse.con, "FROM mart.links")}
+    if days_apart:
+        assert found == set() and why == {"it names more than 3 records of different times: a list"}
+    else:
+        assert found == {frozenset([TICKET.node, *(page.node for page in pages)])}
+
+
 def test_both_old_ids_lead_to_the_incident(tmp_path: Path) -> None:
     """A ticket that is linked on the second day makes two incidents one; a link that is gone makes them two again."""
     with correlated(tmp_path, [PAGE, TICKET]) as warehouse:
@@ -273,6 +311,17 @@ def test_a_decision_is_shown_with_who_and_why_and_wins(tmp_path: Path) -> None:
         ("links.csv", "chosen", "followed", "the same outage", "bob"),
         ("links.csv", "chosen", "not_followed", "two outages", "ada"),
     }
+
+
+def test_a_refusal_wins_over_decisions_that_together_say_otherwise(tmp_path: Path) -> None:
+    """A is B, B is C, A is not C: one of the two that join gives way, and the table of links says which and why."""
+    third = replace(PAGE, source="opsgenie", id="O")
+    decided = [same(PAGE, TICKET), same(TICKET, third), different(PAGE, third)]
+    with correlated(tmp_path, [PAGE, TICKET, third], decisions=decided) as warehouse:
+        (group,) = groups(warehouse)
+        told = [row["why"] for row in rows(warehouse.con, "FROM mart.links WHERE link_reason = 'chosen'")]
+    assert len(group) == 2 and TICKET.node in group
+    assert sorted(told) == ["it would bring records together that a person keeps apart", "one outage", "two outages"]
 
 
 def test_a_refused_merge_and_a_refused_flap_stand_alone(tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ from support_e2e import (
     vendors,
 )
 
+from mttr_pipeline import reports
 from mttr_pipeline.defs import build_defs
 from mttr_pipeline.defs.execute import run_instance
 from mttr_pipeline.defs.resources import RunResource
@@ -276,8 +277,15 @@ def test_a_summary_that_cannot_be_drawn_takes_nothing_back(tmp_path: Path) -> No
     assert latest(data_dir) != before and latest(data_dir).name in result.out
 
 
-def test_a_summary_of_nothing_says_what_to_run(tmp_path: Path) -> None:
-    """Somebody materialises the asset by hand before the first night."""
+@pytest.mark.parametrize("published", [False, True], ids=["nothing", "by an older release"])
+def test_a_summary_that_is_made_alone_says_what_to_run(tmp_path: Path, published: bool) -> None:
+    """Somebody materialises the asset by hand before the first night, or before the first one after an update."""
+    if published:
+        documents = tmp_path / "published" / "old" / "json"
+        documents.mkdir(parents=True)
+        for name in reports.DOCUMENTS:
+            (documents / f"{name}.json").write_text('{"schema_version": 1}')
+        (tmp_path / "published" / "latest").symlink_to("old")
     with patch.dict(os.environ, clean_env(), clear=True), run_instance() as instance:
         job = build_defs(
             resource_overrides={"run": RunResource(data_dir=str(tmp_path))}
@@ -287,9 +295,8 @@ def test_a_summary_of_nothing_says_what_to_run(tmp_path: Path) -> None:
         )
     assert not result.success
     [failed] = [event.step_failure_data for event in result.all_events if event.is_step_failure]
-    assert failed.user_failure_data and "run the whole job `nightly` or `rebuild`" in str(
-        failed.user_failure_data.description
-    )
+    told = str(failed.user_failure_data and failed.user_failure_data.description)
+    assert "run the whole job `nightly` or `rebuild`" in told and ("another release" in told) == published
 
 
 def test_a_run_that_waits_too_long_for_another_says_so(tmp_path: Path) -> None:

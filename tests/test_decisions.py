@@ -17,7 +17,7 @@ from support_e2e import Result, mttr
 
 from mttr_pipeline.cli.links import COLUMNS, pairs
 from mttr_pipeline.config.decisions import COLUMNS as OF_FILE
-from mttr_pipeline.config.decisions import Decision, Decisions, add_decision, read_decisions
+from mttr_pipeline.config.decisions import Decision, Decisions, add_decision, contradictions, read_decisions
 from mttr_pipeline.errors import ConfigError
 from mttr_pipeline.publish import publish
 
@@ -103,6 +103,38 @@ def test_a_decision_is_written_once_and_never_against_another(data: Path, tmp_pa
     against = links(data, tmp_path, "--refuse", "custom:other", "custom:twin 2", *BY).ended(2)
     assert "says the opposite in line 2: same (ada, one outage)" in against.err and file.read_text() == after
     assert [decision.line for decision in read_decisions(file, ["custom"]).valid] == [1, 2]
+
+
+@pytest.mark.parametrize("last", ["--refuse", "--accept"])
+def test_a_contradiction_of_several_lines_is_told_when_it_is_written(data: Path, tmp_path: Path, last: str) -> None:
+    """A is B, B is C, A is not C: each pair is decided once, and nobody sees it in a long file."""
+    known = ["custom,other,custom,=twin:1\x1b[2J,same,ada,", "custom,=twin:1\x1b[2J,custom,twin 2,same,ada,"]
+    if last == "--accept":
+        known[1] = "custom,other,custom,twin 2,different,ada,"
+    (tmp_path / "links.csv").write_text("\n".join(known) + "\n")
+    other = "custom:other" if last == "--refuse" else "custom:=twin:1\x1b[2J"
+    told = links(data, tmp_path, last, "custom:twin 2", other, *BY).ended(0).out
+    assert "It contradicts what lines 1, 2 say together: different holds" in told
+    read = read_decisions(tmp_path / "links.csv", ["custom"])
+    assert len(read.valid) == 3, "each line is used, and the groups show which gives way"
+    ((line, problem),) = read.problems
+    assert (
+        line == 3
+        and problem.startswith("contradicts lines 1 and 2: together they say")
+        and "different holds" in problem
+    )
+
+
+def test_only_a_closed_chain_is_a_contradiction() -> None:
+    """The shortest one, once for each refusal; records that a chain does not reach are none."""
+
+    def one(line: int, pair: str, decision: str) -> Decision:
+        return Decision("custom", pair[0], "custom", pair[1], decision, None, None, line)
+
+    chain = [one(place, pair, "same") for place, pair in enumerate(("ab", "bc", "cd", "ad", "xy"), 1)]
+    found = contradictions([*chain, one(6, "ca", "different"), one(7, "ax", "different"), one(8, "zz", "different")])
+    assert [(lines[0], sorted(lines[1:])) for lines in found] in ([(6, [1, 2])], [(6, [3, 4])])
+    assert contradictions(chain) == []
 
 
 def test_a_new_file_begins_with_its_columns(data: Path, tmp_path: Path) -> None:

@@ -458,8 +458,8 @@ def linked(number: int, pages: tuple[str, ...], *, text: str = "", is_told: bool
 @pytest.mark.parametrize(("flavour", "which"), [("cloud", "all"), ("dc", "all"), ("cloud", "told"), ("cloud", "unlinked")])
 def test_remote_links_are_read_of_issues_that_may_have_one(tmp_path: Path, flavour: Flavour, which: str) -> None:
     """Of those whose history tells of one, although a text names a page, and of those that name none; of every issue, or only of the
-    former, where that is set. A first pull and a later one find the same, because nothing but the issue decides. What changed is read
-    again, and an issue without links any more is landed as such."""
+    former, where that is set. A first pull and a later one find the same, because nothing but the issue decides. What changed is
+    read again, and an issue without links any more is landed as such."""
     page = "https://acme.pager.example/incidents/Q1ABC"
     rows = [
         linked(1, (page,)),

@@ -562,7 +562,7 @@ def own_incidents(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.D
             "duplicate_of",
         )
     )
-    warehouse.con.execute(f"CREATE TABLE incidents ({texts}, {columns})")
+    warehouse.con.execute(f"CREATE TABLE incidents ({texts}, is_counted BOOLEAN, {columns})")
     warehouse.con.execute(warehouse.analyst_macros())
     warehouse.con.execute("SET TimeZone = 'America/New_York'")
     yield warehouse.con
@@ -601,6 +601,7 @@ def test_any_two_stamps_and_any_filters(
             r.service,
             r.team,
             i.duplicate_of,
+            i.counts,
         ]
         values += [instant(i.at[name]) if name in i.at else None for name in STAMPS] + [instant(i.started)]
     if them:

@@ -6,6 +6,7 @@ machine that went down.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -13,6 +14,7 @@ import random
 import re
 import shutil
 import signal
+import ssl
 import stat
 import subprocess
 import sys
@@ -31,7 +33,7 @@ from reference import DAY, HOUR, MINUTE, STAMPS
 from support import AS_OF, AS_OF_US, build_all, copy_database, file_size_limit, iso, land_custom, open_warehouse, rows
 
 from mttr_pipeline.config.sections import Keep
-from mttr_pipeline.errors import ContractError
+from mttr_pipeline.errors import ContractError, is_of_the_disk
 from mttr_pipeline.landing.retention import remove_old
 from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.publish import latest, publish
@@ -539,6 +541,34 @@ def test_a_full_disk_leaves_what_was_published(built_folder: Path, tmp_path: Pat
     with copied(built_folder, tmp_path) as warehouse:
         publish(warehouse, root, "run-3")
     assert latest(root) == (root / "run-3").resolve()
+
+
+def test_an_error_of_a_query_is_not_told_as_one_of_the_disk(built_folder: Path, tmp_path: Path) -> None:
+    """Whoever frees a disk that is not full learns nothing."""
+    with copied(built_folder, tmp_path) as warehouse:
+        warehouse.con.execute("DROP TABLE mart.teams")
+        with pytest.raises(
+            ContractError, match=r"could not be published in .*teams.*the disk is not the reason"
+        ) as raised:
+            publish(warehouse, tmp_path / "published", "run-1")
+    assert "free the disk" not in str(raised.value) and "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), True),
+        (FileNotFoundError(errno.ENOENT, "No such file or directory", "/data"), True),
+        (duckdb.FatalException("could not commit: Could not write file /data/work.duckdb"), True),
+        (duckdb.BinderException('column "disk" not found'), False),
+        (OSError("no fonts"), False),
+        (ssl.SSLError(1, "handshake failure"), False),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "refused"), False),
+    ],
+)
+def test_only_what_a_disk_refuses_is_of_the_disk(error: Exception, expected: bool) -> None:
+    """The errors of sockets are OSErrors too, some with numbers that files have."""
+    assert is_of_the_disk(error) == expected
 
 
 def test_a_file_in_the_way_is_named(warehouse: Warehouse, tmp_path: Path) -> None:

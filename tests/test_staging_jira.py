@@ -62,6 +62,25 @@ def test_a_history_in_pieces_tells_the_same_as_an_embedded_one(tmp_path: Path) -
         assert fetched.con.execute(events).fetchall() == expected
 
 
+def test_a_user_of_an_integration_copies_and_a_person_does_not(tmp_path: Path) -> None:
+    """Data Center has no apps among its users. A site names the user of an integration after the tool; people have other names."""
+    author = {
+        "101": {"name": "svc-pagerduty", "key": "JIRAUSER10100", "displayName": "Incident sync"},
+        "102": {"name": "u77", "key": "JIRAUSER10077", "displayName": "Opsgenie Integration"},
+        "103": {"name": "duty.pager", "key": "JIRAUSER10101", "displayName": "Pagerdutyson, Custom Jira"},
+    }
+    issue = json.loads((FOLDER / "jira" / "reopened" / "1" / "issues.jsonl").read_bytes().splitlines()[0])
+    for history in issue["changelog"]["histories"]:
+        history["author"] = author[history["id"]]
+    with built("jira", [{"issues": encoded([issue])}], {}, tmp_path) as warehouse:
+        found = warehouse.con.execute(
+            """SELECT left(c.history_id, 3), c.actor_kind, bool_or(e.is_copied) FROM (
+                SELECT *, split_part(change_id, '/', 1) AS history_id FROM staging.jira_changes) AS c
+            JOIN staging.jira_events AS e ON e.happened_at = c.happened_at GROUP BY ALL ORDER BY ALL"""
+        ).fetchall()
+    assert found == [("101", "integration", True), ("102", "integration", True), ("103", "human", False)]
+
+
 def encoded(records: Iterable[Any]) -> list[bytes]:
     return [json.dumps(record).encode() for record in records]
 

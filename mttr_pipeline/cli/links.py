@@ -17,7 +17,7 @@ import duckdb
 from rich import box
 from rich.table import Table
 
-from mttr_pipeline.config.decisions import Decision, add_decision, decisions_file, read_decisions
+from mttr_pipeline.config.decisions import Decision, add_decision, contradictions, decisions_file, read_decisions
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.errors import ConfigError, ContractError
 from mttr_pipeline.hidden import one_line
@@ -139,10 +139,17 @@ def decide(database: Path, settings: Settings, names: tuple[str, str], decision:
                     f"The source {source} is not configured any more, so no decision can name its records."
                 )
         add_decision(path, wanted)
+    against = [lines for lines in contradictions([*there.valid, wanted]) if wanted.line in lines]
     words = "are one incident" if decision == "same" else "are two incidents"
     told = f"{':'.join(one)} and {':'.join(other)} {words} from the next `mttr run` or `mttr rebuild` on: written to {path}."
     if (incident == other_incident) == (decision == "same"):
         told += f" They {words} already; the decision keeps it so."
+    if against:
+        others = ", ".join(map(str, sorted({line for lines in against for line in lines} - {wanted.line})))
+        told += (
+            f" It contradicts what lines {others} say together: different holds, so one of the lines that say same joins nothing. "
+            "Remove the line that is wrong."
+        )
     if not settings.file.correlation.enabled:
         told += " It has no effect while [correlation] is off in mttr.toml."
     return one_line(told)

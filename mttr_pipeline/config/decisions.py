@@ -2,7 +2,8 @@
 
 One line per pair: source, external_id, source, external_id, same or different, by, why. A first line of column names is allowed,
 and so are empty lines. A line that cannot be used is told with its number and reason, and the others hold. Where two lines
-contradict each other, `different` holds, because a false merge is worse than a missed one.
+contradict each other, or several do together (A is B, B is C, A is not C), `different` holds, because a false merge is worse than a
+missed one.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Collection, Iterable
+from collections import deque
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -79,7 +81,59 @@ def read_decisions(path: Path, sources: Collection[str]) -> Decisions:
             )
             decision = before if before.decision == "different" else decision
         kept[decision.pair] = decision
+    for lines in contradictions(kept.values()):
+        problems.append((max(lines), _together(sorted(lines))))
     return Decisions(tuple(sorted(kept.values(), key=lambda one: one.pair)), tuple(sorted(problems)))
+
+
+def contradictions(decisions: Iterable[Decision]) -> list[tuple[int, ...]]:
+    """Each decision `different` whose two records a chain of decisions `same` joins: its line, then those of the shortest chain.
+
+    The records are kept apart in any case (`metrics.groups`): one of the chain joins nothing.
+    """
+    joined: dict[tuple[str, str], list[tuple[tuple[str, str], int]]] = {}
+    refused = []
+    for decision in decisions:
+        one, other = _records(decision)
+        if decision.decision == "different":
+            refused.append(decision)
+            continue
+        joined.setdefault(one, []).append((other, decision.line))
+        joined.setdefault(other, []).append((one, decision.line))
+    found = []
+    for decision in refused:
+        one, other = _records(decision)
+        if one in joined and other in joined and (chain := _chain(joined, one, other)):
+            found.append((decision.line, *chain))
+    return found
+
+
+def _chain(
+    joined: dict[tuple[str, str], list[tuple[tuple[str, str], int]]], one: tuple[str, str], other: tuple[str, str]
+) -> list[int]:
+    """The lines that lead from one record to the other, as few as there are; none where nothing does."""
+    came: dict[tuple[str, str], tuple[tuple[str, str], int]] = {one: (one, 0)}
+    waiting = deque([one])
+    while waiting and other not in came:
+        here = waiting.popleft()
+        for there, line in joined[here]:
+            if there not in came:
+                came[there] = (here, line)
+                waiting.append(there)
+    lines = []
+    while other != one and other in came:
+        other, line = came[other]
+        lines.append(line)
+    return lines
+
+
+def _together(lines: Sequence[int]) -> str:
+    """What is wrong with the last of these lines."""
+    before = ", ".join(map(str, lines[:-2])) + (" and " if len(lines) > 2 else "") + str(lines[-2])
+    return (
+        f"contradicts lines {before}: together they say that two records are one incident and that they are not; "
+        "different holds, so one of the lines that say same joins nothing."
+    )
 
 
 def add_decision(path: Path, decision: Decision) -> None:

@@ -9,7 +9,7 @@ import dagster as dg
 
 from mttr_pipeline.defs.publish import PUBLISHED
 from mttr_pipeline.defs.tables import MAKING
-from mttr_pipeline.errors import ConfigError, ContractError, PermanentError, TransientError
+from mttr_pipeline.errors import ConfigError, ContractError, PermanentError, TransientError, is_of_the_disk
 
 
 def what_came(events: Sequence[dg.DagsterEvent]) -> str:
@@ -42,8 +42,7 @@ def reasons(events: Sequence[dg.DagsterEvent], end: str, debug: bool = False) ->
         ):
             cause = failure.error.cause or failure.error
             text = cause.to_string() if debug else cause.message.strip().splitlines()[0]
-            is_full = "Could not write file" in text  # as DuckDB says it
-            remedy = "Free the disk and run again." if is_full else "Run again with --debug to see where."
+            remedy = "Free the disk and run again." if is_of_the_disk(text) else "Run again with --debug to see where."
             tables = [line.removeprefix(MAKING) for line in cause.message.splitlines() if line.startswith(MAKING)]
             sentences.append(f"{tables[0] if tables else event.step_key} failed: {text}; {end}. {remedy}")
     for event in events:

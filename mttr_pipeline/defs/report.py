@@ -44,10 +44,17 @@ def report(run: RunResource) -> dg.MaterializeResult:
                 f"Nothing is published in {run.published_root} yet; run the whole job `nightly` or `rebuild`."
             )
         )
-    documents = reports.read(generation)
-    return dg.MaterializeResult(
-        metadata={"verdict": dg.MetadataValue.md(reports.markdown(documents)), **_figures(documents)}
-    )
+    try:
+        documents = reports.read(generation)
+        metadata = {"verdict": dg.MetadataValue.md(reports.markdown(documents)), **_figures(documents)}
+    except (KeyError, FileNotFoundError) as error:  # executed alone, after an update
+        raise explained(
+            ContractError(
+                f"{generation} was published by another release, without what this summary says ({error}); run the whole job "
+                "`nightly` or `rebuild`."
+            )
+        ) from error
+    return dg.MaterializeResult(metadata=metadata)
 
 
 def _figures(documents: dict[str, reports.Document]) -> dict[str, Any]:

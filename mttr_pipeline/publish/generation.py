@@ -26,7 +26,7 @@ import duckdb
 
 from mttr_pipeline import __version__, reports
 from mttr_pipeline.config.sections import Keep
-from mttr_pipeline.errors import ContractError
+from mttr_pipeline.errors import ContractError, first_line, is_of_the_disk
 from mttr_pipeline.landing.disk import sync
 from mttr_pipeline.publish.rotation import those_to_keep, time_in
 from mttr_pipeline.publish.vanished import require_what_was_published
@@ -147,9 +147,13 @@ def publish(
             _remove(final)
         if not isinstance(error, OSError | duckdb.Error):
             raise
+        remedy = (
+            "free the disk or mend its permissions and run again"
+            if is_of_the_disk(error)
+            else "the disk is not the reason: mend what it names, or run `mttr --debug rebuild` to see where it failed"
+        )
         raise ContractError(
-            f"The results could not be published in {root} ({str(error).splitlines()[0]}); "
-            "free the disk or mend its permissions and run again. What was published before is untouched."
+            f"The results could not be published in {root} ({first_line(error)}); {remedy}. What was published before is untouched."
         ) from error
     _prune(root, keep or Keep(), run_id)
     return Generation(final, files)

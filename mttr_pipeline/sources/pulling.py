@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mttr_pipeline import interrupts
 from mttr_pipeline.config.settings import Settings
-from mttr_pipeline.errors import ContractError, MttrError, first_line
+from mttr_pipeline.errors import ContractError, MttrError, first_line, is_of_the_disk
 from mttr_pipeline.landing import completed
 from mttr_pipeline.landing.manifest import MARKS_AHEAD, Manifest, disbelieved
 from mttr_pipeline.landing.store import Extract, Landing
@@ -159,17 +159,15 @@ def _attempt(
         else:
             extract.fail(str(error))
         raise
-    except OSError as error:
-        extract.requests = source.requests - before
-        message = _not_written(source, extract.folder, error)
-        _try_to_fail(extract, message)
-        raise ContractError(message) from error
     except Exception as error:
         extract.requests = source.requests - before
-        message = safe_to_show(
-            f"{source.name}: the extraction failed in an unforeseen way ({type(error).__name__}: {error}); "
-            "what was landed is kept and the next run takes it up. Start with --debug to see where."
-        )
+        if isinstance(error, OSError) and is_of_the_disk(error):
+            message = _not_written(source, extract.folder, error)
+        else:
+            message = safe_to_show(
+                f"{source.name}: the extraction failed in an unforeseen way ({type(error).__name__}: {error}); "
+                "what was landed is kept and the next run takes it up. Start with --debug to see where."
+            )
         _try_to_fail(extract, message)
         raise ContractError(message) from error
     except BaseException:

@@ -23,7 +23,7 @@ import duckdb
 from mttr_pipeline import interrupts
 from mttr_pipeline.config.definitions import variants_in_force
 from mttr_pipeline.config.settings import Settings
-from mttr_pipeline.errors import ContractError, first_line
+from mttr_pipeline.errors import ContractError, first_line, is_of_the_disk
 from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.warehouse import loading
 from mttr_pipeline.warehouse.catalog import catalog
@@ -343,7 +343,7 @@ def _explained_if_full(database: Path) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        if "Could not write file" not in str(error):
+        if not is_of_the_disk(error):
             raise
         raise ContractError(
             f"The working database {database} cannot be written ({first_line(error)}); free the disk and run again."

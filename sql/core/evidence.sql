@@ -8,8 +8,8 @@ creation of a ticket or channel only where nothing else detected. acknowledged: 
 pager, a ticket, an alert, a channel. investigating: by precedence. mitigated: a field, else a status, else a note. resolved: the last one
 of the pagers; where they have none, and where there is no pager, the last one of the tickets; of alerts where there is neither, of channels
 where there is nothing else. closed: the ticket's, where its resolve counts as the close beside a pager; else by precedence."""
-not_null = ["incident_id", "stamp", "rank", "order_us", "precedence", "record_id", "source", "at"]
-unique = [["record_id", "stamp"]]
+not_null = ["incident_id", "stamp", "rank", "order_us", "precedence", "source", "at"]
+unique = [["incident_id", "stamp", "precedence"]]
 
 [columns]
 incident_id = "incident of the group"
@@ -17,8 +17,7 @@ stamp = "name of the stamp: occurred .. closed"
 rank = "kind of evidence, 1 for the best"
 order_us = "microseconds that order rows of one rank: the earliest or the last instant is the smallest; 0 where precedence alone decides"
 precedence = "place of the record in the group; a ticket's is before all others where tickets are asked first"
-record_id = "record that says so"
-source = "its source"
+source = "source of the record that says so"
 at = "what it says. UTC"
 provenance = "where that comes from; imputed where a close stands for a resolve"
 */
@@ -46,13 +45,13 @@ said AS (
     JOIN present AS p ON p.incident_id = s.incident_id
     CROSS JOIN config.run AS run
 )
-SELECT incident_id, 'occurred' AS stamp, 1 AS rank, 0 AS order_us, ticket_first AS precedence, record_id, source, occurred_at AS "at",
+SELECT incident_id, 'occurred' AS stamp, 1 AS rank, 0 AS order_us, ticket_first AS precedence, source, occurred_at AS "at",
     occurred_provenance AS provenance
 FROM said
 WHERE is_full AND occurred_at IS NOT NULL AND copied_stamps & 1 = 0
 UNION ALL
 SELECT incident_id, 'detected', CASE WHEN NOT correlates OR role IN ('pager', 'machine alert') OR detected_provenance = 'field' THEN 1 ELSE 2 END,
-    epoch_us(detected_at), precedence, record_id, source, detected_at, detected_provenance
+    epoch_us(detected_at), precedence, source, detected_at, detected_provenance
 FROM said
 WHERE (is_full OR NOT is_responder) AND detected_at IS NOT NULL AND copied_stamps & 2 = 0
 UNION ALL
@@ -62,24 +61,24 @@ SELECT incident_id, 'acknowledged',
         WHEN role = 'pager' THEN CASE WHEN is_machine(acknowledged_by) THEN 2 ELSE 1 END
         ELSE 1 + list_position(['pager', 'ticket', 'machine alert', 'channel'], role)
     END,
-    epoch_us(acknowledged_at), precedence, record_id, source, acknowledged_at, acknowledged_provenance
+    epoch_us(acknowledged_at), precedence, source, acknowledged_at, acknowledged_provenance
 FROM said
 WHERE acknowledged_at IS NOT NULL AND copied_stamps & 4 = 0
 UNION ALL
-SELECT incident_id, 'investigating', 1, 0, precedence, record_id, source, investigating_at, investigating_provenance
+SELECT incident_id, 'investigating', 1, 0, precedence, source, investigating_at, investigating_provenance
 FROM said
 WHERE is_full AND investigating_at IS NOT NULL AND copied_stamps & 8 = 0
 UNION ALL
-SELECT incident_id, 'root_cause_found', 1, 0, ticket_first, record_id, source, root_cause_found_at, root_cause_found_provenance
+SELECT incident_id, 'root_cause_found', 1, 0, ticket_first, source, root_cause_found_at, root_cause_found_provenance
 FROM said
 WHERE is_full AND root_cause_found_at IS NOT NULL AND copied_stamps & 16 = 0
 UNION ALL
-SELECT incident_id, 'mitigated', CASE mitigated_provenance WHEN 'field' THEN 1 WHEN 'derived' THEN 3 ELSE 2 END, 0, precedence, record_id, source,
+SELECT incident_id, 'mitigated', CASE mitigated_provenance WHEN 'field' THEN 1 WHEN 'derived' THEN 3 ELSE 2 END, 0, precedence, source,
     mitigated_at, mitigated_provenance
 FROM said
 WHERE is_full AND mitigated_at IS NOT NULL AND copied_stamps & 32 = 0
 UNION ALL
-SELECT incident_id, 'resolved', list_position(['pager', 'ticket', 'machine alert', 'channel'], role), -epoch_us(resolved_at), precedence, record_id,
+SELECT incident_id, 'resolved', list_position(['pager', 'ticket', 'machine alert', 'channel'], role), -epoch_us(resolved_at), precedence,
     source, resolved_at, CASE WHEN pager AND role = 'ticket' THEN 'imputed' ELSE resolved_provenance END
 FROM said
 WHERE is_full AND resolved_at IS NOT NULL AND copied_stamps & 64 = 0
@@ -90,7 +89,7 @@ WHERE is_full AND resolved_at IS NOT NULL AND copied_stamps & 64 = 0
         ELSE NOT pager AND NOT ticket AND NOT alert
     END
 UNION ALL
-SELECT incident_id, 'closed', CASE WHEN role = 'ticket' THEN 1 ELSE 2 END, 0, precedence, record_id, source,
+SELECT incident_id, 'closed', CASE WHEN role = 'ticket' THEN 1 ELSE 2 END, 0, precedence, source,
     coalesce(closed_at, resolved_at), CASE WHEN closed_at IS NOT NULL THEN closed_provenance ELSE resolved_provenance END
 FROM said
 WHERE is_full AND (

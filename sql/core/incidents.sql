@@ -2,8 +2,8 @@
 description = """One row per real incident, and one per later episode of an incident. The records of several tools that are about one incident
 are one row, see incident_sources and records: its id, title and address are those of the primary record, and each stamp says which
 source it comes from. A merged or duplicate record has no row, but with `[correlation] enabled = false`, when it is marked by
-duplicate_of. Non-incidents are kept, marked by kind. No figure counts what is marked. Every stamp has a provenance: api, changelog,
-field, derived or imputed."""
+duplicate_of. Where its target is not known here, it has a row with duplicate_of that counts by itself. Non-incidents are kept, marked by
+kind. is_counted says which rows figures count. Every stamp has a provenance: api, changelog, field, derived or imputed."""
 published = true
 like = "core.episodes"
 not_null = ["incident_id", "source", "external_id", "kind", "is_counted", "severity", "severity_source", "status", "episode", "reopen_count", "auto_resolved", "started_at", "is_before_history",
@@ -15,7 +15,7 @@ known_severity = "severity IN ('SEV1', 'SEV2', 'SEV3', 'SEV4')"
 known_kind = "kind IN ('incident', 'false_alarm', 'maintenance', 'test')"
 known_status = "status IN ('detected', 'acknowledged', 'investigating', 'mitigated', 'resolved', 'closed')"
 resolved_has_its_status = "resolved_at IS NULL OR status IN ('resolved', 'closed')"
-counted_is_no_duplicate = "is_counted = (duplicate_of IS NULL AND kind = 'incident')"
+only_incidents_are_counted = "NOT is_counted OR kind = 'incident'"
 resolve_minutes_of_counted_only = "resolve_minutes IS NULL OR (is_counted AND resolve_minutes >= 0)"
 never_its_own_duplicate = "duplicate_of <> incident_id"
 abandoned_means_open = "NOT is_abandoned OR (resolved_at IS NULL AND closed_at IS NULL AND status NOT IN ('resolved', 'closed'))"
@@ -47,7 +47,7 @@ mitigated_at = "users had service again. UTC"
 resolved_at = "last resolve that no reopen undid; NULL while open, and where its time is unknown. UTC"
 closed_at = "follow-up finished, record closed. UTC"
 first_resolved_at = "first resolve, even if a reopen undid it; a close without a resolve counts as one. UTC"
-is_counted = "whether figures count it: no duplicate, and of the kind incident"
+is_counted = "whether figures count it: of the kind incident, and no duplicate of a record that counts it"
 resolve_minutes = "from detected_at to resolved_at: the duration of the variant basic, outliers included. NULL for rows that do not count, without one of the two stamps, and where the resolve is before the detection"
 occurred_provenance = "where occurred_at comes from"
 detected_provenance = "where detected_at comes from"
@@ -59,7 +59,7 @@ resolved_provenance = "where resolved_at comes from"
 closed_provenance = "where closed_at comes from"
 episode = "1, or higher for a reopen later than the configured time (default 24 h) after the resolve"
 recurrence_of = "incident_id of the first episode; NULL for the first, and where both are one incident"
-duplicate_of = "incident_id that a merged or duplicate record is counted under; NULL for others. With correlation such records have no row"
+duplicate_of = "incident_id that the record would be counted under if its target were known here: the target was never read or is deleted, so it counts by itself. NULL for others. A merged record whose target is known has no row; with `[correlation] enabled = false` it has one, and this is what it is counted under"
 reopen_count = "="
 flap_count = "times that the same dedup key came back within the flap time (default 10 minutes)"
 ack_count = "="
@@ -87,11 +87,14 @@ closed_source = "source that closed_at comes from"
 */
 -- The rows of primary records, of those that stand alone and, without correlation, of duplicates.
 WITH chosen AS (
-    SELECT s.*, m.precedence
+    SELECT s.*
     FROM core.standalone AS s
-    CROSS JOIN config.run AS run
-    LEFT JOIN core.members AS m ON m.record_id = s.record_id
-    WHERE coalesce(m.role = 'primary' OR (m.role = 'duplicate' AND NOT run.correlates), true)
+    ANTI JOIN (
+        SELECT m.record_id
+        FROM core.members AS m
+        CROSS JOIN config.run AS run
+        WHERE m.role = 'member' OR (m.role = 'duplicate' AND run.correlates)
+    ) AS elsewhere ON elsewhere.record_id = s.record_id
 ),
 told AS (
     SELECT
@@ -149,6 +152,20 @@ told AS (
     CROSS JOIN config.run AS run
     LEFT JOIN core.golden AS g ON g.incident_id = r.record_id
 ),
+-- Where the first episode of a record is counted, of the few that have several.
+firsts AS (
+    SELECT m.record_id, m.incident_id
+    FROM core.members AS m
+    SEMI JOIN (SELECT incident_uuid(source, external_id, 1) AS record_id FROM core.standalone WHERE episode > 1) AS r ON r.record_id = m.record_id
+),
+-- Merged into a record that is not here.
+unread AS (
+    SELECT r.source, r.external_id, incident_uuid(r.source, r.duplicate_of_id, 1) AS incident_id
+    FROM core.vendor_records AS r
+    CROSS JOIN config.run AS run
+    ANTI JOIN core.vendor_records AS t ON t.source = r.source AND t.external_id = r.duplicate_of_id
+    WHERE r.duplicate_of_id IS NOT NULL AND run.correlates
+),
 started AS (
     SELECT *, coalesce(detected_at, least(occurred_at, acknowledged_at, investigating_at, root_cause_found_at, mitigated_at, resolved_at, closed_at))
         AS started_at
@@ -196,7 +213,7 @@ SELECT
         WHEN run.correlates THEN nullif(coalesce(f.incident_id, i.first_id), i.incident_id)
         ELSE i.first_id
     END AS recurrence_of,
-    CASE WHEN i.duplicate_of_id IS NOT NULL THEN incident_uuid(i.source, i.duplicate_of_id, 1) END AS duplicate_of,
+    coalesce(CASE WHEN i.duplicate_of_id IS NOT NULL THEN incident_uuid(i.source, i.duplicate_of_id, 1) END, unread.incident_id) AS duplicate_of,
     i.reopen_count,
     i.flap_count,
     i.ack_count,
@@ -224,6 +241,7 @@ SELECT
     i.closed_source
 FROM (SELECT *, CASE WHEN episode > 1 THEN incident_uuid(source, external_id, 1) END AS first_id FROM started) AS i
 CROSS JOIN config.run AS run
-LEFT JOIN core.members AS f ON f.record_id = i.first_id
+LEFT JOIN firsts AS f ON f.record_id = i.first_id
+LEFT JOIN unread ON unread.source = i.source AND unread.external_id = i.external_id
 LEFT JOIN core.complete_history AS h ON h.source = i.source
 ORDER BY i.started_at, i.incident_id

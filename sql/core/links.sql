@@ -41,21 +41,22 @@ WITH named AS MATERIALIZED (
         WHERE decision = 'same'
     )
 ),
--- A deduplication key is a record's own, or that of an alert that it was made of.
+-- A deduplication key is a record's own, or that of an alert that it was made of. Few records have one that another names.
+keys AS (
+    SELECT source, external_id, target AS dedup_key FROM named WHERE target_kind = 'dedup'
+    UNION
+    SELECT r.source, r.external_id, r.dedup_key
+    FROM core.vendor_records AS r
+    SEMI JOIN named AS n ON n.target_kind = 'dedup' AND n.target = r.dedup_key
+),
 lasting AS (
-    SELECT source, external_id, role, min(began_at) AS began_at, max(ended_at) AS ended_at
-    FROM core.standalone
-    WHERE EXISTS (FROM named WHERE target_kind = 'dedup')
-    GROUP BY source, external_id, role
+    SELECT s.source, s.external_id, s.role, min(s.began_at) AS began_at, max(s.ended_at) AS ended_at
+    FROM core.standalone AS s
+    SEMI JOIN keys AS k ON k.source = s.source AND k.external_id = s.external_id
+    GROUP BY s.source, s.external_id, s.role
 ),
 keyed AS (
-    SELECT l.*, k.dedup_key
-    FROM lasting AS l
-    JOIN (
-        SELECT source, external_id, dedup_key FROM core.vendor_records WHERE dedup_key IS NOT NULL
-        UNION
-        SELECT source, external_id, target FROM named WHERE target_kind = 'dedup'
-    ) AS k ON k.source = l.source AND k.external_id = l.external_id
+    SELECT l.*, k.dedup_key FROM lasting AS l JOIN keys AS k ON k.source = l.source AND k.external_id = l.external_id
 ),
 found AS (
     SELECT n.no, r.source, r.external_id
@@ -106,11 +107,12 @@ resolved AS MATERIALIZED (
     SELECT
         n.*, f.source AS other_source, f.external_id AS other_external_id,
         n.reason IN ('url', 'key', 'text') AS is_name,
-        count(f.no) OVER (PARTITION BY n.no) AS fits,
+        coalesce(s.fits, 1) AS fits,
         coalesce(a.account, n.target_source, p.account, u.account, regexp_extract(n.target, '^\w+://([^/]+)', 1)) AS tool,
         d.external_id IS NOT NULL AS is_deleted
     FROM named AS n
     LEFT JOIN found AS f ON f.no = n.no
+    LEFT JOIN (SELECT no, count(*) AS fits FROM found GROUP BY no HAVING count(*) > 1) AS s ON s.no = n.no
     LEFT JOIN config.record_sources AS a ON a.source = f.source
     LEFT JOIN projects AS p ON n.target_kind = 'key' AND p.project = regexp_extract(n.target, '^(.+)-\d+$', 1)
     LEFT JOIN sites AS u ON n.target_kind = 'url' AND u.site = regexp_extract(n.target, '^\w+://([^/]+)', 1)
@@ -134,10 +136,8 @@ namers AS (
 near AS (
     SELECT
         r.no, r.other_source, r.other_external_id,
-        min({
-            gap: CASE WHEN spread.gap > 86400000000 THEN 86400000001 ELSE spread.gap END,
-            other_episode: o.episode, episode: s.episode, apart_us: spread.gap, record_id: s.record_id, other_record_id: o.record_id
-        }) AS pair
+        arg_min({apart_us: spread.gap, record_id: s.record_id, other_record_id: o.record_id},
+            least(spread.gap, 86400000001)::HUGEINT * 18446744073709551616::HUGEINT + o.episode::HUGEINT * 4294967296 + s.episode) AS pair
     FROM resolved AS r
     JOIN core.standalone AS s ON s.source = r.source AND s.external_id = r.external_id
     JOIN core.standalone AS o ON o.source = r.other_source AND o.external_id = r.other_external_id,

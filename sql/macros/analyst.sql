@@ -189,7 +189,7 @@ CREATE OR REPLACE MACRO mttr_population(
                         if coalesce(name NOT IN ('SEV1', 'SEV2', 'SEV3', 'SEV4'), true)] AS strange
             ) AS asked
         ) AS s
-        WHERE i.duplicate_of IS NULL AND i.kind = 'incident'
+        WHERE i.is_counted
             AND (severities IS NULL OR list_contains(severities, i.severity))
             -- Names are few, so they are folded and not the incidents.
             AND (services IS NULL OR coalesce(i.service, 'unknown') IN (

@@ -37,13 +37,13 @@ CREATE OR REPLACE MACRO epoch_instant(number) AS
 CREATE OR REPLACE MACRO within_a_minute(a, b) AS abs(epoch_us(a) - epoch_us(b)) <= 60000000;
 
 -- RFC 9562 UUID version 5 of a record. It is the same on every machine. The name space belongs to this project. The parts are joined
--- by the unit separator, which no vendor id contains.
-CREATE OR REPLACE MACRO incident_uuid(source, external_id, episode) AS (
-    SELECT h[1:8] || '-' || h[9:12] || '-5' || h[14:16] || '-'
-        || substr('89ab', 1 + (('0x' || h[17:17])::INTEGER % 4), 1) || h[18:20] || '-' || h[21:32]
-    FROM (SELECT sha1(unhex('7d1c4a0e2f0b5c1a9a7d5e0b3c9f6a41') || encode(
-        source || chr(31) || external_id || CASE WHEN episode > 1 THEN chr(31) || episode ELSE '' END)) AS h)
-);
+-- by the unit separator, which no vendor id contains. No subquery: one would be made for every row, wanted or not.
+CREATE OR REPLACE MACRO incident_uuid(source, external_id, episode) AS
+    list_transform(
+        [sha1(unhex('7d1c4a0e2f0b5c1a9a7d5e0b3c9f6a41') || encode(
+            source || chr(31) || external_id || CASE WHEN episode > 1 THEN chr(31) || episode ELSE '' END))],
+        lambda h: h[1:8] || '-' || h[9:12] || '-5' || h[14:16] || '-'
+            || substr('89ab', 1 + (('0x' || h[17:17])::INTEGER % 4), 1) || h[18:20] || '-' || h[21:32])[1];
 
 -- An id made from the texts that make up something without an id of its own. Not from what an engine prints for a whole record:
 -- another release may print it differently. The parts are joined by the unit separator; a missing one is no empty one.

@@ -39,9 +39,9 @@ CREATE OR REPLACE MACRO record_page(url) AS
 -- query, and the part after #/ where that is the path of an application. NULL for what is no address.
 CREATE OR REPLACE MACRO canonical_url(url) AS coalesce(
     -- Most records have a page that is in this form already: one pattern tells, which is ten times faster than all of the rules.
-    CASE WHEN NOT contains(url, '.eu.') THEN nullif(regexp_extract(url,
-        '^(https://[a-z0-9-]+(?:\.[a-z0-9-]+)*/(?:browse/[A-Z][A-Z0-9_]+-[0-9]+|(?:incidents|alerts|archives|(?:alert|incident)/detail)/(?:[A-Za-z0-9_-]*[0-9][A-Za-z0-9_-]*|[A-Z]{6,})))(?:/details)?$',
-        1), '') END,
+    CASE WHEN NOT contains(url, '.eu.') AND regexp_full_match(url,
+        'https://[a-z0-9-]+(?:\.[a-z0-9-]+)*/(?:browse/[A-Z][A-Z0-9_]+-[0-9]+|(?:incidents|alerts|archives|(?:alert|incident)/detail)/(?:[A-Za-z0-9_-]*[0-9][A-Za-z0-9_-]*|[A-Z]{6,}))(?:/details)?')
+        THEN CASE WHEN ends_with(url, '/details') THEN left(url, -8) ELSE url END END,
     list_transform([url_parts(trim(url))], lambda p:
         CASE WHEN struct_extract(p, 'host') <> '' THEN
             url_site(p) || coalesce(

@@ -22,7 +22,8 @@ class PagerDutyOptions(SourceOptions):
     alerts: bool = Field(
         False,
         description="reads the alerts of every incident that has no deduplication key of its own, with a request for each; by "
-        "default only of incidents that change after the first pull, and of the others the key of the event that triggered them is known",
+        "default only of incidents that change after the first pull, and of the others the key of the event that triggered them "
+        "is known",
     )
     requests_per_minute: RequestsPerMinute | None = 960  # REST API rate limits: 960 a minute per account key
 

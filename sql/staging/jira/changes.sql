@@ -16,7 +16,7 @@ to_id = "value after, as an id"
 to_name = "value after, as shown"
 happened_at = "when it was changed; NULL when that cannot be read"
 actor = "who did it; NULL for a deleted user and some automation"
-actor_kind = "human or integration (an app); NULL when no author is named"
+actor_kind = "human or integration (an app, or a user of Data Center who is named after a tool); NULL when no author is named"
 landed_in = "landing file"
 */
 WITH pulled AS (
@@ -59,9 +59,13 @@ SELECT
     any_instant(i.created, zone) AS happened_at,
     coalesce(text_or_null(i.author.displayName), i.author.name, i.author.accountId) AS actor,
     CASE WHEN i.author.accountType = 'app' THEN 'integration'
+        -- Data Center has no apps among its users: an integration logs in as a user such as svc-pager or "Pager Sync".
+        WHEN i.author.accountType IS NULL AND list_has_any(tools.names, regexp_split_to_array(
+            lower(concat_ws(' ', i.author.name, i.author."key", i.author.displayName)), '[^a-z0-9]+')) THEN 'integration'
         WHEN coalesce(i.author.accountId, i.author.key, i.author.name, i.author.displayName) IS NOT NULL THEN 'human'
     END AS actor_kind,
     i.landed_in
 FROM items AS i
 JOIN staging.${source}_issues AS issue ON issue.external_id = i.external_id
 CROSS JOIN (SELECT time_zone AS zone FROM config.sources WHERE source = '${source}')
+CROSS JOIN (SELECT coalesce(list(source), []) AS names FROM config.record_sources WHERE role IN ('pager', 'machine alert')) AS tools

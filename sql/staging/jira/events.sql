@@ -22,7 +22,7 @@ actor_kind = "human or integration"
 provenance = "api, changelog, field or derived"
 severity_from = "severity before a change of priority or severity"
 severity_to = "="
-is_copied = "whether an integration (an app) changed the issue"
+is_copied = "whether an integration changed the issue"
 landed_in = "="
 */
 WITH steps AS (

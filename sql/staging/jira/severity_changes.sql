@@ -10,7 +10,7 @@ from_name = "value before, as shown"
 to_name = "value after, as shown"
 happened_at = "when it was changed; NULL when that cannot be read"
 actor = "who did it; NULL for a deleted user and some automation"
-actor_kind = "human or integration (an app); NULL when no author is named"
+actor_kind = "human or integration; NULL when no author is named"
 landed_in = "landing file"
 */
 SELECT external_id, change_id, field, from_name, to_name, happened_at, actor, actor_kind, landed_in

@@ -88,7 +88,7 @@ def test_the_most_important_warning_affects_the_most_rows(tmp_path: Path) -> Non
         *(over_at_an_unknown_time(f"over{number}", number + 2) for number in range(3)),
         incident("backwards", days=3, minutes=-30),
     ]
-    with door(tmp_path, records) as warehouse:
+    with door(tmp_path, records, only=["mart.data_quality_status"]) as warehouse:
         found = warehouse.con.execute("SELECT source, headline FROM mart.data_quality_status ORDER BY 1").fetchall()
     assert {
         source: headline.partition(": incidents")[0] for source, headline in found if source != "configuration"
@@ -111,8 +111,9 @@ def test_an_impact_long_before_the_detection_is_a_finding(tmp_path: Path) -> Non
         ("none", records[2:], []),
     ):
         (tmp_path / folder).mkdir()
-        with door(tmp_path / folder, given, only=["mart.data_quality"]) as warehouse:
+        with door(tmp_path / folder, given, only=["figures.findings_impact"]) as warehouse:
             found = warehouse.con.execute(
-                "SELECT n, total, status, examples FROM mart.data_quality WHERE dq_check = 'impact_long_before_detection'"
+                "SELECT n, total, CASE WHEN n = 0 THEN 'ok' ELSE level END, examples FROM figures.findings_impact "
+                "WHERE dq_check = 'impact_long_before_detection'"
             ).fetchall()
         assert found == expected, folder

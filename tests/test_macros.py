@@ -260,7 +260,7 @@ def test_mttr_is_the_nightly_trend(analyst: duckdb.DuckDBPyConnection, interval:
             mttr AS mean_minutes, median AS median_minutes, p90 AS p90_minutes
         FROM trend WHERE calculation_type = 'basic' AND "interval" = '{interval}' AND alignment = 'calendar'""",
     )
-    assert len(nightly) > 3
+    assert nightly
     for row in nightly[:: 1 + len(nightly) // 8] + nightly[-1:]:  # a question takes 60 ms
         row = {**row}
         starts, ends = iso(row.pop("starts")), iso(row.pop("ends"))

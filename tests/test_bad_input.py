@@ -149,7 +149,6 @@ def test_one_source_down_while_the_others_work(tmp_path: Path, impatient: Path) 
     assert "failed" in result.out, "the table at the end of the run hides it"
 
 
-@pytest.mark.slow  # a whole run; the fast tests have an empty history in test_statistics, test_macros and test_reports
 def test_an_empty_history_is_no_data_and_not_zero_minutes(tmp_path: Path) -> None:
     """A new account: the run succeeds, counts are 0, every figure is NULL."""
     empty = World(1, UNTIL, volumes={})
@@ -356,25 +355,15 @@ def a_landing_file(data_dir: Path, source: str, stream: str) -> Path:
     )
 
 
-def told_of_a_corrupt_file(data_dir: Path) -> tuple[Path, str]:
-    """A landing file with one flipped byte, and what a rebuild says."""
-    path = a_landing_file(data_dir, "jira", "issues")
+def test_a_corrupt_landing_file_is_named_and_its_remedy_works(earlier: Path, tmp_path: Path) -> None:
+    """One flipped byte: not one row of that file is trusted, the old generation stays, and what the message says helps."""
+    path = a_landing_file(earlier, "jira", "issues")
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 0xFF
     path.write_bytes(data)
-    return path, sentence(mttr("--data-dir", data_dir, "rebuild", *AS_OF).ended(1).err)
-
-
-def test_a_corrupt_landing_file_is_named(earlier: Path) -> None:
-    """Not one row of that file is trusted, and the old generation stays."""
-    path, text = told_of_a_corrupt_file(earlier)
+    text = sentence(mttr("--data-dir", earlier, "rebuild", *AS_OF).ended(1).err)
     assert str(path) in text and "sha256" in text and "--full-refresh" in text, text
 
-
-@pytest.mark.slow
-def test_the_remedy_for_a_corrupt_landing_file_works(earlier: Path, tmp_path: Path) -> None:
-    """Whoever does what the message says has the whole history again."""
-    path, text = told_of_a_corrupt_file(earlier)
     mended = copy_of(earlier, tmp_path / "mended")
     extract = path.parents[1]
     assert f"move the folder {extract.name} out of landing/jira" in text
@@ -425,7 +414,6 @@ def test_a_working_database_that_somebody_holds_open(earlier: Path, name: str) -
     assert name in text and "end the program that holds it" in text, text
 
 
-@pytest.mark.slow  # two whole rebuilds, each in a process of its own
 def test_a_disk_that_is_full_while_tables_are_made(tmp_path: Path) -> None:
     """No file may grow beyond 5 MB: the remedy is to free the disk, and the night after that needs no other help."""
     data_dir = copy_of(finished_run(), tmp_path / "data")

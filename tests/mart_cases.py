@@ -18,7 +18,7 @@ import polars as pl
 from hypothesis import strategies as st
 from reference_targets import DAY, DETECTED, MINUTE, STAMPS, Incident, microseconds
 from sharing import made_once
-from support import copy_database, settings_for
+from support import copy_database, discard, settings_for
 
 from mttr_pipeline.warehouse.catalog import default_catalog
 from mttr_pipeline.warehouse.database import Warehouse
@@ -47,7 +47,7 @@ def built(
                 assert [check for check in warehouse.check(model) if not check.passed] == [], model.table
             yield warehouse
         finally:
-            warehouse.close()
+            discard(warehouse)
 
 
 def fill(warehouse: Warehouse, incidents: Sequence[Incident]) -> None:

@@ -88,6 +88,11 @@ def examples(count: int) -> settings:
     )
 
 
+def more_where_slow(count: int, thorough: int) -> pytest.MarkDecorator:
+    """Gives a test the parameter `count`: few examples where one takes long, and all of them among the slow tests."""
+    return pytest.mark.parametrize("count", [count, pytest.param(thorough, marks=pytest.mark.slow)])
+
+
 # --- the door ---------------------------------------------------------------------------------------------------------
 
 
@@ -125,6 +130,12 @@ def open_warehouse(
         folder.mkdir(parents=True, exist_ok=True)
         copy_database(empty(), folder)
     return Warehouse(folder / "work.duckdb", settings_for(folder, configured), as_of, run_id)
+
+
+def discard(warehouse: Warehouse) -> None:
+    """Close a warehouse whose files nobody opens again: what is still to be written into them is not."""
+    warehouse.con.execute("PRAGMA disable_checkpoint_on_shutdown")
+    warehouse.close()
 
 
 def copy_database(source: Path, folder: Path) -> None:
@@ -187,7 +198,8 @@ def door(
     configured: dict[str, Any] | None = None,
     only: Sequence[str] = (),
 ) -> Iterator[Warehouse]:
-    """A warehouse with every table built from these records, or only those that are named and what they need."""
+    """A warehouse with every table built from these records, or only those that are named and what they need. Without records and
+    settings it is that of `empty`."""
     landing = Landing(folder / "landing")
     if custom:
         land_custom(landing, custom)
@@ -195,11 +207,12 @@ def door(
         land(landing, "pagerduty", pagerduty)
     warehouse = open_warehouse(folder, configured, after_nothing=True)
     try:
-        warehouse.load(landing)
-        build_all(warehouse, only)
+        if custom or pagerduty or configured:
+            warehouse.load(landing)
+            build_all(warehouse, only)
         yield warehouse
     finally:
-        warehouse.close()
+        discard(warehouse)
 
 
 @contextmanager

@@ -48,7 +48,7 @@ def loaded(landing: Landing) -> dict[str, list[Any]]:
         for manifest in landing.manifests():
             landing.verify(manifest, root)
     (landing.root.parent / "warehouse").mkdir(exist_ok=True)
-    warehouse = open_warehouse(landing.root.parent / "warehouse")
+    warehouse = open_warehouse(landing.root.parent / "warehouse", after_nothing=True)
     warehouse.start_over()
     warehouse.load(landing)
     tables = ("raw.pagerduty_teams", "raw.custom_records", "ops.loads", "ops.quarantine", "ops.attempts")

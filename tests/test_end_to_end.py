@@ -264,6 +264,7 @@ def test_an_open_reader_keeps_its_data_and_stops_nobody(next_night: NextNight) -
 # -- the same again ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow  # the fast tests have a rebuild of one extract, in test_dagster
 def test_a_rebuild_from_the_landing_zone_gives_the_same_bytes(next_night: NextNight, tmp_path: Path) -> None:
     """Also from two extracts on top of each other, and without a trace of the working database."""
     data_dir = copy_of(next_night.data_dir, tmp_path / "copy")

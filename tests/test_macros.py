@@ -30,7 +30,6 @@ from support_e2e import REPOSITORY
 from mttr_pipeline.cli.stats import Question, ask
 from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.publish import publish
-from mttr_pipeline.warehouse.catalog import default_catalog
 
 SEVERITIES = ("SEV1", "SEV2", "SEV3", "SEV4")
 FIGURES = tuple(calculate([]))[:-1]  # incidents_matched to std_dev_minutes
@@ -66,17 +65,16 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("macros")
     landing = Landing(folder / "landing")
     land_custom(landing, custom_records())
-    warehouse = open_warehouse(folder)
+    warehouse = open_warehouse(folder, after_nothing=True)
     try:
         warehouse.load(landing)
-        for model in default_catalog():
-            warehouse.build(model)
+        build_all(warehouse)
         return publish(warehouse, folder / "published", "run-1").folder / "mttr.duckdb"
     finally:
         warehouse.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def analyst(published: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """What an analyst has: the file, read-only, in a session of an unhelpful time zone."""
     con = duckdb.connect(str(published), read_only=True)
@@ -94,20 +92,22 @@ def the_row(con: duckdb.DuckDBPyConnection, query: str, values: Any = ()) -> dic
 
 
 def test_mttr_is_the_nightly_row_to_the_last_digit(analyst: duckdb.DuckDBPyConnection) -> None:
-    """Every variant in every scope and window of mttr_stats, and every member of a scope, asked of the macro with its filters."""
+    """Every variant in every scope and every window of mttr_stats, and every member of a scope, asked of the macro with its
+    filters."""
     nightly = rows(analyst, "SELECT *, epoch_us(window_start) AS starts, epoch_us(window_end) AS ends FROM mttr_stats")
     assert len(nightly) > 80
     filters = {"severity": "severities", "service": "services", "team": "teams"}
     asked_of: set[tuple[Any, ...]] = set()
     for row in nightly:
-        new = {(row["calculation_type"], row["scope"], row["starts"]), (row["scope"], row["scope_value"])} - asked_of
+        variant, starts, scope, member = (row[k] for k in ("calculation_type", "starts", "scope", "scope_value"))
+        new = {(variant, "window", starts), (variant, scope), (scope, member)} - asked_of
         if not new:  # a question takes 60 ms, whatever it finds
             continue
         asked_of |= new
         asked = [f"calculation_type := '{row['calculation_type']}'"]
         if row["scope"] != "all":
-            member = row["scope_value"].replace("'", "''")
-            asked.append(f"{filters[row['scope']]} := ['{member}']")
+            quoted = member.replace("'", "''")
+            asked.append(f"{filters[row['scope']]} := ['{quoted}']")
         if row["starts"] is not None:
             asked += [f"start_date := '{iso(row['starts'])}'", f"end_date := '{iso(row['ends'])}'"]
         found = the_row(analyst, f"FROM mttr({', '.join(asked)})")
@@ -148,7 +148,7 @@ def test_mttr_by_time_is_mttr_of_each_window(analyst: duckdb.DuckDBPyConnection,
     nothing = the_row(analyst, "FROM mttr(services := [])")
     for place, (start, row) in enumerate(zip(starts, found, strict=True)):
         assert row.pop("scope_values") == [row.pop("scope_value")] == [start.isoformat()]
-        if dimension == "day" and place % 5 and start != starts[-1]:  # a question takes 60 ms
+        if place % 5 and start not in starts[-2:]:  # a question takes 60 ms
             continue
         if row["incidents_matched"] == 0 and start < starts[-30]:  # decades
             assert row == nothing
@@ -184,7 +184,7 @@ def test_combinations_with_a_window_have_the_same_windows(analyst: duckdb.DuckDB
     assert [(row["window_start"], row["scope_values"][1]) for row in found] == [(w, s) for w in weeks for s in services]
     assert 0 in [row["incidents_matched"] for row in found]
     for place, row in enumerate(found):
-        if place % 3:  # a question takes 60 ms
+        if place % 5:  # a question takes 60 ms
             continue
         week, service = row.pop("scope_values")
         assert row.pop("scope_value") == f"{week} / {service}" and row.pop("window_start").isoformat() == week
@@ -261,7 +261,8 @@ def test_mttr_is_the_nightly_trend(analyst: duckdb.DuckDBPyConnection, interval:
         FROM trend WHERE calculation_type = 'basic' AND "interval" = '{interval}' AND alignment = 'calendar'""",
     )
     assert nightly
-    for row in nightly:
+    for row in nightly[:: 1 + len(nightly) // 8] + nightly[-1:]:  # a question takes 60 ms
+        row = {**row}
         starts, ends = iso(row.pop("starts")), iso(row.pop("ends"))
         found = the_row(analyst, f"FROM mttr(start_date := '{starts}', end_date := '{ends}')")
         assert {name: found[name] for name in row} == row
@@ -380,6 +381,8 @@ SAME_INSTANT = (
     "TIMESTAMPTZ '2026-09-01 05:45:00'",  # of the session
     "make_timestamptz(2026, 9, 1, 0, 0, 0, 'UTC')",
 )
+#: Those that a session could read in its own zone.
+WITHOUT_OFFSET = ("'2026-09-01'", "'2026-09-01T00:00'", "DATE '2026-09-01'", "TIMESTAMP '2026-09-01 00:00:00'")
 
 
 @pytest.mark.parametrize("zone", ["Asia/Kathmandu", "America/New_York", "UTC"])
@@ -390,9 +393,8 @@ def test_an_instant_is_the_same_however_it_is_written(published: Path, zone: str
         for name in ("start_date", "end_date") if zone == "Asia/Kathmandu" else ("start_date",):
             whole = the_row(con, f"FROM mttr({name} := '2026-09-01T00:00:00Z')")
             assert 0 < whole["incidents_matched"] < the_row(con, "FROM mttr()")["incidents_matched"]
-            for text in SAME_INSTANT:
-                if zone == "Asia/Kathmandu" or "05:45:00'" not in text or "+" in text:
-                    assert the_row(con, f"FROM mttr({name} := {text})") == whole, text
+            for text in SAME_INSTANT if (zone, name) == ("Asia/Kathmandu", "start_date") else WITHOUT_OFFSET:
+                assert the_row(con, f"FROM mttr({name} := {text})") == whole, text
 
 
 def test_instants_as_python_values(analyst: duckdb.DuckDBPyConnection) -> None:
@@ -545,7 +547,7 @@ EDGES = st.none() | st.sampled_from((0, 1, MINUTE, HOUR, 30 * DAY)).map(lambda u
 @pytest.fixture(scope="module")
 def own_incidents(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
     """The macros over a table `incidents` of our own."""
-    warehouse = open_warehouse(tmp_path_factory.mktemp("own"))
+    warehouse = open_warehouse(tmp_path_factory.mktemp("own"), after_nothing=True)
     warehouse.con.execute("CREATE SCHEMA own; USE work.own")
     columns = ", ".join(f"{name} TIMESTAMPTZ" for name in (*STAMP_COLUMNS, "started_at"))
     texts = ", ".join(

@@ -270,7 +270,7 @@ DECADES = st.lists(st.integers(0, 50 * 365 * DAY) | st.sampled_from((0, 1, 2**41
 
 @pytest.fixture(scope="module")
 def arithmetic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
-    opened = open_warehouse(tmp_path_factory.mktemp("arithmetic"))
+    opened = open_warehouse(tmp_path_factory.mktemp("arithmetic"), after_nothing=True)
     opened.con.execute(opened.analyst_macros().split("-- Every incident that the calculation matches")[0])
     yield opened
     opened.close()

@@ -118,7 +118,7 @@ def test_spellings_that_became_one_name_are_a_finding(tmp_path: Path) -> None:
         },
     )
     land(landing, "jsm", {"alerts": [{**alert, "id": "1", "tags": ["service:mail"]}]})
-    warehouse = open_warehouse(tmp_path, {"services": {"Checkout": {"aliases": ["till"]}}})
+    warehouse = open_warehouse(tmp_path, {"services": {"Checkout": {"aliases": ["till"]}}}, after_nothing=True)
     try:
         warehouse.load(landing)
         build_all(warehouse, ["figures.findings_names"])

@@ -52,7 +52,7 @@ def extract_of(landing: Landing, lines: list[bytes], run_id: str) -> Path:
 
 def state(folder: Path, landing: Landing) -> dict[str, list[dict[str, Any]]]:
     """Load what is landed; the records, the ledger, the quarantine and the records with a replaced character."""
-    warehouse = open_warehouse(folder, as_of=AS_OF)
+    warehouse = open_warehouse(folder, as_of=AS_OF, after_nothing=True)
     try:
         warehouse.load(landing)
         queries = {
@@ -218,7 +218,7 @@ def test_an_odd_record_costs_itself_and_not_its_page(tmp_path: Path) -> None:
     (tmp_path / "inbox" / "array.json").write_bytes(body)
     inbox.take(tmp_path / "inbox", landing, "run-3", load_settings({}, data_dir=tmp_path).accounts)
 
-    warehouse = open_warehouse(tmp_path, as_of=AS_OF)
+    warehouse = open_warehouse(tmp_path, as_of=AS_OF, after_nothing=True)
     try:
         warehouse.load(landing)
         read = {name.decode() for name, (_, is_read) in numbered.items() if is_read}

@@ -161,7 +161,7 @@ def test_incidents_of_a_hidden_service_stay(tmp_path: Path) -> None:
         # One of DEL and every one of ALL is deleted: both services are still seen. HID is gone with its service.
         simulator._book_at = account({"DEL": 1, "ALL": 0, "OPS": 2})._book_at
         assert nights.pull(1).facts["out_of_sight"] == {"HID": 3}
-        warehouse = open_warehouse(tmp_path, as_of=NOW + DAY)
+        warehouse = open_warehouse(tmp_path, as_of=NOW + DAY, after_nothing=True)
         try:
             warehouse.load(nights.landing)
             build_all(warehouse, only=["figures.findings_out_of_sight"])

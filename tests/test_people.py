@@ -39,7 +39,7 @@ SEEN = """SELECT i.title, i.service, i.tags, e.actor, e.notes FROM mart.incident
 def test_what_readers_see_of_people(tmp_path: Path, publish: bool) -> None:
     """Names and addresses only where the settings say so; the landing zone has them either way."""
     land_custom(Landing(tmp_path / "landing"), [RECORD])
-    warehouse = open_warehouse(tmp_path, {"people": {"publish_names": publish}})
+    warehouse = open_warehouse(tmp_path, {"people": {"publish_names": publish}}, after_nothing=True)
     warehouse.load(Landing(tmp_path / "landing"))
     build_all(warehouse, ("mart.incident_events", "core.incidents"))
     first, last = rows(warehouse.con, SEEN)

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.slow  # whole runs on spoilt records
 def unspoilt() -> dict[tuple[str, str], list[dict[str, Any]]]:
     folder = scratch()
     land(folder, {name: {} for name in STREAMS}, random.Random(0))
-    warehouse = open_warehouse(folder, as_of=UNTIL)
+    warehouse = open_warehouse(folder, as_of=UNTIL, after_nothing=True)
     warehouse.load(Landing(folder / "landing"))
     build_all(warehouse)
     try:
@@ -46,7 +46,7 @@ def test_spoilt_records_harm_nobody_and_are_all_accounted_for(tmp_path: Path, se
     chance = random.Random(seed)
     lines, spoilt = poisoned(chance, rounds=3)
     counts = land(tmp_path, lines, chance)
-    warehouse = open_warehouse(tmp_path, as_of=UNTIL)
+    warehouse = open_warehouse(tmp_path, as_of=UNTIL, after_nothing=True)
     try:
         warehouse.load(Landing(tmp_path / "landing"))
         build_all(warehouse)
@@ -94,7 +94,7 @@ def test_a_description_of_five_megabytes_is_a_record_like_any_other(tmp_path: Pa
         lines[source][stream].append(json.dumps(record, ensure_ascii=False).encode())
         ids.add((source, mine))
     land(tmp_path, lines, random.Random(1))
-    warehouse = open_warehouse(tmp_path, as_of=UNTIL)
+    warehouse = open_warehouse(tmp_path, as_of=UNTIL, after_nothing=True)
     try:
         warehouse.load(Landing(tmp_path / "landing"))
         build_all(warehouse)
@@ -136,7 +136,7 @@ def test_the_newest_of_several_versions_wins_in_whatever_order_they_come(
         extract = landing.begin(source, f"run-{night}", {"night": night})
         extract.land(stream, "all", versions)
         extract.finish(UNTIL)
-    warehouse = open_warehouse(tmp_path, as_of=UNTIL)
+    warehouse = open_warehouse(tmp_path, as_of=UNTIL, after_nothing=True)
     try:
         warehouse.load(landing)
         assert rows(warehouse.con, f"SELECT title FROM raw.{source}_{stream}") == [{"title": "version 12"}]

@@ -14,12 +14,11 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
-from support import AS_OF_US, instant, iso, land_custom, open_warehouse, rows
+from support import AS_OF_US, build_all, instant, iso, land_custom, open_warehouse, rows
 from support_e2e import REPOSITORY
 
 from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.publish import publish
-from mttr_pipeline.warehouse.catalog import default_catalog
 
 PAGE = (REPOSITORY / "docs" / "questions.md").read_text(encoding="utf-8")
 QUESTIONS = {
@@ -107,11 +106,10 @@ def con(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyCon
     folder = tmp_path_factory.mktemp("questions")
     landing = Landing(folder / "landing")
     land_custom(landing, [*map(as_record, history()), *others()])
-    warehouse = open_warehouse(folder, {"reporting_time_zone": ZONE.key})
+    warehouse = open_warehouse(folder, {"reporting_time_zone": ZONE.key}, after_nothing=True)
     try:
         warehouse.load(landing)
-        for model in default_catalog():
-            warehouse.build(model)
+        build_all(warehouse)
         path = publish(warehouse, folder / "published", "run-1").folder / "mttr.duckdb"
     finally:
         warehouse.close()

@@ -39,7 +39,7 @@ def landing(tmp_path: Path) -> Landing:
 
 @pytest.fixture
 def warehouse(landing: Landing) -> Any:
-    opened = open_warehouse(landing.root.parent)
+    opened = open_warehouse(landing.root.parent, after_nothing=True)
     opened.load(landing)
     yield opened
     opened.close()

@@ -6,6 +6,7 @@ word goes through the landed payloads of each source that has it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -15,10 +16,23 @@ from typing import Any
 
 import duckdb
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 from report_cases import Reader
-from support import AS_OF, build_all, copy_database, drawn, empty, examples, land, open_warehouse, rows, settings_for
+from support import (
+    AS_OF,
+    build_all,
+    copy_database,
+    discard,
+    drawn,
+    empty,
+    examples,
+    land,
+    open_warehouse,
+    rows,
+    settings_for,
+)
 from support_e2e import mttr
 
 from mttr_pipeline import reports
@@ -98,7 +112,8 @@ def record(name: str, severity: str) -> dict[str, Any]:
 
 # -- the door ----------------------------------------------------------------------------------------------------------
 
-TABLES = ("core.vendor_records", "core.words", "mart.data_quality")
+#: All findings about words; that every finding reaches `mart.data_quality` and the page is shown at the end.
+TABLES = ("core.vendor_records", "core.words", "figures.findings_words")
 
 
 @contextmanager
@@ -115,13 +130,13 @@ def built(
     for source, streams in payloads.items():
         land(landing, source, streams, run_id)
     copy_database(empty(), folder)
-    warehouse = open_warehouse(folder, configured, run_id=run_id)
+    warehouse = open_warehouse(folder, configured)
     try:
         warehouse.load(landing)
         build_all(warehouse, tables)
         yield warehouse
     finally:
-        warehouse.close()
+        discard(warehouse)
 
 
 def severities(warehouse: Warehouse) -> dict[str, tuple[str, str]]:
@@ -130,9 +145,13 @@ def severities(warehouse: Warehouse) -> dict[str, tuple[str, str]]:
     return {row["source"]: (row["severity"], row["severity_source"]) for row in found}
 
 
+#: As `mart.data_quality` has it.
+STATUS = "CASE WHEN n = 0 THEN 'ok' ELSE level END"
+
+
 def finding(warehouse: Warehouse, check: str, source: str) -> tuple[int, int, str, list[str] | None] | None:
     """n, total, status and examples of a finding; None when it is not reported."""
-    query = "SELECT n, total, status, examples FROM mart.data_quality WHERE dq_check = ? AND source = ?"
+    query = f"SELECT n, total, {STATUS}, examples FROM figures.findings_words WHERE dq_check = ? AND source = ?"
     found = warehouse.con.execute(query, [check, source]).fetchall()
     return found[0] if found else None
 
@@ -307,8 +326,8 @@ def test_a_severity_that_mttr_toml_maps(level: str, tmp_path: Path) -> None:
         assert {severity for severity, _ in found.values()} == {"SEV4"} and "custom" in found
         for source in found:
             assert finding(warehouse, "unmapped_severity", source) == (0, 1, "ok", None)
-        unmet = "SELECT source, n, total FROM mart.data_quality WHERE dq_check = 'setting_matches_nothing'"
-        where = ["configuration"] if level == "vocabulary" else registry().sources
+        unmet = "SELECT source, n, total FROM figures.findings_words WHERE dq_check = 'setting_matches_nothing' ORDER BY source"
+        where = ["configuration"] if level == "vocabulary" else sorted(registry().sources)
         assert rows(warehouse.con, unmet) == [{"source": source, "n": 0, "total": 1} for source in where]
 
 
@@ -527,7 +546,10 @@ def test_sources_without_records_are_not_reported(tmp_path: Path) -> None:
     jira = {"fields": [{"id": "customfield_1", "name": "Some name"}], "statuses": [{"id": "1", "name": "Some status"}]}
     with built(tmp_path, {"jira": jira, "pagerduty": {"incidents": [page("A", "P1")]}}, configured) as warehouse:
         about_words = "dq_check LIKE 'unmapped_%' OR dq_check = 'setting_matches_nothing'"
-        found = rows(warehouse.con, f"SELECT dq_check, source, n FROM mart.data_quality WHERE {about_words}")
+        found = rows(
+            warehouse.con,
+            f"SELECT dq_check, source, n FROM figures.findings_words WHERE {about_words} ORDER BY dq_check",
+        )
         assert found == [
             {"dq_check": name, "source": "pagerduty", "n": 0} for name in ("unmapped_severity", "unmapped_status")
         ]
@@ -580,7 +602,7 @@ def test_a_finding_is_gone_with_its_cause(tmp_path: Path) -> None:
         for name, (stream, payload) in sources.items()
     }
     with built(tmp_path, gone, run_id="run-2") as warehouse:
-        left = "SELECT dq_check, source FROM mart.data_quality WHERE dq_check LIKE 'unmapped_%' AND n > 0"
+        left = "SELECT dq_check, source FROM figures.findings_words WHERE dq_check LIKE 'unmapped_%' AND n > 0"
         assert rows(warehouse.con, left) == []
 
 
@@ -648,9 +670,12 @@ def pulled(
 
 def types_of(folder: Path, configured: dict[str, Any], flavour: Flavour = "cloud", **variables: str) -> set[str]:
     """The types of the issues that such a pull lands."""
-    pulled(folder, configured, flavour, **variables)
-    with built(folder, {}, configured, ("raw.jira_issues",)) as warehouse:
-        return {row["issue_type"] for row in rows(warehouse.con, "SELECT issue_type FROM raw.jira_issues")}
+    manifest = pulled(folder, configured, flavour, **variables)
+    with Landing(folder / "landing").available([manifest]) as root:
+        extract = root / manifest.source / manifest.extract_id
+        landed = [(extract / file.file).read_bytes() for file in manifest.files if file.stream == "issues"]
+    lines = b"".join(zstandard.ZstdDecompressor().stream_reader(data).read() for data in landed).splitlines()
+    return {json.loads(line)["fields"]["issuetype"]["name"] for line in lines}
 
 
 @pytest.mark.parametrize("flavour", ["cloud", "dc"])

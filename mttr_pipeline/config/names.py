@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator
@@ -18,6 +19,7 @@ T = TypeVar("T")
 _IGNORED = re.compile(r"[\s_-]+")
 
 
+@lru_cache(maxsize=8192)  # the same few words, again and again
 def normalize(word: str) -> str:
     """A name or word as it is compared: Unicode NFKC, no capitals, no white space, no `-`, no `_`.
 

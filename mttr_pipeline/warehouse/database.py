@@ -205,9 +205,10 @@ class Warehouse:
 
     def build(self, model: Model) -> int:
         """Make one table anew; gives its rows. Raises ContractError when its columns are not the documented ones."""
+        made = None
         if model.schema != "raw":
             self._make_missing_facts(model)
-            self._make(model)
+            made = self._make(model)
         if model.table == INCIDENTS:  # facts are made of them, and the macros over them go where they are
             self._facts.clear()
             self.make_analyst_macros()
@@ -215,9 +216,10 @@ class Warehouse:
             self.con.execute("DELETE FROM ops.builds WHERE table_name = ?", [model.place])
             self.con.execute("INSERT INTO ops.builds VALUES (?, ?)", [model.place, self.run_id])
         model.compare_columns(self.columns(model))
-        return self.count(model)
+        return self.count(model) if made is None else made
 
-    def _make(self, model: Model) -> None:
+    def _make(self, model: Model) -> int | None:
+        """Gives the rows of a table, None for a view: it has none before somebody asks."""
         function = model.function()
         if function is not None:
             self.con.register("computed", function(self.con))
@@ -226,11 +228,12 @@ class Warehouse:
             sql = self._configured(self.catalog.in_file(model.sql))
         elif model.published and brings_texts(self.catalog, model):
             sql = for_readers(self.con, sql)
-        self.con.execute(f"CREATE OR REPLACE {model.kind} {model.place} AS {sql}")
+        made = self.con.execute(f"CREATE OR REPLACE {model.kind} {model.place} AS {sql}").fetchall()
         if function is not None:
             self.con.unregister("computed")
         if model.schema == "facts":
             self._facts.add(model.table)
+        return None if model.view else int(made[0][0])
 
     def _make_missing_facts(self, model: Model) -> None:
         """Make the facts that a table is made of where this connection does not have them yet."""

@@ -455,7 +455,9 @@ def linked(number: int, pages: tuple[str, ...], *, text: str = "", is_told: bool
     return row
 
 
-@pytest.mark.parametrize(("flavour", "which"), [("cloud", "all"), ("dc", "all"), ("cloud", "told"), ("cloud", "unlinked")])
+@pytest.mark.parametrize(
+    ("flavour", "which"), [("cloud", "all"), ("dc", "all"), ("cloud", "told"), ("cloud", "unlinked")]
+)
 def test_remote_links_are_read_of_issues_that_may_have_one(tmp_path: Path, flavour: Flavour, which: str) -> None:
     """Of those whose history tells of one, although a text names a page, and of those that name none; of every issue, or only of the
     former, where that is set. A first pull and a later one find the same, because nothing but the issue decides. What changed is
@@ -471,7 +473,10 @@ def test_remote_links_are_read_of_issues_that_may_have_one(tmp_path: Path, flavo
     with site(simulator, tmp_path, "project = OPS", remote_links=which) as jira_site:
         first = jira_site.rows(jira_site.pull(), "remote_links")
         found = {row["issueId"]: len(row["remoteLinks"]) for row in first}
-        assert found == {"all": {"1": 1, "2": 1, "3": 1, "4": 0}, "told": {"3": 1}, "unlinked": {"1": 1, "3": 1, "4": 0}}[which]
+        assert (
+            found
+            == {"all": {"1": 1, "2": 1, "3": 1, "4": 0}, "told": {"3": 1}, "unlinked": {"1": 1, "3": 1, "4": 0}}[which]
+        )
         changed = [linked(1, (page,)), linked(2, (page,)), linked(3, (), is_told=True)]
         for row in changed:
             row["fields"]["updated"] = stamp(NOW + timedelta(hours=1))

@@ -34,11 +34,11 @@ class JiraOptions(LinkedOptions):
         default_factory=dict, description="project key -> a table `status` for the issues of this project"
     )
 
-    remote_links: Literal["unlinked", "told", "all", "none"] = Field(
-        "unlinked",
+    remote_links: Literal["changed", "told", "all", "none"] = Field(
+        "changed",
         description="of which issues the remote links are read, with a request for each: of those whose history tells that one was "
-        "set or removed (`told`), also of those that name no page of another record (`unlinked`), of every issue (`all`), or of "
-        "none (`none`)",
+        "set or removed (`told`), also of those that change after the first pull and name no page of another record (`changed`), "
+        "of every issue (`all`), or of none (`none`). With `told` and `all`, the same issues have links after one pull and after many",
     )
 
     def configured_words(self) -> Iterator[tuple[str, str, str, str]]:

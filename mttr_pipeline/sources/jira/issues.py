@@ -54,7 +54,9 @@ class IssuePull(Pull):
         tasks += self._runner.window_tasks("issues", kind, self._whole, self._land, target=self.issues_per_window)
         self._runner.run(tasks)
         if self._links != "none":
-            self._runner.run(remote_links(self._client, self._runner, self.api, self._links))
+            unlinked = self._plan.incremental and self._links == "changed"
+            every = self._links == "all"
+            self._runner.run(remote_links(self._client, self._runner, self.api, unlinked=unlinked, every=every))
         self._write_tombstones()
 
     def _list(self, stream: str, path: str) -> Iterator[Task]:

@@ -2,8 +2,7 @@
 
 These are issues whose history says that a remote link was set or removed, and issues that hold no address of a page of a record.
 
-Which issues are read depends on the issues alone and not on the pull: a first pull, which reads the whole history, and later ones,
-which read what changed, must find the same links. One record per issue is landed, with all its links: `{"issueId", "remoteLinks":
+One record per issue is landed, with all its links: `{"issueId", "remoteLinks":
 [...]}`. So a link that was removed is gone.
 """
 
@@ -36,8 +35,9 @@ class _Changes(msgspec.Struct):
 _CHANGES = msgspec.json.Decoder(_Changes)
 
 
-def remote_links(client: HttpClient, runner: Runner, api: str, which: str) -> Iterator[Task]:
-    """Tasks that read the remote links of landed issues: `which` is the setting, anything but `none`."""
+def remote_links(client: HttpClient, runner: Runner, api: str, *, unlinked: bool, every: bool) -> Iterator[Task]:
+    """Tasks that read the remote links of landed issues whose history tells of one, of the `unlinked`, which name no page, or of every
+    issue."""
     extract = runner.extract
     told: set[str] = set()
     for key in extract.windows("changelogs"):
@@ -69,13 +69,12 @@ def remote_links(client: HttpClient, runner: Runner, api: str, which: str) -> It
 
     for key in sorted(extract.windows("issues")):
         rows = extract.read("issues", key)
-        ids = [name for row in rows if (name := row_id(row)) and (name in told or TOLD in row or _is_read(row, which))]
+        ids = [
+            name
+            for row in rows
+            if (name := row_id(row)) and (every or name in told or TOLD in row or (unlinked and not _PAGE.search(row)))
+        ]
         ids = list(dict.fromkeys(ids))
         for start in range(0, len(ids), ISSUES_PER_FILE):
             if not extract.has("remote_links", f"{key} {start}"):
                 yield task(f"{key} {start}", ids[start : start + ISSUES_PER_FILE])
-
-
-def _is_read(issue: bytes, which: str) -> bool:
-    """Whether remote links are read of an issue whose history tells of none."""
-    return which == "all" or (which == "unlinked" and not _PAGE.search(issue))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from mttr_pipeline.errors import ConfigError, ContractError, MttrError, Permanen
 from mttr_pipeline.landing.manifest import Manifest
 from mttr_pipeline.landing.store import Extract, Landing
 from mttr_pipeline.progress import Progress
+from mttr_pipeline.sources.kit.memory import share_memory
 from mttr_pipeline.sources.kit.plan import believed, make_plan, next_high_water
 from mttr_pipeline.sources.pulling import Plan, build_source, pull
 
@@ -306,6 +308,11 @@ def test_an_interrupt_is_not_swallowed(run: Run, landing: Landing) -> None:
         ("interrupted", "Ended by an interrupt; the next run resumes this pull."),
         ("complete", None),
     ]
+
+
+def test_threads_share_memory_where_the_library_can() -> None:
+    """glibc answers 1 when it takes the setting; a wrong number of the parameter would change nothing in silence."""
+    assert share_memory() == (platform.libc_ver()[0] == "glibc")
 
 
 @pytest.mark.parametrize(("name", "says"), [("jira", "no credentials"), ("acme", "no source 'acme'")])

@@ -22,6 +22,7 @@ from mttr_pipeline.sources.kit.audit import Audit, AuditableSource, LoadedRecord
 from mttr_pipeline.sources.kit.deadline import Deadline
 from mttr_pipeline.sources.kit.declare import connection
 from mttr_pipeline.sources.kit.explain import safe_to_show
+from mttr_pipeline.sources.kit.memory import share_memory
 from mttr_pipeline.sources.kit.plan import Plan, believed, make_plan, next_high_water
 from mttr_pipeline.sources.kit.source import LimitedSource, Source
 
@@ -78,6 +79,7 @@ def pull(
     A failure is written into the manifest and raised: MttrError, whatever the cause was. An interrupt leaves the
     extract unfinished, to be taken up by the next pull.
     """
+    share_memory()
     progress = progress or Silent()
     progress.start(source.name)
     own = Deadline.in_hours(source.options.max_hours, f"max_hours in [sources.{source.name}]", "a pull")

@@ -38,7 +38,7 @@ class JiraOptions(LinkedOptions):
         "changed",
         description="of which issues the remote links are read, with a request for each: of those whose history tells that one was "
         "set or removed (`told`), also of those that change after the first pull and name no page of another record (`changed`), "
-        "of every issue (`all`), or of none (`none`). With `told` and `all`, the same issues have links after one pull and after many",
+        "of every issue (`all`), or of none (`none`). With `told` and `all`, one pull reads the links of the same issues as many",
     )
 
     def configured_words(self) -> Iterator[tuple[str, str, str, str]]:

@@ -36,8 +36,8 @@ _CHANGES = msgspec.json.Decoder(_Changes)
 
 
 def remote_links(client: HttpClient, runner: Runner, api: str, *, unlinked: bool, every: bool) -> Iterator[Task]:
-    """Tasks that read the remote links of landed issues whose history tells of one, of the `unlinked`, which name no page, or of every
-    issue."""
+    """Tasks that read the remote links of landed issues: those whose history tells of one, the `unlinked`, which name no page, or
+    all."""
     extract = runner.extract
     told: set[str] = set()
     for key in extract.windows("changelogs"):

@@ -110,10 +110,10 @@ SYMPTOMS = [
 ]
 
 
-def opened(data: Path) -> Warehouse:
+def opened(data: Path, config: Path | None = None) -> Warehouse:
     """The warehouse of this benchmark. DuckDB may take as much memory as it would on a machine with 8 GiB."""
     data.mkdir(parents=True, exist_ok=True)
-    warehouse = Warehouse(data / "work.duckdb", load_settings({}, data_dir=data), AS_OF, "benchmark")
+    warehouse = Warehouse(data / "work.duckdb", load_settings({}, data_dir=data, config=config), AS_OF, "benchmark")
     warehouse.con.execute("SET memory_limit = '3.2 GiB'")
     return warehouse
 

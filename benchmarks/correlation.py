@@ -14,7 +14,8 @@ from pathlib import Path
 
 from _measure import Side, machine, run_side, say, table
 
-#: Which records are one incident, and what it says. core.incidents is counted whole, though most of it is there without correlation.
+#: Which records are one incident, and what it says. core.incidents is counted whole, though most of it is there without
+#: correlation: what the same tables take with correlation off is told too.
 CORRELATION = ("core.links", "core.groups", "core.members", "core.evidence", "core.golden", "core.incidents")
 #: What readers see of it.
 SHOWN = ("core.incident_sources", "core.incident_conflicts", "mart.records", "mart.links", "mart.correlation")
@@ -34,14 +35,18 @@ def main() -> None:
         for number in range(options.runs):
             say(f"run {number + 1} of {options.runs}")
             run = run_side("_side_correlation.py", "build", "--data", data)
+            off = run_side("_side_correlation.py", "build", "--data", data, "--off")["tables"]
             for broken in run["failed"]:
                 say(f"a check failed: {broken}")
             for what, place in (("seconds", 0), ("cpu_seconds", 2)):
                 told = {name: values[place] for name, values in run["tables"].items()}
                 run[what] = sum(told[name] for name in CORRELATION)
+                run[f"off_{what}"] = sum(off[name][place] for name in CORRELATION)
+                run[f"added_{what}"] = run[what] - run[f"off_{what}"]
                 run[f"shown_{what}"] = sum(told[name] for name in SHOWN)
                 run[f"other_{what}"] = sum(told.values()) - run[what]
                 run[f"{what}_ratio"] = run[what] / run[f"other_{what}"]
+                run[f"added_{what}_ratio"] = run[f"added_{what}"] / run[f"other_{what}"]
             side.runs.append(run)
 
     first = side.runs[0]
@@ -65,6 +70,13 @@ def main() -> None:
                 ],
                 ["all other tables", side.spread("other_seconds"), side.spread("other_cpu_seconds")],
                 ["correlation / all other tables", side.spread("seconds_ratio"), side.spread("cpu_seconds_ratio")],
+                ["the same tables, correlation off", side.spread("off_seconds"), side.spread("off_cpu_seconds")],
+                ["what correlation adds", side.spread("added_seconds"), side.spread("added_cpu_seconds")],
+                [
+                    "what it adds / all other tables",
+                    side.spread("added_seconds_ratio"),
+                    side.spread("added_cpu_seconds_ratio"),
+                ],
             ],
         )
     )

@@ -167,9 +167,8 @@ def test_a_failed_run_says_nothing_about_the_other_conditions(company: Company) 
     company.night(STALE)
     for _ in range(3):
         company.when += timedelta(days=1)
-        alerts.note_failure(
-            company.folder, f"The disk is full. token={SECRET} of a@x.example", company.places, company.when
-        )
+        failure = alerts.Failure(f"The disk is full. token={SECRET} of a@x.example")
+        alerts.note_failure(company.folder, [failure], company.places, company.when)
         company.tell()
     assert [lines(body) for body in company.receiver.bodies] == [["began acme"], ["began run"]]
     assert company.receiver.bodies[1]["alerts"][0]["sentence"] == "The disk is full. token=[hidden] of <e-mail>"
@@ -217,9 +216,8 @@ def test_a_damaged_file_is_a_sentence_and_stops_nothing(company: Company) -> Non
         ContractError, match=r"alerts\.json, which says what people were told, cannot be read .* delete it"
     ):
         alerts.tell(company.folder, company.places, FIRST)
-    assert [answer.wrong for answer in alerts.tell_failure(company.folder, "It failed.", company.places, FIRST)] == [
-        None
-    ]
+    (answer,) = alerts.tell_failure(company.folder, [alerts.Failure("It failed.")], company.places, FIRST)
+    assert answer.wrong is None
     assert company.receiver.bodies[-1]["alerts"][0]["sentence"] == "It failed."
 
 
@@ -374,7 +372,10 @@ def test_every_condition_is_made_worded_and_explained() -> None:
         name: set(re.findall(r"'(\w+)'", catalog[f"mart.{name}"].asserts["known_condition"]))
         for name in ("alert_conditions", "alerts")
     }
-    assert known == {"alert_conditions": alerts.CONDITIONS.keys() - {"run_failed"}, "alerts": alerts.CONDITIONS.keys()}
+    assert known == {
+        "alert_conditions": alerts.CONDITIONS.keys() - {"run_failed", "check_failed"},
+        "alerts": alerts.CONDITIONS.keys(),
+    }
     assert {text.split()[0] for _, sentences in HAPPENS for text in sentences} == known["alert_conditions"]
     page = (REPOSITORY / "docs" / "operations.md").read_text(encoding="utf-8")
     sections = dict(re.findall(r"(?ms)^### `(\w+)`: [^\n]+\n(.*?)(?=^#|\Z)", page))
@@ -467,7 +468,7 @@ def test_the_asset_tells_what_was_noted(tmp_path: Path, monkeypatch: pytest.Monk
     run = RunResource(data_dir=str(tmp_path), config_file=str(tmp_path / "mttr.toml"))
     with web(500) as receiver:
         monkeypatch.setenv("ALERT_WEBHOOK_URL", receiver.address)
-        alerts.note_failure(tmp_path, "It failed.", places_at(receiver), datetime.now(UTC))
+        alerts.note_failure(tmp_path, [alerts.Failure("It failed.")], places_at(receiver), datetime.now(UTC))
         found = []
         for status in (500, 200, 200):
             receiver.status = status
@@ -515,7 +516,7 @@ def test_dagster_tells_a_failed_run(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert [body["alerts"][0]["sentence"] for body in receiver.bodies] == [
         "The check nothing_is_lost of mart.source_runs failed."
     ]
-    assert [sensor.name for sensor in _sensors()] == ["failed_run"]
+    assert [sensor.name for sensor in _sensors()] == ["failed_run", "failed_checks"]
 
 
 def _sensors() -> Sequence[Any]:

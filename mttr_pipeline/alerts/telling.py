@@ -18,7 +18,6 @@ from mttr_pipeline.config.sections import WEEKDAYS
 from mttr_pipeline.errors import ContractError
 from mttr_pipeline.told import Episode, Told
 
-_FAILED = "run_failed"
 _WEEK = timedelta(days=7)
 
 
@@ -29,6 +28,19 @@ class Answer:
     place: Place
     messages: int
     wrong: str | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What failed, for people: the run, or a check, whose name and table are the scope then."""
+
+    sentence: str
+    condition: str = "run_failed"
+    scope: str = RUN
+
+    def episode(self, places: Sequence[Place], now: datetime) -> Episode:
+        """It begins now."""
+        return Episode(self.condition, self.scope, shown(self.sentence), now, owed=[place.name for place in places])
 
 
 @dataclass(frozen=True)
@@ -70,18 +82,16 @@ def note(con: duckdb.DuckDBPyConnection, data_dir: Path, places: Sequence[Place]
                 )
 
 
-def note_failure(data_dir: Path, sentence: str, places: Sequence[Place], now: datetime) -> None:
-    """Keep that a run failed, with the reason. Raises ContractError when it cannot be kept."""
+def note_failure(data_dir: Path, failures: Sequence[Failure], places: Sequence[Place], now: datetime) -> None:
+    """Keep what failed, with the reasons. Raises ContractError when it cannot be kept."""
     with told.changed(data_dir) as state:
-        for episode in state.episodes:
-            if episode.condition == _FAILED and episode.ended_at is None:
-                episode.quiet_at = None
-                return
-        state.episodes.append(_failure(sentence, places, now))
-
-
-def _failure(sentence: str, places: Sequence[Place], now: datetime) -> Episode:
-    return Episode(_FAILED, RUN, shown(sentence), now, owed=[place.name for place in places])
+        in_force = {episode.key[:2]: episode for episode in state.episodes if episode.ended_at is None}
+        for failure in failures:
+            known = in_force.get((failure.condition, failure.scope))
+            if known is None:
+                state.episodes.append(failure.episode(places, now))
+            else:
+                known.quiet_at = None
 
 
 def tell(data_dir: Path, places: Sequence[Place], now: datetime, digest: Digest | None = None) -> list[Answer]:
@@ -131,13 +141,14 @@ def _is_due(state: Told, place: str, digest: Digest, now: datetime) -> bool:
     return state.digests[place] < due
 
 
-def tell_failure(data_dir: Path, sentence: str, places: Sequence[Place], now: datetime) -> list[Answer]:
-    """Tell that a run failed. Where the data directory cannot be written, which may be why, every place is told every time."""
+def tell_failure(data_dir: Path, failures: Sequence[Failure], places: Sequence[Place], now: datetime) -> list[Answer]:
+    """Tell what failed, which is at least one thing. Where the data directory cannot be written, which may be why, every place is
+    told every time."""
     try:
-        note_failure(data_dir, sentence, places, now)
+        note_failure(data_dir, failures, places, now)
         return tell(data_dir, places, now)
     except ContractError:
-        message = of_news([News(_failure(sentence, places, now), is_over=False)])
+        message = of_news([News(failure.episode(places, now), is_over=False) for failure in failures])
         return [_answered(place, sent(place, message)) for place in places]
 
 

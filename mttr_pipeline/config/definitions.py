@@ -60,7 +60,7 @@ def variants_in_force(file: FileSettings) -> dict[str, tuple[Stamp, Stamp]]:
 
 def definitions_in_force(file: FileSettings) -> dict[str, Any]:
     """Every setting that can change a figure, as plain JSON, without credentials and addresses."""
-    content = file.model_dump(mode="json", exclude={"publish", "imports", "people", "alerts"})
+    content = file.model_dump(mode="json", exclude={"publish", "imports", "people", "alerts", "run"})
     for source in content["sources"].values():
         for key in _TECHNICAL:
             source.pop(key, None)

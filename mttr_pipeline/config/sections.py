@@ -219,11 +219,18 @@ class People(Section):
 
 
 class Run(Section):
-    """`[run]`: limits of one run."""
+    """`[run]`: limits of one run, and what happens when a source fails."""
 
     max_hours: Annotated[float, number("hours", 0.00001, 8_760)] = Field(
         8,
         description="a run pulls nothing more after this long; it goes on with what was landed, and the next run with the rest",
+    )
+    retry_minutes: Annotated[float, number("minutes", 0.00001, 60, or_zero=True)] = Field(
+        5,
+        description="in Dagster, a pull or copy that failed for a reason that may pass is tried once more after this long; 0: never",
+    )
+    fail_when_stale: bool = Field(
+        False, description="whether a run in which a source failed ends as failed, after it has published"
     )
 
 

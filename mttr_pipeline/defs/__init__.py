@@ -16,11 +16,12 @@ import dagster as dg
 from mttr_pipeline.config.settings import Account, settings_of
 from mttr_pipeline.defs.extract import imported_records, landing_asset, received_bodies
 from mttr_pipeline.defs.jobs import daily, nightly, rebuild
+from mttr_pipeline.defs.outcome import every_source
 from mttr_pipeline.defs.publish import copied, published_asset
 from mttr_pipeline.defs.report import phase_targets, report, targets, traffic_light
 from mttr_pipeline.defs.resources import RunResource
 from mttr_pipeline.defs.tables import layer_asset, raw_asset
-from mttr_pipeline.defs.telling import failed_run, told
+from mttr_pipeline.defs.telling import failed_checks, failed_run, told
 from mttr_pipeline.errors import ConfigError
 from mttr_pipeline.sources.registry import load_settings, registry
 from mttr_pipeline.warehouse.catalog import catalog, unusable_sources
@@ -57,10 +58,10 @@ def build_defs(
             told,
             report,
         ],
-        asset_checks=[targets, phase_targets, traffic_light],
+        asset_checks=[targets, phase_targets, traffic_light, every_source],
         jobs=[nightly, rebuild],
         schedules=[daily],
-        sensors=[failed_run],
+        sensors=[failed_run, failed_checks],
         resources={
             "run": RunResource(accounts=[account.name for account in accounts]),
             **(resource_overrides or {}),

@@ -44,6 +44,7 @@ def execute(job: str, options: dict[str, Any], progress: Progress, *, debug: boo
     Runs are recorded where DAGSTER_HOME says, and nowhere when it is not set.
     """
     given = {name: value for name, value in options.items() if value is not None}
+    given |= {"by_command": True}
     given.setdefault("run_id", new_run_id())
     settings = load_settings(data_dir=given.get("data_dir"), config=given.get("config_file"))
     defs = build_defs(settings.accounts)

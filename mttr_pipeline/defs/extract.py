@@ -1,47 +1,59 @@
-"""Assets that fill the landing zone. A source that fails fails its check and says why in its manifest; the others go on."""
+"""Assets that fill the landing zone.
 
+A source that fails materializes nothing, fails its check, says why in its manifest and is named in a tag of the run; the others go
+on. What was not asked for is not materialized either: an asset that looks new holds new records.
+"""
+
+from collections.abc import Iterator
 from contextlib import closing
 
 import dagster as dg
 
 from mttr_pipeline import progress
 from mttr_pipeline.config.settings import Account
+from mttr_pipeline.defs.again import try_again
 from mttr_pipeline.defs.guarded import guarded
 from mttr_pipeline.defs.resources import RunResource, explained
 from mttr_pipeline.errors import ConfigError, MttrError, cleaned
 from mttr_pipeline.intake import inbox, received
+from mttr_pipeline.landing.manifest import Attempt
 from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.sources.pulling import build_source, foreseen, pull
 from mttr_pipeline.warehouse.catalog import catalog
 from mttr_pipeline.warehouse.known import WarehouseRecords
 
 INBOX = dg.AssetKey(["landing", "inbox"])
+TAKEN = "taken"  # the check of the inbox
 FRESH = "fresh"  # the check of a pull
+FAILED_SOURCES = "mttr/failed_sources"  # the tag of a run, names with commas between them
 OWNERS = ["team:incident-metrics"]
+
+Event = dg.MaterializeResult | dg.AssetCheckResult | dg.Output[None]
 
 
 def landing_asset(account: Account) -> dg.AssetsDefinition:
     """The pull of one account."""
     name = account.name
     key = dg.AssetKey(["landing", name])
+    fresh = dg.AssetCheckSpec(
+        FRESH, asset=key, description="The pull of this run went through; otherwise its rows are old."
+    )
 
     @dg.asset(
         key=key,
+        output_required=False,
         group_name="landing",
         kinds={"python", "json"},
         owners=OWNERS,
         description=f"Records of {account.title} as they came, pulled over HTTP. Off while its credentials are not set.",
-        check_specs=[
-            dg.AssetCheckSpec(
-                FRESH, asset=key, description="The pull of this run went through; otherwise its rows are old."
-            )
-        ],
+        check_specs=[fresh],
     )
     @guarded
-    def extract(context: dg.AssetExecutionContext, run: RunResource) -> dg.MaterializeResult:
+    def extract(context: dg.AssetExecutionContext, run: RunResource) -> Iterator[Event]:
         if not run.wants(name):
-            off = dg.AssetCheckResult(check_name=FRESH, passed=True, description="not asked for in this run")
-            return dg.MaterializeResult(metadata={"status": "off"}, check_results=[off])
+            context.log.info(f"{name} is not pulled: its credentials are not set, or it was not asked for")
+            yield not_evaluated(fresh)
+            return
         try:
             with foreseen(name), closing(build_source(name, run.settings)) as source:
                 run.open_meanwhile()
@@ -62,15 +74,14 @@ def landing_asset(account: Account) -> dg.AssetsDefinition:
             raise explained(error) from error
         except MttrError as error:
             context.log.error(str(error), exc_info=cleaned(error))  # `--debug` shows where
+            try_again(context, run, error)
             run.failed[name] = str(error)
-            stale = dg.AssetCheckResult(
-                check_name=FRESH, passed=False, severity=dg.AssetCheckSeverity.WARN, description=str(error)
-            )
-            return dg.MaterializeResult(metadata={"status": "failed", "error": str(error)}, check_results=[stale])
+            context.instance.add_run_tags(context.run.run_id, {FAILED_SOURCES: ",".join(run.failed)})
+            yield _failed(key, FRESH, str(error))
+            return
         attempt = manifest.attempts[-1]
-        return dg.MaterializeResult(
+        yield dg.MaterializeResult(
             metadata={
-                "status": "complete",
                 "records": manifest.records,
                 "requests": attempt.requests,
                 "dagster/row_count": manifest.records,
@@ -81,6 +92,18 @@ def landing_asset(account: Account) -> dg.AssetsDefinition:
         )
 
     return extract
+
+
+def not_evaluated(check: dg.AssetCheckSpec) -> dg.Output[None]:
+    """What Dagster wants of a check in a step, where there is nothing to say about it."""
+    return dg.Output(None, check.get_python_identifier())
+
+
+def _failed(key: dg.AssetKey, check: str, sentence: str) -> dg.AssetCheckResult:
+    """The check alone, without a materialization: what is there is as old as it was."""
+    return dg.AssetCheckResult(
+        asset_key=key, check_name=check, passed=False, severity=dg.AssetCheckSeverity.WARN, description=sentence
+    )
 
 
 def _loaded_records(run: RunResource, name: str, context: dg.AssetExecutionContext) -> WarehouseRecords | None:
@@ -97,47 +120,43 @@ def _loaded_records(run: RunResource, name: str, context: dg.AssetExecutionConte
 
 @dg.asset(
     key=INBOX,
+    output_required=False,
     group_name="landing",
     kinds={"python", "json"},
     owners=OWNERS,
     description="Webhook bodies as they were received, out of the folder inbox. Custom records found there go to landing/custom.",
     check_specs=[
         dg.AssetCheckSpec(
-            "taken", asset=INBOX, description="Every file could be read, landed and moved out of the folder."
+            TAKEN, asset=INBOX, description="Every file could be read, landed and moved out of the folder."
         )
     ],
 )
 @guarded
-def received_bodies(context: dg.AssetExecutionContext, run: RunResource) -> dg.MaterializeResult:
-    """Takes the folder whatever sources are asked for. What cannot be taken stays there and never stops a run."""
+def received_bodies(context: dg.AssetExecutionContext, run: RunResource) -> Iterator[Event]:
+    """Takes the folder whatever sources are asked for. What cannot be taken stays there and never stops a run. Where nothing was
+    in it, nothing is materialized."""
     try:
         taken = inbox.take(run.inbox, run.landing, run.id, run.settings.accounts)
     except (MttrError, OSError) as error:
         sentence = str(cleaned(error))
         context.log.error(sentence)
-        failed = dg.AssetCheckResult(
-            check_name="taken", passed=False, severity=dg.AssetCheckSeverity.WARN, description=sentence
-        )
-        return dg.MaterializeResult(metadata={"status": "failed", "error": sentence}, check_results=[failed])
+        yield _failed(INBOX, TAKEN, sentence)
+        return
     wrong = [*taken.refused, *taken.stuck]
-    bodies = dict(taken.report.bodies) if taken.report else {}
-    return dg.MaterializeResult(
-        metadata={
-            "status": "complete",
-            "files": taken.files,
-            "custom_records": taken.report.records if taken.report else 0,
-            "dagster/row_count": sum(bodies.values()),
-            **bodies,
-        },
-        check_results=[
-            dg.AssetCheckResult(
-                check_name="taken",
-                passed=not wrong,
-                severity=dg.AssetCheckSeverity.WARN,
-                description=" ".join(wrong[:20]) or None,
-            )
-        ],
-    )
+    if taken.report:
+        bodies = dict(taken.report.bodies)
+        yield dg.MaterializeResult(
+            metadata={
+                "files": taken.files,
+                "custom_records": taken.report.records,
+                "dagster/row_count": sum(bodies.values()),
+                **bodies,
+            }
+        )
+    if wrong:
+        yield _failed(INBOX, TAKEN, " ".join(wrong[:20]))
+    else:
+        yield dg.AssetCheckResult(asset_key=INBOX, check_name=TAKEN, passed=True)
 
 
 imported_records = dg.AssetSpec(
@@ -150,13 +169,13 @@ imported_records = dg.AssetSpec(
 
 
 def failed_sources(landing: Landing, run_id: str) -> dict[str, str]:
-    """Source -> error, of those whose pull failed in this run."""
-    return {
-        manifest.source: attempt.error or "unknown"
-        for manifest in landing.manifests()
-        for attempt in manifest.attempts
-        if attempt.run_id == run_id and attempt.status == "failed"
-    }
+    """Source -> error, of those whose last pull in this run failed: one may be tried again."""
+    newest: dict[str, Attempt] = {}
+    for manifest in landing.manifests():
+        for attempt in manifest.attempts:
+            if attempt.run_id == run_id and attempt.started_at >= newest.get(manifest.source, attempt).started_at:
+                newest[manifest.source] = attempt
+    return {name: attempt.error or "unknown" for name, attempt in newest.items() if attempt.status == "failed"}
 
 
 def none_left(run: RunResource) -> list[str]:

@@ -43,14 +43,14 @@ def guarded(function: F) -> F:
 
 
 def _for_dagster(error: Exception) -> BaseException:
-    """A Failure stays itself, because its sentence and its metadata are ours; what led to it is cleaned. What the user who runs may
-    not read or write is a sentence, too."""
+    """A Failure stays itself, because its sentence and its metadata are ours, and so does the wish to be tried again, which has no
+    text; what led to it is cleaned. What the user who runs may not read or write is a sentence, too."""
     if isinstance(error, PermissionError):
         told = not_permitted(error)
         failure = dg.Failure(str(told), metadata={"error": type(told).__name__}, allow_retries=False)
         failure.__cause__ = error
         error = failure
-    if not isinstance(error, dg.Failure):
+    if not isinstance(error, dg.Failure | dg.RetryRequested):
         return cleaned(error)
     error.__cause__ = error.__cause__ and cleaned(error.__cause__)
     error.__context__ = error.__context__ and cleaned(error.__context__)

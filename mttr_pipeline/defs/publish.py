@@ -1,11 +1,13 @@
 """The published generation, and its copy at a second place."""
 
+from collections.abc import Iterator
 from contextlib import suppress
 
 import dagster as dg
 
 from mttr_pipeline import alerts
 from mttr_pipeline import publish as publishing
+from mttr_pipeline.defs.again import try_again
 from mttr_pipeline.defs.extract import OWNERS
 from mttr_pipeline.defs.guarded import guarded
 from mttr_pipeline.defs.resources import RunResource, explained
@@ -68,26 +70,27 @@ def published_asset(models: Catalog) -> dg.AssetsDefinition:
     deps=[PUBLISHED],
     group_name="published",
     kinds={"parquet", "duckdb"},
+    output_required=False,
     owners=OWNERS,
     description="The newest generation at the address of `[publish] to`, its files first and latest.json last. Off without one.",
 )
 @guarded
-def copied(run: RunResource) -> dg.MaterializeResult:
+def copied(context: dg.AssetExecutionContext, run: RunResource) -> Iterator[dg.MaterializeResult]:
     """After the publish, and of what readers have here: executed alone it copies the same again, whatever failed before."""
     wanted = run.settings.file.publish
     try:
         place = publishing.Place.of(wanted, run.settings.data_dir)
         if place is None or run.simulated:  # invented incidents are nobody else's
-            return dg.MaterializeResult(metadata={"status": "off"})
+            return
         generation = publishing.latest(run.published_root)
         if generation is None:
             raise ContractError(f"Nothing is published in {run.published_root} yet; run the whole job.")
         done = place.copy(generation, wanted.keep, _readers(run))
     except MttrError as error:
+        try_again(context, run, error)
         raise explained(error) from error
-    return dg.MaterializeResult(
+    yield dg.MaterializeResult(
         metadata={
-            "status": "complete",
             "place": place.address,
             "generation": generation.name,
             "files_sent": done.sent,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
@@ -18,6 +18,20 @@ def what_came(events: Sequence[dg.DagsterEvent]) -> str:
     return "the results are published" if published else "nothing was published"
 
 
+def checks_that_failed(events: Sequence[dg.DagsterEvent], end: str) -> Iterator[tuple[dg.AssetCheckEvaluation, str]]:
+    """The checks that blocked what comes after them, each with its sentence. Not those that warn."""
+    for event in events:
+        found = event.event_specific_data if event.event_type_value == "ASSET_CHECK_EVALUATION" else None
+        if (
+            isinstance(found, dg.AssetCheckEvaluation)
+            and not found.passed
+            and found.blocking
+            and found.severity == dg.AssetCheckSeverity.ERROR
+        ):
+            name = ".".join(found.asset_key.path)
+            yield found, f"The check {found.check_name} of {name} failed ({found.description}); {end}."
+
+
 def reasons(events: Sequence[dg.DagsterEvent], end: str, debug: bool = False) -> tuple[list[str], int]:
     """One sentence per failure of the run with these events, and the exit code: 2 when it was the configuration, else 1.
 
@@ -26,10 +40,7 @@ def reasons(events: Sequence[dg.DagsterEvent], end: str, debug: bool = False) ->
     sentences: list[str] = []
     code = 1
     for event in events:
-        evaluation = event.event_specific_data if event.event_type_value == "ASSET_CHECK_EVALUATION" else None
-        if isinstance(evaluation, dg.AssetCheckEvaluation) and not evaluation.passed and evaluation.blocking:
-            name = ".".join(evaluation.asset_key.path)
-            sentences.append(f"The check {evaluation.check_name} of {name} failed ({evaluation.description}); {end}.")
+        sentences += [sentence for _, sentence in checks_that_failed([event], end)]
         failure = event.step_failure_data if event.is_step_failure else None
         if failure is not None and failure.user_failure_data is not None:
             sentences.append(failure.user_failure_data.description or "")

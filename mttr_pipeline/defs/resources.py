@@ -38,7 +38,8 @@ class RunResource(dg.ConfigurableResource):
     Fields are what `mttr run` takes as options; credentials are never among them, because run configuration is stored:
     they come from the environment of the process. The warehouse is opened while the first source is pulled, or at its first
     use, one connection per run, and closed even when an asset raises. A second run on the same data directory waits for the
-    first one. `simulated` is what `mttr demo` sets: its folder takes records from nobody else.
+    first one. `simulated` is what `mttr demo` sets: its folder takes records from nobody else. `by_command` is what `mttr` sets:
+    it tells its failures itself, and whoever started it waits for its end.
     """
 
     data_dir: str | None = None
@@ -53,6 +54,7 @@ class RunResource(dg.ConfigurableResource):
     simulated: bool = False
     run_id: str | None = None
     wait_seconds: float = 600
+    by_command: bool = False
 
     _settings: Settings = PrivateAttr()
     _as_of: datetime = PrivateAttr()

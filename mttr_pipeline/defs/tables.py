@@ -4,7 +4,9 @@ A layer is one step: Dagster spends more on a step than DuckDB does on most tabl
 checks and history, and can be made alone.
 """
 
+import inspect
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import dagster as dg
 
@@ -26,16 +28,25 @@ def asset_key(table: str) -> dg.AssetKey:
 
 
 def raw_asset(models: Catalog) -> dg.AssetsDefinition:
-    """One step that loads the landing zone into all raw tables."""
-    raw = models.of_layer("raw")
+    """One step that loads the landing zone into all raw tables, after the pulls that are part of the same run, however they ended.
 
-    @dg.multi_asset(
-        name="load",
-        specs=[_asset_spec(model, [dg.AssetKey(["landing", model.source or ""])]) for model in raw],
-        check_specs=[spec for model in raw for spec in _check_specs(model)],
+    Dagster skips a step of which any input was not made, and a pull that failed makes nothing. An input that is fed by several
+    steps is the exception: it takes what was made. So the step has that one input, inside of a graph.
+    """
+    raw = models.of_layer("raw")
+    specs = [_asset_spec(model, [dg.AssetKey(["landing", model.source or ""])]) for model in raw]
+    outputs = {"__".join(spec.key.path): spec for spec in specs}
+    checks = [spec for model in raw for spec in _check_specs(model)]
+    inputs = {"__".join(dep.asset_key.path): dep.asset_key for spec in specs for dep in spec.deps}
+    names = [*outputs, *(spec.get_python_identifier() for spec in checks)]
+
+    @dg.op(
+        name="landing_zone",
+        ins={"pulled": dg.In(dg.Nothing)},
+        out={name: dg.Out(dg.Nothing) for name in names},
     )
     @guarded
-    def load(context: dg.AssetExecutionContext, run: RunResource) -> Iterator[dg.MaterializeResult]:
+    def landing_zone(context: dg.OpExecutionContext, run: RunResource) -> Iterator[dg.MaterializeResult]:
         """Load every extract that is not in yet: newest payload per record, rejects into quarantine, counts into the ledger."""
         try:
             errors = none_left(run)
@@ -50,7 +61,25 @@ def raw_asset(models: Catalog) -> dg.AssetsDefinition:
         for model in raw:
             yield _build(run, model)
 
-    return load
+    def load(**pulled: Any) -> dict[str, Any]:
+        made = landing_zone(pulled=list(pulled.values()))
+        return {name: getattr(made, name) for name in names}
+
+    parameters = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in inputs]
+    vars(load)["__signature__"] = inspect.Signature(parameters)  # by which Dagster finds the inputs
+    graph = dg.graph(
+        name="load",
+        description=landing_zone.description,
+        ins={name: dg.GraphIn() for name in inputs},
+        out={name: dg.GraphOut() for name in names},
+    )(load)
+    return dg.AssetsDefinition.from_graph(
+        graph,
+        keys_by_input_name=inputs,
+        keys_by_output_name={name: spec.key for name, spec in outputs.items()},
+        internal_asset_deps={name: {dep.asset_key for dep in spec.deps} for name, spec in outputs.items()},
+        check_specs=checks,
+    ).map_asset_specs(lambda spec: outputs["__".join(spec.key.path)])
 
 
 def layer_asset(models: Catalog, layer: str) -> dg.AssetsDefinition:

@@ -1,13 +1,13 @@
 """Telling people, after a publish and after a failure. What is told and how is `alerts`' work.
 
 The asset tells what a run brought, in Dagster and under `mttr run` alike. A failure is told by who sees the end of the run: the
-command line (`execute`), and in Dagster a sensor, which also sees a process that died.
+command line (`execute`), and in Dagster sensors, which also see a process that died.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,17 +17,18 @@ import dagster as dg
 from mttr_pipeline import alerts, reports
 from mttr_pipeline.config.alert_places import alert_places
 from mttr_pipeline.config.clock import parse_clock
-from mttr_pipeline.defs.extract import OWNERS
+from mttr_pipeline.defs.extract import OWNERS, Event, not_evaluated
 from mttr_pipeline.defs.guarded import guarded
 from mttr_pipeline.defs.jobs import nightly
 from mttr_pipeline.defs.publish import PUBLISHED
-from mttr_pipeline.defs.reasons import reasons, what_came
+from mttr_pipeline.defs.reasons import checks_that_failed, reasons, what_came
 from mttr_pipeline.defs.resources import NOT_LONG_AGO, RunResource
 from mttr_pipeline.errors import MttrError
 from mttr_pipeline.publish import latest
 
 TOLD = dg.AssetKey(["published", "told"])
 REACHED = "reached"  # the check that every place was
+_EVERY_PLACE = dg.AssetCheckSpec(REACHED, asset=TOLD, description="Every place took its messages.")
 
 
 @dg.asset(
@@ -36,15 +37,16 @@ REACHED = "reached"  # the check that every place was
     group_name="published",
     kinds={"python"},
     owners=OWNERS,
+    output_required=False,
     description="Messages to the places of ALERT_*: conditions that began or are over with this run, and the weekly digest.",
-    check_specs=[dg.AssetCheckSpec(REACHED, asset=TOLD, description="Every place took its messages.")],
+    check_specs=[_EVERY_PLACE],
 )
 @guarded
-def told(run: RunResource) -> dg.MaterializeResult:
-    """After the publish. A place that cannot be reached warns, and is told after the next run."""
+def told(run: RunResource) -> Iterator[Event]:
+    """After the publish, where this run tells anybody. A place that cannot be reached warns, and is told after the next run."""
     if not run.tells:
-        off = dg.AssetCheckResult(check_name=REACHED, passed=True, description="this run tells nobody")
-        return dg.MaterializeResult(metadata={"status": "off"}, check_results=[off])
+        yield not_evaluated(_EVERY_PLACE)
+        return
     try:
         answers = alerts.tell(run.settings.data_dir, run.alert_places, datetime.now(UTC), _digest(run))
         wrong = [
@@ -58,9 +60,8 @@ def told(run: RunResource) -> dg.MaterializeResult:
         severity=dg.AssetCheckSeverity.WARN,
         description=" ".join(wrong) or None,
     )
-    metadata: dict[str, Any] = {"status": "complete"}
-    metadata |= {f"messages_{answer.place.name}": answer.messages for answer in answers}
-    return dg.MaterializeResult(metadata=metadata, check_results=[reached])
+    metadata = {f"messages_{answer.place.name}": answer.messages for answer in answers}
+    yield dg.MaterializeResult(metadata=metadata, check_results=[reached])
 
 
 def _digest(run: RunResource) -> alerts.Digest | None:
@@ -72,8 +73,13 @@ def _digest(run: RunResource) -> alerts.Digest | None:
 
 
 def run_failed(data_dir: str | Path | None, sentences: Sequence[str], as_of: str | None = None) -> list[str]:
-    """Tell every place that a nightly run failed; gives what went wrong in telling. Nothing where no place is configured, and for a
-    run about the past. Never raises: the failure itself must be heard by whoever started the run."""
+    """Tell every place that a nightly run failed; gives what went wrong in telling, see `_tell`."""
+    return _tell(data_dir, [alerts.Failure(" ".join(sentences) or "The run failed.")], as_of)
+
+
+def _tell(data_dir: str | Path | None, failures: Sequence[alerts.Failure], as_of: str | None) -> list[str]:
+    """Tell every place what failed; gives what went wrong in telling. Nothing where no place is configured, and for a run about the
+    past. Never raises: the failure itself must be heard by whoever started the run."""
     now = datetime.now(UTC)
     try:
         if as_of is not None and now - parse_clock(as_of, "--as-of") >= NOT_LONG_AGO:
@@ -82,7 +88,7 @@ def run_failed(data_dir: str | Path | None, sentences: Sequence[str], as_of: str
         if not places:
             return []
         folder = Path(data_dir or os.environ.get("MTTR_DATA_DIR") or "data").expanduser()
-        answers = alerts.tell_failure(folder, " ".join(sentences) or "The run failed.", places, now)
+        answers = alerts.tell_failure(folder, failures, places, now)
     except MttrError as error:
         return [str(error)]
     return [answer.wrong for answer in answers if answer.wrong]
@@ -97,12 +103,43 @@ def run_failed(data_dir: str | Path | None, sentences: Sequence[str], as_of: str
 @guarded
 def failed_run(context: dg.RunFailureSensorContext) -> None:
     """Also for a run whose process died. A failure that is told already is not told again."""
-    run_config: dict[str, Any] = dict(context.dagster_run.run_config)
-    given = run_config.get("resources", {}).get("run", {}).get("config", {})
+    given, events = _given(context), _events(context)
     if given.get("simulated"):
         return
-    kept = context.instance.all_logs(context.dagster_run.run_id)
-    events = [entry.dagster_event for entry in kept if entry.dagster_event]
     sentences = reasons(events, what_came(events))[0] or [context.failure_event.message or ""]
     for wrong in run_failed(given.get("data_dir"), sentences[:3], given.get("as_of")):
         context.log.warning(wrong)
+
+
+@dg.run_failure_sensor(
+    name="failed_checks",
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Tells the places of ALERT_* which checks failed in a run that is no nightly one, such as some tables that somebody "
+    "materialized. Does nothing where none is configured.",
+)
+@guarded
+def failed_checks(context: dg.RunFailureSensorContext) -> None:
+    """Of every job of this code location but `nightly`, whose failures `failed_run` tells. A check whose failure is an error blocks,
+    so its run has failed; one that only warns tells nobody, and neither does a command, which somebody watches."""
+    given, events = _given(context), _events(context)
+    if context.dagster_run.job_name == nightly.name or given.get("simulated") or given.get("by_command"):
+        return
+    failures = [
+        alerts.Failure(sentence, "check_failed", f"{found.check_name} of {'.'.join(found.asset_key.path)}")
+        for found, sentence in checks_that_failed(events, what_came(events))
+    ]
+    if failures:
+        for wrong in _tell(given.get("data_dir"), failures, given.get("as_of")):
+            context.log.warning(wrong)
+
+
+def _given(context: dg.RunFailureSensorContext) -> dict[str, Any]:
+    """The configuration of the resource of the run."""
+    run_config: dict[str, Any] = dict(context.dagster_run.run_config)
+    given: dict[str, Any] = run_config.get("resources", {}).get("run", {}).get("config", {})
+    return given
+
+
+def _events(context: dg.RunFailureSensorContext) -> list[dg.DagsterEvent]:
+    kept = context.instance.all_logs(context.dagster_run.run_id)
+    return [entry.dagster_event for entry in kept if entry.dagster_event]

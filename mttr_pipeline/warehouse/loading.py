@@ -27,7 +27,7 @@ from mttr_pipeline.warehouse import removals
 from mttr_pipeline.warehouse.fingerprint import raw_fingerprint
 from mttr_pipeline.warehouse.mending import LIMITS
 from mttr_pipeline.warehouse.models import Model
-from mttr_pipeline.warehouse.pulls import record_pulls
+from mttr_pipeline.warehouse.pulls import PULLS, record_pulls
 from mttr_pipeline.warehouse.streams import NotTogether, load_streams, point_at
 from mttr_pipeline.warehouse.transaction import transaction
 
@@ -48,14 +48,7 @@ CREATE TABLE IF NOT EXISTS ops.quarantine_content (source VARCHAR, extract_id VA
 CREATE TABLE IF NOT EXISTS ops.fingerprint (value VARCHAR);
 CREATE TABLE IF NOT EXISTS ops.builds (table_name VARCHAR, run_id VARCHAR);
 {removals.TABLES}
-CREATE OR REPLACE TABLE ops.facts (source VARCHAR, extract_id VARCHAR, fact VARCHAR, n BIGINT);
-CREATE OR REPLACE TABLE ops.out_of_sight (source VARCHAR, extract_id VARCHAR, group_name VARCHAR, n BIGINT);
-CREATE OR REPLACE TABLE ops.attempts (
-    source VARCHAR, extract_id VARCHAR, run_id VARCHAR, started_at TIMESTAMP, finished_at TIMESTAMP, status VARCHAR,
-    requests BIGINT, fetched BIGINT, since VARCHAR, until VARCHAR, error VARCHAR, data_as_of TIMESTAMP
-);
-CREATE OR REPLACE TABLE ops.histories (source VARCHAR, complete_since TIMESTAMP);
-CREATE OR REPLACE TABLE ops.differences (source VARCHAR, extract_id VARCHAR, stream VARCHAR, expected BIGINT, received BIGINT);
+{PULLS}
 """
 
 #: Compressed bytes that are loaded together, about a gigabyte of JSON, so that a rebuild needs no more memory than a backfill.

@@ -18,6 +18,17 @@ from mttr_pipeline.warehouse.histories import record_histories
 from mttr_pipeline.warehouse.preparation import insert_rows
 from mttr_pipeline.warehouse.transaction import transaction
 
+_TABLES = {
+    "facts": "source VARCHAR, extract_id VARCHAR, fact VARCHAR, n BIGINT",
+    "out_of_sight": "source VARCHAR, extract_id VARCHAR, group_name VARCHAR, n BIGINT",
+    "attempts": """source VARCHAR, extract_id VARCHAR, run_id VARCHAR, started_at TIMESTAMP, finished_at TIMESTAMP, status VARCHAR,
+        requests BIGINT, fetched BIGINT, since VARCHAR, until VARCHAR, error VARCHAR, data_as_of TIMESTAMP""",
+    "histories": "source VARCHAR, complete_since TIMESTAMP",
+    "differences": "source VARCHAR, extract_id VARCHAR, stream VARCHAR, expected BIGINT, received BIGINT",
+}
+#: Makes the tables where there are none. What is there stays: a run that goes on after its load, or makes one table, reads it.
+PULLS = "\n".join(f"CREATE TABLE IF NOT EXISTS ops.{name} ({columns});" for name, columns in _TABLES.items())
+
 
 def record_pulls(
     con: duckdb.DuckDBPyConnection, manifests: Sequence[Manifest], removed: Sequence[Completed] = ()
@@ -25,6 +36,8 @@ def record_pulls(
     """Say anew what every pull did, found and covers. `manifests` are those of the landing zone, oldest first; `removed` are the
     extracts that left it for their age."""
     with transaction(con):
+        for name, columns in _TABLES.items():  # not emptied: those of an earlier release may have other columns
+            con.execute(f"CREATE OR REPLACE TABLE ops.{name} ({columns})")
         _record_attempts(con, manifests)
         _record_facts(con, manifests, removed)
         _record_differences(con, manifests)
@@ -51,7 +64,7 @@ def _record_attempts(con: duckdb.DuckDBPyConnection, manifests: Sequence[Manifes
                     _utc(data_as_of) if final and data_as_of else None,
                 ]
             )
-    _replace(con, "attempts", rows)
+    insert_rows(con, "ops.attempts", rows)
 
 
 def _record_differences(con: duckdb.DuckDBPyConnection, manifests: Sequence[Manifest]) -> None:
@@ -65,7 +78,7 @@ def _record_differences(con: duckdb.DuckDBPyConnection, manifests: Sequence[Mani
         for difference in manifest.facts.get("count_differences", []):
             counts = [difference["stream"], difference["expected"], difference["received"]]
             found.setdefault(manifest.source, []).append([manifest.source, manifest.extract_id, *counts])
-    _replace(con, "differences", [row for rows in found.values() for row in rows])
+    insert_rows(con, "ops.differences", [row for rows in found.values() for row in rows])
 
 
 def _record_facts(con: duckdb.DuckDBPyConnection, manifests: Sequence[Manifest], removed: Sequence[Completed]) -> None:
@@ -73,14 +86,14 @@ def _record_facts(con: duckdb.DuckDBPyConnection, manifests: Sequence[Manifest],
     complete = [manifest for manifest in manifests if manifest.status == "complete"]
     rows: list[list[Any]] = [[m.source, m.extract_id, fact, n] for m in complete for fact, n in _facts(m).items()]
     rows += [[r.source, r.extract_id, "records_removed_for_their_age", r.records] for r in removed if r.records]
-    _replace(con, "facts", rows)
+    insert_rows(con, "ops.facts", rows)
     newest = {manifest.source: manifest for manifest in complete}  # an earlier pull's answer is out of date
     rows = [
         [source, manifest.extract_id, group, n]
         for source, manifest in newest.items()
         for group, n in manifest.facts.get("out_of_sight", {}).items()
     ]
-    _replace(con, "out_of_sight", rows)
+    insert_rows(con, "ops.out_of_sight", rows)
 
 
 def _facts(manifest: Manifest) -> dict[str, int]:
@@ -89,11 +102,6 @@ def _facts(manifest: Manifest) -> dict[str, int]:
     windows = manifest.facts.get("audit", {}).get("postponed", {})
     counted["audit_windows_postponed"] = sum(len(keys) for keys in windows.values())
     return {fact: int(n) for fact, n in sorted(counted.items()) if n}
-
-
-def _replace(con: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[Any]]) -> None:
-    con.execute(f"DELETE FROM ops.{table}")
-    insert_rows(con, f"ops.{table}", rows)
 
 
 def _utc(text: str) -> datetime:

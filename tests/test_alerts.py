@@ -516,13 +516,6 @@ def test_dagster_tells_a_failed_run(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert [body["alerts"][0]["sentence"] for body in receiver.bodies] == [
         "The check nothing_is_lost of mart.source_runs failed."
     ]
-    assert [sensor.name for sensor in _sensors()] == ["failed_run", "failed_checks"]
-
-
-def _sensors() -> Sequence[Any]:
-    from mttr_pipeline.defs import build_defs
-
-    return build_defs([]).sensors or []
 
 
 def test_a_failure_whose_folder_cannot_be_written_is_told_all_the_same(

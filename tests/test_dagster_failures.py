@@ -14,10 +14,9 @@ import pytest
 from dagster._core.events import RunFailureReason
 from dagster._core.execution.retries import auto_reexecution_should_retry_run
 from receivers import Web, web
-from support_e2e import clean_env, copy_of, finished_run, latest, mttr
-from test_dagster import damage
+from support_e2e import clean_env, copy_of, finished_run, latest, mttr, query
+from test_dagster import damage, definitions
 
-from mttr_pipeline.defs import build_defs
 from mttr_pipeline.defs.telling import failed_checks, failed_run
 from mttr_pipeline.demo.profiles import Rule
 from mttr_pipeline.demo.server import VendorServer
@@ -52,6 +51,7 @@ class Night:
     data_dir: Path
     result: dg.ExecuteInProcessResult
     tags: dict[str, str]
+    run_id: str
     receiver: Web
     env: dict[str, str]
 
@@ -72,13 +72,13 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
         where = {"MTTR_DATA_DIR": str(folder / "data"), "MTTR_CONFIG": str(folder / "mttr.toml")}
         env = {**server.env(*FAULTS), **where, "ALERT_WEBHOOK_URL": receiver.address}
         with patch.dict(os.environ, clean_env(env), clear=True), dg.DagsterInstance.ephemeral() as instance:
-            job = build_defs().resolve_job_def("nightly")
+            job = definitions().resolve_job_def("nightly")
             result = job.execute_in_process(instance=instance, raise_on_error=False, run_config=QUIET)
             run = instance.get_run_by_id(result.run_id)
             assert run is not None
             tell(failed_checks, result, instance)
             tell(failed_run, result, instance)
-        yield Night(folder / "data", result, dict(run.tags), receiver, env)
+        yield Night(folder / "data", result, dict(run.tags), latest(folder / "data").name, receiver, env)
 
 
 @pytest.mark.slow
@@ -112,7 +112,7 @@ def test_a_run_in_which_a_source_failed_is_tagged_and_fails_after_the_publish(ni
     assert night.tags["mttr/outcome"] == "partly"
     assert not night.result.success
     assert [event.step_key for event in night.result.all_events if event.is_step_failure] == ["sources"]
-    assert latest(night.data_dir).is_dir()
+    assert (night.data_dir / "published" / night.run_id / "manifest.json").is_file()
     assert night.made(dg.AssetKey(["published", "told"])) and night.made(dg.AssetKey(["report", "summary"]))
     (every,) = night.checks("every_source").values()
     assert (every.passed, every.severity) == (False, dg.AssetCheckSeverity.ERROR)
@@ -123,12 +123,14 @@ def test_only_what_may_pass_is_tried_again_and_once(night: Night) -> None:
     """A refused token is refused again, and asking more often locks accounts."""
     again = [event.step_key for event in night.result.all_events if event.is_step_up_for_retry]
     assert sorted(again) == ["landing__jira", "landing__opsgenie"]
+    told = dict(query(night.data_dir, "SELECT source, status FROM source_runs WHERE run_id = '" + night.run_id + "'"))
+    assert told == {"jira": "complete", "opsgenie": "failed", "pagerduty": "failed"}, "what came of it in the end"
 
 
 @pytest.mark.parametrize("job", ["nightly", "rebuild"])
 def test_an_instance_that_retries_runs_does_so_for_a_process_that_died(job: str) -> None:
     """A step that failed fails again: what may pass was tried again by then."""
-    tags = build_defs([]).resolve_job_def(job).tags
+    tags = definitions().resolve_job_def(job).tags
     settings = {"run_retries": {"enabled": True, "max_retries": 3}}
     with dg.DagsterInstance.ephemeral(settings=settings) as instance:
         run = instance.add_run(dg.DagsterRun(job_name=job, tags=tags, status=dg.DagsterRunStatus.FAILURE))
@@ -166,7 +168,7 @@ def test_a_check_that_fails_beside_a_nightly_run_is_told_once(tmp_path: Path) ->
     with web() as receiver:
         env = clean_env({"MTTR_DATA_DIR": str(data_dir), "ALERT_WEBHOOK_URL": receiver.address})
         with patch.dict(os.environ, env, clear=True), dg.DagsterInstance.ephemeral() as instance:
-            job = build_defs().resolve_implicit_global_asset_job_def()
+            job = definitions().resolve_implicit_global_asset_job_def()
             for table in ("source_runs", "source_runs", "target_compliance"):
                 result = job.execute_in_process(
                     instance=instance,

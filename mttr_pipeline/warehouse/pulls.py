@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 
 from mttr_pipeline.landing.completed import Completed
-from mttr_pipeline.landing.manifest import Manifest, disbelieved
+from mttr_pipeline.landing.manifest import Attempt, Manifest, disbelieved
 from mttr_pipeline.landing.store import NOT_PULLED
 from mttr_pipeline.warehouse.histories import record_histories
 from mttr_pipeline.warehouse.preparation import insert_rows
@@ -45,11 +45,15 @@ def record_pulls(
 
 
 def _record_attempts(con: duckdb.DuckDBPyConnection, manifests: Sequence[Manifest]) -> None:
-    """What every pull did, the failed ones too."""
+    """What every pull did, the failed ones too. A run that tries an extract again has done what came of it in the end."""
     rows: list[list[Any]] = []
     ahead = disbelieved(manifests)
     for manifest in manifests:
+        tries: dict[str, list[Attempt]] = {}
         for attempt in manifest.attempts:
+            tries.setdefault(attempt.run_id, []).append(attempt)
+        for of_a_run in tries.values():
+            first, attempt = of_a_run[0], of_a_run[-1]
             final = attempt is manifest.attempts[-1] and manifest.status == "complete"
             # A pull without a high-water mark (it filled a gap, or had the same clock again) does not extend what is known.
             # Nor does one whose mark a later pull did not believe.
@@ -58,7 +62,8 @@ def _record_attempts(con: duckdb.DuckDBPyConnection, manifests: Sequence[Manifes
             rows.append(
                 [
                     *(manifest.source, manifest.extract_id, attempt.run_id),
-                    *(_utc(attempt.started_at), _utc(attempt.finished_at), attempt.status, attempt.requests),
+                    *(_utc(first.started_at), _utc(attempt.finished_at), attempt.status),
+                    sum(one.requests for one in of_a_run),
                     manifest.records if final else 0,
                     *(manifest.plan.get("since"), manifest.plan.get("until"), attempt.error),
                     _utc(data_as_of) if final and data_as_of else None,

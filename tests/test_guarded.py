@@ -103,7 +103,7 @@ def test_kinds_that_print_themselves_are_cleaned_too(known: None, error: Excepti
 
 
 def test_nothing_of_it_is_in_the_records_of_dagster(known: None, capfd: pytest.CaptureFixture[str]) -> None:
-    """A real run: a function that fails, a generator that fails, and a sentence of ours whose cause holds the secret."""
+    """A real run: a function that fails, a generator that fails, a sentence of ours whose cause holds the secret, and a second try."""
     text = " ".join(TEXTS)
 
     @dg.asset
@@ -128,11 +128,20 @@ def test_nothing_of_it_is_in_the_records_of_dagster(known: None, capfd: pytest.C
             except ContractError as sentence:
                 raise explained(sentence) from sentence
 
+    @dg.asset
+    @guarded
+    def tried_again() -> None:
+        try:
+            failing(text)
+        except duckdb.Error as error:
+            raise dg.RetryRequested(1) from error
+
     with dg.DagsterInstance.ephemeral() as instance:
-        result = dg.materialize([unforeseen, half, foreseen], instance=instance, raise_on_error=False)
+        result = dg.materialize([unforeseen, half, foreseen, tried_again], instance=instance, raise_on_error=False)
         records = [serialize_value(event) for event in instance.all_logs(result.run_id)]
     failed = {event.step_key: event.step_failure_data for event in result.all_events if event.is_step_failure}
-    assert failed.keys() == {"unforeseen", "half", "foreseen"}
+    assert failed.keys() == {"unforeseen", "half", "foreseen", "tried_again"}
+    assert [event.step_key for event in result.all_events if event.is_step_up_for_retry] == ["tried_again"]
     cause = failed["unforeseen"].error.cause
     assert cause.cls_name == "IOException" and any("in failing" in line for line in cause.stack)
     assert failed["foreseen"].user_failure_data.description == "The landing zone is damaged."
@@ -144,7 +153,7 @@ def test_nothing_of_it_is_in_the_records_of_dagster(known: None, capfd: pytest.C
 
 def test_every_function_that_dagster_calls_is_guarded() -> None:
     """A new asset or check must not be the one that shows everything."""
-    kinds = {"asset", "multi_asset", "asset_check", "multi_asset_check", "op", "sensor"}
+    kinds = {"asset", "multi_asset", "asset_check", "multi_asset_check", "op", "sensor", "run_failure_sensor"}
     found = 0
     for path in (REPOSITORY / "mttr_pipeline" / "defs").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

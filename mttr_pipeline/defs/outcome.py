@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from mttr_pipeline.defs.extract import failed_sources
+from mttr_pipeline.defs.extract import FAILED_SOURCES, failed_sources
 from mttr_pipeline.defs.guarded import guarded
 from mttr_pipeline.defs.publish import PUBLISHED
 from mttr_pipeline.defs.resources import RunResource, explained
@@ -39,7 +39,10 @@ def every_source(context: dg.AssetCheckExecutionContext, run: RunResource) -> It
     wrong = [f"{name} is stale: {error}" for name, error in failed.items()]
     wrong += unusable_sources(run.settings.accounts).values()
     if generation.name == run.id:  # the check may be executed alone, later
-        context.instance.add_run_tags(context.run.run_id, {OUTCOME: "partly" if wrong else "complete"})
+        tags = {OUTCOME: "partly" if wrong else "complete"}
+        if failed:  # also of the run that this one goes on with
+            tags[FAILED_SOURCES] = ",".join(failed)
+        context.instance.add_run_tags(context.run.run_id, tags)
     fails = bool(failed) and run.settings.file.run.fail_when_stale
     yield dg.AssetCheckResult(
         asset_key=PUBLISHED,

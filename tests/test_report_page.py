@@ -248,7 +248,7 @@ def test_contrast(browser: Chromium, pages: dict[str, Path], dark: bool) -> None
 
 
 def test_axe_finds_nothing(browser: Chromium, file: Path) -> None:
-    """No problem for screen readers or keyboards, by the rules of axe-core. A long page repeats what short ones have: once is enough."""
+    """No problem for screen readers or keyboards, by the rules of axe-core. A long page repeats what short ones have."""
     with browser.page(file) as page:
         page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
         page.call("Runtime.evaluate", expression=AXE.read_text(encoding="utf-8"))

@@ -103,7 +103,7 @@ def test_kinds_that_print_themselves_are_cleaned_too(known: None, error: Excepti
 
 
 def test_nothing_of_it_is_in_the_records_of_dagster(known: None, capfd: pytest.CaptureFixture[str]) -> None:
-    """A real run: a function that fails, a generator that fails, a sentence of ours whose cause holds the secret, and a second try."""
+    """A real run: a function and a generator that fail, a sentence of ours whose cause holds the secret, and a second try."""
     text = " ".join(TEXTS)
 
     @dg.asset

@@ -6,7 +6,7 @@ import dagster as dg
 
 # Where the instance retries runs (`run_retries`), it does so for a process that died. A step that failed is no reason: what may pass
 # was tried again by the step itself (`again`), and what is left (a refused key, a failed check) fails again.
-_NOT_FOR_STEPS = {"dagster/retry_on_asset_or_op_failure": "false"}
+_NO_RUN_RETRIES = {"dagster/retry_on_asset_or_op_failure": "false"}
 
 # A tag, because configuration of a job would replace the whole configuration of a resource, the data directory with it.
 START_OVER = "mttr/start_over"
@@ -15,14 +15,14 @@ REBUILD = "rebuild"
 nightly = dg.define_asset_job(
     "nightly",
     selection=dg.AssetSelection.all(),
-    tags=_NOT_FOR_STEPS,
+    tags=_NO_RUN_RETRIES,
     description="Pull every configured source, load, normalise, compute, check, publish.",
 )
 
 rebuild = dg.define_asset_job(
     REBUILD,
     selection=dg.AssetSelection.all() - dg.AssetSelection.groups("landing"),
-    tags={**_NOT_FOR_STEPS, START_OVER: "true"},
+    tags={**_NO_RUN_RETRIES, START_OVER: "true"},
     description="The same from the landing zone alone, without any request: every table anew.",
 )
 

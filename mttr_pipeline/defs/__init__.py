@@ -19,6 +19,7 @@ from mttr_pipeline.defs.jobs import daily, nightly, rebuild
 from mttr_pipeline.defs.publish import copied, published_asset
 from mttr_pipeline.defs.report import phase_targets, report, targets, traffic_light
 from mttr_pipeline.defs.resources import RunResource
+from mttr_pipeline.defs.shown import Asset, shown
 from mttr_pipeline.defs.tables import layer_asset, raw_asset
 from mttr_pipeline.defs.telling import failed_run, told
 from mttr_pipeline.errors import ConfigError
@@ -30,33 +31,37 @@ __all__ = ["build_defs"]
 
 
 def build_defs(
-    accounts: Sequence[Account] | None = None, resource_overrides: Mapping[str, Any] | None = None
+    accounts: Sequence[Account] | None = None,
+    resource_overrides: Mapping[str, Any] | None = None,
+    *,
+    for_people: bool = False,
 ) -> dg.Definitions:
     """Everything Dagster needs to know, for these accounts (default: those of the configuration file).
 
-    `resource_overrides` replaces resources by name, for tests and the command line.
+    `resource_overrides` replaces resources by name, for tests and the command line. `for_people` adds what only the UI shows.
     """
     if accounts is None:
         accounts = configured_accounts()
         for sentence in unusable_sources(accounts).values():  # the command line says so itself
             logging.getLogger(__name__).warning(sentence)
     models = catalog(accounts)
+    assets: list[Asset] = [
+        received_bodies,
+        *(
+            landing_asset(account)
+            for account in accounts
+            if account.source.pulled and account.name not in models.problems
+        ),
+        imported_records,
+        raw_asset(models),
+        *(layer_asset(models, layer) for layer in SCHEMAS if layer != "raw"),
+        published_asset(models),
+        copied,
+        told,
+        report,
+    ]
     return dg.Definitions(
-        assets=[
-            received_bodies,
-            *(
-                landing_asset(account)
-                for account in accounts
-                if account.source.pulled and account.name not in models.problems
-            ),
-            imported_records,
-            raw_asset(models),
-            *(layer_asset(models, layer) for layer in SCHEMAS if layer != "raw"),
-            published_asset(models),
-            copied,
-            told,
-            report,
-        ],
+        assets=shown(assets, models) if for_people else assets,
         asset_checks=[targets, phase_targets, traffic_light],
         jobs=[nightly, rebuild],
         schedules=[daily],

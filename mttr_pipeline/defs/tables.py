@@ -5,6 +5,7 @@ checks and history, and can be made alone.
 """
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import dagster as dg
 
@@ -12,8 +13,10 @@ from mttr_pipeline.defs.extract import OWNERS, none_left
 from mttr_pipeline.defs.guarded import guarded
 from mttr_pipeline.defs.jobs import START_OVER
 from mttr_pipeline.defs.resources import RunResource, explained
+from mttr_pipeline.defs.shown import schema
 from mttr_pipeline.errors import ContractError, MttrError
 from mttr_pipeline.warehouse.catalog import Catalog
+from mttr_pipeline.warehouse.columns import Columns, columns_of
 from mttr_pipeline.warehouse.models import Model
 
 KINDS = {"duckdb", "sql"}
@@ -104,16 +107,7 @@ def _build(run: RunResource, model: Model) -> dg.MaterializeResult:
         rows = warehouse.build(model)
         return dg.MaterializeResult(
             asset_key=asset_key(model.table),
-            metadata={
-                "dagster/row_count": rows,
-                "dagster/table_name": model.table,
-                "dagster/column_schema": dg.TableSchema(
-                    [
-                        dg.TableColumn(name, kind, description=model.columns[name])
-                        for name, kind in warehouse.columns(model).items()
-                    ]
-                ),
-            },
+            metadata={"dagster/row_count": rows, **_other_columns(run, model)},
             check_results=[
                 dg.AssetCheckResult(
                     check_name=check.name,
@@ -129,3 +123,12 @@ def _build(run: RunResource, model: Model) -> dg.MaterializeResult:
     except Exception as error:
         error.add_note(f"{MAKING}{model.table}")  # the step has the name of the layer
         raise
+
+
+def _other_columns(run: RunResource, model: Model) -> dict[str, Any]:
+    """The columns of a built table, where they are not those that the definition of the asset shows: with their texts they are most
+    of what Dagster would keep of a run."""
+    types = run.warehouse.columns(model)
+    if types == columns_of(run.warehouse.catalog, model).types:
+        return {}
+    return {"dagster/table_name": model.table, "dagster/column_schema": schema(model, Columns(types))}

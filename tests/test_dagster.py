@@ -163,6 +163,27 @@ def test_what_is_known_of_columns_is_what_the_sql_says() -> None:
         assert (sql_folder() / file).read_text(encoding="utf-8") == text, file
 
 
+def test_every_asset_leads_to_its_code() -> None:
+    """A table to its SQL, a pull to the module that pulls: who looks at a wrong figure wants to read how it is made."""
+    leads = {
+        spec.key.to_user_string(): [Path(ref.file_path) for ref in found.code_references]
+        for spec in specs()
+        if (found := spec.metadata.get("dagster/code_references"))
+    }
+    assert {spec.key.to_user_string() for spec in specs()} - leads.keys() == {"landing/custom"}  # made by no code here
+    assert all(path.is_file() for paths in leads.values() for path in paths)
+    assert leads["core/incidents"] == [sql_folder().resolve() / "core" / "incidents.sql"]
+    assert [path.parent.name for path in leads["landing/pagerduty"]] == ["pagerduty"]
+    assert leads["raw/jsm_alert_details"] == [sql_folder().resolve() / "raw" / "alerts" / "alert_details.sql"]
+
+
+def test_every_field_of_a_run_says_what_it_is() -> None:
+    """Who types a run configuration into the launchpad sees nothing else of a field."""
+    fields = RunResource.to_config_schema().as_field().config_type.fields
+    assert fields.keys() == RunResource.model_fields.keys()
+    assert [name for name, field in fields.items() if not field.description] == []
+
+
 def test_columns_of_a_second_account_are_known_too() -> None:
     """The file has one account of each source; the tables of another one have the same columns, from tables of its own."""
     configured = settings_of({"sources": {"jira_eu": {"kind": "jira"}}}, registry().sources, {}, data_dir=Path())

@@ -61,7 +61,7 @@ def build_defs(
         report,
     ]
     return dg.Definitions(
-        assets=shown(assets, models) if for_people else assets,
+        assets=shown(assets, models, accounts) if for_people else assets,
         asset_checks=[targets, phase_targets, traffic_light],
         jobs=[nightly, rebuild],
         schedules=[daily],

@@ -41,18 +41,26 @@ class RunResource(dg.ConfigurableResource):
     first one. `simulated` is what `mttr demo` sets: its folder takes records from nobody else.
     """
 
-    data_dir: str | None = None
-    config_file: str | None = None
-    as_of: str | None = None
-    since: str | None = None
-    until: str | None = None
-    full_refresh: bool = False
-    sources: list[str] = Field(default_factory=list)
-    accounts: list[str] = Field(default_factory=list)
-    start_over: bool = False
-    simulated: bool = False
-    run_id: str | None = None
-    wait_seconds: float = 600
+    data_dir: str | None = Field(default=None, description="data directory; none: MTTR_DATA_DIR, else ./data")
+    config_file: str | None = Field(default=None, description="configuration file; none: MTTR_CONFIG, else ./mttr.toml")
+    as_of: str | None = Field(default=None, description="clock of the run: open incidents last until then; none: now")
+    since: str | None = Field(
+        default=None, description="first instant to pull, without an offset UTC; none: from where the last run ended"
+    )
+    until: str | None = Field(default=None, description="first instant not to pull; none: the clock of the run")
+    full_refresh: bool = Field(default=False, description="pull the whole history again")
+    sources: list[str] = Field(default_factory=list, description="pull only these accounts; none: all")
+    accounts: list[str] = Field(
+        default_factory=list, description="set by the definitions: the accounts that they were made for"
+    )
+    start_over: bool = Field(default=False, description="forget what was loaded and read the whole landing zone again")
+    simulated: bool = Field(
+        default=False, description="set by `mttr demo`: everything in the data directory is invented"
+    )
+    run_id: str | None = Field(default=None, description="id of the run and name of its generation; none: a new one")
+    wait_seconds: float = Field(
+        default=600, description="seconds to wait for another run that uses the data directory, before this one fails"
+    )
 
     _settings: Settings = PrivateAttr()
     _as_of: datetime = PrivateAttr()

@@ -5,11 +5,15 @@ It is added when Dagster loads the definitions (`mttr_pipeline.definitions`), ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from mttr_pipeline.config.settings import Account
 from mttr_pipeline.warehouse.catalog import Catalog
 from mttr_pipeline.warehouse.columns import Columns, columns_of
 from mttr_pipeline.warehouse.models import Model
@@ -19,24 +23,46 @@ Asset = dg.AssetsDefinition | dg.AssetSpec
 _NAMED = 6
 
 
-def shown(assets: Iterable[Asset], models: Catalog) -> list[Asset]:
+def shown(assets: Iterable[Asset], models: Catalog, accounts: Sequence[Account]) -> list[Asset]:
     """The same assets with what is shown of them."""
-    found: list[Any] = list(dg.map_asset_specs(_shown(models), list(assets)))
-    return found
+    pulls = {dg.AssetKey(["landing", account.name]): account.source.connect for account in accounts}
 
-
-def _shown(models: Catalog) -> Callable[[dg.AssetSpec], dg.AssetSpec]:
     def add(spec: dg.AssetSpec) -> dg.AssetSpec:
         table = ".".join(spec.key.path)
-        if table not in models:
-            return spec
-        return spec.merge_attributes(metadata=_of_table(models[table], columns_of(models, models[table])))
+        if table in models:
+            return spec.merge_attributes(metadata=_of_table(models, models[table]))
+        module = find_spec(str(pulls[spec.key]).partition(":")[0]) if pulls.get(spec.key) else None
+        return spec.merge_attributes(metadata=_code(Path(module.origin or ""))) if module else spec
 
-    return add
+    found: list[Any] = list(dg.map_asset_specs(add, list(assets)))
+    return [_with_function(asset) for asset in found]
 
 
-def _of_table(model: Model, known: Columns) -> Mapping[str, Any]:
-    found: dict[str, Any] = {"dagster/table_name": model.table, "dagster/column_schema": schema(model, known)}
+def _with_function(asset: Any) -> Any:
+    """An asset that has no file of its own leads to the function that makes it."""
+    if not isinstance(asset, dg.AssetsDefinition) or any(
+        "dagster/code_references" in m for m in asset.metadata_by_key.values()
+    ):
+        return asset
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        return dg.with_source_code_references([asset])[0]
+
+
+def _code(file: Path) -> Mapping[str, Any]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)  # an operator can do nothing about it
+        reference = dg.LocalFileCodeReference(file_path=str(file.resolve()), line_number=1)
+        return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[reference])}
+
+
+def _of_table(models: Catalog, model: Model) -> Mapping[str, Any]:
+    known = columns_of(models, model)
+    found: dict[str, Any] = {
+        "dagster/table_name": model.table,
+        "dagster/column_schema": schema(model, known),
+        **_code(models.file(model)),
+    }
     if known.sources:
         found["dagster/column_lineage"] = dg.TableColumnLineage(
             {

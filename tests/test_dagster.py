@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -190,6 +191,32 @@ def test_columns_of_a_second_account_are_known_too() -> None:
     models = catalog(configured.accounts)
     known = columns_of(models, models["staging.jira_eu_records"])
     assert known.types and ("staging.jira_eu_issues", "updated_at") in known.sources["updated_at"]
+
+
+def test_a_company_says_whose_the_assets_are_and_when_they_are_made(tmp_path: Path) -> None:
+    """`[dagster]` of mttr.toml: the night of the company, its teams, and after how long a missing night is shown as overdue."""
+    config = """[dagster]
+    schedule = "30 1 * * mon-fri"
+    time_zone = "Europe/Berlin"
+    freshness_hours = 80
+    owners = ["team:sre", "oncall@example.com"]
+    tags = { domain = "reliability" }
+    """
+    (tmp_path / "mttr.toml").write_text(config)
+    with patch.dict(os.environ, clean_env({"MTTR_CONFIG": str(tmp_path / "mttr.toml")}), clear=True):
+        defs = build_defs(for_people=True)
+    [schedule] = [s for s in defs.get_repository_def().schedule_defs if s.name == "daily"]
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("30 1 * * mon-fri", "Europe/Berlin")
+    found = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
+    assert {(*spec.owners, spec.tags.get("domain")) for spec in found.values()} == {
+        ("team:sre", "oncall@example.com", "reliability")
+    }
+    assert all(spec.kinds for spec in found.values())
+    overdue = {name: spec.freshness_policy for name, spec in found.items() if spec.freshness_policy}
+    assert overdue.keys() == {"report/summary", *(name for name in found if name.startswith("landing/"))} - {
+        *("landing/inbox", "landing/custom", "landing/alertmanager")  # come when somebody sends them
+    }
+    assert set(overdue.values()) == {dg.FreshnessPolicy.time_window(timedelta(hours=80))}
 
 
 def test_definitions_load_without_any_credential() -> None:

@@ -13,7 +13,8 @@ from typing import Any
 
 import dagster as dg
 
-from mttr_pipeline.config.settings import Account, settings_of
+from mttr_pipeline.config.sections import Dagster
+from mttr_pipeline.config.settings import Account, Settings, settings_of
 from mttr_pipeline.defs.extract import imported_records, landing_asset, received_bodies
 from mttr_pipeline.defs.jobs import daily, nightly, rebuild
 from mttr_pipeline.defs.publish import copied, published_asset
@@ -40,8 +41,10 @@ def build_defs(
 
     `resource_overrides` replaces resources by name, for tests and the command line. `for_people` adds what only the UI shows.
     """
+    wanted = Dagster()
     if accounts is None:
-        accounts = configured_accounts()
+        configured = _configured()
+        accounts, wanted = configured.accounts, configured.file.dagster
         for sentence in unusable_sources(accounts).values():  # the command line says so itself
             logging.getLogger(__name__).warning(sentence)
     models = catalog(accounts)
@@ -61,10 +64,10 @@ def build_defs(
         report,
     ]
     return dg.Definitions(
-        assets=shown(assets, models, accounts) if for_people else assets,
+        assets=shown(assets, models, accounts, wanted) if for_people else assets,
         asset_checks=[targets, phase_targets, traffic_light],
         jobs=[nightly, rebuild],
-        schedules=[daily],
+        schedules=[daily(wanted)],
         sensors=[failed_run],
         resources={
             "run": RunResource(accounts=[account.name for account in accounts]),
@@ -75,15 +78,15 @@ def build_defs(
     )
 
 
-def configured_accounts() -> tuple[Account, ...]:
-    """The accounts of the configuration file; one of each source when it cannot be used, which the run itself then reports."""
+def _configured() -> Settings:
+    """What the configuration file says; one account of each source when it cannot be used, which the run itself then reports."""
     try:
-        accounts = load_settings(_where_the_file_is()).accounts
-        catalog(accounts)  # the name of an account may be that of a table
-        return accounts
+        settings = load_settings(_where_the_file_is())
+        catalog(settings.accounts)  # the name of an account may be that of a table
+        return settings
     except ConfigError as error:
         logging.getLogger(__name__).warning("%s Dagster shows one account of each source until then.", error)
-        return settings_of({}, registry().sources, {}, data_dir=Path()).accounts
+        return settings_of({}, registry().sources, {}, data_dir=Path())
 
 
 def _where_the_file_is() -> dict[str, str]:

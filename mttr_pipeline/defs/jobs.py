@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dagster as dg
 
+from mttr_pipeline.config.sections import Dagster
+
 # Retrying a whole run is nobody's remedy here: transient failures are retried inside the extraction, and what is left
 # (a refused key, a failed check) fails again.
 _NO_RUN_RETRIES = {"dagster/max_retries": "0"}
@@ -26,10 +28,13 @@ rebuild = dg.define_asset_job(
     description="The same from the landing zone alone, without any request: every table anew.",
 )
 
-daily = dg.ScheduleDefinition(
-    name="daily",
-    job=nightly,
-    cron_schedule="15 3 * * *",
-    execution_timezone="UTC",
-    description="Every night at 03:15 UTC. Off until it is switched on in the UI.",
-)
+
+def daily(wanted: Dagster) -> dg.ScheduleDefinition:
+    """The schedule of the nightly job."""
+    return dg.ScheduleDefinition(
+        name="daily",
+        job=nightly,
+        cron_schedule=wanted.schedule,
+        execution_timezone=wanted.time_zone,
+        description="When the nightly job runs: `schedule` in [dagster] of mttr.toml. Off until it is switched on in the UI.",
+    )

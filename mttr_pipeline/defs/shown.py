@@ -7,27 +7,35 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from mttr_pipeline.config.sections import Dagster
 from mttr_pipeline.config.settings import Account
+from mttr_pipeline.defs.report import REPORT
+from mttr_pipeline.defs.tables import schema
 from mttr_pipeline.warehouse.catalog import Catalog
-from mttr_pipeline.warehouse.columns import Columns, columns_of
+from mttr_pipeline.warehouse.columns import columns_of
 from mttr_pipeline.warehouse.models import Model
 
 Asset = dg.AssetsDefinition | dg.AssetSpec
-#: Columns that the description of one names. The lineage has all of them.
-_NAMED = 6
 
 
-def shown(assets: Iterable[Asset], models: Catalog, accounts: Sequence[Account]) -> list[Asset]:
+def shown(assets: Iterable[Asset], models: Catalog, accounts: Sequence[Account], wanted: Dagster) -> list[Asset]:
     """The same assets with what is shown of them."""
-    pulls = {dg.AssetKey(["landing", account.name]): account.source.connect for account in accounts}
+    overdue = wanted.freshness_hours and dg.FreshnessPolicy.time_window(timedelta(hours=wanted.freshness_hours))
+    pulls = {
+        dg.AssetKey(["landing", account.name]): account.source.connect for account in accounts if account.source.pulled
+    }
 
     def add(spec: dg.AssetSpec) -> dg.AssetSpec:
+        spec = spec.replace_attributes(owners=wanted.owners, tags={**spec.tags, **wanted.tags})
+        if overdue and (spec.key in pulls or spec.key == REPORT):
+            spec = spec.replace_attributes(freshness_policy=overdue)
         table = ".".join(spec.key.path)
         if table in models:
             return spec.merge_attributes(metadata=_of_table(models, models[table]))
@@ -71,22 +79,3 @@ def _of_table(models: Catalog, model: Model) -> Mapping[str, Any]:
             }
         )
     return found
-
-
-def schema(model: Model, known: Columns) -> dg.TableSchema:
-    """Every column with its type, its meaning and where its value comes from: only Dagster+ draws the lineage of columns."""
-    return dg.TableSchema(
-        [
-            dg.TableColumn(name, known.types.get(name, ""), description=text + _from(known.sources.get(name, ())))
-            for name, text in model.columns.items()
-            if name in known.types or not known.types
-        ]
-    )
-
-
-def _from(sources: tuple[tuple[str, str], ...]) -> str:
-    if not sources:
-        return ""
-    names = [f"{table}.{column}" for table, column in sources[:_NAMED]]
-    more = [f"{len(sources) - _NAMED} more"] if len(sources) > _NAMED else []
-    return f" (made of {', '.join([*names, *more])})"

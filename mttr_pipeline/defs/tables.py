@@ -13,13 +13,14 @@ from mttr_pipeline.defs.extract import OWNERS, none_left
 from mttr_pipeline.defs.guarded import guarded
 from mttr_pipeline.defs.jobs import START_OVER
 from mttr_pipeline.defs.resources import RunResource, explained
-from mttr_pipeline.defs.shown import schema
 from mttr_pipeline.errors import ContractError, MttrError
 from mttr_pipeline.warehouse.catalog import Catalog
 from mttr_pipeline.warehouse.columns import Columns, columns_of
 from mttr_pipeline.warehouse.models import Model
 
 KINDS = {"duckdb", "sql"}
+#: Columns that the description of one names. The lineage has all of them.
+_NAMED = 6
 MAKING = "while making "  # what an unforeseen error says of the table
 
 
@@ -132,3 +133,22 @@ def _other_columns(run: RunResource, model: Model) -> dict[str, Any]:
     if types == columns_of(run.warehouse.catalog, model).types:
         return {}
     return {"dagster/table_name": model.table, "dagster/column_schema": schema(model, Columns(types))}
+
+
+def schema(model: Model, known: Columns) -> dg.TableSchema:
+    """Every column with its type, its meaning and where its value comes from: only Dagster+ draws the lineage of columns."""
+    return dg.TableSchema(
+        [
+            dg.TableColumn(name, known.types.get(name, ""), description=text + _from(known.sources.get(name, ())))
+            for name, text in model.columns.items()
+            if name in known.types or not known.types
+        ]
+    )
+
+
+def _from(sources: tuple[tuple[str, str], ...]) -> str:
+    if not sources:
+        return ""
+    names = [f"{table}.{column}" for table, column in sources[:_NAMED]]
+    more = [f"{len(sources) - _NAMED} more"] if len(sources) > _NAMED else []
+    return f" (made of {', '.join([*names, *more])})"

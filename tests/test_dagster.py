@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
+from urllib.parse import parse_qs
 
 import dagster as dg
 import duckdb
@@ -47,6 +48,7 @@ from mttr_pipeline.config.settings import settings_of
 from mttr_pipeline.defs import build_defs
 from mttr_pipeline.defs.execute import run_instance
 from mttr_pipeline.defs.resources import RunResource
+from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.sources.registry import registry
 from mttr_pipeline.warehouse.catalog import catalog, default_catalog
 from mttr_pipeline.warehouse.columns import columns_of
@@ -276,19 +278,39 @@ def test_dagster_runs_the_nightly_job_without_our_command(tmp_path: Path) -> Non
     assert "RUN_SUCCESS" in done.stderr
 
 
-def executed(data_dir: Path, job: str = "rebuild", **config: Any) -> dg.ExecuteInProcessResult:
+def executed(
+    data_dir: Path, job: str = "rebuild", env: dict[str, str] | None = None, month: str | None = None, **config: Any
+) -> dg.ExecuteInProcessResult:
     """A job on fresh definitions with the resource replaced, as an embedding program does it."""
     resource = RunResource(data_dir=str(data_dir), as_of=UNTIL.isoformat(), **config)
-    with patch.dict(os.environ, clean_env(), clear=True), run_instance() as instance:
-        return (
-            build_defs(resource_overrides={"run": resource})
-            .resolve_job_def(job)
-            .execute_in_process(
-                instance=instance,
-                raise_on_error=False,
-                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            )
+    with patch.dict(os.environ, clean_env(env or {}), clear=True), run_instance() as instance:
+        found = build_defs(resource_overrides={"run": resource}).resolve_job_def(job)
+        asked = found.partitioned_config.get_run_config_for_partition_key(month) if month else {}
+        return found.execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            partition_key=month,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}, **asked},
         )
+
+
+@pytest.mark.slow
+def test_a_month_that_is_chosen_in_the_ui_is_pulled_again(tmp_path: Path) -> None:
+    """The job `backfill` asks for the month that was chosen and nothing else. What is published afterwards is complete, and the next
+    night goes on where the last one ended."""
+    data_dir = copy_of(finished_run(), tmp_path / "data")
+    mark = max(manifest.high_water or "" for manifest in Landing(data_dir / "landing").manifests("pagerduty"))
+    with vendors() as server:
+        result = executed(data_dir, "backfill", server.env("pagerduty"), "2025-08-01")
+        asked = [parse_qs(request.query) for request in server.requests("pagerduty")]
+    assert result.success
+    windows = {(query["since"][0][:10], query["until"][0][:10]) for query in asked if "since" in query}
+    assert windows and all("2025-08-01" <= since <= until <= "2025-09-01" for since, until in windows), windows
+    manifests = list(Landing(data_dir / "landing").manifests("pagerduty"))
+    [again] = [manifest for manifest in manifests if manifest.plan["since"].startswith("2025-08-01T00:00")]
+    assert again.plan["until"].startswith("2025-09-01T00:00") and again.records and again.status == "complete"
+    assert max(manifest.high_water or "" for manifest in manifests) == mark
+    assert differences(data_dir, truth()) == []
 
 
 @pytest.fixture(scope="module")

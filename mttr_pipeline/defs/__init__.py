@@ -16,7 +16,7 @@ import dagster as dg
 from mttr_pipeline.config.sections import Dagster
 from mttr_pipeline.config.settings import Account, Settings, settings_of
 from mttr_pipeline.defs.extract import imported_records, landing_asset, received_bodies
-from mttr_pipeline.defs.jobs import daily, nightly, rebuild
+from mttr_pipeline.defs.jobs import backfill, daily, nightly, rebuild
 from mttr_pipeline.defs.publish import copied, published_asset
 from mttr_pipeline.defs.report import phase_targets, report, targets, traffic_light
 from mttr_pipeline.defs.resources import RunResource
@@ -66,7 +66,7 @@ def build_defs(
     return dg.Definitions(
         assets=shown(assets, models, accounts, wanted) if for_people else assets,
         asset_checks=[targets, phase_targets, traffic_light],
-        jobs=[nightly, rebuild],
+        jobs=[nightly, rebuild, backfill],
         schedules=[daily(wanted)],
         sensors=[failed_run],
         resources={

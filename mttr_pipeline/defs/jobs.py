@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 import dagster as dg
 
 from mttr_pipeline.config.sections import Dagster
@@ -26,6 +29,22 @@ rebuild = dg.define_asset_job(
     selection=dg.AssetSelection.all() - dg.AssetSelection.groups("landing"),
     tags={**_NO_RUN_RETRIES, START_OVER: "true"},
     description="The same from the landing zone alone, without any request: every table anew.",
+)
+
+
+@dg.monthly_partitioned_config(start_date="2010-01-01")
+def month(start: datetime, end: datetime) -> dict[str, Any]:
+    """The configuration of a run that pulls one month (UTC): what the launchpad shows, to be changed there to any other window."""
+    return {"resources": {"run": {"config": {"since": start.date().isoformat(), "until": end.date().isoformat()}}}}
+
+
+backfill = dg.define_asset_job(
+    "backfill",
+    selection=dg.AssetSelection.all(),
+    config=month,
+    tags=_NO_RUN_RETRIES,
+    description="The nightly job for the months that are chosen, a run for each: only their window is pulled, and everything is "
+    "computed and published. For history from before the first pull, or to read a month again.",
 )
 
 

@@ -8,7 +8,9 @@ import os
 import shutil
 import subprocess
 import sys
-from datetime import timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -48,6 +50,7 @@ from mttr_pipeline.config.settings import settings_of
 from mttr_pipeline.defs import build_defs
 from mttr_pipeline.defs.execute import run_instance
 from mttr_pipeline.defs.resources import RunResource
+from mttr_pipeline.defs.tidying import delete_old_runs
 from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.sources.registry import registry
 from mttr_pipeline.warehouse.catalog import catalog, default_catalog
@@ -294,23 +297,86 @@ def executed(
         )
 
 
+@contextmanager
+def recorded(home: Path) -> Iterator[dg.DagsterInstance]:
+    """The records of a DAGSTER_HOME."""
+    home.mkdir(exist_ok=True)
+    shutil.copy(REPOSITORY / ".dagster" / "dagster.yaml", home)
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        yield instance
+
+
+def test_old_runs_are_deleted_with_their_files(tmp_path: Path) -> None:
+    """Dagster keeps every run for ever: a disk fills up by 3 GB a year. A younger run and one that is not over stay."""
+
+    @dg.asset
+    def table() -> dg.MaterializeResult:
+        return dg.MaterializeResult(metadata={"dagster/row_count": 1})
+
+    with recorded(tmp_path / "home") as instance:
+        ids = [dg.materialize([table], instance=instance).run_id for _ in range(2)]
+        open_ = instance.create_run_for_job(build_defs().resolve_job_def("tidy"), status=dg.DagsterRunStatus.STARTED)
+        files = {path.stem for path in (tmp_path / "home").rglob("*.db")}
+        assert set(ids) <= files
+        assert delete_old_runs(instance, 30) == 0 and instance.get_runs_count() == 3
+        later = datetime.now(UTC) + timedelta(days=31)
+        assert delete_old_runs(instance, 30, later) == 2
+        assert [run.run_id for run in instance.get_runs()] == [open_.run_id]
+        assert not {path.stem for path in (tmp_path / "home").rglob("*.db")} & set(ids)
+        assert [str(path) for path in (tmp_path / "home" / "storage").rglob("*") if path.name in ids] == []
+
+
+@pytest.mark.parametrize("days", ["", "keep_runs_days = 90"])
+def test_old_runs_are_deleted_by_themselves_only_where_it_is_asked_for(tmp_path: Path, days: str) -> None:
+    """History that is gone does not come back: nothing is deleted before somebody says so."""
+    (tmp_path / "mttr.toml").write_text(f"[dagster]\n{days}\n")
+    env = clean_env({"MTTR_CONFIG": str(tmp_path / "mttr.toml")})
+    with patch.dict(os.environ, env, clear=True), dg.DagsterInstance.ephemeral() as instance:
+        defs = build_defs()
+        [weekly] = [s for s in defs.get_repository_def().schedule_defs if s.name == "weekly_tidy"]
+        assert (weekly.default_status == dg.DefaultScheduleStatus.RUNNING) == bool(days)
+        assert defs.resolve_job_def("tidy").execute_in_process(instance=instance).success
+
+
+@pytest.mark.slow
+def test_a_run_of_cron_is_seen_in_dagster(tmp_path: Path) -> None:
+    """Who starts `mttr run` by cron and sets DAGSTER_HOME finds the run, its tables and its checks in the UI; what is older than
+    `keep_runs_days` is gone after it."""
+    data_dir, home = copy_of(finished_run(), tmp_path / "data"), tmp_path / "home"
+    config = tmp_path / "mttr.toml"
+    config.write_text("[dagster]\nkeep_runs_days = 30\n")
+    with recorded(home) as instance:
+        with patch("dagster._core.storage.runs.sql_run_storage.get_current_datetime") as clock:
+            clock.return_value = datetime.now(UTC) - timedelta(days=40)
+            old = dg.materialize([dg.asset(lambda: None, name="old")], instance=instance).run_id
+        mttr("--data-dir", data_dir, "--config", config, "rebuild", *AS_OF, env={"DAGSTER_HOME": str(home)}).ended(0)
+        [run] = instance.get_runs()
+        assert run.run_id != old and (run.job_name, run.status) == ("rebuild", dg.DagsterRunStatus.SUCCESS)
+        made = instance.get_latest_materialization_event(dg.AssetKey(["core", "incidents"]))
+        rows = made and made.asset_materialization and made.asset_materialization.metadata["dagster/row_count"].value
+        assert made and made.run_id == run.run_id and [(rows,)] == query(data_dir, "SELECT count(*) FROM incidents")
+
+
 @pytest.mark.slow
 def test_a_month_that_is_chosen_in_the_ui_is_pulled_again(tmp_path: Path) -> None:
-    """The job `backfill` asks for the month that was chosen and nothing else. What is published afterwards is complete, and the next
-    night goes on where the last one ended."""
-    data_dir = copy_of(finished_run(), tmp_path / "data")
-    mark = max(manifest.high_water or "" for manifest in Landing(data_dir / "landing").manifests("pagerduty"))
+    """The job `backfill` asks for the month that was chosen and nothing else. What is published afterwards has that month beside what
+    was there, and the next night goes on where the last one ended."""
+    data_dir = tmp_path / "data"
     with vendors() as server:
-        result = executed(data_dir, "backfill", server.env("pagerduty"), "2025-08-01")
+        assert executed(data_dir, "nightly", server.env("pagerduty"), since="2025-09-01").success
+        [first] = Landing(data_dir / "landing").manifests("pagerduty")
+        server.clear_log()
+        assert executed(data_dir, "backfill", server.env("pagerduty"), "2025-08-01").success
         asked = [parse_qs(request.query) for request in server.requests("pagerduty")]
-    assert result.success
     windows = {(query["since"][0][:10], query["until"][0][:10]) for query in asked if "since" in query}
     assert windows and all("2025-08-01" <= since <= until <= "2025-09-01" for since, until in windows), windows
-    manifests = list(Landing(data_dir / "landing").manifests("pagerduty"))
-    [again] = [manifest for manifest in manifests if manifest.plan["since"].startswith("2025-08-01T00:00")]
-    assert again.plan["until"].startswith("2025-09-01T00:00") and again.records and again.status == "complete"
-    assert max(manifest.high_water or "" for manifest in manifests) == mark
-    assert differences(data_dir, truth()) == []
+    [again] = [m for m in Landing(data_dir / "landing").manifests("pagerduty") if m.extract_id != first.extract_id]
+    assert again.status == "complete" and again.records
+    assert first.high_water and not again.high_water
+    of_both = """SELECT external_id FROM records WHERE source = 'pagerduty' AND detected_at >= '2025-08-02 00:00:00+00'
+        AND detected_at < '2025-09-30 00:00:00+00' ORDER BY ALL"""
+    assert query(data_dir, of_both) == query(finished_run(), of_both) != []
+    assert query(data_dir, "SELECT count(*) FROM records WHERE detected_at < '2025-07-01 00:00:00+00'") == [(0,)]
 
 
 @pytest.fixture(scope="module")

@@ -254,7 +254,7 @@ class Alerts(Section):
 
 
 class Dagster(Section):
-    """`[dagster]`: what Dagster shows of the assets, and when it runs. Nothing of it changes a figure, or `mttr run`."""
+    """`[dagster]`: what Dagster shows of the assets, and when it runs. Nothing of it changes a figure."""
 
     schedule: CronSchedule = Field("15 3 * * *", description="when the schedule `daily` runs the nightly job")
     time_zone: Zone = Field("UTC", description="zone of that schedule")
@@ -265,6 +265,9 @@ class Dagster(Section):
         ("team:incident-metrics",), description="whose the assets are: e-mail addresses, or teams like `team:sre`"
     )
     tags: Tags = Field(default_factory=dict, description="tags of every asset")
+    keep_runs_days: Annotated[float, number("days", 1, 36_500)] | None = Field(
+        None, description="runs that began longer ago are deleted from Dagster's records; none: all stay"
+    )
 
 
 class NoSources(Section):

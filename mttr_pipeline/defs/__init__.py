@@ -23,6 +23,7 @@ from mttr_pipeline.defs.resources import RunResource
 from mttr_pipeline.defs.shown import Asset, shown
 from mttr_pipeline.defs.tables import layer_asset, raw_asset
 from mttr_pipeline.defs.telling import failed_run, told
+from mttr_pipeline.defs.tidying import tidy, weekly
 from mttr_pipeline.errors import ConfigError
 from mttr_pipeline.sources.registry import load_settings, registry
 from mttr_pipeline.warehouse.catalog import catalog, unusable_sources
@@ -66,8 +67,8 @@ def build_defs(
     return dg.Definitions(
         assets=shown(assets, models, accounts, wanted) if for_people else assets,
         asset_checks=[targets, phase_targets, traffic_light],
-        jobs=[nightly, rebuild, backfill],
-        schedules=[daily(wanted)],
+        jobs=[nightly, rebuild, backfill, tidy],
+        schedules=[daily(wanted), weekly(wanted)],
         sensors=[failed_run],
         resources={
             "run": RunResource(accounts=[account.name for account in accounts]),

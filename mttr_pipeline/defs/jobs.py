@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 import dagster as dg
 
@@ -32,20 +31,27 @@ rebuild = dg.define_asset_job(
 )
 
 
-@dg.monthly_partitioned_config(start_date="2010-01-01")
-def month(start: datetime, end: datetime) -> dict[str, Any]:
-    """The configuration of a run that pulls one month (UTC): what the launchpad shows, to be changed there to any other window."""
-    return {"resources": {"run": {"config": {"since": start.date().isoformat(), "until": end.date().isoformat()}}}}
-
+BACKFILL = "backfill"
+_MONTHS = dg.MonthlyPartitionsDefinition(start_date="2010-01-01")
 
 backfill = dg.define_asset_job(
-    "backfill",
+    BACKFILL,
     selection=dg.AssetSelection.all(),
-    config=month,
+    # Without any configuration, as above: the month is a tag of the run, see `month_of`.
+    config=dg.PartitionedConfig(_MONTHS, run_config_for_partition_key_fn=lambda month: {}),
     tags=_NO_RUN_RETRIES,
     description="The nightly job for the months that are chosen, a run for each: only their window is pulled, and everything is "
     "computed and published. For history from before the first pull, or to read a month again.",
 )
+
+
+def month_of(run: dg.DagsterRun) -> dict[str, datetime]:
+    """`since` and `until` of the month that a run of `backfill` was started for, UTC; nothing for other runs."""
+    month = run.tags.get("dagster/partition")
+    if run.job_name != BACKFILL or month is None:
+        return {}
+    window = _MONTHS.time_window_for_partition_key(month)
+    return {"since": window.start, "until": window.end}
 
 
 def daily(wanted: Dagster) -> dg.ScheduleDefinition:

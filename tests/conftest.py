@@ -4,11 +4,14 @@
 - Temporary files are kept in memory where there is room: the tests flush thousands of small databases, and would wait for the
   disk for a quarter of their time. TMPDIR decides otherwise.
 - What takes long to make is made once for all workers, see `sharing`.
+- Ctrl-C works in a suite that a shell runs in the background, where it is ignored: Dagster hands that on to SIGTERM, and programs
+  that a test starts and ends would inherit it.
 - The files that take longest start first, so that no worker is left with one of them at the end.
 """
 
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -18,6 +21,9 @@ from sharing import shared_folder
 
 settings.register_profile("no clock", deadline=None)
 settings.load_profile("no clock")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 MEMORY, ROOM = Path("/dev/shm"), 4 << 30
 if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:

@@ -55,7 +55,8 @@ def _backfill(instance: dg.DagsterInstance, data_dir: Path, env: dict[str, str])
     resource = RunResource(data_dir=str(data_dir), as_of=UNTIL.isoformat())
     with patch.dict(os.environ, clean_env(env), clear=True):
         job = build_defs(resource_overrides={"run": resource}).resolve_job_def("backfill")
-        return job.execute_in_process(instance=instance, partition_key="2025-08-01").run_id
+        quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+        return job.execute_in_process(instance=instance, partition_key="2025-08-01", run_config=quiet).run_id
 
 
 @contextmanager

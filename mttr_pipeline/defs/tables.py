@@ -15,7 +15,7 @@ from mttr_pipeline.defs.jobs import START_OVER
 from mttr_pipeline.defs.resources import RunResource, explained
 from mttr_pipeline.errors import ContractError, MttrError
 from mttr_pipeline.warehouse.catalog import Catalog
-from mttr_pipeline.warehouse.columns import Columns, columns_of
+from mttr_pipeline.warehouse.columns import NO_TYPE, Columns, columns_of
 from mttr_pipeline.warehouse.models import Model
 
 KINDS = {"duckdb", "sql"}
@@ -130,7 +130,8 @@ def _other_columns(run: RunResource, model: Model) -> dict[str, Any]:
     """The columns of a built table, where they are not those that the definition of the asset shows: with their texts they are most
     of what Dagster would keep of a run."""
     types = run.warehouse.columns(model)
-    if types == columns_of(run.warehouse.catalog, model).types:
+    known = columns_of(run.warehouse.catalog, model).types
+    if [*types] == [*known] and all(known[name] in (kind, NO_TYPE) for name, kind in types.items()):
         return {}
     return {"dagster/table_name": model.table, "dagster/column_schema": schema(model, Columns(types))}
 
@@ -139,7 +140,9 @@ def schema(model: Model, known: Columns) -> dg.TableSchema:
     """Every column with its type, its meaning and where its value comes from: only Dagster+ draws the lineage of columns."""
     return dg.TableSchema(
         [
-            dg.TableColumn(name, known.types.get(name, ""), description=text + _from(known.sources.get(name, ())))
+            dg.TableColumn(
+                name, known.types.get(name, "").strip('"'), description=text + _from(known.sources.get(name, ()))
+            )
             for name, text in model.columns.items()
             if name in known.types or not known.types
         ]

@@ -21,6 +21,9 @@ from mttr_pipeline.sources.kit.declare import Source
 from mttr_pipeline.warehouse.catalog import Catalog
 from mttr_pipeline.warehouse.models import Model
 
+#: The type of a column that is always NULL. DuckDB 1.5 makes INTEGER of it.
+NO_TYPE = '"NULL"'
+
 
 @dataclass(frozen=True)
 class Columns:

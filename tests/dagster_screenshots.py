@@ -103,20 +103,20 @@ def main(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         home, data_dir = Path(scratch) / "home", Path(scratch) / "data"
         home.mkdir()
-        shutil.copy(REPOSITORY / ".dagster" / "dagster.yaml", home)
+        settings = (REPOSITORY / ".dagster" / "dagster.yaml").read_text(encoding="utf-8")
+        (home / "dagster.yaml").write_text(settings + "nux:\n  enabled: false\n")  # no invitation in front of the page
         shutil.copytree(finished_run(), data_dir, symlinks=True)
         runs = nights(data_dir, home)
         blank = Path(scratch) / "blank.html"
         blank.write_text("<p></p>")
-        pages = {name: (f"/runs/{run}", "nightly") for name, run in runs.items() if name != "backfill"}
+        pages = {name: (f"/runs/{run}", "Run of") for name, run in runs.items()}
         pages["failed source, the asset"] = ("/assets/landing/pagerduty?view=checks", "fresh")
-        pages["backfill"] = (f"/locations/{LOCATION}/jobs/backfill/partitions", "Partitions")
         pages["launchpad of the backfill"] = (f"/locations/{LOCATION}/jobs/backfill/playground", "Partition")
-        pages["columns"] = ("/assets/core/incidents?view=overview", "made of core.golden.resolved_at")
+        pages["columns"] = ("/assets/core/incidents?view=overview", "Column name")
         pages["lineage"] = ("/assets/core/incidents?view=lineage&lineageScope=upstream&lineageDepth=2", "golden")
         with webserver(home) as address, Chromium() as browser, browser.page(blank, 1600, 1200) as page:
             for name, (path, text) in pages.items():
-                show(page, address + path, text.replace("nightly", "backfill" if name == "backfill" else "nightly"))
+                show(page, address + path, text)
                 print(page.screenshot(folder / f"{name.replace(',', '').replace(' ', '_')}.png"))
 
 

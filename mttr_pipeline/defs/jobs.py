@@ -40,7 +40,7 @@ backfill = dg.define_asset_job(
     # Without any configuration, as above: the month is a tag of the run, see `month_of`.
     config=dg.PartitionedConfig(_MONTHS, run_config_for_partition_key_fn=lambda month: {}),
     tags=_NO_RUN_RETRIES,
-    description="The nightly job for one month, chosen under Partition in the Launchpad: only its window is pulled, and everything is "
+    description="The nightly job for one month, chosen under Partition in the Launchpad: only its window is pulled, everything is "
     "computed and published. For history from before the first pull, or to read a month again.",
 )
 

@@ -2,4 +2,4 @@
 
 from mttr_pipeline.defs import build_defs
 
-defs = build_defs()
+defs = build_defs(for_people=True)

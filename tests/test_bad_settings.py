@@ -19,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 from support import settings_for
 
 from mttr_pipeline.config.terms import LIFECYCLE_ONLY, PHASES, Phase
+from mttr_pipeline.defs.jobs import daily
 from mttr_pipeline.errors import ConfigError
 from mttr_pipeline.sources.registry import load_settings
 
@@ -254,9 +255,41 @@ def test_a_zone_is_one_that_the_database_knows(tmp_path: Path, zone: str) -> Non
     """Python reads zones from the system, DuckDB has its own list: what only one of them knows stopped the run in a query,
     or meant another zone than the one that was thought of.
     """
-    for content in (f'reporting_time_zone = "{zone}"\n', f'[sources.custom]\ntime_zone = "{zone}"\n'):
+    places = ("reporting_time_zone", "[sources.custom]\ntime_zone", "[dagster]\ntime_zone")
+    for content in (f'{place} = "{zone}"\n' for place in places):
         text = refused(tmp_path, content)
         assert "time_zone': must be an IANA time zone that DuckDB knows, like 'Europe/Berlin' (found " in text, text
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    ["", "daily", "15 3 * *", "60 3 * * *", "15 24 * * *", "15 3 0 * *", "15 3 30 2 *", "*/0 * * * *", "5-1 * * * *"],
+)
+def test_a_schedule_is_one_that_dagster_knows(tmp_path: Path, schedule: str) -> None:
+    """Else the code location does not load, with a stack trace and without the name of the key."""
+    text = refused(tmp_path, f'[dagster]\nschedule = "{schedule}"\n')
+    assert "'dagster.schedule': must be a cron schedule of five fields (minute, hour, day, month, weekday)" in text, (
+        text
+    )
+
+
+@pytest.mark.parametrize("schedule", ["15 3 * * *", "*/15 0-5,22 1,15 jan-jun mon-fri", "0 6 1-7/2 * 7"])
+def test_what_is_taken_for_a_schedule_dagster_takes_too(tmp_path: Path, schedule: str) -> None:
+    """The check is our own, because settings are read without Dagster."""
+    (tmp_path / "mttr.toml").write_text(f'[dagster]\nschedule = "{schedule}"\n')
+    wanted = load_settings({}, config=tmp_path / "mttr.toml").file.dagster
+    assert daily(wanted).cron_schedule == schedule
+
+
+def test_owners_and_tags_are_those_that_dagster_takes(tmp_path: Path) -> None:
+    """Both are shown in Dagster, which stops at what it does not know."""
+    text = refused(tmp_path, '[dagster]\nowners = ["sre"]\n')
+    assert (
+        text.startswith("'dagster.owners")
+        and "must be an e-mail address, or the name of a team like 'team:sre'" in text
+    )
+    text = refused(tmp_path, '[dagster]\ntags = { "cost centre" = "1" }\n')
+    assert text.startswith("'dagster.tags': 'cost centre' = '1': a tag is at most 63 letters"), text
 
 
 def test_every_zone_that_both_know_is_taken() -> None:

@@ -31,6 +31,7 @@ LONG = {
     ".venv/bin/pytest tests/test_sqlmodels.py tests/test_dagster.py",
     ".venv/bin/pytest tests/test_reports.py tests/test_report_page.py tests/test_sentences.py tests/test_claims.py",
     ".venv/bin/pytest -m slow tests/test_adding_a_source.py",
+    ".venv/bin/python tests/columns.py",
     ".venv/bin/mypy",
     ".ci/run",
 }

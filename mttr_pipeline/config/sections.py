@@ -20,7 +20,7 @@ from mttr_pipeline.config.terms import (
     Stamp,
     TargetPhase,
 )
-from mttr_pipeline.config.values import OpenOptions, PlaceAddress, Weight, Zone, number
+from mttr_pipeline.config.values import CronSchedule, OpenOptions, Owner, PlaceAddress, Tags, Weight, Zone, number
 
 Minutes = Annotated[float, number("minutes")]
 #: From 1 on, so that a share like 0.8 is not taken for less than one percent.
@@ -260,6 +260,23 @@ class Alerts(Section):
     )
 
 
+class Dagster(Section):
+    """`[dagster]`: what Dagster shows of the assets, and when it runs. Nothing of it changes a figure."""
+
+    schedule: CronSchedule = Field("15 3 * * *", description="when the schedule `daily` runs the nightly job")
+    time_zone: Zone = Field("UTC", description="zone of that schedule")
+    freshness_hours: Annotated[float, number("hours", 1, 8_760, or_zero=True)] = Field(
+        36, description="a pull or a report that is older is shown as overdue; 0 turns this off"
+    )
+    owners: tuple[Owner, ...] = Field(
+        ("team:incident-metrics",), description="whose the assets are: e-mail addresses, or teams like `team:sre`"
+    )
+    tags: Tags = Field(default_factory=dict, description="tags of every asset")
+    keep_runs_days: Annotated[float, number("days", 1, 36_500)] | None = Field(
+        None, description="runs that began longer ago are deleted from Dagster's records; none: all stay"
+    )
+
+
 class NoSources(Section):
     """`[sources]` before the sources are known."""
 
@@ -285,6 +302,7 @@ class FileSettings(Section):
     run: Run = Run()
     landing: LandingZone = LandingZone()
     alerts: Alerts = Alerts()
+    dagster: Dagster = Dagster()
     imports: dict[str, ImportPreset] = Field(
         default_factory=dict, description="presets of your own for `mttr import --as`"
     )

@@ -89,6 +89,65 @@ def _zone(value: str) -> str:
 
 Zone = Annotated[str, AfterValidator(_zone)]
 
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
+#: What each field of a cron schedule may hold: least, most and names.
+_CRON: tuple[tuple[int, int, list[str]], ...] = (
+    *((0, 59, []), (0, 23, []), (1, 31, [])),
+    *((1, 12, ["", *_MONTHS]), (0, 7, _DAYS)),
+)
+
+
+def _cron(value: str) -> str:
+    """Five fields of numbers, ranges, steps and lists. What never comes, such as 30 February, is refused too."""
+    fields = value.lower().split()
+    valid = len(fields) == len(_CRON) and all(map(_is_cron_field, fields, _CRON))
+    if not valid or (fields[2] in ("30", "31") and fields[3] in ("2", "feb")):
+        raise ValueError(
+            "must be a cron schedule of five fields (minute, hour, day, month, weekday), like '15 3 * * *'"
+        )
+    return value
+
+
+def _is_cron_field(text: str, rule: tuple[int, int, list[str]]) -> bool:
+    least, most, names = rule
+    for part in text.split(","):
+        span, _, step = part.partition("/")
+        ends = [str(names.index(end)) if end and end in names else end for end in span.split("-")]
+        numbers = [int(end) for end in ends if re.fullmatch(r"[0-9]{1,2}", end)]
+        is_span = span == "*" or (len(numbers) == len(ends) <= 2 and least <= numbers[0] <= numbers[-1] <= most)
+        is_step = re.fullmatch(r"[1-9][0-9]?", step) and (span == "*" or "-" in span)
+        if not is_span or ("/" in part and not is_step):
+            return False
+    return True
+
+
+CronSchedule = Annotated[str, AfterValidator(_cron)]
+
+
+def _owner(value: str) -> str:
+    if not re.fullmatch(r"team:\S+|[^@\s]+@[^@\s]+\.[^@\s]+", value):
+        raise ValueError("must be an e-mail address, or the name of a team like 'team:sre'")
+    return value
+
+
+Owner = Annotated[str, AfterValidator(_owner)]
+
+
+def _tags(given: dict[str, str]) -> dict[str, str]:
+    for name, value in given.items():
+        if not (
+            re.fullmatch(r"([\w.-]{1,63}/)?[\w.-]{1,63}", name, re.ASCII)
+            and re.fullmatch(r"[\w.-]{0,63}", value, re.ASCII)
+        ):
+            raise ValueError(
+                f"{name!r} = {value!r}: a tag is at most 63 letters, digits, '.', '_' and '-', and so is its value"
+            )
+    return given
+
+
+Tags = Annotated[dict[str, str], AfterValidator(_tags)]
+
 
 def _web_address(value: str) -> str:
     if not re.fullmatch(r"https?://[^/?#@\s]+(/[^?#\s]*)?", value):

@@ -19,6 +19,8 @@ from mttr_pipeline.defs.jobs import nightly
 from mttr_pipeline.defs.publish import COPIED, PUBLISHED
 from mttr_pipeline.defs.reasons import reasons, what_came
 from mttr_pipeline.defs.telling import REACHED, run_failed
+from mttr_pipeline.defs.tidying import delete_old_runs
+from mttr_pipeline.errors import cleaned, first_line
 from mttr_pipeline.landing.store import Landing, new_run_id
 from mttr_pipeline.progress import Progress
 from mttr_pipeline.sources.registry import load_settings
@@ -57,6 +59,7 @@ def execute(job: str, options: dict[str, Any], progress: Progress, *, debug: boo
                 "resources": {"run": {"config": given}},
             },
         )
+        not_tidied = _tidied(instance, settings.file.dagster.keep_runs_days)
     data_dir = Path(given["data_dir"])
     made = {event.asset_key for event in result.all_events if event.is_step_materialization}
     published = PUBLISHED in made
@@ -64,7 +67,7 @@ def execute(job: str, options: dict[str, Any], progress: Progress, *, debug: boo
     generation = (data_dir / "published" / "latest").resolve() if published else None
     failed = failed_sources(Landing(data_dir / "landing"), given["run_id"]) | _not_fresh(result)
     errors = [f"{name} is stale: {error}" for name, error in failed.items()]
-    errors += _not_told(result)
+    errors += _not_told(result) + not_tidied
     unusable = unusable_sources(settings.accounts)
     failed |= unusable
     if result.success:
@@ -95,6 +98,17 @@ def _not_told(result: dg.ExecuteInProcessResult) -> list[str]:
         for found in evaluations
         if isinstance(found, dg.AssetCheckEvaluation) and found.check_name == REACHED and not found.passed
     ]
+
+
+def _tidied(instance: dg.DagsterInstance, days: float | None) -> list[str]:
+    """Delete old runs where they are recorded; gives what went wrong. It is no failure of the run."""
+    if days is None or instance.is_ephemeral:
+        return []
+    try:
+        delete_old_runs(instance, days)
+    except Exception as error:  # of whatever database keeps them
+        return [f"Old runs of Dagster were not deleted: {first_line(cleaned(error))}. The next run tries again."]
+    return []
 
 
 @contextmanager

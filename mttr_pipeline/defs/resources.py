@@ -18,7 +18,7 @@ from mttr_pipeline.config.clock import parse_clock
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.defs.continuing import Begun, continued, note
 from mttr_pipeline.defs.guarded import guarded
-from mttr_pipeline.defs.jobs import REBUILD
+from mttr_pipeline.defs.jobs import REBUILD, month_of
 from mttr_pipeline.errors import ConfigError, ContractError, MttrError, of_another_user
 from mttr_pipeline.intake.inbox import FOLDER
 from mttr_pipeline.landing.demonstration import SENT, refuse_demo_folder
@@ -42,24 +42,35 @@ class RunResource(dg.ConfigurableResource):
     it tells its failures itself, and whoever started it waits for its end.
     """
 
-    data_dir: str | None = None
-    config_file: str | None = None
-    as_of: str | None = None
-    since: str | None = None
-    until: str | None = None
-    full_refresh: bool = False
-    sources: list[str] = Field(default_factory=list)
-    accounts: list[str] = Field(default_factory=list)
-    start_over: bool = False
-    simulated: bool = False
-    run_id: str | None = None
-    wait_seconds: float = 600
-    by_command: bool = False
+    data_dir: str | None = Field(default=None, description="data directory; none: MTTR_DATA_DIR, else ./data")
+    config_file: str | None = Field(default=None, description="configuration file; none: MTTR_CONFIG, else ./mttr.toml")
+    as_of: str | None = Field(default=None, description="clock of the run: open incidents last until then; none: now")
+    since: str | None = Field(
+        default=None, description="first instant to pull, without an offset UTC; none: from where the last run ended"
+    )
+    until: str | None = Field(default=None, description="first instant not to pull; none: the clock of the run")
+    full_refresh: bool = Field(default=False, description="pull the whole history again")
+    sources: list[str] = Field(default_factory=list, description="pull only these accounts; none: all")
+    accounts: list[str] = Field(
+        default_factory=list, description="set by the definitions: the accounts that they were made for"
+    )
+    start_over: bool = Field(default=False, description="forget what was loaded and read the whole landing zone again")
+    simulated: bool = Field(
+        default=False, description="set by `mttr demo`: everything in the data directory is invented"
+    )
+    run_id: str | None = Field(default=None, description="id of the run and name of its generation; none: a new one")
+    wait_seconds: float = Field(
+        default=600, description="seconds to wait for another run that uses the data directory, before this one fails"
+    )
+    by_command: bool = Field(
+        default=False, description="set by `mttr`, which tells failures itself and tries nothing again"
+    )
 
     _settings: Settings = PrivateAttr()
     _as_of: datetime = PrivateAttr()
     _run_id: str = PrivateAttr()
     _job: str = PrivateAttr(default="")
+    _month: dict[str, datetime] = PrivateAttr(default_factory=dict)
     _opening: Callable[[], Warehouse] | None = PrivateAttr(default=None)
     _deadline: Deadline = PrivateAttr()
     _failed: dict[str, str] = PrivateAttr(default_factory=dict)
@@ -72,6 +83,7 @@ class RunResource(dg.ConfigurableResource):
             self._settings = load_settings(os.environ, data_dir=self.data_dir, config=self.config_file)
             self._refuse_other_accounts()
             self._job = context.run.job_name if context.run else ""
+            self._month = month_of(context.run) if context.run else {}
             if not self.simulated and self._job != REBUILD:
                 refuse_demo_folder(self._settings.data_dir)
             # Whole seconds: what an operator types back into --as-of gives the same run.
@@ -177,7 +189,7 @@ class RunResource(dg.ConfigurableResource):
     def instant(self, name: str) -> datetime | None:
         """`since` or `until` as an instant. Raises ConfigError."""
         text = getattr(self, name)
-        return parse_clock(text, f"--{name}") if text else None
+        return parse_clock(text, f"--{name}") if text else self._month.get(name)
 
 
 #: What only the pipeline's own user may read: raw records, with everything that vendors and senders wrote into them.

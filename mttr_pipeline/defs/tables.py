@@ -16,9 +16,12 @@ from mttr_pipeline.defs.jobs import START_OVER
 from mttr_pipeline.defs.resources import RunResource, explained
 from mttr_pipeline.errors import ContractError, MttrError
 from mttr_pipeline.warehouse.catalog import Catalog
+from mttr_pipeline.warehouse.columns import NO_TYPE, Columns, columns_of
 from mttr_pipeline.warehouse.models import Model
 
 KINDS = {"duckdb", "sql"}
+#: Columns that the description of one names. The lineage has all of them.
+_NAMED = 6
 MAKING = "while making "  # what an unforeseen error says of the table
 
 
@@ -140,16 +143,7 @@ def _build(run: RunResource, model: Model) -> dg.MaterializeResult:
         rows = warehouse.build(model)
         return dg.MaterializeResult(
             asset_key=asset_key(model.table),
-            metadata={
-                "dagster/row_count": rows,
-                "dagster/table_name": model.table,
-                "dagster/column_schema": dg.TableSchema(
-                    [
-                        dg.TableColumn(name, kind, description=model.columns[name])
-                        for name, kind in warehouse.columns(model).items()
-                    ]
-                ),
-            },
+            metadata={"dagster/row_count": rows, **_other_columns(run, model)},
             check_results=[
                 dg.AssetCheckResult(
                     check_name=check.name,
@@ -165,3 +159,34 @@ def _build(run: RunResource, model: Model) -> dg.MaterializeResult:
     except Exception as error:
         error.add_note(f"{MAKING}{model.table}")  # the step has the name of the layer
         raise
+
+
+def _other_columns(run: RunResource, model: Model) -> dict[str, Any]:
+    """The columns of a built table, where they are not those that the definition of the asset shows: with their texts they are most
+    of what Dagster would keep of a run."""
+    types = run.warehouse.columns(model)
+    known = columns_of(run.warehouse.catalog, model).types
+    if [*types] == [*known] and all(known[name] in (kind, NO_TYPE) for name, kind in types.items()):
+        return {}
+    return {"dagster/table_name": model.table, "dagster/column_schema": schema(model, Columns(types))}
+
+
+def schema(model: Model, known: Columns) -> dg.TableSchema:
+    """Every column with its type, its meaning and where its value comes from: only Dagster+ draws the lineage of columns."""
+    return dg.TableSchema(
+        [
+            dg.TableColumn(
+                name, known.types.get(name, "").strip('"'), description=text + _from(known.sources.get(name, ()))
+            )
+            for name, text in model.columns.items()
+            if name in known.types or not known.types
+        ]
+    )
+
+
+def _from(sources: tuple[tuple[str, str], ...]) -> str:
+    if not sources:
+        return ""
+    names = [f"{table}.{column}" for table, column in sources[:_NAMED]]
+    more = [f"{len(sources) - _NAMED} more"] if len(sources) > _NAMED else []
+    return f" (made of {', '.join([*names, *more])})"

@@ -72,6 +72,13 @@ class Catalog:
         """The tables of one layer."""
         return [model for model in self if model.schema == schema]
 
+    def file(self, model: Model) -> Path:
+        """The SQL file of a table."""
+        source = next((member.source for member in self.members if member.name == model.account), None)
+        own = (source and source.sql) or sql_folder()
+        path = model.where.removeprefix("sql/")
+        return own / path if (own / path).exists() else sql_folder() / path
+
     def upstream(self, table: str) -> frozenset[str]:
         """Every table that one is made of, through others too."""
         return self._upstream[table]

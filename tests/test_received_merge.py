@@ -87,7 +87,7 @@ def pagerduty_events(told: Streams, counts: Callable[[datetime], bool]) -> Itera
             }
         else:
             same = ("id", "html_url", "title", "status", "created_at", "incident_key", "service", "teams", "urgency")
-            data = {name: incident[name] for name in (*same, "priority", "resolve_reason")}
+            data = {name: incident.get(name) for name in (*same, "priority", "resolve_reason")}
             data |= {"type": "incident", "number": incident["incident_number"]}
         yield {
             "event": {

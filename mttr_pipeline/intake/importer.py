@@ -332,7 +332,7 @@ class Intake:
 
 def _why_not(error: BaseException) -> str:
     """Why an import is failed, in a sentence."""
-    if ended := interrupts.ended_by() or ("Ended by an interrupt" if not isinstance(error, Exception) else None):
+    if ended := interrupts.ended_by(interrupted=not isinstance(error, Exception)):
         return f"{ended}; nothing of it is loaded."
     return str(error) if isinstance(error, MttrError) else f"{type(error).__name__}: {error}"
 

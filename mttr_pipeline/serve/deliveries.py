@@ -6,7 +6,6 @@ What belongs here: files. What does not: who may send (`entrance`), and what a b
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from mttr_pipeline.config.settings import Account
 from mttr_pipeline.intake.inbox import FOLDER
 from mttr_pipeline.intake.received import webhook_of
 from mttr_pipeline.intake.signatures import SIDECAR
+from mttr_pipeline.landing.disk import sync
 
 CUSTOM = "custom"  # records with an external_id, which belong to no account
 
@@ -81,7 +81,7 @@ def store(data_dir: Path, delivery: Delivery) -> bool:
         made.append(path.with_name(f"{path.name}.part"))
         _write(made[-1], delivery.body)
         made[-1].replace(path)
-        _synced(folder)
+        sync(folder)
     except OSError:
         for part in made:
             with suppress(OSError):
@@ -92,23 +92,13 @@ def store(data_dir: Path, delivery: Delivery) -> bool:
 
 def _write(path: Path, content: bytes) -> None:
     """Make a file that only its owner reads, safe on the disk."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
+    path.unlink(missing_ok=True)  # of a process that was killed
+    path.touch(0o600)
+    path.write_bytes(content)
+    sync(path)
 
 
 def _private(folder: Path) -> None:
     if not folder.is_dir():
         folder.mkdir(mode=0o700)
-        _synced(folder.parent)
-
-
-def _synced(folder: Path) -> None:
-    """Make names in a folder as safe as what stands behind them."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync(folder.parent)

@@ -24,4 +24,5 @@ SELECT
     max_by(text_or_null(element ->> '$.name'), (updated_at, element ->> '$.name')) AS name
 FROM elements
 WHERE starts_with(coalesce(element ->> '$.ari', element ->> '$.id'), 'ari:') AND text_or_null(element ->> '$.name') IS NOT NULL
+    AND json_type(element, '$.name') = 'VARCHAR' -- what is no name must not name the services of other issues
 GROUP BY ALL

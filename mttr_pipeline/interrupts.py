@@ -84,17 +84,17 @@ def heard() -> bool:
     return _current is not None and _current.received is not None
 
 
-def ended_by(*, interrupted: bool = False) -> str | None:
-    """What ends the work, for people: `Ended by Ctrl-C`. None when no signal was heard.
-
-    `interrupted` says that KeyboardInterrupt was raised: the handler may run before the thread that hears signals.
-    """
-    if interrupted and _current is not None:
-        _current.wait()
+def ended_by() -> str | None:
+    """What ends the work, for people: `Ended by Ctrl-C`. None when no signal was heard."""
     number = _current.received if _current is not None else None
-    if number is None:
-        return "Ended by an interrupt" if interrupted else None
-    return f"Ended by {NAMES[signal.Signals(number)]}"
+    return None if number is None else f"Ended by {NAMES[signal.Signals(number)]}"
+
+
+def interrupted_by() -> str:
+    """The same after KeyboardInterrupt, whose handler may run before the thread that hears signals."""
+    if _current is not None:
+        _current.wait()
+    return ended_by() or "Ended by an interrupt"
 
 
 def _tell_all() -> None:

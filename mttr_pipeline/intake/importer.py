@@ -332,7 +332,7 @@ class Intake:
 
 def _why_not(error: BaseException) -> str:
     """Why an import is failed, in a sentence."""
-    if ended := interrupts.ended_by(interrupted=not isinstance(error, Exception)):
+    if ended := interrupts.ended_by() if isinstance(error, Exception) else interrupts.interrupted_by():
         return f"{ended}; nothing of it is loaded."
     return str(error) if isinstance(error, MttrError) else f"{type(error).__name__}: {error}"
 

@@ -204,4 +204,4 @@ def _try_to_fail(extract: Extract, message: str) -> None:
 
 def _try_to_note_the_end(extract: Extract) -> None:
     with contextlib.suppress(OSError):
-        extract.interrupt(interrupts.ended_by(interrupted=True) or "")
+        extract.interrupt(interrupts.interrupted_by())

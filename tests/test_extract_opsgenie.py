@@ -328,13 +328,20 @@ def test_faults_change_nothing_in_what_is_landed(tmp_path: Path) -> None:
         (
             "Api key is not authorized, use an API key from an API integration",
             "key of another kind of integration",
-            "team",
+            "needs read access to the account",
         ),
-        ("You are not authorized to access this resource", "needs read access to the account, not to a team", "kind"),
+        (
+            "You are not authorized to access this resource",
+            "needs read access to the account, not to a team",
+            "another kind of integration",
+        ),
     ],
 )
 def test_a_forbidden_key_is_told_by_its_cause(tmp_path: Path, said: str, told: str, untold: str) -> None:
-    """Both have status 403: a key of, say, a Prometheus integration is no matter of a team's rights."""
+    """Both have status 403: a key of, say, a Prometheus integration is no matter of a team's rights.
+
+    What is told also names the address that refused first, which of several that are asked at once is left to chance.
+    """
     simulator = OpsgenieSimulator.from_records([alert(1, NOW - DAY)], logs={})
     body = f'{{"message":"{said}","code":40301}}'.encode()
     simulator.handle = lambda request, now: Response(403, body)  # type: ignore[method-assign]

@@ -11,12 +11,12 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mttr_pipeline.config.names import Text, Words, normalize
-from mttr_pipeline.config.terms import EventType, RecordType, Resolution, Role, Severity
+from mttr_pipeline.config.terms import EnvironmentKind, EventType, RecordType, Resolution, Role, Severity
 from mttr_pipeline.config.values import Day, ProxyAddress, WebAddress, Zone, number
 
 DEFAULT_BACKFILL_DAYS = 730
 #: The kinds of words that vendors choose and we map, and the table of a source that maps them where it is named otherwise.
-WORD_KINDS = ("severity", "status", "resolution", "type", "field")
+WORD_KINDS = ("severity", "status", "resolution", "type", "field", "environment")
 TABLES = {"field": "fields"}
 RequestsPerMinute = Annotated[int, number("requests", 1, 1_000_000, whole=True)]
 RequestBudget = Annotated[int, number("requests", 0, 1_000_000, whole=True)]
@@ -133,6 +133,21 @@ class LinkedOptions(SourceOptions):
     )
 
 
+class DeployOptions(SourceOptions):
+    """A source of deploys."""
+
+    environment: Words[EnvironmentKind] = Field(
+        default_factory=dict,
+        description="environment -> production or other; by default `prod`, `production` and `live` are production, and what "
+        "is not named is other and told in the data quality",
+    )
+    services: Mapping[Text, Text | tuple[Text, ...]] = Field(
+        default_factory=dict,
+        description="repository or project -> the service, or the list of services, that its deploys bring out; one that is "
+        "not named is a service of its own name",
+    )
+
+
 class Vocabulary(Section):
     """Words for all sources, in `[vocabulary.<kind>]`. Those of a source go before them."""
 
@@ -142,6 +157,10 @@ class Vocabulary(Section):
         default_factory=dict, description="resolution name -> incident, false_alarm or duplicate"
     )
     type: Words[RecordType] = Field(default_factory=dict, description="issue type -> incident or other")
+
+    environment: Words[EnvironmentKind] = Field(
+        default_factory=dict, description="environment that deploys go to -> production or other"
+    )
 
     def of_kind(self, kind: str) -> Mapping[str, str]:
         """Word -> meaning; nothing for a kind that each source maps by itself."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from mttr_pipeline.config.definitions import definition_rows, variants_in_force
 from mttr_pipeline.config.names import normalize
-from mttr_pipeline.config.options import LinkedOptions
+from mttr_pipeline.config.options import DeployOptions, LinkedOptions
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.config.terms import PHASES, STAMPS
 from mttr_pipeline.config.vocabulary import vocabulary
@@ -20,6 +20,7 @@ VIEWS = """
 CREATE VIEW config.severities AS SELECT source, word, meaning AS severity FROM config.words WHERE kind = 'severity';
 CREATE VIEW config.resolutions AS SELECT source, word, meaning FROM config.words WHERE kind = 'resolution';
 CREATE VIEW config.types AS SELECT source, word, meaning FROM config.words WHERE kind = 'type';
+CREATE VIEW config.environments AS SELECT source, word, meaning FROM config.words WHERE kind = 'environment';
 CREATE VIEW config.statuses AS
     SELECT source, scope, word, is_prefix, meaning AS event_type FROM config.words WHERE kind = 'status';
 CREATE VIEW config.fields AS SELECT source, word, written, meaning AS target FROM config.words WHERE kind = 'field';
@@ -77,6 +78,15 @@ def config_tables(settings: Settings, as_of: datetime, definition_hash: str) -> 
                 [name, account.name, account.options.role or account.source.role]
                 for account in accounts
                 for name in account.source.record_sources(account.name)
+            ],
+        ),
+        "deployed_services": (
+            "source VARCHAR, place VARCHAR, services VARCHAR[]",
+            [
+                [account.name, normalize(place), [services] if isinstance(services, str) else list(services)]
+                for account in accounts
+                if isinstance(account.options, DeployOptions)
+                for place, services in account.options.services.items()
             ],
         ),
         "link_reasons": ("reason VARCHAR", [[reason] for reason in file.correlation.reasons]),

@@ -46,8 +46,11 @@ EventType = Literal[
 Resolution = Literal["incident", "false_alarm", "duplicate"]
 #: What the type of a record makes of it: an incident, or nothing that counts here.
 RecordType = Literal["incident", "other"]
+#: What the name of an environment stands for: users are there, or not.
+EnvironmentKind = Literal["production", "other"]
 #: What a source is for. A pager notifies somebody, a ticket is assigned, a machine alert has no responder, a channel is talk.
-Role = Literal["pager", "ticket", "machine alert", "channel"]
+#: Deploys are no incidents.
+Role = Literal["pager", "ticket", "machine alert", "channel", "deploys"]
 #: The kinds of links that may join two records, the most reliable first.
 LinkReason = Literal["vendor", "url", "key", "text", "dedup"]
 TargetPhase = Literal["detection", "acknowledgment", "investigation", "mitigation"]

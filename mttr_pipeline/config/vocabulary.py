@@ -36,6 +36,7 @@ HOUSE: dict[str, dict[str, str]] = {
         "Reopened": "reopened",
         **dict.fromkeys(("Pending", "On hold", "Snoozed", "Waiting for *"), "paused"),
     },
+    "environment": dict.fromkeys(("prod", "production", "live"), "production"),
 }
 
 

@@ -5,7 +5,7 @@ not_null = ["source", "kind", "word", "normal", "n", "n_unmapped"]
 
 [columns]
 source = "source of the records"
-kind = "severity, status, resolution, type or field"
+kind = "severity, status, resolution, type, field or environment"
 scope = "project that it occurs in; NULL where that does not matter"
 word = "the word as sent"
 normal = "the word as it is compared"

@@ -42,7 +42,8 @@ settings AS (
     FROM config.words AS w
     LEFT JOIN (SELECT DISTINCT setting FROM core.words) AS m USING (setting)
     WHERE w.setting IS NOT NULL AND w.source IN (
-        SELECT a.account FROM config.record_sources AS a JOIN core.vendor_records AS r ON r.source = a.source)
+        SELECT a.account FROM config.record_sources AS a JOIN core.vendor_records AS r ON r.source = a.source
+        UNION SELECT source FROM staging.deploys)
     GROUP BY setting
 )
 SELECT
@@ -59,6 +60,7 @@ UNION ALL
 SELECT 'unmapped_' || w.kind, w.source, w.n, w.total, 'warn', CASE w.kind
         WHEN 'status' THEN 'statuses that no map contains: the vendor''s category decides, else the stamps alone'
         WHEN 'resolution' THEN 'records with a resolution that no map contains: they count as incidents'
+        WHEN 'environment' THEN 'deploys to an environment that no map contains: they do not count as production'
         ELSE 'received records of a type that no map contains: they count only after a pull has read them'
     END || '; map them in [sources.' || a.account || '.' || w.kind || ']',
     u.examples

@@ -7,7 +7,7 @@ optional = ["scope", "more_words", "is_optional"]
 
 [columns]
 source = "the account"
-kind = "severity, status, resolution, type or field"
+kind = "severity, status, resolution, type, field or environment"
 scope = "project that it occurs in, where a mapping may be for one project"
 word = "the word as sent; NULL and blank ones do not count"
 more_words = "further words of this kind that the same records carry, where there may be several"

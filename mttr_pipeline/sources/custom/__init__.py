@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from mttr_pipeline.config.options import DeployOptions
 from mttr_pipeline.sources.kit.declare import Source
 
-SOURCE = Source(name="custom", title="Custom records", yields=("records", "events", "words", "links"))
+SOURCE = Source(
+    name="custom", title="Custom records", yields=("records", "events", "words", "links"), options=DeployOptions
+)

@@ -36,7 +36,7 @@ from mttr_pipeline.landing.readers import Unreadable
 #: What the SQL of a source may yield: a gathered table of `sql/staging` each.
 YIELDS = (
     *("records", "events", "services", "teams", "responders", "sla_cycles", "deletions", "words"),
-    *("pulled_alerts", "sites"),
+    *("pulled_alerts", "sites", "links", "deploys"),
 )
 
 #: The members of a received body, each as it came.
@@ -102,7 +102,7 @@ class Source:
     name             lower case letters, digits and _; the folder of its SQL, `[sources.<name>]`, the prefix of its variables
     title            its name for people
     yields           the gathered tables that its SQL yields
-    role             pager, ticket, machine alert or channel: advice speaks of pages only where a pager acknowledged
+    role             pager, ticket, machine alert, channel or deploys: advice speaks of pages only where a pager acknowledged
     options          the model of `[sources.<name>]`
     words            its default words by kind (severity, status, resolution, type, field): word -> meaning
     traits           folders of shared SQL that its tables are made of too, such as alerts

@@ -6,13 +6,13 @@ from pydantic import Field, SecretStr
 
 from mttr_pipeline.config.environment import Environment
 from mttr_pipeline.config.names import Words
-from mttr_pipeline.config.options import RequestsPerMinute, Section, SourceOptions
+from mttr_pipeline.config.options import DeployOptions, RequestsPerMinute, Section
 from mttr_pipeline.config.terms import FieldTarget
 from mttr_pipeline.sources.kit.body import members
 from mttr_pipeline.sources.kit.declare import Fields, Signature, Source, Variable, Webhook
 
 
-class PagerDutyOptions(SourceOptions):
+class PagerDutyOptions(DeployOptions):
     """What `[sources.pagerduty]` may say."""
 
     fields: Words[FieldTarget] = Field(

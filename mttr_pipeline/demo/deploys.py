@@ -1,0 +1,46 @@
+"""Deploys of the demonstration company, as facts: the simulators render them in the shapes of their vendors.
+
+What belongs here: what really happened to each deploy. No field name of a vendor belongs here.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+
+class Deploy(msgspec.Struct, frozen=True, kw_only=True):
+    """One deploy of one service to one environment, with everything that ever happens to it.
+
+    `story` says why it is there: plain, breaks (it introduced an incident), rollback, fix, rerun (the same commit again),
+    fails, cancelled, waits (hours for an approval), or unfinished (its job never says that it is over). `number` counts the
+    deploys of a tool.
+    """
+
+    tool: str
+    number: int
+    service: str
+    environment: str
+    story: str
+    version: str
+    sha: str
+    #: Title of the commit that it brings out.
+    title: str
+    #: Handle of the person who asked for it.
+    author: str
+    #: Author date of the earliest commit that it brings out first.
+    committed: datetime
+    requested: datetime
+    #: None where it never starts.
+    started: datetime | None
+    #: None where nothing ever says that it is over.
+    finished: datetime | None
+    #: How it ends: success, failure or cancelled; empty where it does not.
+    outcome: str
+    #: The number of the deploy that it takes back.
+    takes_back: int | None = None
+
+    def ends_by(self, now: datetime) -> bool:
+        """Whether it is over at `now`."""
+        return self.finished is not None and self.finished <= now

@@ -201,6 +201,7 @@ def publish_alone(data: Path, strike: tuple[str, int, int] | None) -> None:
             publish(warehouse, data / "published", new_run_id(), Keep(nights=1, weeks=0, months=0))
             warehouse.close()
         except BaseException:
+            signals.wait()  # the handler may have run before the thread that hears signals
             if signals.exit_code is None:
                 raise
     if signals.exit_code is not None:

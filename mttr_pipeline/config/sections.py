@@ -69,6 +69,14 @@ class Correlation(Section):
     )
 
 
+class Deploys(Section):
+    """`[deploys]`: which deploy introduced an incident."""
+
+    window_minutes: Annotated[float, number("minutes", or_zero=True)] = Field(
+        60, description="a deploy that finished this long before the impact began may have introduced the incident"
+    )
+
+
 class Variant(Section):
     """`[variants.<name>]`: a calculation between two stamps."""
 
@@ -297,6 +305,7 @@ class FileSettings(Section):
     downtime: Downtime = Downtime()
     lifecycle: Lifecycle = Lifecycle()
     correlation: Correlation = Correlation()
+    deploys: Deploys = Deploys()
     publish: Publish = Publish()
     people: People = People()
     run: Run = Run()

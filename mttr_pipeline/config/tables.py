@@ -39,7 +39,7 @@ def config_tables(settings: Settings, as_of: datetime, definition_hash: str) -> 
     file, accounts = settings.file, settings.accounts
     return {
         "run": (
-            "as_of TIMESTAMP, reopen_us BIGINT, flap_us BIGINT, abandoned_us BIGINT, correlates BOOLEAN, count_noise BOOLEAN, "
+            "as_of TIMESTAMP, reopen_us BIGINT, flap_us BIGINT, abandoned_us BIGINT, deploy_window_us BIGINT, correlates BOOLEAN, count_noise BOOLEAN, "
             "outliers_excluded BOOLEAN, outlier_hours DOUBLE, "
             "at_risk_pct DOUBLE, availability_target_pct DOUBLE, phase_model VARCHAR, reporting_time_zone VARCHAR, "
             "definition_hash VARCHAR",
@@ -49,6 +49,7 @@ def config_tables(settings: Settings, as_of: datetime, definition_hash: str) -> 
                     round(file.lifecycle.reopen_hours * 3_600_000_000),
                     round(file.lifecycle.flap_minutes * 60_000_000),
                     round(file.lifecycle.abandoned_days * 86_400_000_000),
+                    round(file.deploys.window_minutes * 60_000_000),
                     file.correlation.enabled,
                     file.downtime.count_noise,
                     file.outliers.enabled,

@@ -1,0 +1,105 @@
+/*
+description = """Which deploy introduced an incident, one row per incident and deploy. A deploy that is said to have caused it (`explicit`) goes before
+all others. Else it is, of each service of the incident, the latest successful production deploy that is no rollback, whose finish is
+known exactly or to the end of its job, and that finished within the configured window (default 60 min) before the impact began:
+occurred_at, else detected_at (`window`). Nothing is forced: an incident without such a deploy has no row. A name that fits several
+incidents is no link."""
+not_null = ["incident_id", "deploy_id", "deploy_no", "method"]
+unique = [["incident_id", "deploy_id"]]
+
+[assert]
+known_method = "method IN ('explicit', 'window')"
+no_window_ends_before_the_deploy = "method = 'explicit' OR minutes_before >= 0"
+
+[columns]
+incident_id = "the incident"
+deploy_id = "the deploy that introduced it"
+deploy_no = "its number in core.deploys"
+service = "service of the deploy"
+method = "explicit or window"
+minutes_before = "minutes from the finish of the deploy to the begin of the impact; NULL where one of them is unknown"
+detect_minutes = "deploy-to-detect: minutes from the finish of the deploy to detected_at, negative where the clocks disagree; NULL where one of them is unknown or the finish is not exact"
+*/
+-- What deploys say that they caused, each name once.
+WITH named AS MATERIALIZED (
+    SELECT DISTINCT d.deploy_no, d.source, trim(d.target) AS target
+    FROM (
+        SELECT coalesce(g.deploy_no, r.record_no) AS deploy_no, r.source, unnest(r.caused) AS target
+        FROM core.deploy_records AS r
+        LEFT JOIN core.deploy_groups AS g ON g.record_no = r.record_no
+    ) AS d
+    WHERE trim(d.target) <> ''
+),
+found AS (
+    SELECT n.deploy_no, n.target, n.source = r.source AS is_own, r.source, r.external_id
+    FROM named AS n JOIN core.vendor_records AS r ON r.external_id = n.target
+    UNION
+    SELECT n.deploy_no, n.target, n.source = r.source, r.source, r.external_id
+    FROM named AS n JOIN core.vendor_records AS r ON upper(r.key) = upper(n.target)
+    UNION
+    SELECT n.deploy_no, n.target, n.source = r.source, r.source, r.external_id
+    FROM (SELECT *, canonical_url(target) AS address FROM named WHERE contains(target, '://')) AS n
+    JOIN (SELECT source, external_id, canonical_url(url) AS address FROM core.vendor_records WHERE url IS NOT NULL) AS r ON r.address = n.address
+),
+-- Of several episodes, the one that began nearest to the deploy. A record of the deploy's own source goes before those of others.
+nearest AS (
+    SELECT f.deploy_no, f.target, f.is_own, f.source, f.external_id,
+        arg_min(s.incident_id, (abs(epoch_us(i.started_at) - coalesce(epoch_us(d.finished_at), epoch_us(i.started_at))), s.episode)) AS incident_id
+    FROM found AS f
+    JOIN core.incident_sources AS s ON s.source = f.source AND s.external_id = f.external_id
+    JOIN core.incidents AS i ON i.incident_id = s.incident_id AND i.is_counted
+    JOIN core.deploys AS d ON d.deploy_no = f.deploy_no
+    GROUP BY ALL
+),
+explicit AS (
+    SELECT deploy_no, any_value(incident_id) AS incident_id
+    FROM (SELECT * FROM nearest QUALIFY is_own = bool_or(is_own) OVER (PARTITION BY deploy_no, target))
+    GROUP BY deploy_no, target
+    HAVING count(DISTINCT incident_id) = 1
+),
+-- The services of an incident: its own, and those of its other records.
+affected AS (
+    SELECT i.incident_id, i.service, epoch_us(coalesce(i.occurred_at, i.detected_at)) AS began_us
+    FROM core.incidents AS i
+    WHERE i.is_counted AND i.service IS NOT NULL AND coalesce(i.occurred_at, i.detected_at) IS NOT NULL
+    UNION ALL
+    SELECT DISTINCT i.incident_id, s.service, epoch_us(coalesce(i.occurred_at, i.detected_at))
+    FROM core.members AS m
+    JOIN core.standalone AS s ON s.record_id = m.record_id
+    JOIN core.incidents AS i ON i.incident_id = m.incident_id
+    WHERE m.role = 'member' AND i.is_counted AND s.service IS DISTINCT FROM i.service AND s.service IS NOT NULL
+        AND coalesce(i.occurred_at, i.detected_at) IS NOT NULL
+),
+causes AS (
+    SELECT service, epoch_us(finished_at) AS finished_us, min_by(deploy_no, deploy_id) AS deploy_no
+    FROM core.deploys
+    WHERE is_production AND status = 'success' AND NOT is_rollback AND finished_precision IN ('exact', 'job') AND finished_at IS NOT NULL
+        AND service IS NOT NULL
+    GROUP BY ALL
+),
+before AS (
+    SELECT a.incident_id, c.deploy_no, a.began_us - c.finished_us AS before_us
+    FROM (SELECT a.* FROM affected AS a SEMI JOIN causes AS c ON c.service = a.service) AS a
+    ASOF JOIN causes AS c ON c.service = a.service AND c.finished_us <= a.began_us
+),
+linked AS (
+    SELECT DISTINCT incident_id, deploy_no, 'explicit' AS method FROM explicit
+    UNION ALL
+    SELECT b.incident_id, b.deploy_no, 'window'
+    FROM before AS b
+    CROSS JOIN config.run AS run
+    ANTI JOIN explicit AS e ON e.incident_id = b.incident_id
+    WHERE b.before_us <= run.deploy_window_us
+)
+SELECT
+    l.incident_id,
+    d.deploy_id,
+    l.deploy_no,
+    d.service,
+    l.method,
+    (epoch_us(coalesce(i.occurred_at, i.detected_at)) - epoch_us(d.finished_at)) / 6e7 AS minutes_before,
+    CASE WHEN d.finished_precision IN ('exact', 'job') THEN (epoch_us(i.detected_at) - epoch_us(d.finished_at)) / 6e7 END AS detect_minutes
+FROM linked AS l
+JOIN core.deploys AS d ON d.deploy_no = l.deploy_no
+JOIN core.incidents AS i ON i.incident_id = l.incident_id
+ORDER BY l.incident_id, d.deploy_id

@@ -39,7 +39,8 @@ def config_tables(settings: Settings, as_of: datetime, definition_hash: str) -> 
     file, accounts = settings.file, settings.accounts
     return {
         "run": (
-            "as_of TIMESTAMP, reopen_us BIGINT, flap_us BIGINT, abandoned_us BIGINT, deploy_window_us BIGINT, correlates BOOLEAN, count_noise BOOLEAN, "
+            "as_of TIMESTAMP, reopen_us BIGINT, flap_us BIGINT, abandoned_us BIGINT, deploy_window_us BIGINT, "
+            "correlates BOOLEAN, count_noise BOOLEAN, "
             "outliers_excluded BOOLEAN, outlier_hours DOUBLE, "
             "at_risk_pct DOUBLE, availability_target_pct DOUBLE, phase_model VARCHAR, reporting_time_zone VARCHAR, "
             "definition_hash VARCHAR",

@@ -15,18 +15,23 @@ from mttr_pipeline.metrics.survival import curves
 #: Finishes of one deploy that two tools record lie no farther apart.
 APART_US = 10 * 60_000_000
 
-# Pairs of records that may be one deploy. The finishes are cut into stretches of ten minutes, and only neighbouring ones are compared.
+# Pairs of records that may be one deploy. Finishes are cut into stretches of ten minutes, and only neighbouring ones compared.
 _PAIRS = f"""WITH candidates AS (
-    SELECT record_no, source, concat_ws(chr(31), service, CASE WHEN is_production THEN '*' ELSE environment_key END, commit_key, status) AS same,
-        epoch_us(finished_at) AS finished_us, epoch_us(finished_at) // {APART_US} AS stretch
+    SELECT
+        record_no,
+        source,
+        concat_ws(chr(31), service, CASE WHEN is_production THEN '*' ELSE environment_key END, commit_key, status) AS same,
+        epoch_us(finished_at) AS finished_us,
+        epoch_us(finished_at) // {APART_US} AS stretch
     FROM core.deploy_records
-    WHERE service IS NOT NULL AND environment_key IS NOT NULL AND commit_key IS NOT NULL AND status IS NOT NULL AND finished_at IS NOT NULL
+    WHERE service IS NOT NULL AND environment_key IS NOT NULL AND commit_key IS NOT NULL AND status IS NOT NULL
+        AND finished_at IS NOT NULL
 )
-SELECT a.record_no AS a, b.record_no AS b, a.source AS source_a, b.source AS source_b, a.finished_us AS finished_a, b.finished_us AS finished_b
+SELECT a.record_no, b.record_no, a.source, b.source, a.finished_us, b.finished_us
 FROM (SELECT *, unnest([stretch - 1, stretch, stretch + 1]) AS near FROM candidates) AS a
 JOIN candidates AS b ON b.same = a.same AND b.stretch = a.near AND b.source > a.source
 WHERE abs(a.finished_us - b.finished_us) <= {APART_US}
-ORDER BY abs(a.finished_us - b.finished_us), least(a.finished_us, b.finished_us), a, b"""
+ORDER BY abs(a.finished_us - b.finished_us), least(a.finished_us, b.finished_us), a.record_no, b.record_no"""
 
 
 class _Deploy:
@@ -64,9 +69,13 @@ def groups(con: duckdb.DuckDBPyConnection) -> Columns:
 
 
 def recoveries(con: duckdb.DuckDBPyConnection) -> Columns:
-    """The rows of `figures.deploy_recoveries`: the Kaplan-Meier median of each window and member that has an observation, in minutes."""
-    rows = read(con, "SELECT window_id, member_id::BIGINT AS member_id, observed_us, is_event FROM figures.deploy_observations")
-    rows = picked(rows, order_of(rows["window_id"], rows["member_id"], rows["observed_us"], (~rows["is_event"]).astype(np.int64)))
+    """The rows of `figures.deploy_recoveries`: the Kaplan-Meier median, in minutes, of each window and member with an observation."""
+    rows = read(
+        con,
+        "SELECT window_id, member_id::BIGINT AS member_id, observed_us, is_event FROM figures.deploy_observations",
+    )
+    censored_last = (~rows["is_event"]).astype(np.int64)
+    rows = picked(rows, order_of(rows["window_id"], rows["member_id"], rows["observed_us"], censored_last))
     is_first = np.ones(len(rows["window_id"]), dtype=np.bool_)
     is_first[1:] = (np.diff(rows["window_id"]) != 0) | (np.diff(rows["member_id"]) != 0)
     first = np.flatnonzero(is_first)

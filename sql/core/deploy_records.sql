@@ -60,7 +60,7 @@ SELECT
     lower(text_or_null(sha)) AS sha,
     coalesce(
         CASE WHEN regexp_full_match(trim(sha), '(?i)[0-9a-f]{7,64}') THEN left(lower(trim(sha)), 7) ELSE lower(text_or_null(sha)) END,
-        lower(regexp_extract(version, '(?i)(?:^|@)([0-9a-f]{7})[0-9a-f]{0,57}$', 1)))  AS commit_key,
+        nullif(lower(regexp_extract(version, '(?i)(?:^|@)([0-9a-f]{7})[0-9a-f]{0,57}$', 1)), '')) AS commit_key,
     CASE WHEN NOT coalesce(is_later, false) THEN status END AS status,
     vendor_status,
     requested_at,

@@ -30,9 +30,10 @@ texts AS (
     LEFT JOIN core.deploy_groups AS g ON g.record_no = r.record_no
 ),
 targets AS (
-    SELECT DISTINCT deploy_no, unnest(targets_in("text", true), recursive := true)
-    FROM texts
-    WHERE regexp_matches("text", '-[1-9]|://')
+    SELECT DISTINCT *
+    FROM (
+        SELECT deploy_no, unnest(targets_in("text", true), recursive := true) FROM texts WHERE regexp_matches("text", '-[1-9]|://')
+    )
 ),
 records AS (
     SELECT t.deploy_no, r.source, r.external_id

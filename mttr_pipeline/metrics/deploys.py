@@ -69,7 +69,7 @@ def groups(con: duckdb.DuckDBPyConnection) -> Columns:
 
 
 def recoveries(con: duckdb.DuckDBPyConnection) -> Columns:
-    """The rows of `figures.deploy_recoveries`: the Kaplan-Meier median, in minutes, of each window and member with an observation."""
+    """The rows of `figures.deploy_recoveries`: the Kaplan-Meier median (minutes) of each window and member with an observation."""
     rows = read(
         con,
         "SELECT window_id, member_id::BIGINT AS member_id, observed_us, is_event FROM figures.deploy_observations",

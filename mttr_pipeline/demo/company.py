@@ -78,6 +78,16 @@ SERVICES = (
 )
 SERVICES_BY_NAME = {service.name: service for service in SERVICES}
 
+#: Which tool brings out which services.
+DEPLOYED_BY: dict[str, tuple[str, ...]] = {
+    "github": ("Checkout", "Search", "Catalogue", "Payments"),
+    "gitlab": ("Route Planner", "Driver App", "Parcel Tracking"),
+    "cdevents": ("Accounts", "Notifications"),
+}
+#: Where users are, where it is not called production; and a region that nobody told the pipeline about.
+ENVIRONMENTS = {"Search": "live", "Driver App": "prod"}
+SECOND_REGION = {"Payments": "prod-eu"}
+
 
 def as_written(service: str, identity: str) -> str:
     """The name of a service where people type it: one alert in eight has another spelling.

@@ -1,7 +1,7 @@
 """The generated history of one small company, as timed facts.
 
-The history is a pure function of (seed, until, days, volumes, future, linked). It goes on for a few days after `until`, so that
-late changes appear when the clock moves forward. Each tool has a random stream of its own: one more tool changes no other.
+The history is a pure function of (seed, until, days, volumes, future, linked, weekly). It goes on for a few days after `until`,
+so that late changes appear when the clock moves forward. Each tool has a random stream of its own: one more tool changes no other.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 
 from mttr_pipeline.demo import company
+from mttr_pipeline.demo.deploys import Deploy, deploys_of
 from mttr_pipeline.demo.facts import Case, identifier
 from mttr_pipeline.demo.kit.vendor import Tool
 from mttr_pipeline.demo.late_changes import add_late_changes
@@ -29,6 +30,7 @@ class World:
     volumes  how many records each tool holds at `until`, roughly; the history continues at the same rate afterwards.
              For many records in little time, make `days` and `future` short and the volume large.
     linked   share of the serious incidents that have a ticket, and alerts of a monitor, beside the pager's record; see `linked`
+    weekly   ordinary deploys of a service in a week, with those that break it beside them; see `deploys`
 
     Raises ValueError when `until` has no time zone, or a volume is that of no tool.
     """
@@ -42,6 +44,7 @@ class World:
         volumes: Mapping[str, int] = VOLUMES,
         future: timedelta = timedelta(days=4),
         linked: float = 0,
+        weekly: float = 0,
     ) -> None:
         until = until or datetime(2026, 10, 1, 6, 0, tzinfo=UTC)
         if until.tzinfo is None:
@@ -65,6 +68,11 @@ class World:
             self.cases += beside.cases
             self.cases.sort(key=lambda case: (places.index(case.tool), case.created, case.id))
         self.by_id: dict[tuple[str, str], Case] = {(case.tool, case.id): case for case in self.cases}
+        together = {group[0]: [self.by_id[record] for record in group] for group in self.groups}
+        #: What was brought out, by every tool.
+        self.deploys: list[Deploy] = (
+            deploys_of(seed, self.cases, together, weekly, self.start, self.end) if weekly else []
+        )
 
     def of(self, tool: str) -> list[Case]:
         """The cases of one tool, in order of creation."""

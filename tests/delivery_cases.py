@@ -95,8 +95,7 @@ def give(warehouse: Warehouse, deps: Sequence[Dep]) -> None:
         SELECT * REPLACE ({stamps}), NULL::VARCHAR AS vendor_status, 'file' AS landed_in FROM drawn"""
     )
     warehouse.con.unregister("drawn")
-    warehouse.con.execute("DROP VIEW IF EXISTS staging.deploys; DROP TABLE IF EXISTS staging.deploys")
-    warehouse.con.execute("CREATE VIEW staging.deploys AS FROM main.given_deploys")
+    warehouse.con.execute("CREATE OR REPLACE VIEW staging.deploys AS FROM main.given_deploys")
 
 
 # -- the reference -----------------------------------------------------------------------------------------------------

@@ -39,7 +39,11 @@ found AS (
     UNION
     SELECT n.deploy_no, n.target, n.source = r.source, r.source, r.external_id
     FROM (SELECT *, canonical_url(target) AS address FROM named WHERE contains(target, '://')) AS n
-    JOIN (SELECT source, external_id, canonical_url(url) AS address FROM core.vendor_records WHERE url IS NOT NULL) AS r ON r.address = n.address
+    JOIN (
+        SELECT source, external_id, canonical_url(url) AS address
+        FROM core.vendor_records
+        WHERE url IS NOT NULL AND (SELECT count(*) > 0 FROM named WHERE contains(target, '://'))
+    ) AS r ON r.address = n.address
 ),
 -- Of several episodes, the one that began nearest to the deploy. A record of the deploy's own source goes before those of others.
 nearest AS (
@@ -70,26 +74,34 @@ affected AS (
     WHERE m.role = 'member' AND i.is_counted AND s.service IS DISTINCT FROM i.service AND s.service IS NOT NULL
         AND coalesce(i.occurred_at, i.detected_at) IS NOT NULL
 ),
+-- Time is cut into stretches as long as the window: a deploy can only have broken what began in its own stretch or in the next one.
+spans AS (
+    SELECT deploy_window_us AS window_us, greatest(deploy_window_us, 1) AS stretch_us FROM config.run
+),
 causes AS (
-    SELECT service, epoch_us(finished_at) AS finished_us, min_by(deploy_no, deploy_id) AS deploy_no
-    FROM core.deploys
-    WHERE is_production AND status = 'success' AND NOT is_rollback AND finished_precision IN ('exact', 'job') AND finished_at IS NOT NULL
-        AND service IS NOT NULL
-    GROUP BY ALL
+    SELECT service, finished_us, deploy_no, unnest([finished_us // s.stretch_us, finished_us // s.stretch_us + 1]) AS stretch
+    FROM (
+        SELECT service, epoch_us(finished_at) AS finished_us, min_by(deploy_no, deploy_id) AS deploy_no
+        FROM core.deploys
+        WHERE is_production AND status = 'success' AND NOT is_rollback AND finished_precision IN ('exact', 'job')
+            AND finished_at IS NOT NULL AND service IS NOT NULL
+        GROUP BY ALL
+    )
+    CROSS JOIN spans AS s
 ),
 before AS (
-    SELECT a.incident_id, c.deploy_no, a.began_us - c.finished_us AS before_us
-    FROM (SELECT a.* FROM affected AS a SEMI JOIN causes AS c ON c.service = a.service) AS a
-    ASOF JOIN causes AS c ON c.service = a.service AND c.finished_us <= a.began_us
+    SELECT a.incident_id, arg_max(c.deploy_no, c.finished_us) AS deploy_no
+    FROM (SELECT *, began_us // (SELECT stretch_us FROM spans) AS stretch FROM affected) AS a
+    JOIN causes AS c ON c.service = a.service AND c.stretch = a.stretch
+    WHERE a.began_us - c.finished_us BETWEEN 0 AND (SELECT window_us FROM spans)
+    GROUP BY a.incident_id, a.service
 ),
 linked AS (
     SELECT DISTINCT incident_id, deploy_no, 'explicit' AS method FROM explicit
     UNION ALL
     SELECT b.incident_id, b.deploy_no, 'window'
     FROM before AS b
-    CROSS JOIN config.run AS run
     ANTI JOIN explicit AS e ON e.incident_id = b.incident_id
-    WHERE b.before_us <= run.deploy_window_us
 )
 SELECT
     l.incident_id,

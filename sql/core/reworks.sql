@@ -12,24 +12,23 @@ WITH produced AS (
     FROM core.deploys
     WHERE is_production AND status IN ('success', 'rolled_back') AND finished_at IS NOT NULL AND service IS NOT NULL
 ),
-incidents AS (
-    SELECT i.service, epoch_us(i.started_at) AS started_us
-    FROM core.incidents AS i
-    SEMI JOIN produced AS p ON p.service = i.service
-    WHERE i.is_counted
-),
+-- Time is cut into weeks: an incident of the seven days before began in the week of the rollback or in the one before.
 undone AS (
-    SELECT p.deploy_no
-    FROM (SELECT * FROM produced WHERE is_rollback) AS p
-    ASOF JOIN incidents AS i ON i.service = p.service AND i.started_us <= p.finished_us
-    WHERE p.finished_us - i.started_us <= 604800000000
+    SELECT DISTINCT p.deploy_no
+    FROM (
+        SELECT *, unnest([finished_us // 604800000000, finished_us // 604800000000 - 1]) AS week FROM produced WHERE is_rollback
+    ) AS p
+    JOIN (
+        SELECT service, epoch_us(started_at) AS started_us, epoch_us(started_at) // 604800000000 AS week FROM core.incidents WHERE is_counted
+    ) AS i ON i.service = p.service AND i.week = p.week
+    WHERE p.finished_us - i.started_us BETWEEN 0 AND 604800000000
 ),
 texts AS (
     SELECT coalesce(g.deploy_no, r.record_no) AS deploy_no, unnest(list_concat([r.title], r.texts)) AS "text"
     FROM core.deploy_records AS r
     LEFT JOIN core.deploy_groups AS g ON g.record_no = r.record_no
 ),
-targets AS (
+targets AS MATERIALIZED (
     SELECT DISTINCT *
     FROM (
         SELECT deploy_no, unnest(targets_in("text", true), recursive := true) FROM texts WHERE regexp_matches("text", '-[1-9]|://')
@@ -44,7 +43,11 @@ records AS (
     UNION
     SELECT t.deploy_no, r.source, r.external_id
     FROM targets AS t
-    JOIN (SELECT source, external_id, canonical_url(url) AS address FROM core.vendor_records WHERE url IS NOT NULL) AS r ON r.address = t.target
+    JOIN (
+        SELECT source, external_id, canonical_url(url) AS address
+        FROM core.vendor_records
+        WHERE url IS NOT NULL AND (SELECT count(*) > 0 FROM targets WHERE target_kind = 'url')
+    ) AS r ON r.address = t.target
     WHERE t.target_kind = 'url'
 )
 SELECT deploy_no FROM undone

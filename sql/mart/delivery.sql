@@ -68,29 +68,31 @@ deployed AS (
 linked AS (
     SELECT incident_id, bool_or(method = 'explicit') AS is_explicit FROM core.incident_deploys GROUP BY incident_id
 ),
--- Only incidents of members that have deploys can be linked, but all of them count for all.
-incidents AS (
-    SELECT i.service, i.team, epoch_us(i.started_at) AS started_us, l.incident_id IS NOT NULL AS is_linked, coalesce(l.is_explicit, false) AS is_explicit
+-- Incidents of all services count for all, also of those without a deploy. They are many: they are counted once, and then added up.
+incidents AS MATERIALIZED (
+    SELECT
+        coalesce(i.service, 'unknown') AS service, coalesce(i.team, 'unknown') AS team, w.window_id, count(*) AS n, count(l.incident_id) AS n_linked,
+        count(CASE WHEN l.is_explicit THEN 1 END) AS n_explicit
     FROM core.incidents AS i
     CROSS JOIN began AS b
+    -- The last two windows do not overlap.
+    LEFT JOIN core.windows AS w ON w.name <> 'whole' AND i.started_at >= w.window_start AND i.started_at < w.window_end
     LEFT JOIN linked AS l ON l.incident_id = i.incident_id
     WHERE i.is_counted AND epoch_us(i.started_at) >= b.history_us
+    GROUP BY ALL
 ),
 scoped AS (
-    SELECT 'all' AS scope, 'all' AS scope_value, started_us, count(*) AS n, count(*) FILTER (is_linked) AS n_linked, count(*) FILTER (is_explicit) AS n_explicit
-    FROM incidents GROUP BY started_us
+    SELECT 'all' AS scope, 'all' AS scope_value, window_id, n, n_linked, n_explicit FROM incidents
     UNION ALL
-    SELECT 'service', coalesce(service, 'unknown'), started_us, count(*), count(*) FILTER (is_linked), count(*) FILTER (is_explicit)
-    FROM incidents GROUP BY ALL
+    SELECT 'service', service, window_id, n, n_linked, n_explicit FROM incidents
     UNION ALL
-    SELECT 'team', coalesce(team, 'unknown'), started_us, count(*), count(*) FILTER (is_linked), count(*) FILTER (is_explicit)
-    FROM incidents GROUP BY ALL
+    SELECT 'team', team, window_id, n, n_linked, n_explicit FROM incidents
 ),
 shares AS (
     SELECT w.window_id, m.member_id, sum(s.n)::BIGINT AS n_incidents, sum(s.n_linked)::BIGINT AS n_linked, sum(s.n_explicit)::BIGINT AS n_explicit
     FROM scoped AS s
     JOIN core.delivery_members AS m ON m.scope = s.scope AND m.scope_value = s.scope_value
-    JOIN core.windows AS w ON w.name = 'whole' OR (s.started_us >= epoch_us(w.window_start) AND s.started_us < epoch_us(w.window_end))
+    JOIN core.windows AS w ON w.name = 'whole' OR w.window_id = s.window_id
     GROUP BY ALL
 ),
 detected AS (

@@ -1,0 +1,126 @@
+"""The side of the delivery benchmark: the tables of deploys beside synthetic incidents, built one by one and timed.
+
+generate  the incidents of the metrics benchmark, their records, and deploys of their services: a tenth are in two tools, one in
+          twenty brings back what ran before, one in fifty says which incident it caused, one in ten names a ticket
+build     every table that is made of deploys
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import _side_metrics
+from _side_metrics import opened
+
+from mttr_pipeline.warehouse.catalog import default_catalog
+
+TABLES = (
+    *("core.deploy_records", "core.deploy_groups", "core.deploys", "core.incident_deploys", "core.reworks"),
+    *("core.delivery_members", "facts.deployed", "figures.deploy_recoveries", "mart.delivery", "mart.deploys"),
+    *("mart.incident_deploys", "mart.deploy_records"),
+)
+#: The baseline: what one pass over the incidents takes.
+SCAN = """SELECT service, w.name, count(*), quantile_cont(resolve_minutes, 0.5)
+FROM mart.incidents AS i
+JOIN core.windows AS w ON w.name = 'whole' OR (i.started_at >= w.window_start AND i.started_at < w.window_end)
+WHERE is_counted
+GROUP BY ALL"""
+GENERATE = """
+CREATE TEMP MACRO uniform(i, salt) AS ((hash(i::BIGINT * 1000 + salt) >> 11)::DOUBLE + 0.5) / 9007199254740992.0;
+INSERT INTO core.vendor_records BY NAME
+SELECT source, external_id, 'OPS-' || external_id AS key, url, kind, severity, severity_source, service, team, false AS is_duplicate
+FROM mart.incidents;
+INSERT INTO mart.incident_sources BY NAME
+SELECT incident_id, incident_id AS record_id, source, external_id, 1 AS episode, 'primary' AS role FROM mart.incidents;
+CREATE TABLE main.given_deploys AS
+WITH drawn AS (
+    SELECT
+        i, 'service-' || lpad((floor(pow(uniform(i, 2), 2) * {services}))::INTEGER::VARCHAR, 3, '0') AS service,
+        TIMESTAMP '{as_of}' - to_microseconds((uniform(i, 1) * {days} * 86400e6)::BIGINT) AS finished_at,
+        md5((CASE WHEN uniform(i, 3) < 0.05 THEN i - 40 ELSE i END)::VARCHAR) AS sha,
+        CASE WHEN uniform(i, 4) < 0.9 THEN 'success' ELSE 'failure' END AS status
+    FROM range({rows}) AS r(i)
+),
+told AS (
+    SELECT 'custom' AS source, 'd' || i AS external_id, * FROM drawn
+    UNION ALL
+    SELECT 'jira', 'e' || i, * REPLACE (finished_at + INTERVAL 90 SECOND AS finished_at) FROM drawn WHERE i % 10 = 0
+)
+SELECT
+    source, external_id, service, CASE WHEN uniform(i, 5) < 0.7 THEN 'production' ELSE 'staging' END AS environment,
+    NULL::VARCHAR AS version, sha, status, NULL::VARCHAR AS vendor_status, finished_at - INTERVAL 20 MINUTE AS requested_at,
+    finished_at - INTERVAL 10 MINUTE AS started_at, finished_at, 'exact' AS finished_precision,
+    finished_at - INTERVAL 2 DAY AS first_commit_at,
+    CASE WHEN uniform(i, 6) < 0.1 THEN 'Fix OPS-' || (hash(i) % {incidents}) ELSE 'Faster queries' END AS title,
+    ['Faster queries', 'Smaller images'] AS texts, NULL::VARCHAR AS url, NULL::VARCHAR AS rollback_of, false AS says_rollback,
+    CASE WHEN uniform(i, 7) < 0.02 THEN [(hash(i + 1) % {incidents})::VARCHAR] END AS caused, false AS is_shared,
+    finished_at AS updated_at, 'file' AS landed_in
+FROM told;
+CREATE OR REPLACE VIEW staging.deploys AS FROM main.given_deploys;
+INSERT INTO core.names SELECT 'service', service, service, service, NULL FROM (SELECT DISTINCT service FROM given_deploys)
+"""
+
+
+def generate(data: Path, incidents: int, rows: int) -> dict[str, Any]:
+    """Incidents, their records and deploys."""
+    _side_metrics.generate(data, incidents, 200, 40)
+    warehouse = opened(data)
+    try:
+        as_of = _side_metrics.AS_OF.replace(tzinfo=None).isoformat(" ")
+        sql = GENERATE.format(rows=rows, incidents=incidents, services=200, as_of=as_of, days=1095)
+        for statement in sql.split(";\n"):
+            warehouse.con.execute(statement)
+    finally:
+        warehouse.close()
+    return {}
+
+
+def build(given: Path) -> dict[str, Any]:
+    """Seconds, CPU seconds and rows per table."""
+    data = given.with_name("night")
+    shutil.rmtree(data, ignore_errors=True)
+    shutil.copytree(given, data)
+    warehouse = opened(data)
+    tables, failed = {}, []
+    try:
+        models = [
+            model
+            for model in default_catalog()
+            if model.table in TABLES or model.table == "figures.deploy_observations"
+        ]
+        for model in models:
+            model.function()  # imports are no part of the work
+        for model in models:
+            started, cpu = time.perf_counter(), time.process_time()
+            count = warehouse.build(model)
+            tables[model.table] = (time.perf_counter() - started, time.process_time() - cpu, count or 0)
+            failed += [f"{model.table} {check.name}" for check in warehouse.check(model) if not check.passed]
+        linked = warehouse.con.execute("SELECT method, count(*) FROM mart.incident_deploys GROUP BY method").fetchall()
+        cpu = time.process_time()
+        warehouse.con.execute(SCAN).fetchall()
+        baseline = time.process_time() - cpu
+    finally:
+        warehouse.close()
+    return {"tables": tables, "failed": failed, "linked": dict(linked), "baseline": baseline}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("side", choices=("generate", "build"))
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--incidents", type=int, default=1_000_000)
+    parser.add_argument("--deploys", type=int, default=100_000)
+    options = parser.parse_args()
+    if options.side == "generate":
+        print(json.dumps(generate(options.data, options.incidents, options.deploys)))
+    else:
+        print(json.dumps(build(options.data)))
+
+
+if __name__ == "__main__":
+    main()

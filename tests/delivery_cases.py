@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from correlation_cases import Rec, build, fill
+from correlation_cases import Link, Rec, build, fill
 from support import AS_OF, copy_database, empty, settings_for
 
+from mttr_pipeline.config.decisions import Decision, Decisions
 from mttr_pipeline.warehouse.database import Warehouse
 
 TABLES = (
@@ -63,13 +64,19 @@ class Dep:
 
 @contextmanager
 def delivered(
-    folder: Path, recs: Sequence[Rec], deps: Sequence[Dep], file: dict[str, Any] | None = None
+    folder: Path,
+    recs: Sequence[Rec],
+    deps: Sequence[Dep],
+    file: dict[str, Any] | None = None,
+    links: Sequence[Link] = (),
+    decisions: Sequence[Decision] = (),
 ) -> Iterator[Warehouse]:
     """A warehouse with the delivery tables of these records and deploys. Every promise was checked."""
     copy_database(empty(), folder)
-    warehouse = Warehouse(folder / "work.duckdb", settings_for(folder, file or {}), AS_OF, "run")
+    settings = replace(settings_for(folder, file or {}), decisions=Decisions(tuple(decisions)))
+    warehouse = Warehouse(folder / "work.duckdb", settings, AS_OF, "run")
     try:
-        fill(warehouse, recs, ())
+        fill(warehouse, recs, links)
         give(warehouse, deps)
         warehouse.make_analyst_macros()
         build(warehouse, TABLES)

@@ -6,14 +6,17 @@ Each test says what would go wrong without it. How vendors' answers become deplo
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from correlation_cases import DAY, HOUR, MINUTE, Rec
+from correlation_cases import DAY, HOUR, MINUTE, Link, Rec
 from delivery_cases import Dep, Real, causes, delivered, is_production, reals
 from mart_cases import rows
 from support import AS_OF_US
+
+from mttr_pipeline.config.decisions import Decision
 
 T0 = AS_OF_US - 40 * DAY
 
@@ -210,10 +213,15 @@ def test_every_figure_is_that_of_the_reference(tmp_path: Path, seed: int, worlds
 
 
 def linked(
-    folder: Path, recs: list[Rec], deps: list[Dep], file: dict[str, Any] | None = None
+    folder: Path,
+    recs: list[Rec],
+    deps: list[Dep],
+    file: dict[str, Any] | None = None,
+    links: Sequence[Link] = (),
+    decisions: Sequence[Decision] = (),
 ) -> list[tuple[str, str, str]]:
     """Record, deploy and method of every link."""
-    with delivered(folder, recs, deps, file) as warehouse:
+    with delivered(folder, recs, deps, file, links, decisions) as warehouse:
         return [
             tuple(row.values())
             for row in rows(
@@ -299,6 +307,44 @@ def test_what_somebody_says_goes_before_the_window(tmp_path: Path) -> None:
         ("I3", "url", "explicit"),
         ("I4", "near", "window"),
     ]
+
+
+def test_a_field_names_the_deploy(tmp_path: Path) -> None:
+    """By version or id of its service, by commit or address anywhere; of a re-run, the one that was over before the impact."""
+    recs = [page(f"I{n}", T0) for n in range(6)]
+    names = ("2.1", "bbbbbbb99", "https://ci.example/runs/7", "9.9", "1.0", "again")
+    named = [Link("pagerduty", f"I{n}", "key", "deploy", name, place="mapped_field") for n, name in enumerate(names)]
+    deps = [
+        Dep("custom", "version", version="2.1", finished_at=T0 - 5 * DAY),
+        Dep("custom", "commit", service="Search", sha="bbbbbbb9", finished_at=T0 - 5 * DAY),
+        Dep("custom", "url", service=None, url="https://ci.example/runs/7", finished_at=None, status=None),
+        Dep("custom", "elsewhere", service="Search", version="1.0", finished_at=T0 - MINUTE),  # another service's 1.0
+        Dep("custom", "again", finished_at=T0 - 3 * DAY),
+        Dep("jira", "again", finished_at=T0 + DAY),
+    ]
+    assert linked(tmp_path, recs, deps, links=named) == [
+        ("I0", "version", "explicit"),
+        ("I1", "commit", "explicit"),
+        ("I2", "url", "explicit"),
+        ("I5", "again", "explicit"),
+    ]
+
+
+def test_a_person_decides(tmp_path: Path) -> None:
+    """A decision goes before the window, and refuses what the window or a deploy says; correlation may be off."""
+    recs = [page(f"I{n}", T0) for n in range(3)]
+    deps = [
+        Dep("custom", "near", finished_at=T0 - MINUTE, caused=("I2",)),
+        Dep("custom", "far", finished_at=T0 - 3 * DAY),
+    ]
+    decisions = [
+        Decision("pagerduty", "I0", "custom", "far", "introduced", "ada", "seen", 2),
+        Decision("pagerduty", "I1", "custom", "near", "not introduced", "ada", "no", 3),
+        Decision("pagerduty", "I2", "custom", "near", "not introduced", "ada", "no", 4),
+    ]
+    for number, file in enumerate(({}, {"correlation": {"enabled": False}})):
+        (tmp_path / str(number)).mkdir()
+        assert linked(tmp_path / str(number), recs, deps, file, decisions=decisions) == [("I0", "far", "explicit")]
 
 
 def test_a_name_that_fits_several_incidents_is_no_link(tmp_path: Path) -> None:

@@ -17,7 +17,14 @@ import duckdb
 from rich import box
 from rich.table import Table
 
-from mttr_pipeline.config.decisions import Decision, add_decision, contradictions, decisions_file, read_decisions
+from mttr_pipeline.config.decisions import (
+    OF_DEPLOYS,
+    Decision,
+    add_decision,
+    contradictions,
+    decisions_file,
+    read_decisions,
+)
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.errors import ConfigError, ContractError
 from mttr_pipeline.hidden import one_line
@@ -109,12 +116,22 @@ def as_table(found: list[dict[str, Any]]) -> Table | str:
 def decide(database: Path, settings: Settings, names: tuple[str, str], decision: str, by: str, why: str) -> str:
     """Write into links.csv that two records are one incident (`same`) or are not (`different`), and say what came of it.
 
-    A decision that stands there already is not written again. Raises ConfigError for a name that is no published record or is that
-    of several, for one record named twice, for the opposite of a decision in the file, and where the file cannot be written.
+    Where one of the two is a deploy, it is that the deploy introduced the incident or did not. A decision that stands there already
+    is not written again. Raises ConfigError for a name that is nothing published or is that of several, for one record named twice,
+    for the opposite of a decision in the file, and where the file cannot be written.
     """
     path = decisions_file(settings.config_file)
     with _opened(database) as con:
-        (one, incident), (other, other_incident) = (_record(con, name) for name in names)
+        deploys = [_deploy(con, name) for name in names]
+        if any(deploys):
+            if all(deploys):
+                raise ConfigError(
+                    f"{names[0]} and {names[1]} are both deploys; name an incident's record and a deploy."
+                )
+            names, deploys = (names, deploys) if deploys[1] else ((names[1], names[0]), deploys[::-1])
+            decision = OF_DEPLOYS[decision == "different"]
+        one, incident = _record(con, names[0])
+        other, other_incident = (deploys[1], "") if deploys[1] else _record(con, names[1])
     if one == other:
         raise ConfigError(f"{names[0]} and {names[1]} are one record; name two.")
     wanted = Decision(*one, *other, decision, by, why, 0)
@@ -140,6 +157,10 @@ def decide(database: Path, settings: Settings, names: tuple[str, str], decision:
                 )
         add_decision(path, wanted)
     against = [lines for lines in contradictions([*there.valid, wanted]) if wanted.line in lines]
+    if decision in OF_DEPLOYS:
+        words = "was introduced" if decision == "introduced" else "was not introduced"
+        ends = f"from the next `mttr run` or `mttr rebuild` on: written to {path}."
+        return one_line(f"{':'.join(one)} {words} by the deploy {':'.join(other)} {ends}")
     words = "are one incident" if decision == "same" else "are two incidents"
     told = f"{':'.join(one)} and {':'.join(other)} {words} from the next `mttr run` or `mttr rebuild` on: written to {path}."
     if (incident == other_incident) == (decision == "same"):
@@ -153,6 +174,23 @@ def decide(database: Path, settings: Settings, names: tuple[str, str], decision:
     if not settings.file.correlation.enabled:
         told += " It has no effect while [correlation] is off in mttr.toml."
     return one_line(told)
+
+
+def _deploy(con: duckdb.DuckDBPyConnection, name: str) -> tuple[str, str] | None:
+    """Source and external_id of the deploy that a person names so; None where no published deploy has this name."""
+    source, colon, external_id = name.partition(":")
+    where, values = (
+        ("source = ? AND external_id = ?", [source, external_id]) if colon else ("starts_with(deploy_id, ?)", [name])
+    )
+    if not colon and len(name) < LEAST_OF_ID:
+        return None
+    try:
+        found = con.execute(
+            f"SELECT DISTINCT source, external_id FROM deploy_records WHERE {where} LIMIT 2", values
+        ).fetchall()
+    except duckdb.CatalogException:
+        return None  # published before there were deploys
+    return found[0] if len(found) == 1 else None
 
 
 def _record(con: duckdb.DuckDBPyConnection, name: str) -> tuple[tuple[str, str], str]:

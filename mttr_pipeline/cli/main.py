@@ -265,8 +265,12 @@ def stats(given: Globals, form: str, **asked: Any) -> int:
 
 
 @main.command()
-@click.option("--accept", nargs=2, metavar="A B", help="These two records are one incident.")
-@click.option("--refuse", nargs=2, metavar="A B", help="These two records are not one incident.")
+@click.option(
+    "--accept", nargs=2, metavar="A B", help="These two records are one incident; or the deploy B introduced A."
+)
+@click.option(
+    "--refuse", nargs=2, metavar="A B", help="These two records are not one incident; or the deploy B did not."
+)
 @click.option("--by", metavar="NAME", help="Who decides.")
 @click.option("--why", metavar="TEXT", help="Why.")
 @_FORMAT
@@ -281,7 +285,8 @@ def links(
 ) -> int:
     """List pairs of records that may be one incident; accept or refuse one.
 
-    A decision goes into links.csv beside mttr.toml. A record is named source:external_id, or by the beginning of its incident_id.
+    A decision goes into links.csv beside mttr.toml. A record is named source:external_id, or by the beginning of its incident_id; a
+    deploy source:external_id, or by the beginning of its deploy_id.
     """
     from mttr_pipeline.cli.answer import csv_of, json_of
     from mttr_pipeline.cli.links import COLUMNS, as_table, decide, pairs

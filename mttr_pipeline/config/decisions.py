@@ -1,9 +1,10 @@
-"""The file of decisions, `links.csv` beside `mttr.toml`: which records a person says are one incident, and which are not.
+"""The file of decisions, `links.csv` beside `mttr.toml`: which records a person says are one incident, which are not, and which
+deploy introduced an incident or did not.
 
-One line per pair: source, external_id, source, external_id, same or different, by, why. A first line of column names is allowed,
-and so are empty lines. A line that cannot be used is told with its number and reason, and the others hold. Where two lines
-contradict each other, or several do together (A is B, B is C, A is not C), `different` holds, because a false merge is worse than a
-missed one.
+One line per pair: source, external_id, source, external_id, one of WORDS, by, why. A deploy is the second of its pair. A first line
+of column names is allowed, and so are empty lines. A line that cannot be used is told with its number and reason, and the others
+hold. Where two lines contradict each other, or several do together (A is B, B is C, A is not C), `different` holds, because a false
+merge is worse than a missed one.
 """
 
 from __future__ import annotations
@@ -19,13 +20,17 @@ from pathlib import Path
 from mttr_pipeline.errors import ConfigError
 
 FILE_NAME = "links.csv"
+#: Of a record of an incident and a deploy: introduced by it, or not. Of two records of incidents: same or different.
+OF_DEPLOYS = ("introduced", "not introduced")
+WORDS = ("same", "different", *OF_DEPLOYS)
+FORBID = ("different", "not introduced")
 COLUMNS = ("source", "external_id", "other_source", "other_external_id", "decision", "by", "why")
 MOST_BYTES = 32 << 20
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether two vendor records are one incident (`decision` is same or different), and who says so and why."""
+    """What somebody says of two vendor records, and why: `decision` is one of WORDS. Of `introduced`, the other one is a deploy."""
 
     source: str
     external_id: str
@@ -76,10 +81,10 @@ def read_decisions(path: Path, sources: Collection[str]) -> Decisions:
             continue
         before = kept.get(decision.pair)
         if before is not None and before.decision != decision.decision:
-            problems.append(
-                (number, f"contradicts line {before.line}: one says same, the other different; different holds.")
-            )
-            decision = before if before.decision == "different" else decision
+            holds = before if before.decision in FORBID else decision
+            told = f"one says {before.decision}, the other {decision.decision}; {holds.decision} holds."
+            problems.append((number, f"contradicts line {before.line}: {told}"))
+            decision = holds
         kept[decision.pair] = decision
     for lines in contradictions(kept.values()):
         problems.append((max(lines), _together(sorted(lines))))
@@ -95,6 +100,8 @@ def contradictions(decisions: Iterable[Decision]) -> list[tuple[int, ...]]:
     refused = []
     for decision in decisions:
         one, other = _records(decision)
+        if decision.decision in OF_DEPLOYS:
+            continue
         if decision.decision == "different":
             refused.append(decision)
             continue
@@ -192,8 +199,9 @@ def _decision(number: int, cells: list[str], sources: Collection[str]) -> Decisi
     if not 5 <= len(cells) <= len(COLUMNS):
         return f"has {len(cells)} cells; write {', '.join(COLUMNS)}."
     source, external_id, other_source, other_external_id, word, by, why = cells + [""] * (len(COLUMNS) - len(cells))
-    if word.lower() not in ("same", "different"):
-        return f"says {word!r}; write same or different."
+    word = " ".join(word.lower().split())
+    if word not in WORDS:
+        return f"says {word!r}; write {', '.join(WORDS[:-1])} or {WORDS[-1]}."
     for name in (source, other_source):
         if name not in sources:
             return f"names the source {name!r}, which is not configured; known: {', '.join(sorted(sources))}."
@@ -201,4 +209,4 @@ def _decision(number: int, cells: list[str], sources: Collection[str]) -> Decisi
         return "has no id of one of the two records."
     if (source, external_id) == (other_source, other_external_id):
         return "names one record twice."
-    return Decision(source, external_id, other_source, other_external_id, word.lower(), by or None, why or None, number)
+    return Decision(source, external_id, other_source, other_external_id, word, by or None, why or None, number)

@@ -6,6 +6,7 @@ from dataclasses import astuple
 from datetime import datetime
 from typing import Any
 
+from mttr_pipeline.config.decisions import OF_DEPLOYS
 from mttr_pipeline.config.definitions import definition_rows, variants_in_force
 from mttr_pipeline.config.names import normalize
 from mttr_pipeline.config.options import DeployOptions, LinkedOptions
@@ -95,8 +96,12 @@ def config_tables(settings: Settings, as_of: datetime, definition_hash: str) -> 
         "decisions": (
             "source VARCHAR, external_id VARCHAR, other_source VARCHAR, other_external_id VARCHAR, decision VARCHAR, "
             "decided_by VARCHAR, why VARCHAR, line BIGINT",
-            # What people decided is correlation too.
-            [list(astuple(decision)) for decision in settings.decisions.valid if file.correlation.enabled],
+            # What people decided about records is correlation too.
+            [
+                list(astuple(decision))
+                for decision in settings.decisions.valid
+                if file.correlation.enabled or decision.decision in OF_DEPLOYS
+            ],
         ),
         "decision_problems": ("line BIGINT, problem VARCHAR", [list(one) for one in settings.decisions.problems]),
         "words": (

@@ -29,6 +29,7 @@ FieldTarget = Literal[
     "major_incident",
     "responders",
     "linked_incident",
+    "introduced_by",
 ]
 EventType = Literal[
     "occurred",

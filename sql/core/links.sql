@@ -34,6 +34,7 @@ WITH named AS MATERIALIZED (
             bool_or(coalesce(l.is_responder, false)) AS is_responder
         FROM staging.links AS l
         SEMI JOIN core.vendor_records AS r ON r.source = l.source AND r.external_id = l.external_id
+        WHERE l.target_kind <> 'deploy'
         GROUP BY ALL
         UNION ALL
         SELECT source, external_id, 'links.csv', NULL, 'chosen', 'id', other_source, other_external_id, false

@@ -22,8 +22,13 @@ broken AS (
     SELECT line, 'line ' || line || ' ' || problem AS told FROM config.decision_problems
     UNION ALL
     SELECT d.line, 'line ' || d.line || ' names ' || d.source || ' ' || d.external_id || ', which was never read or is deleted.'
-    FROM (SELECT line, source, external_id FROM config.decisions UNION ALL SELECT line, other_source, other_external_id FROM config.decisions) AS d
-    ANTI JOIN core.vendor_records AS r ON r.source = d.source AND r.external_id = d.external_id
+    FROM (
+        SELECT line, source, external_id, false AS is_deploy FROM config.decisions
+        UNION ALL
+        SELECT line, other_source, other_external_id, decision IN ('introduced', 'not introduced') FROM config.decisions
+    ) AS d
+    ANTI JOIN core.vendor_records AS r ON r.source = d.source AND r.external_id = d.external_id AND NOT d.is_deploy
+    ANTI JOIN core.deploy_records AS w ON w.source = d.source AND w.external_id = d.external_id AND d.is_deploy
 )
 SELECT 'conflicting_stamps' AS dq_check, source, n, total, 'info' AS level,
     'incidents of several records whose sources disagree by more than 15 minutes on a stamp; see the table incident_conflicts' AS meaning,

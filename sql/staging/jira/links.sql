@@ -1,6 +1,6 @@
 /*
 description = """What Jira issues name: addresses in the description, the environment, comments, custom fields and remote links; records whose id or
-key stands in a field that is mapped to linked_incident; issues that they are linked with. An address of the issue's own page is no naming."""
+key stands in a field that is mapped to linked_incident; deploys that a field mapped to introduced_by names; issues that they are linked with. An address of the issue's own page is no naming."""
 like = "staging.links"
 yields = "links"
 
@@ -35,6 +35,10 @@ named AS (
     SELECT external_id, 'mapped_field', NULL, 'key', 'key', NULL, trim(value), landed_in
     FROM staging.${source}_fields
     WHERE target = 'linked_incident' AND NOT contains(value, '://')
+    UNION ALL
+    SELECT external_id, 'mapped_field', NULL, 'key', 'deploy', NULL, trim(value), landed_in
+    FROM staging.${source}_fields
+    WHERE target = 'introduced_by' AND trim(value) <> ''
     UNION ALL
     SELECT external_id, 'issue_link', NULL, 'key', 'id', '${source}', coalesce(link.outwardIssue.id, link.inwardIssue.id), landed_in
     FROM linked

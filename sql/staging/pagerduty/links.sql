@@ -56,6 +56,10 @@ named AS (
     FROM staging.${source}_fields
     WHERE target = 'linked_incident' AND NOT contains(value, '://') AND NOT names_one(value)
     UNION ALL
+    SELECT external_id, 'mapped_field', NULL, {'target_kind': 'deploy', 'target': trim(value)}, landed_in
+    FROM staging.${source}_fields
+    WHERE target = 'introduced_by' AND trim(value) <> ''
+    UNION ALL
     SELECT incident_id, 'alert_key', NULL, {'target_kind': 'dedup', 'target': unnest(alert_keys)}, landed_in
     FROM raw.${source}_incident_alerts
     UNION ALL

@@ -355,7 +355,7 @@ def test_broken_lines_of_the_file_are_told_and_the_others_hold(tmp_path: Path) -
     ]
     assert [(line, problem.split(":")[0][:30]) for line, problem in found.problems] == [
         (4, "has 3 cells; write source, ext"),
-        (5, "says 'maybe'; write same or di"),
+        (5, "says 'maybe'; write same, diff"),
         (6, "names the source 'nowhere', wh"),
         (7, "names one record twice."),
         (8, "is no line of a CSV file"),

@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 
 from mttr_pipeline.demo import company
+from mttr_pipeline.demo.deploys import Deploy
 from mttr_pipeline.demo.facts import Case, identifier
 from mttr_pipeline.demo.kit.vendor import Tool
 from mttr_pipeline.demo.late_changes import add_late_changes
@@ -64,6 +65,8 @@ class World:
             places = list(volumes)
             self.cases += beside.cases
             self.cases.sort(key=lambda case: (places.index(case.tool), case.created, case.id))
+        #: What was brought out, by every tool that tells of deploys.
+        self.deploys: list[Deploy] = []
         self.by_id: dict[tuple[str, str], Case] = {(case.tool, case.id): case for case in self.cases}
 
     def of(self, tool: str) -> list[Case]:

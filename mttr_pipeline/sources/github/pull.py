@@ -33,7 +33,7 @@ def is_throttled(status: int, headers: Mapping[str, str], reason: str) -> bool:
 
 
 #: A used up hour is waited for. Without headers: a minute at least, and longer each time.
-THROTTLING = Throttling(is_throttled, longest_reset=HOUR + 60, floor=60, most=HOUR / 4, patience=HOUR + 60)
+THROTTLING = Throttling(is_throttled, longest_reset=HOUR + 60, silent=60, most=HOUR / 4, patience=HOUR + 60)
 
 
 class GitHub(HttpSource[GitHubOptions]):

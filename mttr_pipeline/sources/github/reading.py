@@ -105,6 +105,7 @@ class Reading(Pull):
         self._lock = threading.Lock()
 
     def run(self) -> None:
+        """See Pull."""
         self._runner.run(Task("repositories", partial(self._find, name)) for name in self._names)
         repositories = self._land_repositories()
         self._runner.run(Task("deployments", partial(self._list, repository)) for repository in repositories)

@@ -214,8 +214,7 @@ class HttpClient:
                 self._go_on()
                 bad_bodies += retry.kind == "body"
                 wait = retry.wait if retry.wait is not None else self._backoff(tries)
-                if retry.throttled and wait <= self._throttling.patience:
-                    give_up_at += wait
+                give_up_at += retry.granted
                 unreachable = retry.kind in ("connect", "proxy") and not self._answered
                 if (
                     self._clock() + wait > give_up_at
@@ -250,9 +249,11 @@ class HttpClient:
         throttled = status >= 400 and self._throttling.refuses(status, headers, said)
         if throttled or status in RETRY_STATUSES:
             wait = retry_after(headers, throttled=throttled, most=self._throttling.longest_reset)
+            granted = 0.0
             if throttled:
+                granted = wait if wait and wait <= self._throttling.patience else 0.0
                 wait = self._limiter.throttled(sent, wait)  # one limit for all threads
-            raise Retry(said or "no reason given", status, wait, throttled=throttled)
+            raise Retry(said or "no reason given", status, wait, granted=granted)
         self._limiter.accepted()
         if status == 304 and asked.etag:
             return Answer(None, headers)

@@ -40,7 +40,8 @@ class Moved(Exception):
 
 
 class Retry(Exception):
-    """One try failed in a way that may pass. `wait` is what the vendor asks for, in seconds."""
+    """One try failed in a way that may pass. `wait` is what the vendor asks for, in seconds; `granted` is the part of it that
+    the retries of a request get on top of their time."""
 
     def __init__(
         self,
@@ -49,11 +50,11 @@ class Retry(Exception):
         wait: float | None = None,
         kind: Literal["response", "body", "connect", "proxy"] = "response",
         remedy: str | None = None,
-        throttled: bool = False,
+        granted: float = 0.0,
     ) -> None:
         super().__init__(reason)
         self.remedy = remedy
-        self.throttled = throttled
+        self.granted = granted
         self.status = status
         self.wait = wait
         # body: a successful response that is not the expected JSON; connect, proxy: no connection at all, to the host or the proxy

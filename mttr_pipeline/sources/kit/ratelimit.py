@@ -33,14 +33,14 @@ class Throttling:
     """How a vendor slows down who asks too often. The default fits a vendor that answers 429 and resets within two minutes.
 
     refuses        whether a refusal (its status, its headers, the vendor's message) is one for the rate
-    longest_reset  seconds; a reset that is further away is not believed, and a wait for one is at most so long
-    floor, most    seconds without a request after a refusal, whatever its headers say: at first, and after many
-    patience       seconds; a wait up to this does not count against the time for the retries of a request
+    longest_reset  seconds; no wait for a reset is longer
+    silent, most   seconds without a request after a refusal that does not say how long to wait: at first, and after many
+    patience       seconds; a wait up to this that the vendor asks for does not count against the time for retries
     """
 
     refuses: Callable[[int, Mapping[str, str], str], bool] = _with_429
     longest_reset: float = MAX_RESET
-    floor: float = FLOOR
+    silent: float = FLOOR
     most: float = MAX_FLOOR
     patience: float = 0.0
 
@@ -100,7 +100,8 @@ class RateLimiter:
         with self._lock:
             now = self._clock()
             if sent >= self._throttled_at:
-                self._floor = min(max(self._throttling.floor, 2 * self._floor), self._throttling.most)
+                least, most = (self._throttling.silent, self._throttling.most) if wait is None else (FLOOR, MAX_FLOOR)
+                self._floor = min(max(least, 2 * self._floor), most)
                 self._throttled_at = now
             seconds = max(wait or 0.0, self._floor)
             self._blocked_until = max(self._blocked_until, now + seconds)

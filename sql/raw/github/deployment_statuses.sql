@@ -4,7 +4,7 @@ key = ["deployment_id"]
 
 [columns]
 deployment_id = "id of the deployment"
-statuses = "its statuses as sent: id, state, environment, pages, when it was set"
+statuses = "its statuses as sent: id, state, description, environment, pages, when it was set"
 reject_reason = "why the record cannot be used"
 landed_in = "landing file"
 */
@@ -18,5 +18,6 @@ SELECT
     landed_in
 FROM landed({
     deploymentId: 'VARCHAR',
-    statuses: 'STRUCT(id VARCHAR, state VARCHAR, environment VARCHAR, environment_url VARCHAR, log_url VARCHAR, created_at VARCHAR)[]'
+    statuses: 'STRUCT(id VARCHAR, state VARCHAR, description VARCHAR, environment VARCHAR, environment_url VARCHAR, log_url VARCHAR,
+        created_at VARCHAR)[]'
 })

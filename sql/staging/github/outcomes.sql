@@ -6,7 +6,7 @@ unique = [["deployment_id"]]
 
 [columns]
 deployment_id = "id of the deployment"
-status = "success or failure; NULL while it is not over"
+status = "success, failure, or cancelled where a failure says so in words; NULL while it is not over"
 vendor_status = "state of the newest status"
 started_at = "when work on it began: the first status in_progress"
 finished_at = "when the first success, else the first failure or error, was set"
@@ -22,6 +22,7 @@ dated AS (
         lower(text_or_null(s.state)) AS state,
         instant(s.created_at) AS at,
         text_or_null(s.environment) AS environment,
+        regexp_matches(s.description, '\bcancell?ed\b', 'i') AS is_cancelled,
         coalesce(web_link(s.log_url), web_link(s.environment_url)) AS page,
         row_number() OVER (PARTITION BY deployment_id ORDER BY instant(s.created_at), try_cast(s.id AS BIGINT), s.id) AS place
     FROM statuses
@@ -36,7 +37,7 @@ decided AS (
 )
 SELECT
     a.deployment_id,
-    any_value(CASE a.state WHEN 'success' THEN 'success' WHEN 'failure' THEN 'failure' WHEN 'error' THEN 'failure' END)
+    any_value(CASE WHEN a.state = 'success' THEN 'success' WHEN a.is_cancelled THEN 'cancelled' ELSE 'failure' END)
         FILTER (a.place = d.place) AS status,
     arg_max(a.state, a.place) AS vendor_status,
     min(a.at) FILTER (a.state = 'in_progress') AS started_at,

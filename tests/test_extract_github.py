@@ -161,7 +161,7 @@ def test_two_nights_are_one_full_pull(tmp_path: Path) -> None:
 def test_faults_change_nothing_of_what_is_landed(tmp_path: Path, faults: str) -> None:
     landed = []
     for name, profile in (("sound", "none"), ("faulty", faults)):
-        place = shop(30)
+        place = shop(7)
         place.deploy(40, NOW - HOUR, ("in_progress", NOW - HOUR))
         with site(tmp_path / name, place, faults=profile) as here:
             first, second = here.pull(), here.pull(NOW + DAY)

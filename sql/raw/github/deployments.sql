@@ -25,7 +25,7 @@ SELECT
     lower(text_or_null(record.sha)) AS sha,
     text_or_null(record.ref) AS ref,
     lower(coalesce(text_or_null(record.task), 'deploy')) AS task,
-    text_or_null(record.environment) AS environment,
+    plain_text(record.environment) AS environment,
     coalesce(try_cast(record.transient_environment AS BOOLEAN), false) AS is_transient,
     text_or_null(record.description) AS description,
     left(CASE json_type(record.payload)

@@ -13,7 +13,7 @@ WITH names AS (
     SELECT external_id, unnest(list_distinct([full_name] || coalesce(named, []))) AS name FROM raw.${source}_repositories
 ),
 mapped AS (
-    SELECT n.external_id, arg_min(d.services, d.place <> normalized(n.name)) AS services
+    SELECT n.external_id, list_sort(list_distinct(arg_min(d.services, d.place <> normalized(n.name)))) AS services
     FROM names AS n
     JOIN config.deployed_services AS d
         ON d.source = '${source}' AND d.place IN (normalized(n.name), normalized(split_part(n.name, '/', 2)))

@@ -65,8 +65,8 @@ def odd_record_problems(
     """What is wrong with how the SQL of a source takes odd records; empty when nothing is. Works in `folder`.
 
     `record` is a sound record of the stream as it is landed, and `identity` its member with the id; `record.id` is the member `id`
-    of its member `record`. Copies of it get odd members and, one after the other, odd values; what is no JSON stands inside no other
-    record. They are landed between two sound ones. The load and the checks must not fail, each odd record must be in the raw table
+    of its member `record`. Copies of it get odd members and, one after the other, odd values; what is no JSON only where the source
+    adds nothing to a record. They are landed between two sound ones. The load and the checks must not fail, each odd record must be in the raw table
     or in quarantine, and the sound ones must be there as if they were alone.
     """
     odd: dict[str, bytes] = {}
@@ -74,10 +74,8 @@ def odd_record_problems(
     for what, members in ODD_MEMBERS.items():
         whole = {**(record[wrapper] if wrapper else record), own: f"odd {len(odd)}"}
         content = msgspec.json.encode(whole)[:-1] + b"," + members + b"}"
-        if not wrapper:
-            odd[what] = content
-        elif is_json(content):
-            odd[what] = msgspec.json.encode({**record, wrapper: msgspec.Raw(content)})
+        if identity == "id" or is_json(content):
+            odd[what] = msgspec.json.encode({**record, wrapper: msgspec.Raw(content)}) if wrapper else content
     for name in record.keys() - {identity, wrapper}:
         for value in ODD_VALUES:
             changed = {**record, name: msgspec.Raw(value)}

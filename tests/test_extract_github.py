@@ -9,11 +9,16 @@ from typing import Any
 
 import pytest
 from github_cases import DAY, HOUR, MINUTE, NOW, Place, Site, done, iso, sha, site
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support import settings_for
 
 from mttr_pipeline.demo.github.records import release
 from mttr_pipeline.demo.github.simulator import throttled
 from mttr_pipeline.demo.profiles import Rule
 from mttr_pipeline.errors import ConfigError, PermanentError
+from mttr_pipeline.sources.github.listing import NewestFirst
+from mttr_pipeline.sources.github.outcomes import Success, kept, steps
 from mttr_pipeline.sources.github.pull import GitHub
 
 
@@ -296,15 +301,11 @@ def test_an_enterprise_server_has_a_prefix(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_wrong_with_the_names_is_a_sentence(tmp_path: Path, env: dict[str, str], told: str) -> None:
-    from support import settings_for
-
     with pytest.raises(ConfigError, match=told):
         settings_for(tmp_path, {}, env).account("github").access  # noqa: B018
 
 
 def test_a_token_for_other_programs_switches_nothing_on(tmp_path: Path) -> None:
-    from support import settings_for
-
     accounts = settings_for(tmp_path, {}, {"GITHUB_TOKEN": "x"}).accounts
     assert all(account.access is None for account in accounts if account.name == "github")
 
@@ -475,3 +476,48 @@ def test_deployments_of_a_few_hours_after_midnight_are_read_once(tmp_path: Path)
         place.deploy(6, NOW + HOUR, *done(NOW + 2 * HOUR), commit=2)
         assert here.ids(here.pull(NOW + DAY)) == [5, 6]
         assert here.ids(here.pull(NOW + timedelta(hours=25))) == []
+
+
+# -- the order of the list ---------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=300, derandomize=True, database=None, deadline=None)
+@given(
+    ages=st.lists(st.integers(0, 100), max_size=60),
+    size=st.integers(1, 7),
+    limit=st.integers(0, 100),
+    order=st.sampled_from(["newest first", "oldest first"]),
+)
+def test_no_row_that_is_wanted_is_behind_the_end(ages: list[int], size: int, limit: int, order: str) -> None:
+    """Whichever way the vendor sorts, though it promises neither: every deployment that is young enough stands on a page that is
+    read. And with the newest first, no page is read after one of old rows, once the order shows."""
+    created = [NOW - age * DAY for age in sorted(ages, reverse=order == "oldest first")]
+    pages = [created[start : start + size] for start in range(0, len(created), size)]
+    oldest = NOW - limit * DAY
+    watch, read = NewestFirst(oldest), 0
+    for page in pages:
+        read += 1
+        if watch.is_past(page):
+            break
+    assert all(at < oldest for page in pages[read:] for at in page)
+    if order == "newest first":
+        before = pages[: max(0, read - 1)]
+        shown = [
+            page for place, page in enumerate(before) if len({at for one in before[: place + 1] for at in one}) > 1
+        ]
+        assert all(max(page) >= oldest for page in shown)
+
+
+@settings(max_examples=200, derandomize=True, database=None, deadline=None)
+@given(
+    times=st.lists(st.integers(0, 40), min_size=1, max_size=14, unique=True),
+    shas=st.lists(st.integers(0, 3), min_size=14, max_size=14),
+    cut=st.integers(0, 40),
+)
+def test_deployments_are_compared_once_however_the_nights_are_cut(times: list[int], shas: list[int], cut: int) -> None:
+    """The steps of two nights are those of one, though the first night keeps only the newest deployments."""
+    everything = [Success(f"2026-10-01T00:00:{at:02d}Z", at, f"{sha}") for at, sha in zip(times, shas, strict=False)]
+    first = [one for one in everything if one.id < cut]
+    live = kept(first, f"2026-10-01T00:00:{cut:02d}Z")
+    new = [step for step in steps({*live, *(set(everything) - set(first))}) if step not in set(steps(live))]
+    assert len(live) <= 1 and sorted([*steps(first), *new]) == sorted(steps(everything))

@@ -65,9 +65,9 @@ def odd_record_problems(
     """What is wrong with how the SQL of a source takes odd records; empty when nothing is. Works in `folder`.
 
     `record` is a sound record of the stream as it is landed, and `identity` its member with the id; `record.id` is the member `id`
-    of its member `record`. Copies of it get odd members and, one after the other, odd values; what is no JSON only where the source
-    adds nothing to a record. They are landed between two sound ones. The load and the checks must not fail, each odd record must be in the raw table
-    or in quarantine, and the sound ones must be there as if they were alone.
+    of its member `record`. Copies of it get odd members and, one after the other, odd values; what is no JSON is tried only where
+    the identity is `id`, because of other texts no id is known. They are landed between two sound ones. The load and the checks must
+    not fail, each odd record must be in the raw table or in quarantine, and the sound ones must be there as if they were alone.
     """
     odd: dict[str, bytes] = {}
     wrapper, _, own = identity.rpartition(".")

@@ -44,13 +44,14 @@ def instant(text: str | None) -> datetime | None:
 class NewestFirst:
     """Whether a listing has come to rows that are all older than `oldest`, page by page.
 
-    Listings have been seen with the newest row first, and nobody promises it: of one in another order, every page is wanted.
+    Listings have been seen with the newest row first, and nobody promises it: of one in another order, and of one that has not yet
+    shown an order, every page is wanted.
     """
 
     def __init__(self, oldest: datetime) -> None:
         self._oldest = oldest
         self._newest_of_last: datetime | None = None
-        self._holds = True
+        self._holds, self._shown = True, False
 
     def is_past(self, rows: Sequence[datetime | None]) -> bool:
         """A page with these creations came; whether the pages after it are not wanted."""
@@ -59,8 +60,9 @@ class NewestFirst:
             return False
         last = self._newest_of_last
         self._holds &= known[0] >= known[-1] and (last is None or max(known) <= last)
+        self._shown |= known[0] > known[-1] or (last is not None and max(known) < last)
         self._newest_of_last = max(known)
-        return self._holds and len(known) == len(rows) and max(known) < self._oldest
+        return self._holds and self._shown and len(known) == len(rows) and max(known) < self._oldest
 
 
 def read_listing(

@@ -76,11 +76,11 @@ def _repository(service: str, deploys: Sequence[Deploy], now: datetime) -> Repos
         statuses = _statuses(name, deploy, now, min(successors, default=None))
         found.statuses[_FIRST_ID + deploy.number] = statuses
         found.deployments.insert(0, _deployment(name, deploy, statuses))
-    # What failed or only came to staging is on a branch of its own: it is no part of what later deploys bring out.
-    for deploy in deploys:
-        known = {sha for sha, _, _ in found.commits}
-        is_on_line = deploy.outcome == "success" and deploy.ends_by(now) and "staging" not in deploy.environment
-        if is_on_line and deploy.sha not in known:
+    # What failed or only came to staging is on a branch of its own: it is no part of what later deploys bring out. The others were
+    # merged in the order in which they came out first.
+    line = [d for d in deploys if d.outcome == "success" and d.ends_by(now) and "staging" not in d.environment]
+    for deploy in sorted(line, key=lambda d: (d.finished or now, d.number)):
+        if deploy.sha not in {sha for sha, _, _ in found.commits}:
             if deploy.committed < deploy.requested:
                 first = identifier("commit", service, deploy.sha)[:32] + "00000000"
                 found.commits.append((first, iso_seconds(deploy.committed), f"Prepare: {deploy.title}"))

@@ -373,6 +373,20 @@ def test_commits_can_be_left_out(tmp_path: Path) -> None:
         assert not here.rows(here.pull(), "comparisons") and not here.asked("/compare/")
 
 
+def test_an_environment_that_is_mapped_later_is_compared_too(tmp_path: Path) -> None:
+    """What counts as production decides which commits are read, so the history is read again."""
+    place = Place(1, "acme/shop")
+    for number in (1, 2):
+        place.commit(number, NOW - 9 * DAY)
+        place.deploy(number, NOW - (5 - number) * DAY, *done(NOW - (5 - number) * DAY + HOUR), environment="prod-eu")
+    with site(tmp_path, place) as here:
+        assert here.ids(here.pull(), "comparisons") == []
+        here.options["environment"] = {"Prod EU": "production"}
+        here.read("acme/shop")
+        assert here.ids(here.pull(NOW + DAY), "comparisons") == [2]
+        assert here.ids(here.pull(NOW + 2 * DAY), "comparisons") == []
+
+
 # -- releases ----------------------------------------------------------------------------------------------------------
 
 

@@ -135,7 +135,8 @@ class Reading(Pull):
             return envelope.one_record(envelope.whole_object(body))
 
         try:
-            row, headers = self._client.fetch(f"/repos/{quote(name)}", parse=parse, etag=known.etag if known else None)
+            etag = known.etag if known and self._plan.incremental else None
+            row, headers = self._client.fetch(f"/repos/{quote(name)}", parse=parse, etag=etag)
         except HttpRefused as error:
             self._refuse(name, error)
             return []

@@ -270,7 +270,7 @@ class HttpClient:
     def _moved(self, location: str) -> Moved | None:
         """Where a redirect leads within the vendor's own address; None for everywhere else, which never gets the credentials."""
         target = urljoin(f"{self.base_url}/", location)
-        if not self._redirects or not target.startswith(f"{self.base_url}/"):
+        if not location or not self._redirects or not target.startswith(f"{self.base_url}/"):
             return None
         path, _, query = target.removeprefix(self.base_url).partition("#")[0].partition("?")
         return Moved(path, query) if _PLAIN_PATH.fullmatch(path) else None

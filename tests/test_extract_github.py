@@ -15,6 +15,7 @@ from support import settings_for
 
 from mttr_pipeline.demo.github.records import release
 from mttr_pipeline.demo.github.simulator import throttled
+from mttr_pipeline.demo.kit.wire import Response
 from mttr_pipeline.demo.profiles import Rule
 from mttr_pipeline.errors import ConfigError, PermanentError
 from mttr_pipeline.sources.github.listing import NewestFirst
@@ -100,13 +101,13 @@ def test_a_deployment_that_is_not_over_is_looked_at_again_however_old_it_is(tmp_
 def test_a_deployment_may_wait_thirty_days_for_an_approval(tmp_path: Path) -> None:
     """TRAP: its creation is older than the last pull by weeks, and the change of it is new."""
     place = Place(1, "acme/shop")
-    for number in range(1, 121):
-        place.deploy(number, NOW - 29 * DAY + number * MINUTE, *done(NOW - 28 * DAY))
+    for number in range(1, 261):
+        place.deploy(number, NOW - 29 * DAY + number * MINUTE, *done(NOW - 28 * DAY), commit=1)
     with site(tmp_path, place) as here:
         here.pull()
-        place.set(1, "inactive", NOW + HOUR)  # on the second page
-        place.deploy(121, NOW + HOUR, *done(NOW + 2 * HOUR), commit=120)
-        assert here.ids(here.pull(NOW + DAY)) == [1, 121]
+        place.set(1, "inactive", NOW + HOUR)  # on the third page, after one of deployments that are as old
+        place.deploy(261, NOW + HOUR, *done(NOW + 2 * HOUR), commit=1)
+        assert here.ids(here.pull(NOW + DAY)) == [1, 261]
 
 
 def test_the_list_is_not_read_to_its_end_every_night(tmp_path: Path) -> None:
@@ -413,6 +414,9 @@ def test_releases_stand_in_for_deployments_that_are_not_there(tmp_path: Path) ->
 # -- politeness --------------------------------------------------------------------------------------------------------
 
 
+FORBIDDEN = b'{"message": "Forbidden"}'  # the headers alone say that it is a rate limit
+
+
 class Waits:
     """A clock that only waits move."""
 
@@ -431,9 +435,9 @@ class Waits:
 @pytest.mark.parametrize(
     ("refusal", "least", "most"),
     [
-        (throttled(403, {"Retry-After": "77"}), 77, 77),
+        (Response(403, FORBIDDEN, {"Retry-After": "77"}), 77, 77),
         (throttled(429, {"Retry-After": "77"}), 77, 77),
-        (throttled(403, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "EPOCH"}, secondary=False), 2_390, 2_400),
+        (Response(403, FORBIDDEN, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "EPOCH"}), 2_390, 2_400),
         (throttled(429, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "EPOCH"}, secondary=False), 2_390, 2_400),
         (throttled(403), 60, 60),
         (throttled(429), 60, 60),

@@ -19,6 +19,7 @@ from mttr_pipeline.demo.kit.wire import iso_seconds
 Json = dict[str, Any]
 API, WEB = "https://api.github.com", "https://github.com"
 OWNER = "larkspur"
+PRODUCT_TEAMS = ("Storefront", "Payments", "Platform")
 _FIRST_ID = 4_000_000
 
 
@@ -61,7 +62,7 @@ class Book:
 def deployments(deploys: Iterable[Deploy], now: datetime) -> Book:
     """The company's repositories with what happened by `now`. Those of the product teams are there without a deploy too."""
     ordered = sorted((d for d in deploys if d.requested <= now), key=lambda d: (d.requested, d.number))
-    services = [service.name for service in SERVICES if service.tool == "pagerduty"]
+    services = [service.name for service in SERVICES if service.team in PRODUCT_TEAMS]
     services += [name for name in dict.fromkeys(d.service for d in ordered) if name not in services]
     return Book([_repository(name, [d for d in ordered if d.service == name], now) for name in services])
 

@@ -321,6 +321,8 @@ def test_a_429_stops_the_other_threads_too(vendor: Vendor, client: Make, clock: 
         ({"x-ratelimit-remaining": "many", "x-ratelimit-reset": "soon"}, (None, None)),
         ({"ratelimit-remaining": "inf", "ratelimit-reset": "nan"}, (None, None)),
         ({"x-ratelimit-state": "THROTTLED"}, (None, None)),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1000000000"}, (0, 0)),  # seconds since 1970
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "32472144000"}, (None, None)),
     ],
 )
 def test_rate_limit_headers_of_all_vendors(headers: dict[str, str], expected: tuple[Any, Any]) -> None:
@@ -346,6 +348,7 @@ def test_rate_limit_headers_of_all_vendors(headers: dict[str, str], expected: tu
         ({"x-ratelimit-reset": "1999-01-01T00:00Z"}, True, None),
         ({"x-ratelimit-reset": "2999-01-01T00:00Z"}, True, None),
         ({"x-ratelimit-reset": "soon"}, True, None),
+        ({"x-ratelimit-reset": "1000000000"}, True, None),
         ({"x-ratelimit-period-in-sec": "20"}, True, 20),
         ({"x-ratelimit-period-in-sec": "20"}, False, None),
         ({}, True, None),

@@ -88,6 +88,7 @@ TROUBLE = (
         "audit_answers_not_believed": 3,
         "incidents_missed_before": 4,
         "teams_not_in_plan": 1,
+        "teams_not_readable": 1,
         "pulls_by_a_clock_ahead": 1,
         "records_removed_for_their_age": 7,
         "alerts_left_out_by_alertmanager": 5,
@@ -116,13 +117,16 @@ COUNTED = {
     ("audit_answers_not_believed", "pagerduty"): 3,
     ("incidents_missed_before", "pagerduty"): 4,
     ("teams_not_in_plan", "pagerduty"): 1,
+    ("teams_not_readable", "pagerduty"): 1,
     ("pulls_by_a_clock_ahead", "pagerduty"): 1,
     ("records_removed_for_their_age", "pagerduty"): 7,
     ("alerts_left_out_by_alertmanager", "pagerduty"): 5,
     ("something_new", "pagerduty"): 6,
     ("audit_windows_postponed", "pagerduty"): 2,
 }
-OF_THE_NEWEST_PULL = {"audit_answers_not_believed", "teams_not_in_plan", "audit_windows_postponed"}
+OF_THE_NEWEST_PULL = {
+    *("audit_answers_not_believed", "teams_not_in_plan", "teams_not_readable", "audit_windows_postponed"),
+}
 
 
 def _checks(folder: Path, history: Any, pulls: int = 1) -> dict[tuple[str, str], dict[str, Any]]:

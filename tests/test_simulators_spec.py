@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,9 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
 
 from mttr_pipeline.demo import VendorServer, World
+from mttr_pipeline.demo.deploys import Deploy
+from mttr_pipeline.demo.github import GitHubSimulator, deployments
+from mttr_pipeline.demo.github.records import release
 
 SPECS = Path(__file__).resolve().parent.parent.parent / "shared" / "specs"
 pytestmark = pytest.mark.skipif(not SPECS.is_dir(), reason=f"no vendor specifications in {SPECS}")
@@ -100,6 +103,7 @@ def fetch(server: VendorServer, vendor: str, path: str, status: int = 200, body:
     headers = {
         "pagerduty": {"Authorization": f"Token token={env.get('PAGERDUTY_TOKEN')}"},
         "opsgenie": {"Authorization": f"GenieKey {env.get('OPSGENIE_API_KEY')}"},
+        "github": {"Authorization": f"Bearer {env.get('GITHUB_TOKEN')}"},
     }.get(vendor, {})
     auth = (env["JIRA_EMAIL"], env["JIRA_API_TOKEN"]) if vendor == "jira" else None
     method = "POST" if body is not None else "GET"
@@ -249,3 +253,74 @@ def test_jira_errors(server: VendorServer) -> None:
     for path, status in (("/rest/api/3/search/jql?jql=", 400), ("/rest/api/3/issue/NO-1", 404)):
         body = fetch(server, "jira", path, status)
         check("jira_cloud_v3.json", ("components", "schemas", "ErrorCollection"), body)
+
+
+# -- GitHub --------------------------------------------------------------------------------------------------------
+
+GITHUB = "github_deployments_subset.json"
+
+
+@pytest.fixture(scope="module")
+def github() -> Iterator[VendorServer]:
+    """Deploys of every outcome, a rollback among them, and releases."""
+    deploys = []
+    outcomes = ("success", "failure", "success", "cancelled", "", "success")
+    for number, outcome in enumerate(outcomes):
+        at = UNTIL - timedelta(days=9 - number)
+        deploys.append(
+            Deploy(
+                tool="github",
+                number=number,
+                service="Checkout",
+                environment="production",
+                story="plain",
+                version=f"v{number}",
+                sha=f"{0 if number == 5 else number:040x}",
+                title=f"Change {number}",
+                author="ana",
+                committed=at - timedelta(hours=2),
+                requested=at,
+                started=at + timedelta(minutes=1) if outcome else None,
+                finished=at + timedelta(minutes=5) if outcome else None,
+                outcome=outcome,
+            )
+        )
+    book = deployments(deploys, UNTIL)
+    book.repositories[1].releases = [release(1, book.repositories[1].full_name, "a/b@1+2", UNTIL, UNTIL)]
+    with VendorServer([GitHubSimulator.from_records(book.repositories)], limits=None, clock=UNTIL) as running:
+        yield running
+
+
+def test_github_answers(github: VendorServer) -> None:
+    """Lists, single objects, every kind of comparison, refusals."""
+    place = github.env("github")["GITHUB_REPOS"].split(",")
+    checkout, search = f"/repos/{place[0]}", f"/repos/{place[1]}"
+
+    def schema(operation: str) -> tuple[str, ...]:
+        return ("paths", operation, "get", "responses", "200", "content", "application/json", "schema")
+
+    base = "/repos/{owner}/{repo}"
+    check(GITHUB, ("components", "schemas", "minimal-repository"), fetch(github, "github", checkout))
+    rows = fetch(github, "github", f"{checkout}/deployments")
+    check(GITHUB, schema(f"{base}/deployments"), rows)
+    assert {type(row["payload"]) for row in rows} == {dict, str} and len(rows) == 6
+    states = set()
+    for row in rows:
+        one = f"{checkout}/deployments/{row['id']}"
+        check(GITHUB, schema(base + "/deployments/{deployment_id}"), fetch(github, "github", one))
+        statuses = fetch(github, "github", f"{one}/statuses")
+        check(GITHUB, schema(base + "/deployments/{deployment_id}/statuses"), statuses)
+        states |= {status["state"] for status in statuses}
+    assert states == {"queued", "in_progress", "success", "failure", "error", "inactive"}
+    compared = set()
+    for pair in ((0, 2), (2, 0), (2, 2)):
+        path = f"{checkout}/compare/{pair[0]:040x}...{pair[1]:040x}"
+        found = fetch(github, "github", path)
+        check(GITHUB, schema(base + "/compare/{basehead}"), found)
+        compared.add(found["status"])
+    assert compared == {"ahead", "behind", "identical"}
+    releases = fetch(github, "github", f"{search}/releases")
+    assert releases
+    check(GITHUB, schema(f"{base}/releases"), releases)
+    for path in ("/repos/none/none/deployments", f"{checkout}/deployments/1/statuses", f"{checkout}/compare/a...b"):
+        check(GITHUB, ("components", "schemas", "basic-error"), fetch(github, "github", path, 404))

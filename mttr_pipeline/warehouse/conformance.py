@@ -20,6 +20,7 @@ from mttr_pipeline.errors import MttrError, first_line
 from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.sources.kit import envelope
 from mttr_pipeline.sources.kit.declare import Source
+from mttr_pipeline.sources.kit.explain import is_json
 from mttr_pipeline.warehouse.checks import run_checks
 from mttr_pipeline.warehouse.database import Warehouse
 
@@ -63,17 +64,26 @@ def odd_record_problems(
 ) -> list[str]:
     """What is wrong with how the SQL of a source takes odd records; empty when nothing is. Works in `folder`.
 
-    `record` is a sound record of the stream as the vendor sends it, and `identity` its member with the id. Copies of it get odd
-    members and, one after the other, odd values. They are landed between two sound ones. The load and the checks must not fail, each
-    odd record must be in the raw table or in quarantine, and the sound ones must be there as if they were alone.
+    `record` is a sound record of the stream as it is landed, and `identity` its member with the id; `record.id` is the member `id`
+    of its member `record`. Copies of it get odd members and, one after the other, odd values; what is no JSON is tried only where
+    the identity is `id`, because of other texts no id is known. They are landed between two sound ones. The load and the checks must
+    not fail, each odd record must be in the raw table or in quarantine, and the sound ones must be there as if they were alone.
     """
     odd: dict[str, bytes] = {}
+    wrapper, _, own = identity.rpartition(".")
     for what, members in ODD_MEMBERS.items():
-        odd[what] = _copy(record, identity, f"odd {len(odd)}")[:-1] + b"," + members + b"}"
-    for name in record.keys() - {identity}:
+        whole = {**(record[wrapper] if wrapper else record), own: f"odd {len(odd)}"}
+        content = msgspec.json.encode(whole)[:-1] + b"," + members + b"}"
+        if identity == "id" or is_json(content):
+            odd[what] = msgspec.json.encode({**record, wrapper: msgspec.Raw(content)}) if wrapper else content
+    for name in record.keys() - {identity, wrapper}:
         for value in ODD_VALUES:
             changed = {**record, name: msgspec.Raw(value)}
             odd[f"{name} = {value.decode()}"] = _copy(changed, identity, f"odd {len(odd)}")
+    for name in record[wrapper].keys() - {own} if wrapper else ():
+        for value in ODD_VALUES:
+            changed = {**record, wrapper: {**record[wrapper], name: msgspec.Raw(value)}}
+            odd[f"{wrapper}.{name} = {value.decode()}"] = _copy(changed, identity, f"odd {len(odd)}")
     sound = [_copy(record, identity, name) for name in ("sound 1", "sound 2")]
     try:
         alone, _ = _loaded(source, stream, sound, folder / "alone")
@@ -93,6 +103,9 @@ def odd_record_problems(
 
 
 def _copy(record: Mapping[str, Any], identity: str, name: str) -> bytes:
+    wrapper, _, own = identity.rpartition(".")
+    if wrapper:
+        return msgspec.json.encode({**record, wrapper: {**record[wrapper], own: name}})
     return msgspec.json.encode({**record, identity: name})
 
 

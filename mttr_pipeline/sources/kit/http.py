@@ -14,9 +14,8 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from typing import Any, Literal, TypeVar
-from urllib.parse import urlsplit
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import msgspec
 import requests
@@ -27,16 +26,27 @@ from mttr_pipeline.config.options import SourceOptions
 from mttr_pipeline.sources.kit.deadline import Deadline
 from mttr_pipeline.sources.kit.envelope import InvalidBody, whole_object
 from mttr_pipeline.sources.kit.failures import Failures, HttpRefused, Refusal
+from mttr_pipeline.sources.kit.outcomes import Answer, Asked, Moved, Retry
 from mttr_pipeline.sources.kit.query import Params, query_string
-from mttr_pipeline.sources.kit.ratelimit import RateLimiter, retry_after
+from mttr_pipeline.sources.kit.ratelimit import RateLimiter, Throttling, retry_after
 from mttr_pipeline.sources.kit.route import route
-from mttr_pipeline.sources.kit.wire import BoundedAdapter, client_certificate_alert, tunnel_status
+from mttr_pipeline.sources.kit.wire import (
+    BoundedAdapter,
+    client_certificate_alert,
+    connection_reason,
+    hang_up,
+    tunnel_status,
+)
 
 T = TypeVar("T")
 
 RETRY_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 CONNECT_SECONDS = 10.0
 MAX_BODY_TRIES = 3  # for a status 200 without JSON: the page of a proxy or a login does not go away
+REDIRECTS, MAX_REDIRECTS = (
+    frozenset({301, 302, 307, 308}),
+    3,
+)  # followed only within the vendor's own address, and only so far
 MAX_CONNECT_TRIES = 4  # for a host that never answered: report a wrong address soon
 MIN_BACKOFF, MAX_BACKOFF = 0.5, 60.0  # seconds; exponential backoff with full jitter between these
 #: Bytes of one decompressed response. A page of a hundred records of half a megabyte, the largest that vendors take in, has 50 MB;
@@ -47,25 +57,6 @@ _USER_AGENT = "mttr-pipeline (incident metrics; read only)"
 
 # Paths that can be appended to an address unchanged. `requests` normalises the others: dots, percent signs, fragments.
 _PLAIN_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))(?:[A-Za-z0-9._~-]|%[0-9A-Fa-f]{2})+)*/?", re.ASCII)
-
-
-class _Retry(Exception):
-    """One try failed in a way that may pass. `wait` is what the vendor asks for, in seconds."""
-
-    def __init__(
-        self,
-        reason: str,
-        status: int | None = None,
-        wait: float | None = None,
-        kind: Literal["response", "body", "connect", "proxy"] = "response",
-        remedy: str | None = None,
-    ) -> None:
-        super().__init__(reason)
-        self.remedy = remedy
-        self.status = status
-        self.wait = wait
-        # body: a successful response that is not the expected JSON; connect, proxy: no connection at all, to the host or the proxy
-        self.kind = kind
 
 
 class HttpClient:
@@ -79,6 +70,8 @@ class HttpClient:
     address_variable  the environment variable with the address, for messages
     remedies          HTTP status -> what the user can do
     remedy_for        asked before `remedies`, for a refusal of which the status alone does not say enough
+    throttling        how this vendor slows down who asks too often
+    redirects         whether a redirect to another path of the same address is followed
     clock, sleep, jitter  monotonic seconds, a wait in seconds, a random number from 0 to 1; tests replace them
 
     A response has one deadline for all of it, `timeout_seconds` after the request; `limit` adds one for all requests together.
@@ -96,6 +89,8 @@ class HttpClient:
         address_variable: str = "its address",
         remedies: Mapping[int, str] | None = None,
         remedy_for: Callable[[Refusal], str | None] | None = None,
+        throttling: Throttling | None = None,
+        redirects: bool = False,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] | None = None,
         jitter: Callable[[], float] = random.random,
@@ -122,7 +117,9 @@ class HttpClient:
         self._jitter = jitter
         self._stop = threading.Event()
         self._sleep = sleep or self._stop.wait  # `stop` ends the waits of all threads
-        self._limiter = RateLimiter(options.requests_per_minute, clock, self._pause)
+        self._throttling = throttling or Throttling()
+        self._redirects = redirects
+        self._limiter = RateLimiter(options.requests_per_minute, clock, self._pause, self._throttling)
         self._connections = threading.BoundedSemaphore(options.connections)
         self._lock = threading.Lock()
         self._local = threading.local()
@@ -139,11 +136,20 @@ class HttpClient:
         Raises HttpRefused for a redirect or a status that is not retried, HttpUnavailable when the retries are used up,
         Stopped after `stop`.
         """
-        return self._request("GET", path, params, None, parse)
+        value: Any = self._request(Asked("GET", path, params), parse).value  # None only where `parse` returns it
+        return value
+
+    def fetch(
+        self, path: str, params: Params | None = None, *, parse: Callable[[bytes], T], etag: str | None = None
+    ) -> Answer[T]:
+        """Like `get`, with the headers of the response. With `etag`, that of an earlier response, the vendor may answer that nothing
+        changed since."""
+        return self._request(Asked("GET", path, params, etag=etag), parse)
 
     def post(self, path: str, body: Any, *, parse: Callable[[bytes], T]) -> T:
         """POST a JSON body to a search endpoint. The request is retried, so it must change nothing. Otherwise like `get`."""
-        return self._request("POST", path, None, msgspec.json.encode(body), parse)
+        value: Any = self._request(Asked("POST", path, body=msgspec.json.encode(body)), parse).value
+        return value
 
     def exists(
         self, path: str, params: Params | None = None, *, parse: Callable[[bytes], object] = whole_object
@@ -181,7 +187,7 @@ class HttpClient:
         with self._lock:
             sockets = list(self._sockets)
         for one in sockets:
-            _hang_up(one)
+            hang_up(one)
 
     def close(self) -> None:
         """Stop and close all connections."""
@@ -191,21 +197,24 @@ class HttpClient:
         for session in sessions:  # without the lock: a thread that reads keeps its session from being closed
             session.close()
 
-    def _request(
-        self, method: str, path: str, params: Params | None, body: bytes | None, parse: Callable[[bytes], T]
-    ) -> T:
+    def _request(self, asked: Asked, parse: Callable[[bytes], T]) -> Answer[T]:
         give_up_at = self._clock() + self._options.max_wait_minutes * 60
-        self._local.path = path
-        tries = bad_bodies = 0
+        path = self._local.path = asked.path
+        tries = bad_bodies = moves = 0
         while True:
             self._go_on()
             tries += 1
             try:
-                return self._try(method, path, params, body, parse)
-            except _Retry as retry:
+                return self._try(asked, parse, moves < MAX_REDIRECTS)
+            except Moved as moved:
+                moves += 1
+                asked = asked._replace(path=moved.path, params=parse_qsl(moved.query) if moved.query else asked.params)
+                continue
+            except Retry as retry:
                 self._go_on()
                 bad_bodies += retry.kind == "body"
                 wait = retry.wait if retry.wait is not None else self._backoff(tries)
+                give_up_at += retry.granted
                 unreachable = retry.kind in ("connect", "proxy") and not self._answered
                 if (
                     self._clock() + wait > give_up_at
@@ -223,65 +232,79 @@ class HttpClient:
                 self.retries += 1
             self._pause(wait)
 
-    def _try(self, method: str, path: str, params: Params | None, body: bytes | None, parse: Callable[[bytes], T]) -> T:
-        """Send the request once. Raises _Retry when another try makes sense."""
+    def _try(self, asked: Asked, parse: Callable[[bytes], T], follows: bool) -> Answer[T]:
+        """Send the request once. Raises Retry when another try makes sense, and Moved where it has to go elsewhere."""
         with self._connections:
             self._limiter.acquire()
             with self._lock:
                 self.requests += 1
             sent = self._clock()
             try:
-                status, headers, content = self._exchange(method, path, params, body)
+                status, headers, content = self._exchange(asked)
             finally:
                 self._limiter.release()
         self._answered = True
         self._limiter.observe(headers)
-        if status in RETRY_STATUSES:
-            wait = retry_after(headers, throttled=status == 429)
-            if status == 429:
+        said = self._failures.reason(content) if status >= 400 else ""
+        throttled = status >= 400 and self._throttling.refuses(status, headers, said)
+        if throttled or status in RETRY_STATUSES:
+            wait = retry_after(headers, throttled=throttled, most=self._throttling.longest_reset)
+            granted = 0.0
+            if throttled:
+                granted = wait if wait and wait <= self._throttling.patience else 0.0
                 wait = self._limiter.throttled(sent, wait)  # one limit for all threads
-            raise _Retry(self._failures.reason(content) or "no reason given", status, wait)
+            raise Retry(said or "no reason given", status, wait, granted=granted)
         self._limiter.accepted()
+        if status == 304 and asked.etag:
+            return Answer(None, headers)
+        if status in REDIRECTS and follows and (moved := self._moved(headers.get("location", ""))):
+            raise moved
         if not 200 <= status < 300:
-            raise self._failures.refused(path, status, headers, content)
+            raise self._failures.refused(asked.path, status, headers, content)
         try:
-            return parse(content)
+            return Answer(parse(content), headers)
         except InvalidBody as error:
             reason, remedy = self._failures.bad_body(status, headers, content, error)
-            raise _Retry(reason, status, kind="body", remedy=remedy) from error
+            raise Retry(reason, status, kind="body", remedy=remedy) from error
 
-    def _exchange(
-        self, method: str, path: str, params: Params | None, body: bytes | None
-    ) -> tuple[int, Mapping[str, str], bytes]:
+    def _moved(self, location: str) -> Moved | None:
+        """Where a redirect leads within the vendor's own address; None for everywhere else, which never gets the credentials."""
+        target = urljoin(f"{self.base_url}/", location)
+        if not location or not self._redirects or not target.startswith(f"{self.base_url}/"):
+            return None
+        path, _, query = target.removeprefix(self.base_url).partition("#")[0].partition("?")
+        return Moved(path, query) if _PLAIN_PATH.fullmatch(path) else None
+
+    def _exchange(self, asked: Asked) -> tuple[int, Mapping[str, str], bytes]:
         seconds = self._options.timeout_seconds
         self._local.give_up_at = self._clock() + seconds
         left = max(0.001, self._seconds_left())
         try:
-            with self._send(method, path, params, body, (min(CONNECT_SECONDS, left), left)) as response:
-                return response.status_code, response.headers, self._body(response, path)
+            with self._send(asked, (min(CONNECT_SECONDS, left), left)) as response:
+                return response.status_code, response.headers, self._body(response, asked.path)
         except (requests.exceptions.SSLError, urllib3.exceptions.SSLError) as error:
             if alert := client_certificate_alert(error, shown=self.route.certificate is not None):
                 raise self._failures.client_certificate(alert) from error
             if "certificate" in str(error).lower():
                 raise self._failures.untrusted_certificate() from error
-            raise _Retry("the TLS connection failed") from error
+            raise Retry("the TLS connection failed") from error
         except requests.exceptions.ProxyError as error:
             if status := tunnel_status(error):
                 if status in RETRY_STATUSES:
-                    raise _Retry(f"the proxy {self.route.shown} could not reach it", status, kind="connect") from error
+                    raise Retry(f"the proxy {self.route.shown} could not reach it", status, kind="connect") from error
                 raise self._failures.proxy_refused(status, "") from error
-            raise _Retry(_connection_reason(error)[0], kind="proxy") from error
+            raise Retry(connection_reason(error)[0], kind="proxy") from error
         except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError) as error:
             connecting = isinstance(error, requests.exceptions.ConnectTimeout)
-            raise _Retry(
+            raise Retry(
                 "the connection timed out" if connecting else f"no complete response within {seconds:g} s",
                 kind="connect" if connecting else "response",
             ) from error
         except (requests.exceptions.ConnectionError, urllib3.exceptions.NewConnectionError) as error:
-            reason, connected = _connection_reason(error)
-            raise _Retry(reason, kind="response" if connected else "connect") from error
+            reason, connected = connection_reason(error)
+            raise Retry(reason, kind="response" if connected else "connect") from error
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise _Retry(f"the response was cut off ({type(error).__name__})") from error
+            raise Retry(f"the response was cut off ({type(error).__name__})") from error
 
     def _body(self, response: requests.Response, path: str) -> bytes:
         """The whole body, decompressed. No part of it is asked for beyond the limits of time and size."""
@@ -292,7 +315,7 @@ class HttpClient:
             if size > MAX_BODY_BYTES:
                 raise self._failures.too_large(path, MAX_BODY_BYTES)
             if self._seconds_left() <= 0:
-                raise _Retry(f"no complete response within {self._options.timeout_seconds:g} s")
+                raise Retry(f"no complete response within {self._options.timeout_seconds:g} s")
         return b"".join(chunks)
 
     def _seconds_left(self) -> float:
@@ -300,18 +323,17 @@ class HttpClient:
         left: float = self._local.give_up_at - self._clock()
         return left if self._deadline is None else min(left, self._deadline.seconds_left())
 
-    def _send(
-        self, method: str, path: str, params: Params | None, body: bytes | None, timeout: tuple[float, float]
-    ) -> requests.Response:
+    def _send(self, asked: Asked, timeout: tuple[float, float]) -> requests.Response:
         """Like `Session.request`, but a plain GET is prepared once: preparing it takes as long as sending it."""
         session = self._session()
-        if body is not None or not _PLAIN_PATH.fullmatch(path) or len(session.cookies):
+        headers = {"If-None-Match": asked.etag} if asked.etag else {}
+        if asked.body is not None or not _PLAIN_PATH.fullmatch(asked.path) or len(session.cookies):
             return session.request(
-                method,
-                self.base_url + path,
-                params=params,
-                data=body,
-                headers={"Content-Type": "application/json"} if body is not None else None,
+                asked.method,
+                self.base_url + asked.path,
+                params=asked.params,
+                data=asked.body,
+                headers=headers | ({"Content-Type": "application/json"} if asked.body is not None else {}),
                 timeout=timeout,
                 allow_redirects=False,
                 stream=True,
@@ -320,8 +342,9 @@ class HttpClient:
         if prepared is None:
             prepared = self._local.prepared = session.prepare_request(requests.Request("GET", self.base_url))
         request = prepared.copy()
-        query = query_string(params) if params else ""
-        address = requests.utils.requote_uri(f"{(prepared.url or '').rstrip('/')}{path}")
+        request.headers.update(headers)
+        query = query_string(asked.params) if asked.params else ""
+        address = requests.utils.requote_uri(f"{(prepared.url or '').rstrip('/')}{asked.path}")
         request.url = f"{address}?{query}" if query else address
         return session.send(request, timeout=timeout, allow_redirects=False, stream=True)
 
@@ -348,7 +371,7 @@ class HttpClient:
         with self._lock:
             self._sockets.add(connected)
         if self._hung_up.is_set():
-            _hang_up(connected)
+            hang_up(connected)
 
     def _backoff(self, tries: int) -> float:
         return max(MIN_BACKOFF / 2, self._jitter() * min(MAX_BACKOFF, MIN_BACKOFF * 2 ** min(tries - 1, 20)))
@@ -365,23 +388,3 @@ class HttpClient:
             raise self._failures.stopped()
         if self._deadline is not None and self._deadline.seconds_left() <= seconds:
             raise self._deadline.passed(self.title, f"reading {self._local.path}")
-
-
-def _hang_up(connected: Any) -> None:
-    """End a connection, and wake the thread that reads from it."""
-    while not isinstance(connected, socket.socket):  # TLS inside the TLS of a proxy
-        connected = connected.socket
-    with suppress(OSError):  # closed already
-        socket.socket.shutdown(connected, socket.SHUT_RDWR)
-
-
-def _connection_reason(error: BaseException) -> tuple[str, bool]:
-    """A short reason, and whether there was a connection (one that broke)."""
-    text = str(error)
-    if "NameResolutionError" in text or "getaddrinfo" in text or "Name or service" in text:
-        return "the host name is unknown", False
-    if "refused" in text.lower():
-        return "connection refused", False
-    if "unreachable" in text.lower() or "NewConnectionError" in text:
-        return "no route to the host", False
-    return "the connection broke", True

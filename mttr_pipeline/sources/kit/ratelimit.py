@@ -10,6 +10,7 @@ import math
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -19,6 +20,29 @@ MAX_RETRY_AFTER = 600.0  # seconds
 ABSURD = 86_400.0  # seconds; a vendor that asks for a longer wait is not believed
 #: Seconds without a request after a 429, whatever its headers say; twice as long after each further one, up to the second number.
 FLOOR, MAX_FLOOR = 1.0, 60.0
+#: Numbers from here on are seconds since 1970, not seconds to wait: no vendor asks for a wait of 30 years.
+_EPOCH = 1e9
+
+
+def _with_429(status: int, headers: Mapping[str, str], reason: str) -> bool:
+    return status == 429
+
+
+@dataclass(frozen=True)
+class Throttling:
+    """How a vendor slows down who asks too often. The default fits a vendor that answers 429 and resets within two minutes.
+
+    refuses        whether a refusal (its status, its headers, the vendor's message) is one for the rate
+    longest_reset  seconds; no wait for a reset is longer
+    silent, most   seconds without a request after a refusal that does not say how long to wait: at first, and after many
+    patience       seconds; a wait up to this that the vendor asks for does not count against the time for retries
+    """
+
+    refuses: Callable[[int, Mapping[str, str], str], bool] = _with_429
+    longest_reset: float = MAX_RESET
+    silent: float = FLOOR
+    most: float = MAX_FLOOR
+    patience: float = 0.0
 
 
 class RateLimiter:
@@ -28,8 +52,15 @@ class RateLimiter:
     `sleep` waits that long; tests replace both.
     """
 
-    def __init__(self, per_minute: int | None, clock: Callable[[], float], sleep: Callable[[float], object]) -> None:
+    def __init__(
+        self,
+        per_minute: int | None,
+        clock: Callable[[], float],
+        sleep: Callable[[float], object],
+        throttling: Throttling | None = None,
+    ) -> None:
         self._per_minute = per_minute
+        self._throttling = throttling or Throttling()
         self._clock = clock
         self._sleep = sleep
         self._lock = threading.Lock()
@@ -69,7 +100,8 @@ class RateLimiter:
         with self._lock:
             now = self._clock()
             if sent >= self._throttled_at:
-                self._floor = min(max(FLOOR, 2 * self._floor), MAX_FLOOR)
+                least, most = (self._throttling.silent, self._throttling.most) if wait is None else (FLOOR, MAX_FLOOR)
+                self._floor = min(max(least, 2 * self._floor), most)
                 self._throttled_at = now
             seconds = max(wait or 0.0, self._floor)
             self._blocked_until = max(self._blocked_until, now + seconds)
@@ -82,7 +114,7 @@ class RateLimiter:
 
     def observe(self, headers: Mapping[str, str]) -> None:
         """Obey the rate limit headers of a response, if it has any (see `allowance`)."""
-        remaining, reset = allowance(headers)
+        remaining, reset = allowance(headers, self._throttling.longest_reset)
         if remaining is None or reset is None:
             return
         with self._lock:
@@ -107,12 +139,13 @@ class RateLimiter:
         return wait
 
 
-def allowance(headers: Mapping[str, str]) -> tuple[int | None, float | None]:
-    """(requests remaining, seconds until the limit resets, 0 to 120); (None, None) when the headers lack one of them, or
+def allowance(headers: Mapping[str, str], most: float = MAX_RESET) -> tuple[int | None, float | None]:
+    """(requests remaining, seconds until the limit resets, 0 to `most`); (None, None) when the headers lack one of them, or
     the limit resets after more than a day only.
 
     Reads `ratelimit-remaining` with `ratelimit-reset` (seconds), or `x-ratelimit-remaining` with the first of
-    `x-ratelimit-period-in-sec`, `x-ratelimit-interval-seconds` (seconds) and `x-ratelimit-reset` (an instant).
+    `x-ratelimit-period-in-sec`, `x-ratelimit-interval-seconds` (seconds) and `x-ratelimit-reset` (an instant, or seconds since
+    1970).
     """
     remaining = _number(headers.get("ratelimit-remaining"))
     reset = _number(headers.get("ratelimit-reset"))
@@ -125,22 +158,22 @@ def allowance(headers: Mapping[str, str]) -> tuple[int | None, float | None]:
             reset = _seconds_until(headers.get("x-ratelimit-reset"))
     if remaining is None or reset is None or reset > ABSURD:
         return None, None
-    return int(remaining), min(max(reset, 0.0), MAX_RESET)
+    return int(remaining), min(max(reset, 0.0), most)
 
 
-def retry_after(headers: Mapping[str, str], *, throttled: bool) -> float | None:
+def retry_after(headers: Mapping[str, str], *, throttled: bool, most: float = MAX_RESET) -> float | None:
     """Seconds to wait before a retry, as the vendor asks; None when it does not say, or nothing that can be meant.
 
-    Reads `Retry-After` as seconds or HTTP date (RFC 9110), at most 600 s. When the request was `throttled` (status 429),
-    the rate limit headers count too, at most 120 s; with other errors they do not tell when to retry. A wait of zero, one
+    Reads `Retry-After` as seconds or HTTP date (RFC 9110), at most 600 s. When the request was `throttled`, the rate limit
+    headers count too, at most `most` seconds; with other errors they do not tell when to retry. A wait of zero, one
     that is over and one of more than a day say nothing.
     """
     value = headers.get("retry-after")
     asked = [(_number(value), MAX_RETRY_AFTER), (_seconds_until(value), MAX_RETRY_AFTER)]
     if throttled:
         names = ("ratelimit-reset", "x-ratelimit-period-in-sec", "x-ratelimit-interval-seconds")
-        asked += [(_number(headers.get(name)), MAX_RESET) for name in names]
-        asked.append((_seconds_until(headers.get("x-ratelimit-reset")), MAX_RESET))
+        asked += [(_number(headers.get(name)), most) for name in names]
+        asked.append((_seconds_until(headers.get("x-ratelimit-reset")), most))
     for seconds, most in asked:
         if seconds is not None and 0 < seconds <= ABSURD:
             return min(seconds, most)
@@ -156,9 +189,12 @@ def _number(value: str | None) -> float | None:
 
 
 def _seconds_until(value: str | None) -> float | None:
-    """Seconds from now (wall clock) to an ISO instant or HTTP date."""
+    """Seconds from now (wall clock) to an ISO instant, an HTTP date, or a number of seconds since 1970."""
     if not value:
         return None
+    number = _number(value)
+    if number is not None and number >= _EPOCH:
+        return number - datetime.now(UTC).timestamp()
     for parse in (datetime.fromisoformat, parsedate_to_datetime):
         try:
             instant = parse(value.strip())

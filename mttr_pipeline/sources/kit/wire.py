@@ -14,6 +14,7 @@ import io
 import re
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -65,6 +66,26 @@ def tunnel_status(error: BaseException) -> int | None:
     """The status with which a proxy refused to connect to a host; None when the proxy was not reached."""
     found = re.search(r"Tunnel connection failed: (\d{3})", str(error))
     return int(found[1]) if found else None
+
+
+def hang_up(connected: Any) -> None:
+    """End a connection, and wake the thread that reads from it."""
+    while not isinstance(connected, socket.socket):  # TLS inside the TLS of a proxy
+        connected = connected.socket
+    with suppress(OSError):  # closed already
+        socket.socket.shutdown(connected, socket.SHUT_RDWR)
+
+
+def connection_reason(error: BaseException) -> tuple[str, bool]:
+    """A short reason, and whether there was a connection (one that broke)."""
+    text = str(error)
+    if "NameResolutionError" in text or "getaddrinfo" in text or "Name or service" in text:
+        return "the host name is unknown", False
+    if "refused" in text.lower():
+        return "connection refused", False
+    if "unreachable" in text.lower() or "NewConnectionError" in text:
+        return "no route to the host", False
+    return "the connection broke", True
 
 
 def _pool(pool: Any, connection: Any, seconds_left: SecondsLeft, opened: Callable[[socket.socket], None]) -> Any:

@@ -2,7 +2,7 @@
 
 The first pull reads alerts by creation. Later pulls read them by change (`updatedAt`) where the account's search knows
 that field, and child records only of what changed. Sources: docs.opsgenie.com (Alert API, Incident API, rate limiting) and
-the OpenAPI description at github.com/opsgenie/opsgenie-oas. The vendor switches the API off on 2027-04-05.
+the OpenAPI description opsgenie/opsgenie-oas. The vendor switches the API off on 2027-04-05.
 
 Streams: alerts, alert_details (if `details`), alert_logs, alert_notes, incidents, incident_timelines, incident_notes,
 incident_alerts (a record per incident with the ids of its alerts), services, teams; tombstones of deleted alerts and

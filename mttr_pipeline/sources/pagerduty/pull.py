@@ -3,8 +3,8 @@
 `GET /incidents` filters by creation only and cannot list what changed since an instant. So every pull after the first
 reads three things, each of which can be repeated: the log entries since the high-water mark, with the current state of
 each incident that they mention (`include[]=incidents`); the incidents that are open now; those created recently. Stamps
-never come from `acknowledgements`, which the resolve empties. Sources: the OpenAPI description at
-github.com/PagerDuty/api-schema and developer.pagerduty.com/docs (pagination, rate limits, errors).
+never come from `acknowledgements`, which the resolve empties. Sources: the OpenAPI description that
+the vendor publishes (PagerDuty/api-schema) and developer.pagerduty.com/docs (pagination, rate limits, errors).
 
 Streams: incidents, log_entries, services, teams, priorities; incident_fields when custom fields are mapped; incident_alerts
 (one record per incident without a key of its own); tombstones of deleted incidents.

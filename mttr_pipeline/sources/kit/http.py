@@ -1,14 +1,13 @@
 """The HTTP client of every source: limits the rate, retries, bounds every wait, and explains failures.
 
-Built on `requests` without its implicit behaviour (netrc, redirects, urllib3's retries). What belongs here: sending and retrying.
-What does not: proxies and certificates (`route`), the wording of failures (`failures`), paging, windows, the meaning of a body
+Without implicit behaviour of a library (netrc, redirects, retries). What belongs here: trying and retrying. What does not: what is
+sent (`connection`), proxies and certificates (`route`), the wording of failures (`failures`), paging, windows, the meaning of a body
 beyond "complete JSON".
 """
 
 from __future__ import annotations
 
 import random
-import re
 import socket
 import threading
 import time
@@ -19,18 +18,18 @@ from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
-import requests
-import urllib3.exceptions
+import urllib3
 
 from mttr_pipeline import interrupts
 from mttr_pipeline.config.options import SourceOptions
+from mttr_pipeline.sources.kit.connection import Connection
 from mttr_pipeline.sources.kit.deadline import Deadline
 from mttr_pipeline.sources.kit.envelope import InvalidBody, whole_object
 from mttr_pipeline.sources.kit.failures import Failures, HttpRefused, Refusal
-from mttr_pipeline.sources.kit.query import Params, query_string
+from mttr_pipeline.sources.kit.query import Params
 from mttr_pipeline.sources.kit.ratelimit import RateLimiter, retry_after
 from mttr_pipeline.sources.kit.route import route
-from mttr_pipeline.sources.kit.wire import BoundedAdapter, client_certificate_alert, tunnel_status
+from mttr_pipeline.sources.kit.wire import client_certificate_alert, tunnel_status
 
 T = TypeVar("T")
 
@@ -44,9 +43,6 @@ MIN_BACKOFF, MAX_BACKOFF = 0.5, 60.0  # seconds; exponential backoff with full j
 MAX_BODY_BYTES = 128 << 20
 _CHUNK = 1 << 20  # most bytes of a body per read
 _USER_AGENT = "mttr-pipeline (incident metrics; read only)"
-
-# Paths that can be appended to an address unchanged. `requests` normalises the others: dots, percent signs, fragments.
-_PLAIN_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))(?:[A-Za-z0-9._~-]|%[0-9A-Fa-f]{2})+)*/?", re.ASCII)
 
 
 class _Retry(Exception):
@@ -126,7 +122,7 @@ class HttpClient:
         self._connections = threading.BoundedSemaphore(options.connections)
         self._lock = threading.Lock()
         self._local = threading.local()
-        self._sessions: list[requests.Session] = []
+        self._open: list[Connection] = []
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._answered = False
         self._deadline: Deadline | None = None
@@ -187,9 +183,9 @@ class HttpClient:
         """Stop and close all connections."""
         self.stop()
         with self._lock:
-            sessions, self._sessions = self._sessions, []
-        for session in sessions:  # without the lock: a thread that reads keeps its session from being closed
-            session.close()
+            connections, self._open = self._open, []
+        for one in connections:  # without the lock: a thread that reads keeps its connection from being closed
+            one.close()
 
     def _request(
         self, method: str, path: str, params: Params | None, body: bytes | None, parse: Callable[[bytes], T]
@@ -256,37 +252,45 @@ class HttpClient:
         seconds = self._options.timeout_seconds
         self._local.give_up_at = self._clock() + seconds
         left = max(0.001, self._seconds_left())
+        response: urllib3.BaseHTTPResponse | None = None
         try:
-            with self._send(method, path, params, body, (min(CONNECT_SECONDS, left), left)) as response:
-                return response.status_code, response.headers, self._body(response, path)
-        except (requests.exceptions.SSLError, urllib3.exceptions.SSLError) as error:
+            timeout = urllib3.Timeout(connect=min(CONNECT_SECONDS, left), read=left)
+            response = self._connection().send(method, path, params, body, timeout)
+            return response.status, response.headers, self._body(response, path)
+        except urllib3.exceptions.SSLError as error:
             if alert := client_certificate_alert(error, shown=self.route.certificate is not None):
                 raise self._failures.client_certificate(alert) from error
             if "certificate" in str(error).lower():
                 raise self._failures.untrusted_certificate() from error
             raise _Retry("the TLS connection failed") from error
-        except requests.exceptions.ProxyError as error:
+        except urllib3.exceptions.ProxyError as error:
             if status := tunnel_status(error):
                 if status in RETRY_STATUSES:
                     raise _Retry(f"the proxy {self.route.shown} could not reach it", status, kind="connect") from error
                 raise self._failures.proxy_refused(status, "") from error
             raise _Retry(_connection_reason(error)[0], kind="proxy") from error
-        except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError) as error:
-            connecting = isinstance(error, requests.exceptions.ConnectTimeout)
+        except urllib3.exceptions.NewConnectionError as error:
+            raise _Retry(_connection_reason(error)[0], kind="connect") from error
+        except urllib3.exceptions.TimeoutError as error:
+            connecting = isinstance(error, urllib3.exceptions.ConnectTimeoutError)
             raise _Retry(
                 "the connection timed out" if connecting else f"no complete response within {seconds:g} s",
                 kind="connect" if connecting else "response",
             ) from error
-        except (requests.exceptions.ConnectionError, urllib3.exceptions.NewConnectionError) as error:
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            if response is not None:
+                raise _Retry(f"the response was cut off ({type(error).__name__})") from error
             reason, connected = _connection_reason(error)
             raise _Retry(reason, kind="response" if connected else "connect") from error
-        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise _Retry(f"the response was cut off ({type(error).__name__})") from error
+        finally:
+            if response is not None:  # without an effect on the connection of a response that was read to its end
+                response.close()
+                response.release_conn()
 
-    def _body(self, response: requests.Response, path: str) -> bytes:
+    def _body(self, response: urllib3.BaseHTTPResponse, path: str) -> bytes:
         """The whole body, decompressed. No part of it is asked for beyond the limits of time and size."""
         chunks, size = [], 0
-        while chunk := response.raw.read1(_CHUNK, decode_content=True):
+        while chunk := response.read1(_CHUNK, decode_content=True):
             chunks.append(chunk)
             size += len(chunk)
             if size > MAX_BODY_BYTES:
@@ -300,49 +304,16 @@ class HttpClient:
         left: float = self._local.give_up_at - self._clock()
         return left if self._deadline is None else min(left, self._deadline.seconds_left())
 
-    def _send(
-        self, method: str, path: str, params: Params | None, body: bytes | None, timeout: tuple[float, float]
-    ) -> requests.Response:
-        """Like `Session.request`, but a plain GET is prepared once: preparing it takes as long as sending it."""
-        session = self._session()
-        if body is not None or not _PLAIN_PATH.fullmatch(path) or len(session.cookies):
-            return session.request(
-                method,
-                self.base_url + path,
-                params=params,
-                data=body,
-                headers={"Content-Type": "application/json"} if body is not None else None,
-                timeout=timeout,
-                allow_redirects=False,
-                stream=True,
+    def _connection(self) -> Connection:
+        """This thread's own."""
+        found: Connection | None = getattr(self._local, "connection", None)
+        if found is None:
+            found = self._local.connection = Connection(
+                self.base_url, self.route, self._headers, self._auth, self._seconds_left, self._opened
             )
-        prepared: requests.PreparedRequest | None = getattr(self._local, "prepared", None)
-        if prepared is None:
-            prepared = self._local.prepared = session.prepare_request(requests.Request("GET", self.base_url))
-        request = prepared.copy()
-        query = query_string(params) if params else ""
-        address = requests.utils.requote_uri(f"{(prepared.url or '').rstrip('/')}{path}")
-        request.url = f"{address}?{query}" if query else address
-        return session.send(request, timeout=timeout, allow_redirects=False, stream=True)
-
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._local, "session", None)
-        if session is None:
-            session = requests.Session()
-            session.trust_env = False  # no netrc; proxies and certificates of the environment are part of the route
-            session.proxies = {scheme: self.route.proxy for scheme in ("http", "https") if self.route.proxy}
-            session.verify = str(self.route.ca) if self.route.ca else True
-            if self.route.certificate:
-                session.cert = (str(self.route.certificate[0]), str(self.route.certificate[1]))
-            session.headers.update(self._headers)
-            session.auth = self._auth
-            adapter = BoundedAdapter(self._seconds_left, self._opened)
-            session.mount("http://", adapter)
-            session.mount("https://", adapter)
-            self._local.session = session
             with self._lock:
-                self._sessions.append(session)
-        return session
+                self._open.append(found)
+        return found
 
     def _opened(self, connected: socket.socket) -> None:
         with self._lock:
@@ -377,7 +348,7 @@ def _hang_up(connected: Any) -> None:
 
 def _connection_reason(error: BaseException) -> tuple[str, bool]:
     """A short reason, and whether there was a connection (one that broke)."""
-    text = str(error)
+    text = repr(error)
     if "NameResolutionError" in text or "getaddrinfo" in text or "Name or service" in text:
         return "the host name is unknown", False
     if "refused" in text.lower():

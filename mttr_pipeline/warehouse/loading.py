@@ -203,9 +203,10 @@ def start_over_if_outdated(con: duckdb.DuckDBPyConnection, catalog: Catalog, set
 
 def start_over(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
     """Forget everything that was loaded; the next `load` reads the whole landing zone."""
-    con.execute("DROP SCHEMA raw CASCADE; CREATE SCHEMA raw")
-    con.execute(
-        "DELETE FROM ops.loads; DELETE FROM ops.quarantine; DELETE FROM ops.quarantine_content; DELETE FROM ops.marked; "
-        "DELETE FROM ops.fingerprint"
-    )
-    create_raw_tables(con, catalog.of_layer("raw"), catalog)
+    with transaction(con):
+        con.execute("DROP SCHEMA raw CASCADE; CREATE SCHEMA raw")
+        con.execute(
+            "DELETE FROM ops.loads; DELETE FROM ops.quarantine; DELETE FROM ops.quarantine_content; DELETE FROM ops.marked; "
+            "DELETE FROM ops.fingerprint"
+        )
+        create_raw_tables(con, catalog.of_layer("raw"), catalog)

@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -26,7 +25,6 @@ import zstandard
 from columns import everything
 from dagster._core.workspace.load import location_origins_from_yaml_paths
 from filelock import FileLock
-from support import open_warehouse
 from support_e2e import (
     CLOUD,
     REPOSITORY,
@@ -57,7 +55,6 @@ from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.sources.registry import registry
 from mttr_pipeline.warehouse.catalog import catalog, default_catalog
 from mttr_pipeline.warehouse.columns import columns_of
-from mttr_pipeline.warehouse.loading import create_raw_tables
 from mttr_pipeline.warehouse.models import sql_folder
 
 GRAPH = Path(__file__).parent / "fixtures" / "dagster_graph.txt"
@@ -163,24 +160,6 @@ def test_what_is_known_of_columns_is_of_the_sql_as_it_is() -> None:
     """To renew it: `python tests/columns.py`. Until then a changed table has no types and no lineage."""
     models = default_catalog()
     assert [model.table for model in models if not columns_of(models, model).types] == []
-
-
-def test_an_empty_raw_table_has_the_types_of_its_sql(tmp_path: Path) -> None:
-    """A new working database makes these tables of what is known: a wrong type would change what is loaded into them. A table whose
-    SQL was changed since is made of its SQL."""
-    warehouse = open_warehouse(tmp_path)
-    raw = warehouse.catalog.of_layer("raw")
-    known = {model.table: warehouse.columns(model) for model in raw}
-    assert all(columns_of(warehouse.catalog, model).types == known[model.table] for model in raw)
-    warehouse.con.execute("DROP SCHEMA raw CASCADE; CREATE SCHEMA raw")
-    create_raw_tables(warehouse.con, raw)
-    assert {model.table: warehouse.columns(model) for model in raw} == known
-    teams = warehouse.catalog["raw.pagerduty_teams"]
-    changed = replace(teams, sql=f"SELECT *, 1::BIGINT AS added FROM ({teams.sql})")
-    warehouse.con.execute(f"DROP TABLE {teams.table}")
-    create_raw_tables(warehouse.con, [changed], warehouse.catalog)
-    assert warehouse.columns(changed) == known[teams.table] | {"added": "BIGINT"}
-    warehouse.close()
 
 
 @pytest.mark.slow

@@ -25,6 +25,7 @@ from support import open_warehouse
 
 from mttr_pipeline.warehouse.columns import fingerprint, place
 from mttr_pipeline.warehouse.database import Warehouse
+from mttr_pipeline.warehouse.loading import create_raw_tables
 from mttr_pipeline.warehouse.models import Model, sql_folder
 
 Types = dict[str, dict[str, str]]
@@ -43,6 +44,10 @@ def everything() -> dict[str, str]:
 
 def _of(warehouse: Warehouse) -> dict[str, str]:
     found: dict[str, dict[str, str]] = {}
+    raw = warehouse.catalog.of_layer("raw")
+    for model in raw:  # from its SQL: a new database takes the types out of these files
+        warehouse.con.execute(f"DROP TABLE {model.table}")
+    create_raw_tables(warehouse.con, raw)
     for model in warehouse.catalog.of_layer("facts"):
         warehouse.build(model)
     types = {model.table: warehouse.columns(model) for model in warehouse.catalog}

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from mttr_pipeline.intake.importer import import_files
 from mttr_pipeline.landing.completed import FILE
 from mttr_pipeline.landing.store import Landing, tombstone
 from mttr_pipeline.warehouse import loading
+from mttr_pipeline.warehouse.columns import columns_of
 from mttr_pipeline.warehouse.database import Warehouse
-from mttr_pipeline.warehouse.loading import load
+from mttr_pipeline.warehouse.loading import create_raw_tables, load
 
 
 def night(landing: Landing, number: int, chance: random.Random, folder: Path) -> None:
@@ -119,3 +121,21 @@ def test_an_extract_that_does_not_add_up_keeps_no_older_one_out(
 
 def _fields(found: Any) -> dict[str, Any]:
     return {name: getattr(found, name) for name in found.__struct_fields__}
+
+
+def test_an_empty_raw_table_has_the_types_of_its_sql(tmp_path: Path) -> None:
+    """A new working database makes these tables of what is known: a wrong type would change what is loaded into them. A table whose
+    SQL was changed since is made of its SQL."""
+    warehouse = open_warehouse(tmp_path)
+    raw = warehouse.catalog.of_layer("raw")
+    known = {model.table: warehouse.columns(model) for model in raw}
+    assert all(columns_of(warehouse.catalog, model).types == known[model.table] for model in raw)
+    warehouse.con.execute("DROP SCHEMA raw CASCADE; CREATE SCHEMA raw")
+    create_raw_tables(warehouse.con, raw)
+    assert {model.table: warehouse.columns(model) for model in raw} == known
+    teams = warehouse.catalog["raw.pagerduty_teams"]
+    changed = replace(teams, sql=f"SELECT *, 1::BIGINT AS added FROM ({teams.sql})")
+    warehouse.con.execute(f"DROP TABLE {teams.table}")
+    create_raw_tables(warehouse.con, [changed], warehouse.catalog)
+    assert warehouse.columns(changed) == known[teams.table] | {"added": "BIGINT"}
+    warehouse.close()

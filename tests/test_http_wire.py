@@ -4,9 +4,11 @@ for byte, what `requests` sends by itself: a vendor that reads one escaped chara
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -72,6 +74,11 @@ class Wire:
                 waiting += piece
                 while b"\r\n\r\n" in waiting:
                     head, _, waiting = waiting.partition(b"\r\n\r\n")
+                    if length := re.search(rb"(?i)\r\ncontent-length: (\d+)", head):
+                        while len(waiting) < int(length[1]):
+                            waiting += connection.recv(65536)
+                        head += b"\r\n\r\n" + waiting[: int(length[1])]
+                        waiting = waiting[int(length[1]) :]
                     self.heads.append(head)
                     connection.sendall(
                         b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
@@ -108,6 +115,56 @@ def test_the_bytes_are_those_of_requests(wire: Wire, prefix: str, login: str) ->
     finally:
         ours.close()
         theirs.close()
+
+
+@pytest.mark.parametrize("login", LOGINS)
+def test_a_search_is_that_of_requests(wire: Wire, login: str) -> None:
+    """A POST, whose body each request has anew, and the plain GET after it, which has no trace of it."""
+    ours = HttpClient(wire.url, "Acme", SourceOptions(), **LOGINS[login])
+    theirs = requests.Session()
+    theirs.trust_env = False
+    theirs.headers.update(ours._headers)
+    theirs.auth = LOGINS[login].get("auth")
+    try:
+        wire.heads.clear()
+        for path in ("/search", "/a/../search?x=1"):
+            ours.post(path, {"jql": "text ~ \u00fc"}, parse=bytes)
+            body, headers = b'{"jql":"text ~ \xc3\xbc"}', {"Content-Type": "application/json"}
+            theirs.post(wire.url + path, body, headers=headers)
+        ours.get("/search", parse=bytes)
+        theirs.get(wire.url + "/search")
+        assert wire.heads[::2] == wire.heads[1::2] and len(wire.heads) == 6
+        assert wire.heads[0].endswith(b'\r\n\r\n{"jql":"text ~ \xc3\xbc"}')
+    finally:
+        ours.close()
+        theirs.close()
+
+
+@pytest.mark.parametrize("login", LOGINS)
+def test_what_a_proxy_gets_is_that_of_requests(wire: Wire, login: str) -> None:
+    """A proxy is told the whole address of a host that is asked by plain HTTP, and our name and password for it."""
+    proxy = wire.url.replace("http://", "http://some%40one:s%3Acret@")
+    base = "http://vendor.example.com:8080/\u00fc"
+    ours = HttpClient(base, "Acme", SourceOptions(proxy=wire.url), **LOGINS[login])
+    with_name = HttpClient(base, "Acme", SourceOptions(), **LOGINS[login])
+    with_name.route = replace(with_name.route, proxy=proxy)
+    try:
+        for client, way in ((ours, wire.url), (with_name, proxy)):
+            theirs = requests.Session()
+            theirs.trust_env = False
+            theirs.headers.update(client._headers)
+            theirs.auth = LOGINS[login].get("auth")
+            for path, params in [(path, {"limit": 1}) for path in PATHS] + [("", None), ("/x", None)]:
+                wire.heads.clear()
+                client.get(path, params, parse=bytes)
+                theirs.get(base + path, params=params, proxies={"http": way})
+                assert wire.heads[0] == wire.heads[1], (path, params)
+                assert wire.heads[0].startswith(b"GET http://vendor.example.com:8080/")
+                assert (b"Proxy-Authorization: " in wire.heads[0]) == (way == proxy)
+            theirs.close()
+    finally:
+        ours.close()
+        with_name.close()
 
 
 def test_one_request_leaves_nothing_behind_in_the_next(wire: Wire) -> None:

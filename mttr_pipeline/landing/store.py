@@ -57,6 +57,10 @@ from mttr_pipeline.landing.manifest import (
 )
 from mttr_pipeline.landing.writing import LineWriter
 
+#: Records are alike within a page or two, so a window of 256 KiB finds what repeats, and the eight files that are written at a time
+#: need 24 MiB less than with the usual one. Level 3 takes twice as long for files that are a seventh smaller.
+_COMPRESSION = zstandard.ZstdCompressionParameters.from_level(1, window_log=18)
+
 NOT_PULLED = ("custom", "inbox")  # sources that users give us: imported records and received webhook bodies
 TOMBSTONES = "tombstones"  # the stream of records that the vendor has deleted
 _NUMBERED = re.compile(r"(?P<before>.+)\.(?P<number>\d{4,})")
@@ -308,7 +312,7 @@ class Extract:
         partial = path.with_suffix(".part")
         try:
             with partial.open("wb") as raw:
-                with zstandard.ZstdCompressor(level=3).stream_writer(raw, closefd=False) as out:
+                with zstandard.ZstdCompressor(compression_params=_COMPRESSION).stream_writer(raw, closefd=False) as out:
                     write = LineWriter(out)
                     yield write
                     write.flush()

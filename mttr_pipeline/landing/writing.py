@@ -46,11 +46,12 @@ class LineWriter:
         """Hand what was written to the compression. Raises OSError."""
         records = self._records
         self.count += len(records)
-        block = b"".join(records)  # looked at as a whole: a look at every line costs more
-        if b"\n" in block or b"\r" in block:
+        block = b"\n".join([*records, b""])  # looked at as a whole: a look at every line costs more
+        if block.count(b"\n") != len(records) or b"\r" in block:
             records = [record.translate(_NEWLINES) for record in records]
+            block = b"\n".join([*records, b""])
         if is_suspicious(block) or has_mark(block):
             self.marked += sum(repaired(record) is not record or has_mark(record) for record in records)
-        self._out.write(b"\n".join([*records, b""]))
+        self._out.write(block)
         self._records = []
         self._size = 0

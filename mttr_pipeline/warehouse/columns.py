@@ -14,12 +14,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mttr_pipeline.config.places import sql_folder
 from mttr_pipeline.sources.kit.declare import Source
-from mttr_pipeline.warehouse.catalog import Catalog
 from mttr_pipeline.warehouse.models import Model
+
+if TYPE_CHECKING:  # the catalog tries out tables of other packages with what loads them, and that asks for types here
+    from mttr_pipeline.warehouse.catalog import Catalog
 
 #: The type of a column that is always NULL. DuckDB 1.5 makes INTEGER of it.
 NO_TYPE = '"NULL"'

@@ -99,7 +99,7 @@ class Warehouse:
             pseudonyms(self.settings),
         )
         loading.start_over_if_outdated(self.con, self.catalog, self.settings)
-        loading.create_raw_tables(self.con, self.catalog.of_layer("raw"))
+        loading.create_raw_tables(self.con, self.catalog.of_layer("raw"), self.catalog)
 
     def _open(self) -> None:
         """Connect, and have the schemas that everything else needs. Fails where a file is torn."""

@@ -1,14 +1,13 @@
 """The HTTP client of every source: limits the rate, retries, bounds every wait, and explains failures.
 
-Built on `requests` without its implicit behaviour (netrc, redirects, urllib3's retries). What belongs here: sending and retrying.
-What does not: proxies and certificates (`route`), the wording of failures (`failures`), paging, windows, the meaning of a body
+Without implicit behaviour of a library (netrc, redirects, retries). What belongs here: trying and retrying. What does not: what is
+sent (`connection`), proxies and certificates (`route`), the wording of failures (`failures`), paging, windows, the meaning of a body
 beyond "complete JSON".
 """
 
 from __future__ import annotations
 
 import random
-import re
 import socket
 import threading
 import time
@@ -18,25 +17,19 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import msgspec
-import requests
-import urllib3.exceptions
+import urllib3
 
 from mttr_pipeline import interrupts
 from mttr_pipeline.config.options import SourceOptions
+from mttr_pipeline.sources.kit.connection import PLAIN_PATH, Connection
 from mttr_pipeline.sources.kit.deadline import Deadline
 from mttr_pipeline.sources.kit.envelope import InvalidBody, whole_object
 from mttr_pipeline.sources.kit.failures import Failures, HttpRefused, Refusal
 from mttr_pipeline.sources.kit.outcomes import Answer, Asked, Moved, Retry
-from mttr_pipeline.sources.kit.query import Params, query_string
+from mttr_pipeline.sources.kit.query import Params
 from mttr_pipeline.sources.kit.ratelimit import RateLimiter, Throttling, retry_after
 from mttr_pipeline.sources.kit.route import route
-from mttr_pipeline.sources.kit.wire import (
-    BoundedAdapter,
-    client_certificate_alert,
-    connection_reason,
-    hang_up,
-    tunnel_status,
-)
+from mttr_pipeline.sources.kit.wire import client_certificate_alert, connection_reason, hang_up, tunnel_status
 
 T = TypeVar("T")
 
@@ -54,9 +47,6 @@ MIN_BACKOFF, MAX_BACKOFF = 0.5, 60.0  # seconds; exponential backoff with full j
 MAX_BODY_BYTES = 128 << 20
 _CHUNK = 1 << 20  # most bytes of a body per read
 _USER_AGENT = "mttr-pipeline (incident metrics; read only)"
-
-# Paths that can be appended to an address unchanged. `requests` normalises the others: dots, percent signs, fragments.
-_PLAIN_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))(?:[A-Za-z0-9._~-]|%[0-9A-Fa-f]{2})+)*/?", re.ASCII)
 
 
 class HttpClient:
@@ -123,7 +113,7 @@ class HttpClient:
         self._connections = threading.BoundedSemaphore(options.connections)
         self._lock = threading.Lock()
         self._local = threading.local()
-        self._sessions: list[requests.Session] = []
+        self._open: list[Connection] = []
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._answered = False
         self._deadline: Deadline | None = None
@@ -193,9 +183,9 @@ class HttpClient:
         """Stop and close all connections."""
         self.stop()
         with self._lock:
-            sessions, self._sessions = self._sessions, []
-        for session in sessions:  # without the lock: a thread that reads keeps its session from being closed
-            session.close()
+            connections, self._open = self._open, []
+        for one in connections:  # without the lock: a thread that reads keeps its connection from being closed
+            one.close()
 
     def _request(self, asked: Asked, parse: Callable[[bytes], T]) -> Answer[T]:
         give_up_at = self._clock() + self._options.max_wait_minutes * 60
@@ -273,43 +263,51 @@ class HttpClient:
         if not location or not self._redirects or not target.startswith(f"{self.base_url}/"):
             return None
         path, _, query = target.removeprefix(self.base_url).partition("#")[0].partition("?")
-        return Moved(path, query) if _PLAIN_PATH.fullmatch(path) else None
+        return Moved(path, query) if PLAIN_PATH.fullmatch(path) else None
 
     def _exchange(self, asked: Asked) -> tuple[int, Mapping[str, str], bytes]:
         seconds = self._options.timeout_seconds
         self._local.give_up_at = self._clock() + seconds
         left = max(0.001, self._seconds_left())
+        response: urllib3.BaseHTTPResponse | None = None
         try:
-            with self._send(asked, (min(CONNECT_SECONDS, left), left)) as response:
-                return response.status_code, response.headers, self._body(response, asked.path)
-        except (requests.exceptions.SSLError, urllib3.exceptions.SSLError) as error:
+            timeout = urllib3.Timeout(connect=min(CONNECT_SECONDS, left), read=left)
+            response = self._connection().send(asked, timeout)
+            return response.status, response.headers, self._body(response, asked.path)
+        except urllib3.exceptions.SSLError as error:
             if alert := client_certificate_alert(error, shown=self.route.certificate is not None):
                 raise self._failures.client_certificate(alert) from error
             if "certificate" in str(error).lower():
                 raise self._failures.untrusted_certificate() from error
             raise Retry("the TLS connection failed") from error
-        except requests.exceptions.ProxyError as error:
+        except urllib3.exceptions.ProxyError as error:
             if status := tunnel_status(error):
                 if status in RETRY_STATUSES:
                     raise Retry(f"the proxy {self.route.shown} could not reach it", status, kind="connect") from error
                 raise self._failures.proxy_refused(status, "") from error
             raise Retry(connection_reason(error)[0], kind="proxy") from error
-        except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError) as error:
-            connecting = isinstance(error, requests.exceptions.ConnectTimeout)
+        except urllib3.exceptions.NewConnectionError as error:
+            raise Retry(connection_reason(error)[0], kind="connect") from error
+        except urllib3.exceptions.TimeoutError as error:
+            connecting = isinstance(error, urllib3.exceptions.ConnectTimeoutError)
             raise Retry(
                 "the connection timed out" if connecting else f"no complete response within {seconds:g} s",
                 kind="connect" if connecting else "response",
             ) from error
-        except (requests.exceptions.ConnectionError, urllib3.exceptions.NewConnectionError) as error:
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            if response is not None:
+                raise Retry(f"the response was cut off ({type(error).__name__})") from error
             reason, connected = connection_reason(error)
             raise Retry(reason, kind="response" if connected else "connect") from error
-        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise Retry(f"the response was cut off ({type(error).__name__})") from error
+        finally:
+            if response is not None:  # without an effect on the connection of a response that was read to its end
+                response.close()
+                response.release_conn()
 
-    def _body(self, response: requests.Response, path: str) -> bytes:
+    def _body(self, response: urllib3.BaseHTTPResponse, path: str) -> bytes:
         """The whole body, decompressed. No part of it is asked for beyond the limits of time and size."""
         chunks, size = [], 0
-        while chunk := response.raw.read1(_CHUNK, decode_content=True):
+        while chunk := response.read1(_CHUNK, decode_content=True):
             chunks.append(chunk)
             size += len(chunk)
             if size > MAX_BODY_BYTES:
@@ -323,49 +321,16 @@ class HttpClient:
         left: float = self._local.give_up_at - self._clock()
         return left if self._deadline is None else min(left, self._deadline.seconds_left())
 
-    def _send(self, asked: Asked, timeout: tuple[float, float]) -> requests.Response:
-        """Like `Session.request`, but a plain GET is prepared once: preparing it takes as long as sending it."""
-        session = self._session()
-        headers = {"If-None-Match": asked.etag} if asked.etag else {}
-        if asked.body is not None or not _PLAIN_PATH.fullmatch(asked.path) or len(session.cookies):
-            return session.request(
-                asked.method,
-                self.base_url + asked.path,
-                params=asked.params,
-                data=asked.body,
-                headers=headers | ({"Content-Type": "application/json"} if asked.body is not None else {}),
-                timeout=timeout,
-                allow_redirects=False,
-                stream=True,
+    def _connection(self) -> Connection:
+        """This thread's own."""
+        found: Connection | None = getattr(self._local, "connection", None)
+        if found is None:
+            found = self._local.connection = Connection(
+                self.base_url, self.route, self._headers, self._auth, self._seconds_left, self._opened
             )
-        prepared: requests.PreparedRequest | None = getattr(self._local, "prepared", None)
-        if prepared is None:
-            prepared = self._local.prepared = session.prepare_request(requests.Request("GET", self.base_url))
-        request = prepared.copy()
-        request.headers.update(headers)
-        query = query_string(asked.params) if asked.params else ""
-        address = requests.utils.requote_uri(f"{(prepared.url or '').rstrip('/')}{asked.path}")
-        request.url = f"{address}?{query}" if query else address
-        return session.send(request, timeout=timeout, allow_redirects=False, stream=True)
-
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._local, "session", None)
-        if session is None:
-            session = requests.Session()
-            session.trust_env = False  # no netrc; proxies and certificates of the environment are part of the route
-            session.proxies = {scheme: self.route.proxy for scheme in ("http", "https") if self.route.proxy}
-            session.verify = str(self.route.ca) if self.route.ca else True
-            if self.route.certificate:
-                session.cert = (str(self.route.certificate[0]), str(self.route.certificate[1]))
-            session.headers.update(self._headers)
-            session.auth = self._auth
-            adapter = BoundedAdapter(self._seconds_left, self._opened)
-            session.mount("http://", adapter)
-            session.mount("https://", adapter)
-            self._local.session = session
             with self._lock:
-                self._sessions.append(session)
-        return session
+                self._open.append(found)
+        return found
 
     def _opened(self, connected: socket.socket) -> None:
         with self._lock:

@@ -206,6 +206,7 @@ def test_a_company_says_whose_the_assets_are_and_when_they_are_made(tmp_path: Pa
     freshness_hours = 80
     owners = ["team:sre", "oncall@example.com"]
     tags = { domain = "reliability" }
+    kinds = ["tableau"]
     """
     (tmp_path / "mttr.toml").write_text(config)
     with patch.dict(os.environ, clean_env({"MTTR_CONFIG": str(tmp_path / "mttr.toml")}), clear=True):
@@ -216,7 +217,8 @@ def test_a_company_says_whose_the_assets_are_and_when_they_are_made(tmp_path: Pa
     assert {(*spec.owners, spec.tags.get("domain")) for spec in found.values()} == {
         ("team:sre", "oncall@example.com", "reliability")
     }
-    assert all(spec.kinds for spec in found.values())
+    assert all("tableau" in spec.kinds and len(spec.kinds) > 1 for spec in found.values())
+    assert len(found["published/generation"].kinds) == 5
     overdue = {name: spec.freshness_policy for name, spec in found.items() if spec.freshness_policy}
     assert overdue.keys() == {"report/summary", *(name for name in found if name.startswith("landing/"))} - {
         *("landing/inbox", "landing/custom", "landing/alertmanager")  # come when somebody sends them

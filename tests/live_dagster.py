@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,20 +15,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import dagster as dg
 import requests
 from support_e2e import REPOSITORY, clean_env
 
 T = TypeVar("T")
 LOCATION = "mttr_pipeline.definitions"
+_DECIDED = "dagster/will_retry"
 _OVER = {"SUCCESS", "FAILURE", "CANCELED"}
 _RUNS = "{runsOrError {... on Runs {results {runId jobName status tags {key value}}}}}"
 _LAUNCH = """mutation ($params: ExecutionParams!) {launchRun(executionParams: $params) {
     __typename ... on LaunchRunSuccess {run {runId}} ... on PythonError {message}}}"""
+_ASSETS = "query ($job: PipelineSelector!) {assetNodes(pipeline: $job) {assetKey {path}}}"
 _BACKFILL = """mutation ($params: LaunchBackfillParams!) {launchPartitionBackfill(backfillParams: $params) {
     __typename ... on LaunchBackfillSuccess {backfillId} ... on PythonError {message}}}"""
+_STATUS = "query ($id: String!) {partitionBackfillOrError(backfillId: $id) {... on PartitionBackfill {status}}}"
 
 
-def until(found: Callable[[], T], seconds: float = 180) -> T:
+def until(found: Callable[[], T | None], seconds: float = 180) -> T:
     """What comes at last; asks twice a second."""
     deadline = time.monotonic() + seconds
     while not (answer := found()):
@@ -41,6 +46,7 @@ class Live:
     """A running `dagster dev`."""
 
     address: str
+    home: Path
 
     def ask(self, query: str, **variables: Any) -> Any:
         """The data of an answer."""
@@ -60,8 +66,38 @@ class Live:
         return str(self.ask(_LAUNCH, params=params)["launchRun"]["run"]["runId"])
 
     def ended(self, run_id: str) -> dict[str, Any]:
-        """A run, once it is over."""
-        return until(lambda: next((r for r in self.runs() if r["runId"] == run_id and r["status"] in _OVER), None))
+        """A run, once it is over, and once it is decided whether it is tried again where it failed."""
+
+        def found() -> dict[str, Any] | None:
+            (run,) = [run for run in self.runs() if run["runId"] == run_id]
+            return run if run["status"] in _OVER and (run["status"] != "FAILURE" or _DECIDED in run["tags"]) else None
+
+        return until(found)
+
+    def backfill(self, job: str, first: str, last: str) -> dict[str, Any]:
+        """Choose partitions from `first` to `last` of a job, as its dialog does; gives the one run of them, once all is over."""
+        selector = {"repositoryLocationName": LOCATION, "repositoryName": "__repository__", "pipelineName": job}
+        assets = [node["assetKey"] for node in self.ask(_ASSETS, job=selector)["assetNodes"]]
+        params = {"assetSelection": assets, "partitionNames": [first, last], "title": "", "allPartitions": False}
+        launched = self.ask(_BACKFILL, params=params)["launchPartitionBackfill"]
+        assert launched["__typename"] == "LaunchBackfillSuccess", launched
+        name = launched["backfillId"]
+        until(lambda: self.ask(_STATUS, id=name)["partitionBackfillOrError"]["status"].startswith("COMPLETED"), 300)
+        (run,) = [run for run in self.runs() if run["tags"].get("dagster/backfill") == name]
+        return run
+
+
+def end_process(live: Live, run_id: str) -> None:
+    """Kill the process of a run, as the system does when memory runs out, once it says which it is."""
+    with dg.DagsterInstance.from_config(str(live.home)) as instance:
+        said = until(
+            lambda: [
+                found[1]
+                for entry in instance.all_logs(run_id)
+                if (found := re.search(r"Started process for run \(pid: (\d+)\)", entry.message))
+            ]
+        )
+    os.kill(int(said[0]), signal.SIGKILL)
 
 
 @contextmanager
@@ -83,7 +119,7 @@ def dagster_dev(home: Path, env: Mapping[str, str], settings: str = "") -> Itera
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    live = Live(f"http://127.0.0.1:{port}")
+    live = Live(f"http://127.0.0.1:{port}", home)
     try:
         until(lambda: _answers(live, started), 120)
         yield live

@@ -111,8 +111,8 @@ def failed_run(context: dg.RunFailureSensorContext) -> None:
     if context.dagster_run.job_name == nightly.name:
         wrong = run_failed(given.get("data_dir"), sentences[:3], given.get("as_of"))
     elif not list(checks_that_failed(events, "")):
-        job, month = _job(context), context.dagster_run.tags.get("dagster/partition")
-        said = f"{job[0].upper()}{job[1:]} failed{f' for {month}' if month else ''}. {' '.join(sentences[:3])}"
+        job = _job(context)
+        said = f"{job[0].upper()}{job[1:]} failed. {' '.join(sentences[:3])}"
         wrong = _tell(given.get("data_dir"), [alerts.Failure(said, "job_failed", job)], given.get("as_of"))
     else:
         return

@@ -50,7 +50,9 @@ class Live:
 
     def ask(self, query: str, **variables: Any) -> Any:
         """The data of an answer."""
-        answer = requests.post(f"{self.address}/graphql", json={"query": query, "variables": variables}, timeout=60).json()
+        answer = requests.post(
+            f"{self.address}/graphql", json={"query": query, "variables": variables}, timeout=60
+        ).json()
         assert "errors" not in answer, answer["errors"]
         return answer["data"]
 
@@ -83,8 +85,9 @@ class Live:
         assert launched["__typename"] == "LaunchBackfillSuccess", launched
         name = launched["backfillId"]
         until(lambda: self.ask(_STATUS, id=name)["partitionBackfillOrError"]["status"].startswith("COMPLETED"), 300)
-        (run,) = [run for run in self.runs() if run["tags"].get("dagster/backfill") == name]
-        return run
+        runs = [run for run in self.runs() if run["tags"].get("dagster/backfill") == name]
+        assert len(runs) == 1, runs
+        return runs[0]
 
 
 def end_process(live: Live, run_id: str) -> None:

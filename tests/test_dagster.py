@@ -378,7 +378,9 @@ def test_months_that_are_chosen_in_the_ui_are_pulled_again(tmp_path: Path) -> No
         result = executed(data_dir, "backfill", server.env("pagerduty"), ("2025-07-01", "2025-08-01"))
         asked = [parse_qs(request.query) for request in server.requests("pagerduty")]
     assert result.success
-    made = [event.partition for event in result.all_events if event.is_step_materialization and event.asset_key == HISTORY]
+    made = [
+        event.partition for event in result.all_events if event.is_step_materialization and event.asset_key == HISTORY
+    ]
     assert made == ["2025-07-01", "2025-08-01"], "the page of the asset shows which months are there"
     windows = {(query["since"][0][:10], query["until"][0][:10]) for query in asked if "since" in query}
     assert windows and all("2025-07-01" <= since <= until <= "2025-09-01" for since, until in windows), windows
@@ -406,7 +408,10 @@ def test_a_month_that_a_source_did_not_give_is_not_there(tmp_path: Path) -> None
         told = str(failed.step_failure_data.user_failure_data)
         assert failed.step_key == "history__months" and "from 2025-08 to 2025-09, the last not included" in told
         assert "not read of jira. jira: " in told and not (data_dir / "published").exists()
-        with vendors() as server, patch.dict(os.environ, clean_env({**server.env("pagerduty", "jira"), **env}), clear=True):
+        with (
+            vendors() as server,
+            patch.dict(os.environ, clean_env({**server.env("pagerduty", "jira"), **env}), clear=True),
+        ):
             again = dg.ReexecutionOptions.from_failure(first.run_id, instance)
             second = dg.execute_job(job, instance, tags=august, reexecution_options=again, run_config=AS_OF_THEN)
             assert second.success

@@ -70,7 +70,9 @@ def test_every_reason_why_nobody_was_told_is_explained(module: object) -> None:
     """Whatever a place or the file of what was told does: the sentence that the run says is on the page."""
     functions = [node for node in ast.walk(tree(module)) if isinstance(node, ast.FunctionDef)]
     raising = [node for node in functions if re.search(r"Error\(|_reason|did not answer", ast.unparse(node))]
-    hints = re.compile(r"^(and the network|and run again|if that goes on|check `|check the|or set|// or|took too|so what|free the|or delete)")
+    hints = re.compile(
+        r"^(and the network|and run again|if that goes on|check `|check the|or set|// or|took too|so what|free the|or delete)"
+    )
     said = {p for node in raising for line in node.body[bool(ast.get_docstring(node)) :] for p in phrases(line)}
     assert len(said) > 1
     assert sorted(p for p in said if not hints.match(p) and p not in TEXT) == []

@@ -98,11 +98,17 @@ def test_a_load_that_failed_is_done_again_beside_a_source_that_failed(data: Path
     landed.write_bytes(sound[:-1])
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     job = dg.reconstructable(nightly)
-    with vendors(faults={"pagerduty": "unauthorized"}) as server, dg.DagsterInstance.local_temp(str(data.parent)) as instance:
+    with (
+        vendors(faults={"pagerduty": "unauthorized"}) as server,
+        dg.DagsterInstance.local_temp(str(data.parent)) as instance,
+    ):
         (data.parent / "mttr.toml").write_text("[sources.jira]\nsince = 2025-09-28\n")
         os.environ.update(server.env("pagerduty", "jira"))
         first = dg.execute_job(job, instance, run_config=quiet)
-        assert "custom" in sentence(first) and instance.get_run_by_id(first.run_id).tags["mttr/failed_sources"] == "pagerduty"
+        assert (
+            "custom" in sentence(first)
+            and instance.get_run_by_id(first.run_id).tags["mttr/failed_sources"] == "pagerduty"
+        )
         landed.write_bytes(sound)
         server.clear_log()
         again = dg.ReexecutionOptions.from_failure(first.run_id, instance)

@@ -20,7 +20,17 @@ from mttr_pipeline.config.terms import (
     Stamp,
     TargetPhase,
 )
-from mttr_pipeline.config.values import CronSchedule, Kinds, OpenOptions, Owner, PlaceAddress, Tags, Weight, Zone, number
+from mttr_pipeline.config.values import (
+    CronSchedule,
+    Kinds,
+    OpenOptions,
+    Owner,
+    PlaceAddress,
+    Tags,
+    Weight,
+    Zone,
+    number,
+)
 
 Minutes = Annotated[float, number("minutes")]
 #: From 1 on, so that a share like 0.8 is not taken for less than one percent.

@@ -78,9 +78,14 @@ class Live:
 
     def backfill(self, job: str, first: str, last: str) -> dict[str, Any]:
         """Choose partitions from `first` to `last` of a job, as its dialog does; gives the one run of them, once all is over."""
-        selector = {"repositoryLocationName": LOCATION, "repositoryName": "__repository__", "pipelineName": job}
+        where = {"repositoryLocationName": LOCATION, "repositoryName": "__repository__"}
+        selector, parts = where | {"pipelineName": job}, {"partitionSetName": f"{job}_partition_set"}
         assets = [node["assetKey"] for node in self.ask(_ASSETS, job=selector)["assetNodes"]]
-        params = {"assetSelection": assets, "partitionNames": [first, last], "title": "", "allPartitions": False}
+        params = {
+            "assetSelection": assets,
+            "partitionNames": [first, last],
+            "selector": parts | {"repositorySelector": where},
+        }
         launched = self.ask(_BACKFILL, params=params)["launchPartitionBackfill"]
         assert launched["__typename"] == "LaunchBackfillSuccess", launched
         name = launched["backfillId"]

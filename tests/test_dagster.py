@@ -300,7 +300,13 @@ def executed(
             .execute_in_process(
                 instance=instance,
                 raise_on_error=False,
-                tags=dict(zip(("dagster/asset_partition_range_start", "dagster/asset_partition_range_end"), months)),
+                tags=dict(
+                    zip(
+                        ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end"),
+                        months,
+                        strict=False,
+                    )
+                ),
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             )
         )

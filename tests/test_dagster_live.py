@@ -1,4 +1,4 @@
-"""Dagster's own daemon, web server and code server as processes: who is told, what is tried again, what a range of months becomes."""
+"""Dagster's own daemon, web server and code server as processes: who is told, what is tried again, what months become."""
 
 from __future__ import annotations
 

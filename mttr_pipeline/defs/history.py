@@ -37,8 +37,8 @@ def _history(accounts: Sequence[Account]) -> dg.AssetsDefinition:
         group_name="landing",
         kinds={"python", "json"},
         owners=OWNERS,
-        description="Months that are pulled again, or from before the first pull: choose them in the job `backfill`. What was created in "
-        "them is read, of every account whose credentials are set.",
+        description="Months that are pulled again, or from before the first pull: choose them in the job `backfill`. What was "
+        "created in them is read, of every account whose credentials are set.",
     )
     @guarded
     def history(context: dg.AssetExecutionContext, run: RunResource) -> dg.MaterializeResult:
@@ -60,8 +60,8 @@ def _history(accounts: Sequence[Account]) -> dg.AssetsDefinition:
                 except MttrError as error:
                     context.log.error(str(error))
                     failed[account.name] = error
-        for error in failed.values():
-            try_again(context, run, error)
+        for problem in failed.values():
+            try_again(context, run, problem)
         if failed:
             end = "It is loaded and published by the next run, and this one has published nothing."
             begin = f"The months from {months.start:%Y-%m} to {months.end:%Y-%m}, the last not included, were not read"

@@ -6,8 +6,8 @@ import dagster as dg
 
 from mttr_pipeline.config.sections import Dagster
 
-#: Where the instance retries runs (`run_retries`), it does so for a process that died. A step that failed is no reason: what may pass
-#: was tried again by the step itself (`again`), and what is left (a refused key, a failed check) fails again.
+#: Where the instance retries runs (`run_retries`), it does so for a process that died. A step that failed is no reason: what may
+#: pass was tried again by the step itself (`again`), and what is left (a refused key, a failed check) fails again.
 NO_RUN_RETRIES = {"dagster/retry_on_asset_or_op_failure": "false"}
 #: Of a run that cannot begin, because of a wrong setting for example.
 NEVER_AGAIN = {"dagster/max_retries": "0"}
@@ -38,8 +38,8 @@ backfill = dg.define_asset_job(
     "backfill",
     selection=(dg.AssetSelection.all() - dg.AssetSelection.groups("landing")) | dg.AssetSelection.assets(HISTORY),
     tags=NO_RUN_RETRIES,
-    description="Pull months that you choose instead of what is new, then load, compute, check and publish as every night. For history "
-    "from before the first pull, or to read months again.",
+    description="Pull months that you choose instead of what is new, then load, compute, check and publish as every night. For "
+    "history from before the first pull, or to read months again.",
 )
 
 

@@ -102,8 +102,8 @@ def _tell(data_dir: str | Path | None, failures: Sequence[alerts.Failure], as_of
 )
 @guarded
 def failed_run(context: dg.RunFailureSensorContext) -> None:
-    """Also of a run whose process died. What is told already is not told again, and checks are left to `failed_checks`, but for those
-    of a nightly run."""
+    """Also of a run whose process died. What is told already is not told again, and checks are left to `failed_checks`, but for
+    those of a nightly run."""
     if _is_nobodys(context):
         return
     events, given = _events(context), _given(context)
@@ -143,8 +143,8 @@ def failed_checks(context: dg.RunFailureSensorContext) -> None:
 
 
 def _is_nobodys(context: dg.RunFailureSensorContext) -> bool:
-    """Whether a failure is nobody's alert: of the demonstration; of a command, which somebody watches, and which tells a failed night
-    itself; and of a run that the instance tries again."""
+    """Whether a failure is nobody's alert: of the demonstration; of a command, which somebody watches, and which tells a failed
+    night itself; and of a run that the instance tries again."""
     given, tags = _given(context), context.dagster_run.tags
     is_heard = given.get("by_command") and context.dagster_run.job_name != nightly.name
     return bool(given.get("simulated") or is_heard or tags.get(_WILL_RETRY) == "true")

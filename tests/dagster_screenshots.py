@@ -98,6 +98,23 @@ def show(page: Page, address: str, text: str) -> None:
     time.sleep(2)  # what is drawn after the words
 
 
+def choose_months(page: Page, address: str, months: str) -> None:
+    """As far as the button that launches them."""
+    show(page, f"{address}/locations/{LOCATION}/jobs/backfill/partitions", "Total partitions")
+    for text in ("Materialize", "Confirm", "Show all partitions"):
+        button = f"[...document.querySelectorAll('button')].findLast(b => b.innerText.trim().startsWith('{text}'))"
+        for _ in range(20):
+            if page.evaluate(f"!!{button} && !{button}.disabled"):
+                page.evaluate(f"{button}.click()")
+                break
+            time.sleep(0.5)  # nothing is asked to confirm where every source was pulled once
+        time.sleep(2)
+    page.evaluate("(i => {i.focus(); i.select()})([...document.querySelectorAll('input[type=text]')].at(-1))")
+    page.call("Input.insertText", text=months)
+    page.press("Enter")
+    time.sleep(3)
+
+
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
@@ -111,13 +128,15 @@ def main(folder: Path) -> None:
         blank.write_text("<p></p>")
         pages = {name: (f"/runs/{run}", "Run of") for name, run in runs.items()}
         pages["failed source, the asset"] = ("/assets/landing/pagerduty?view=checks", "fresh")
-        pages["launchpad of the backfill"] = (f"/locations/{LOCATION}/jobs/backfill/playground", "Partition")
+        pages["backfill, the months"] = ("/assets/history/months?view=partitions", "2025-08-01")
         pages["columns"] = ("/assets/core/incidents?view=overview", "Column name")
         pages["lineage"] = ("/assets/core/incidents?view=lineage&lineageScope=upstream&lineageDepth=2", "golden")
         with webserver(home) as address, Chromium() as browser, browser.page(blank, 1600, 1200) as page:
             for name, (path, text) in pages.items():
                 show(page, address + path, text)
                 print(page.screenshot(folder / f"{name.replace(',', '').replace(' ', '_')}.png"))
+            choose_months(page, address, "[2025-06-01...2025-08-01]")
+            print(page.screenshot(folder / "backfill_a_range_is_chosen.png"))
 
 
 if __name__ == "__main__":

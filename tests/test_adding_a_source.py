@@ -357,6 +357,7 @@ FAULTS = {
     "a name of ours": Fault("pagerduty", "the name pagerduty is taken"),
     "the name of imported records": Fault("custom", "the name custom is taken"),
     "the name of received bodies": Fault("inbox", "the name inbox is taken"),
+    "the variables of the program": Fault("alert", "the name alert is taken"),
     "a name that another source yields": Fault("opsgenie_incident", "the name opsgenie_incident is taken"),
     "a variable of ours": Fault("jira_api", "the environment variable JIRA_API_TOKEN is taken"),
     "a finding of ours": Fault(

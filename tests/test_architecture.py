@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 
 from support_e2e import REPOSITORY
 
+from mttr_pipeline.alerts import places
 from mttr_pipeline.demo.registry import SENDERS, VENDORS
 from mttr_pipeline.sources.kit.declare import Source
 from mttr_pipeline.sources.registry import registry
@@ -253,11 +255,28 @@ def texts() -> dict[str, str]:
     }
 
 
-def allowed(name: str) -> set[str]:
+@cache
+def written_to() -> dict[str, set[Path]]:
+    """Product that messages are posted to -> the modules that name it: where its address is read, and where its form is written.
+
+    The same product may be a source, in rooms of its own: what it is sent and what it is asked have nothing in common.
+    """
+    kinds = [kind for kind in vars(places).values() if isinstance(kind, type) and hasattr(kind, "title")]
+    addresses = PACKAGE / "config" / "alert_places.py"
+    return {
+        kind.title.casefold(): {addresses, PACKAGE / "alerts" / f"{kind.__module__.split('.')[-1]}.py"}
+        for kind in kinds
+        if kind is not places.Place
+    }
+
+
+def allowed(name: str, known: dict[str, Source] | None = None) -> set[str]:
     """The vendors and companies that a file may name."""
-    path = REPOSITORY / name
-    hosts = [source for source in vendors().values() if any(path.is_relative_to(place) for place in rooms_of(source))]
+    path, known = REPOSITORY / name, vendors() if known is None else known
+    hosts = [source for source in known.values() if any(path.is_relative_to(place) for place in rooms_of(source))]
     found = {vendor for source in hosts for vendor in family(source)}
+    posted = {product for product, paths in written_to().items() if path in paths}
+    found |= {vendor for vendor, source in known.items() if posted & {vendor, source.title.casefold()}}
     return found | {company for company, owned in COMPANIES.items() if owned & {source.name for source in hosts}}
 
 
@@ -275,6 +294,17 @@ def test_no_vendor_is_named_outside_its_rooms() -> None:
     """Then a new source is new files and nothing else. Comments count: an example of a vendor's is read as a rule for all."""
     wrong = {name: strange for name, text in texts().items() if (strange := named_in(text) - allowed(name))}
     assert {name: strange for name, strange in wrong.items() if name not in LEFTOVERS} == {}
+
+
+def test_a_product_that_is_written_to_is_named_where_that_is_done() -> None:
+    """And nowhere else, so that the rule above holds on the day on which it becomes a source too."""
+    assert "slack" in written_to() and all(path.is_file() for paths in written_to().values() for path in paths)
+    source = replace(vendors()["jira"], name="slack", title="Slack")
+    naming = {name for name, text in texts().items() if "slack" in text}
+    own = {name for name in naming if any((REPOSITORY / name).is_relative_to(room) for room in rooms_of(source))}
+    assert {REPOSITORY / name for name in naming - own} == written_to()["slack"]
+    assert all("slack" in allowed(name, {"slack": source}) for name in naming - own)
+    assert "slack" not in allowed("mttr_pipeline/alerts/mail.py", {"slack": source})
 
 
 def test_every_vendor_is_found_in_its_own_rooms() -> None:

@@ -290,6 +290,8 @@ def test_owners_and_tags_are_those_that_dagster_takes(tmp_path: Path) -> None:
     )
     text = refused(tmp_path, '[dagster]\ntags = { "cost centre" = "1" }\n')
     assert text.startswith("'dagster.tags': 'cost centre' = '1': a tag is at most 63 letters"), text
+    for kinds in ('["a b"]', '["a", "b", "c", "d", "e", "f", "g"]'):
+        assert refused(tmp_path, f"[dagster]\nkinds = {kinds}\n").startswith("'dagster.kinds': at most six kinds")
 
 
 def test_every_zone_that_both_know_is_taken() -> None:

@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -49,6 +49,7 @@ from mttr_pipeline import reports
 from mttr_pipeline.config.settings import settings_of
 from mttr_pipeline.defs import build_defs
 from mttr_pipeline.defs.execute import run_instance
+from mttr_pipeline.defs.jobs import HISTORY
 from mttr_pipeline.defs.resources import RunResource
 from mttr_pipeline.defs.tidying import delete_old_runs
 from mttr_pipeline.landing.store import Landing
@@ -59,6 +60,10 @@ from mttr_pipeline.warehouse.models import sql_folder
 
 GRAPH = Path(__file__).parent / "fixtures" / "dagster_graph.txt"
 AS_OF = ("--as-of", UNTIL.isoformat())
+AS_OF_THEN = {
+    "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+    "resources": {"run": {"config": {"as_of": UNTIL.isoformat()}}},
+}
 
 
 @cache
@@ -206,6 +211,7 @@ def test_a_company_says_whose_the_assets_are_and_when_they_are_made(tmp_path: Pa
     freshness_hours = 80
     owners = ["team:sre", "oncall@example.com"]
     tags = { domain = "reliability" }
+    kinds = ["tableau"]
     """
     (tmp_path / "mttr.toml").write_text(config)
     with patch.dict(os.environ, clean_env({"MTTR_CONFIG": str(tmp_path / "mttr.toml")}), clear=True):
@@ -216,7 +222,8 @@ def test_a_company_says_whose_the_assets_are_and_when_they_are_made(tmp_path: Pa
     assert {(*spec.owners, spec.tags.get("domain")) for spec in found.values()} == {
         ("team:sre", "oncall@example.com", "reliability")
     }
-    assert all(spec.kinds for spec in found.values())
+    assert all("tableau" in spec.kinds and len(spec.kinds) > 1 for spec in found.values())
+    assert len(found["published/generation"].kinds) == 5
     overdue = {name: spec.freshness_policy for name, spec in found.items() if spec.freshness_policy}
     assert overdue.keys() == {"report/summary", *(name for name in found if name.startswith("landing/"))} - {
         *("landing/inbox", "landing/custom", "landing/alertmanager")  # come when somebody sends them
@@ -282,9 +289,9 @@ def test_dagster_runs_the_nightly_job_without_our_command(tmp_path: Path) -> Non
 
 
 def executed(
-    data_dir: Path, job: str = "rebuild", env: dict[str, str] | None = None, month: str | None = None, **config: Any
+    data_dir: Path, job: str = "rebuild", env: dict[str, str] | None = None, months: Sequence[str] = (), **config: Any
 ) -> dg.ExecuteInProcessResult:
-    """A job on fresh definitions with the resource replaced, as an embedding program does it."""
+    """A job on fresh definitions with the resource replaced, as an embedding program does it. `months`: the first and the last."""
     resource = RunResource(data_dir=str(data_dir), as_of=UNTIL.isoformat(), **config)
     with patch.dict(os.environ, clean_env(env or {}), clear=True), run_instance() as instance:
         return (
@@ -293,7 +300,13 @@ def executed(
             .execute_in_process(
                 instance=instance,
                 raise_on_error=False,
-                partition_key=month,
+                tags=dict(
+                    zip(
+                        ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end"),
+                        months,
+                        strict=False,
+                    )
+                ),
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             )
         )
@@ -360,26 +373,61 @@ def test_a_run_of_cron_is_seen_in_dagster(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_month_that_is_chosen_in_the_ui_is_pulled_again(tmp_path: Path) -> None:
-    """The job `backfill` asks for the month that was chosen and nothing else. What is published afterwards has it beside what was
-    there, and the next night goes on where the last one ended."""
+def test_months_that_are_chosen_in_the_ui_are_pulled_again(tmp_path: Path) -> None:
+    """The job `backfill` asks for the months that were chosen and nothing else, in one run. What is published afterwards has them
+    beside what was there, and the next night goes on where the last one ended."""
     data_dir = tmp_path / "data"
     with vendors() as server:
         assert executed(data_dir, "nightly", server.env("pagerduty"), since="2025-09-01").success
         [first] = Landing(data_dir / "landing").manifests("pagerduty")
         server.clear_log()
-        assert executed(data_dir, "backfill", server.env("pagerduty"), "2025-08-01").success
+        result = executed(data_dir, "backfill", server.env("pagerduty"), ("2025-07-01", "2025-08-01"))
         asked = [parse_qs(request.query) for request in server.requests("pagerduty")]
+    assert result.success
+    made = [
+        event.partition for event in result.all_events if event.is_step_materialization and event.asset_key == HISTORY
+    ]
+    assert made == ["2025-07-01", "2025-08-01"], "the page of the asset shows which months are there"
     windows = {(query["since"][0][:10], query["until"][0][:10]) for query in asked if "since" in query}
-    assert windows and all("2025-08-01" <= since <= until <= "2025-09-01" for since, until in windows), windows
+    assert windows and all("2025-07-01" <= since <= until <= "2025-09-01" for since, until in windows), windows
     [again] = [m for m in Landing(data_dir / "landing").manifests("pagerduty") if m.extract_id != first.extract_id]
     assert again.status == "complete" and again.records
     assert first.high_water and not again.high_water
-    of_both = """SELECT external_id FROM records WHERE source = 'pagerduty' AND detected_at >= '2025-08-02 00:00:00+00'
+    of_both = """SELECT external_id FROM records WHERE source = 'pagerduty' AND detected_at >= '2025-07-02 00:00:00+00'
         AND detected_at < '2025-09-30 00:00:00+00' ORDER BY ALL"""
     assert query(data_dir, of_both) == query(finished_run(), of_both) != []
-    older = "FROM records WHERE detected_at < '2025-07-01 00:00:00+00' AND resolved_at IS NOT NULL"  # open ones are always read
+    older = "FROM records WHERE detected_at < '2025-06-01 00:00:00+00' AND resolved_at IS NOT NULL"  # open ones are always read
     assert query(data_dir, f"SELECT external_id {older}") == []
+
+
+@pytest.mark.slow
+def test_a_month_that_a_source_did_not_give_is_not_there(tmp_path: Path) -> None:
+    """The run fails and publishes nothing; what the other source sent is kept, and it is not asked again by a re-execution."""
+    data_dir, job = tmp_path / "data", dg.reconstructable(backfill)
+    env = {"MTTR_DATA_DIR": str(data_dir), "MTTR_CONFIG": str(tmp_path / "mttr.toml")}
+    august = {"dagster/partition": "2025-08-01"}
+    (tmp_path / "mttr.toml").write_text("[run]\nretry_minutes = 0\n")
+    with vendors(faults={"jira": "unauthorized"}) as refusing, recorded(tmp_path / "home") as instance:
+        with patch.dict(os.environ, clean_env({**refusing.env("pagerduty", "jira"), **env}), clear=True):
+            first = dg.execute_job(job, instance, tags=august, run_config=AS_OF_THEN)
+        [failed] = [event for event in first.all_events if event.is_step_failure]
+        told = str(failed.step_failure_data.user_failure_data)
+        assert failed.step_key == "history__months" and "from 2025-08 to 2025-09, the last not included" in told
+        assert "not read of jira. jira: " in told and not (data_dir / "published").exists()
+        with (
+            vendors() as server,
+            patch.dict(os.environ, clean_env({**server.env("pagerduty", "jira"), **env}), clear=True),
+        ):
+            again = dg.ReexecutionOptions.from_failure(first.run_id, instance)
+            second = dg.execute_job(job, instance, tags=august, reexecution_options=again, run_config=AS_OF_THEN)
+            assert second.success
+            assert not server.requests("pagerduty") and server.requests("jira")
+    assert query(data_dir, "SELECT DISTINCT source FROM records ORDER BY 1") == [("jira",), ("pagerduty",)]
+
+
+def backfill() -> dg.JobDefinition:
+    """The job as a code location has it; MTTR_DATA_DIR says where."""
+    return build_defs().resolve_job_def("backfill")
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,11 @@ The slow tests need the extra `deployment` and systemd-analyze; `.ci/run` instal
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
@@ -16,12 +18,17 @@ from pathlib import Path
 from typing import Any, get_args, get_origin
 
 import pytest
+import requests
+import yaml
+from live_dagster import until
 from pydantic import BaseModel
 from support import settings_for
-from support_e2e import REPOSITORY, clean_env, mttr
+from support_e2e import ONE_KEY, REPOSITORY, clean_env, mttr, query, vendors
 
+from mttr_pipeline.cli.exits import PARTLY
 from mttr_pipeline.config.options import SourceOptions
 from mttr_pipeline.config.sections import FileSettings
+from mttr_pipeline.errors import ConfigError
 from mttr_pipeline.sources.registry import registry
 
 EXAMPLES = REPOSITORY / "examples"
@@ -130,6 +137,122 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
     )
     again = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert "StartTimeout" in again.stderr, "it would not have seen a mistake"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in UNITS if name.endswith(".service")])
+def test_a_unit_gives_little_to_whoever_gets_into_it(name: str) -> None:
+    """By systemd's own scale, on which 10 is a service without any limit and 9.6 is usual."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed")
+    command = ["systemd-analyze", "security", "--offline=true", "--threshold=35", str(DEPLOYMENT / name)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout[-200:]
+
+
+def started(command: list[str], env: dict[str, str], cwd: Path) -> subprocess.Popen[str]:
+    """A process with no variable but those that are given, as a service manager starts it."""
+    needed = {"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY), "HOME": str(cwd), **ONE_KEY}
+    return subprocess.Popen(
+        command, env=needed | env, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def program(folder: Path) -> str:
+    """What stands at /opt/mttr/bin/mttr."""
+    path = folder / "mttr"
+    path.write_text(f'#!/bin/sh\nexec {sys.executable} -m mttr_pipeline "$@"\n')
+    path.chmod(0o755)
+    return str(path)
+
+
+def unit(name: str, folder: Path) -> tuple[list[str], dict[str, str]]:
+    """ExecStart and Environment of a unit, with its places in `folder`. A credential is a file there, as systemd makes it."""
+    places = {"/opt/mttr/bin/mttr": program(folder), "/var/lib/mttr": str(folder / "data"), "/etc/mttr": str(folder)}
+    text = (DEPLOYMENT / name).read_text(encoding="utf-8")
+    for place, here in (*places.items(), ("%d", str(folder / "credentials"))):
+        text = text.replace(place, here)
+    (folder / "credentials").mkdir()
+    (folder / "mttr.toml").write_text("[sources.pagerduty]\nsince = 2025-09-25\n")
+    for credential in re.findall(r"^LoadCredential=(\w+):", text, re.M):
+        (folder / "credentials" / credential).write_text(f"a-secret-of-{credential}-0123456789\n")
+    (line,) = re.findall(r"^ExecStart=(.+)", text, re.M)
+    return line.split(), dict(pair.split("=", 1) for pair in re.findall(r"^Environment=(.+)", text, re.M))
+
+
+@pytest.mark.slow
+def test_the_line_of_the_nightly_unit_publishes(tmp_path: Path) -> None:
+    """ExecStart as it stands, with the environment of the unit and nothing else but where the simulated vendor is."""
+    line, env = unit("mttr.service", tmp_path)
+    with vendors() as server:
+        told = server.env("pagerduty")
+        (tmp_path / "credentials" / "pagerduty").write_text(told["PAGERDUTY_TOKEN"])
+        night = started(line, env | {"PAGERDUTY_API_URL": told["PAGERDUTY_API_URL"]}, tmp_path)
+        _, said = night.communicate(timeout=300)
+    assert night.returncode == 0, said
+    assert query(tmp_path / "data", "SELECT DISTINCT source FROM records") == [("pagerduty",)]
+
+
+@pytest.mark.slow
+def test_the_line_of_the_serving_unit_serves_and_ends_as_the_unit_expects(tmp_path: Path) -> None:
+    """The token of the credential opens it, and its exit code after SIGTERM is a success to systemd."""
+    line, env = unit("mttr-serve.service", tmp_path)
+    (tmp_path / "data").mkdir()
+    server = started([word.replace("8321", "0") for word in line], env, tmp_path)
+    try:
+        assert server.stderr is not None
+        address = server.stderr.readline().split()[-1]
+        token = (tmp_path / "credentials" / "token").read_text().strip()
+        asked = {"headers": {"Authorization": f"Bearer {token}"}, "timeout": 10}
+        until(lambda: answers(address))
+        codes = [
+            requests.post(f"{address}/webhook/custom", b"{}", **more).status_code for more in ({"timeout": 10}, asked)
+        ]
+        server.send_signal(signal.SIGTERM)
+        server.communicate(timeout=30)
+    finally:
+        server.kill()
+    assert codes == [401, 200]
+    text = (DEPLOYMENT / "mttr-serve.service").read_text()
+    assert f"SuccessExitStatus={server.returncode}\n" in text
+
+
+def answers(address: str) -> bool:
+    with contextlib.suppress(requests.ConnectionError):
+        return bool(requests.get(address, timeout=10).status_code)
+    return False
+
+
+@pytest.mark.slow
+def test_the_job_of_kubernetes_publishes(tmp_path: Path) -> None:
+    """Its arguments behind the entry point of the container file, its variables, and its volumes as folders; exit codes 2 and 3 are
+    those that the job does not try again."""
+    documents = list(yaml.safe_load_all((DEPLOYMENT / "kubernetes.yaml").read_text(encoding="utf-8")))
+    (job,) = [document["spec"]["jobTemplate"]["spec"] for document in documents if document["kind"] == "CronJob"]
+    (container,) = job["template"]["spec"]["containers"]
+    (rule,) = job["podFailurePolicy"]["rules"]
+    assert rule["onExitCodes"]["values"] == [ConfigError.exit_code, PARTLY]
+    file = (DEPLOYMENT / "Containerfile").read_text(encoding="utf-8")
+    (entry,) = re.findall(r'^ENTRYPOINT \["(\w+)"\]', file, re.M)
+    (made,) = re.findall(r"^ENV (.+)", file, re.M)
+    mounts = {mount["mountPath"]: tmp_path / mount["name"] for mount in container["volumeMounts"]}
+    env = dict(pair.split("=", 1) for pair in made.split()) | {one["name"]: one["value"] for one in container["env"]}
+    for place, folder in mounts.items():
+        folder.mkdir()
+        env = {name: re.sub(rf"^{place}(?=/|$)", str(folder), value) for name, value in env.items()}
+    assert entry == "mttr" and Path(env["MTTR_DATA_DIR"]).is_dir() and "/data" in mounts
+    with vendors() as server:
+        told = server.env("pagerduty")
+        Path(env["PAGERDUTY_TOKEN_FILE"]).write_text(told["PAGERDUTY_TOKEN"])
+        env |= {
+            "PATH": os.environ["PATH"],
+            "PAGERDUTY_API_URL": told["PAGERDUTY_API_URL"],
+            "TMPDIR": str(tmp_path / "tmp"),
+        }
+        pod = started([program(tmp_path), *container["args"]], env, Path(env["MTTR_DATA_DIR"]))
+        _, said = pod.communicate(timeout=300)
+    assert pod.returncode == 0, said
+    assert query(Path(env["MTTR_DATA_DIR"]), "SELECT DISTINCT source FROM records") == [("pagerduty",)]
 
 
 @pytest.mark.slow

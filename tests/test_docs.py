@@ -90,7 +90,7 @@ def test_every_command_and_option_that_is_named_exists() -> None:
 def test_every_option_in_a_table_of_commands_exists() -> None:
     every = options_of(main).union(*(options_of(found) for found in main.commands.values()))
     scripts = [path.read_text(encoding="utf-8") for path in (REPOSITORY / "promises").glob("*.py")]
-    foreign = {"--port", "--now", "--rm", "--exclude"}.union(
+    foreign = {"--port", "--now", "--rm", "--exclude", "--to", "--noprompt"}.union(
         *(re.findall(r'add_argument\(\s*"(--[a-z-]+)"', text) for text in scripts)
     )
     named = {

@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import dagster as dg
 import pytest
-from support_e2e import clean_env, mttr, query
+from support_e2e import clean_env, mttr, query, vendors
 
 from mttr_pipeline.defs import build_defs
 
@@ -81,3 +81,48 @@ def test_a_publish_that_failed_is_done_again_with_the_tables_of_its_run(data: Pa
         options = dg.ReexecutionOptions(parent_run_id=second.run_id, step_selection=["published__generation"])
         third = dg.execute_job(job, instance, run_config=quiet, reexecution_options=options)
         assert f"The results of the run {tags['mttr/run']} could not be published again" in sentence(third)
+
+
+def nightly() -> dg.JobDefinition:
+    """The job as a code location has it; MTTR_DATA_DIR says where."""
+    return build_defs().resolve_job_def("nightly")
+
+
+@pytest.mark.slow
+def test_a_load_that_failed_is_done_again_beside_a_source_that_failed(data: Path) -> None:
+    """The pull that failed made nothing, and the load takes what there is, at the second try too: without another request, and still
+    as a run in which a source failed."""
+    (landed,) = (data / "landing" / "custom").rglob("*.zst")
+    sound = landed.read_bytes()
+    landed.chmod(0o600)
+    landed.write_bytes(sound[:-1])
+    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    job = dg.reconstructable(nightly)
+    with (
+        vendors(faults={"pagerduty": "unauthorized"}) as server,
+        dg.DagsterInstance.local_temp(str(data.parent)) as instance,
+    ):
+        (data.parent / "mttr.toml").write_text("[sources.jira]\nsince = 2025-09-28\n")
+        os.environ.update(server.env("pagerduty", "jira"))
+        first = dg.execute_job(job, instance, run_config=quiet)
+        assert (
+            "custom" in sentence(first)
+            and instance.get_run_by_id(first.run_id).tags["mttr/failed_sources"] == "pagerduty"
+        )
+        landed.write_bytes(sound)
+        server.clear_log()
+        again = dg.ReexecutionOptions.from_failure(first.run_id, instance)
+        second = dg.execute_job(job, instance, run_config=quiet, reexecution_options=again)
+        tags = instance.get_run_by_id(second.run_id).tags
+    assert second.success and server.requests("pagerduty") == server.requests("jira") == []
+    assert not any((event.step_key or "").startswith("landing__") for event in second.all_events if event.is_step_start)
+    assert (tags["mttr/outcome"], tags["mttr/failed_sources"]) == ("partly", "pagerduty")
+    [every] = [
+        event.event_specific_data
+        for event in second.all_events
+        if isinstance(event.event_specific_data, dg.AssetCheckEvaluation)
+        and event.event_specific_data.check_name == "every_source"
+    ]
+    assert not every.passed and "pagerduty is stale: " in (every.description or "")
+    assert query(data, "SELECT DISTINCT source FROM records ORDER BY 1") == [("custom",), ("jira",)]
+    assert ("pagerduty", "failed") in query(data, "SELECT source, status FROM source_runs")

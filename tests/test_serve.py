@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import http.client
 import json
 import signal
 import socket
@@ -191,6 +192,32 @@ def test_a_flood_is_asked_to_come_later(tmp_path: Path) -> None:
         assert 1 <= int(answer.headers["Retry-After"]) <= 20
         assert requests.post(f"{address}/webhook/custom", b"{}", timeout=10).ok
     assert len(inbox(tmp_path)) == 4
+
+
+@pytest.mark.slow
+def test_ten_thousand_deliveries_at_once(tmp_path: Path) -> None:
+    """Each is answered: taken and on the disk, or asked to come later, so many as the rate says. The server is there afterwards, for
+    other accounts and for readers."""
+    bodies = [alerts(f"t{number}") for number in range(10_000)]
+
+    def send(part: list[bytes]) -> list[int]:
+        codes = []
+        for body in part:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+            connection.request("POST", "/webhook/alertmanager", body)
+            codes.append(connection.getresponse().status)
+            connection.close()
+        return codes
+
+    with serving(tmp_path, rate=600) as (address, told), ThreadPoolExecutor(8) as pool:
+        port, begun = int(address.rpartition(":")[2]), time.monotonic()
+        codes = [code for part in pool.map(send, [bodies[n::8] for n in range(8)]) for code in part]
+        minutes = (time.monotonic() - begun) / 60
+        assert requests.post(f"{address}/webhook/custom", b"{}", timeout=10).ok
+        assert requests.get(f"{address}/report.html", timeout=10).status_code == 404
+    assert set(codes) == {200, 503} and len(codes) == len(told) - 1 == 10_000
+    assert 600 <= codes.count(200) <= 600 * (1 + minutes) + 1
+    assert len(inbox(tmp_path)) == codes.count(200) + 1
 
 
 @settings(max_examples=50, deadline=None)

@@ -560,6 +560,12 @@ def test_a_run_with_other_accounts_than_the_loaded_definitions_is_refused(tmp_pa
             '[sources.inbox]\nkind = "pagerduty"\n',
             "the name inbox is reserved; choose another name, such as pagerduty_inbox.",
         ),
+        (
+            '[sources.alert]\nkind = "pagerduty"\n',  # ALERT_WEBHOOK_SECRET says where alerts go
+            "the name alert is reserved; choose another name, such as pagerduty_alert.",
+        ),
+        ('[sources.alert_smtp]\nkind = "jira"\n', "the name alert_smtp is reserved"),  # ALERT_SMTP_URL
+        ('[sources.mttr]\nkind = "pagerduty"\n', "the name mttr is reserved"),
         ('[sources.tool]\nkind = "custom"\n', "custom has no accounts, its records are imported"),
         ('[sources.jira_api]\nkind = "pagerduty"\n', "jira_api and jira would both read the variable JIRA_API_TOKEN"),
         ('[sources.pulled]\nkind = "opsgenie"\n', "would make the table staging.pulled_alerts, which is there already"),

@@ -25,6 +25,7 @@ CONDITIONS = {
     condition.name: condition
     for condition in (
         Condition("run_failed", "Run failed", "Runs have gone through again for two nights."),
+        Condition("job_failed", "Job failed", "Since {scope} failed, runs have gone through for two nights."),
         Condition("check_failed", "Check failed", "Runs have passed the check {scope} again for two nights."),
         Condition("source_stale", "Source is stale", "{scope} has been fresh for two nights."),
         Condition("data_quality_red", "Data quality is red", "Data quality has not been red for two nights."),

@@ -11,12 +11,13 @@ from rich import box
 from rich.table import Table
 
 from mttr_pipeline import alerts, told
+from mttr_pipeline.config.alert_places import SET_ONE
 from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.errors import ConfigError
 from mttr_pipeline.publish import latest
 
 COLUMNS = ("condition", "scope", "began_at", "quiet_at", "told_at", "places", "sentence")
-_NONE = "No alert goes anywhere: set ALERT_SLACK_WEBHOOK_URL, ALERT_WEBHOOK_URL or ALERT_SMTP_URL, see docs/configuration.md."
+_NONE = f"No alert goes anywhere: {SET_ONE}, see docs/configuration.md."
 
 
 def in_force(settings: Settings) -> list[dict[str, Any]]:

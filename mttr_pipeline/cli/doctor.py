@@ -11,6 +11,7 @@ from importlib.metadata import version
 
 from mttr_pipeline.alerts import places_of
 from mttr_pipeline.cli.usage import listed
+from mttr_pipeline.config.alert_places import SET_ONE
 from mttr_pipeline.config.environment import OF_FILE
 from mttr_pipeline.config.settings import Account, Settings
 from mttr_pipeline.defs.resources import prepared
@@ -113,9 +114,7 @@ def _alerts(settings: Settings) -> Finding:
     """Where alerts go. Nothing is sent."""
     titles = [place.title for place in places_of(settings.alert_places)]
     if not titles:
-        return Finding(
-            "alerts", True, "off; set ALERT_SLACK_WEBHOOK_URL, ALERT_WEBHOOK_URL or ALERT_SMTP_URL to be told"
-        )
+        return Finding("alerts", True, f"off; {SET_ONE} to be told")
     return Finding("alerts", True, f"told to {listed(titles)}; `mttr alerts --test` sends a message")
 
 

@@ -21,6 +21,8 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 #: Names that mean something else: the landing folder of received bodies, two folders of the inbox, and what data quality calls a
 #: finding about mttr.toml.
 RESERVED = ("inbox", "taken", "refused", "configuration")
+#: First words of the program's own variables: ALERT_WEBHOOK_SECRET says where alerts go, and an account `alert` would read it too.
+PREFIXES = ("alert", "mttr")
 
 
 class Declared(Protocol):
@@ -97,9 +99,14 @@ def _kind(name: str, kind: Any, sources: Mapping[str, Declared], where: str) -> 
             f"{key}': the name of an account is a letter and up to 39 more letters, digits and _, all lower case; "
             f"{name!r} is not."
         )
-    if name in RESERVED:
+    if is_reserved(name):
         raise ConfigError(f"{key}': the name {name} is reserved; choose another name, such as {kind}_{name}.")
     return str(kind)
+
+
+def is_reserved(name: str) -> bool:
+    """Whether an account or a source cannot have this name, because it means something else."""
+    return name in RESERVED or name.partition("_")[0] in PREFIXES
 
 
 def _refuse_shared(kinds: Mapping[str, str], sources: Mapping[str, Declared], where: str) -> None:

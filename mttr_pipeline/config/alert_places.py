@@ -25,6 +25,8 @@ VARIABLES = {
     SIGNING_KEY: "key of the signature `X-MTTR-Signature` of that body; without it, the body is not signed",
     MAIL: "mail server, sender and recipients: `smtp://user:password@host:port/?from=a&to=b,c&starttls=required`, or `smtps://`",
 }
+#: What somebody has to do who wants to be told.
+SET_ONE = f"set {PREFIX}_{CHAT}, {PREFIX}_{WEBHOOK} or {PREFIX}_{MAIL}"
 _PORTS = {"smtp": 25, "smtps": 465}
 _MAILBOX = re.compile(r"[^\s@<>,;:\"()\[\]\\]+@[^\s@<>,;:\"()\[\]\\]+")
 

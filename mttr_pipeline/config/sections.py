@@ -20,7 +20,17 @@ from mttr_pipeline.config.terms import (
     Stamp,
     TargetPhase,
 )
-from mttr_pipeline.config.values import CronSchedule, OpenOptions, Owner, PlaceAddress, Tags, Weight, Zone, number
+from mttr_pipeline.config.values import (
+    CronSchedule,
+    Kinds,
+    OpenOptions,
+    Owner,
+    PlaceAddress,
+    Tags,
+    Weight,
+    Zone,
+    number,
+)
 
 Minutes = Annotated[float, number("minutes")]
 #: From 1 on, so that a share like 0.8 is not taken for less than one percent.
@@ -280,6 +290,7 @@ class Dagster(Section):
         ("team:incident-metrics",), description="whose the assets are: e-mail addresses, or teams like `team:sre`"
     )
     tags: Tags = Field(default_factory=dict, description="tags of every asset")
+    kinds: Kinds = Field((), description="kinds of every asset, beside those that it has")
     keep_runs_days: Annotated[float, number("days", 1, 36_500)] | None = Field(
         None, description="runs that began longer ago are deleted from Dagster's records; none: all stay"
     )

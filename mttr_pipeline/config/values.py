@@ -149,6 +149,16 @@ def _tags(given: dict[str, str]) -> dict[str, str]:
 Tags = Annotated[dict[str, str], AfterValidator(_tags)]
 
 
+def _kinds(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Dagster shows at most ten kinds of an asset, and the asset with the most has four of its own."""
+    if len(given) > 6 or not all(re.fullmatch(r"[\w.-]{1,50}", kind, re.ASCII) for kind in given):
+        raise ValueError("at most six kinds, each of at most 50 letters, digits, '.', '_' and '-', like 'snowflake'")
+    return given
+
+
+Kinds = Annotated[tuple[str, ...], AfterValidator(_kinds)]
+
+
 def _web_address(value: str) -> str:
     if not re.fullmatch(r"https?://[^/?#@\s]+(/[^?#\s]*)?", value):
         raise ValueError("scheme, host and path of a web address and nothing else, like https://acme.example.com")

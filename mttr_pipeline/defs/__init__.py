@@ -16,6 +16,7 @@ import dagster as dg
 from mttr_pipeline.config.sections import Dagster
 from mttr_pipeline.config.settings import Account, Settings, settings_of
 from mttr_pipeline.defs.extract import imported_records, landing_asset, received_bodies
+from mttr_pipeline.defs.history import history_asset
 from mttr_pipeline.defs.jobs import backfill, daily, nightly, rebuild
 from mttr_pipeline.defs.outcome import every_source
 from mttr_pipeline.defs.publish import copied, published_asset
@@ -50,15 +51,13 @@ def build_defs(
         for sentence in unusable_sources(accounts).values():  # the command line says so itself
             logging.getLogger(__name__).warning(sentence)
     models = catalog(accounts)
+    pulled = [account for account in accounts if account.source.pulled and account.name not in models.problems]
     assets: list[Asset] = [
         received_bodies,
-        *(
-            landing_asset(account)
-            for account in accounts
-            if account.source.pulled and account.name not in models.problems
-        ),
+        *map(landing_asset, pulled),
+        history_asset(pulled),
         imported_records,
-        raw_asset(models),
+        raw_asset(models, [account.name for account in pulled]),
         *(layer_asset(models, layer) for layer in SCHEMAS if layer != "raw"),
         published_asset(models),
         copied,

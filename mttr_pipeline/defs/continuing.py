@@ -7,12 +7,14 @@ all steps is a run of its own. What does not belong here: whether the tables bel
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 import dagster as dg
 
 from mttr_pipeline.config.settings import Settings
+from mttr_pipeline.defs.jobs import NO_RUN_RETRIES
 from mttr_pipeline.errors import ContractError
 from mttr_pipeline.warehouse.catalog import catalog
 from mttr_pipeline.warehouse.fingerprint import definition_hash
@@ -53,9 +55,14 @@ def continued(context: dg.InitResourceContext, settings: Settings) -> Begun | No
 
 
 def note(context: dg.InitResourceContext, settings: Settings, begun: Begun) -> None:
-    """Keep what a re-execution needs, where Dagster keeps the run; nothing where it keeps none."""
+    """Keep what a re-execution needs, and that a step which fails is no reason for one by itself: of whatever job the run is."""
+    tags = {_ID: begun.run_id, _AS_OF: begun.as_of.isoformat()}
+    tags[_DEFINITIONS] = definition_hash(catalog(settings.accounts), settings)
+    tag(context, tags | NO_RUN_RETRIES)
+
+
+def tag(context: dg.InitResourceContext, tags: Mapping[str, str]) -> None:
+    """Add tags to the run where Dagster keeps it; nothing where it keeps none."""
     run, instance = context.run, context.instance
     if run is not None and instance is not None and not instance.is_ephemeral and instance.has_run(run.run_id):
-        tags = {_ID: begun.run_id, _AS_OF: begun.as_of.isoformat()}
-        tags[_DEFINITIONS] = definition_hash(catalog(settings.accounts), settings)
         instance.add_run_tags(run.run_id, tags)

@@ -6,6 +6,7 @@ on. What was not asked for is not materialized either: an asset that looks new h
 
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import datetime
 
 import dagster as dg
 
@@ -16,7 +17,7 @@ from mttr_pipeline.defs.guarded import guarded
 from mttr_pipeline.defs.resources import RunResource, explained
 from mttr_pipeline.errors import ConfigError, MttrError, cleaned
 from mttr_pipeline.intake import inbox, received
-from mttr_pipeline.landing.manifest import Attempt
+from mttr_pipeline.landing.manifest import Attempt, Manifest
 from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.sources.pulling import build_source, foreseen, pull
 from mttr_pipeline.warehouse.catalog import catalog
@@ -55,21 +56,7 @@ def landing_asset(account: Account) -> dg.AssetsDefinition:
             yield not_evaluated(fresh)
             return
         try:
-            with foreseen(name), closing(build_source(name, run.settings)) as source:
-                run.open_meanwhile()
-                manifest = pull(
-                    source,
-                    run.settings,
-                    run.landing,
-                    run.id,
-                    as_of=run.clock,
-                    since=run.instant("since"),
-                    until=run.instant("until"),
-                    full_refresh=run.full_refresh,
-                    progress=progress.current(),
-                    deadline=run.deadline,
-                    loaded=_loaded_records(run, name, context),
-                )
+            manifest = pulled(context, run, name, run.instant("since"), run.instant("until"))
         except ConfigError as error:
             raise explained(error) from error
         except MttrError as error:
@@ -92,6 +79,27 @@ def landing_asset(account: Account) -> dg.AssetsDefinition:
         )
 
     return extract
+
+
+def pulled(
+    context: dg.AssetExecutionContext, run: RunResource, name: str, since: datetime | None, until: datetime | None
+) -> Manifest:
+    """Pull one account as the run says, of this window. Raises MttrError."""
+    with foreseen(name), closing(build_source(name, run.settings)) as source:
+        run.open_meanwhile()
+        return pull(
+            source,
+            run.settings,
+            run.landing,
+            run.id,
+            as_of=run.clock,
+            since=since,
+            until=until,
+            full_refresh=run.full_refresh,
+            progress=progress.current(),
+            deadline=run.deadline,
+            loaded=_loaded_records(run, name, context),
+        )
 
 
 def not_evaluated(check: dg.AssetCheckSpec) -> dg.Output[None]:

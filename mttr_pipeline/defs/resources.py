@@ -16,9 +16,9 @@ from pydantic import Field, PrivateAttr
 from mttr_pipeline import alerts, interrupts, told
 from mttr_pipeline.config.clock import parse_clock
 from mttr_pipeline.config.settings import Settings
-from mttr_pipeline.defs.continuing import Begun, continued, note
+from mttr_pipeline.defs.continuing import Begun, continued, note, tag
 from mttr_pipeline.defs.guarded import guarded
-from mttr_pipeline.defs.jobs import REBUILD, month_of
+from mttr_pipeline.defs.jobs import NEVER_AGAIN, REBUILD
 from mttr_pipeline.errors import ConfigError, ContractError, MttrError, of_another_user
 from mttr_pipeline.intake.inbox import FOLDER
 from mttr_pipeline.landing.demonstration import SENT, refuse_demo_folder
@@ -70,7 +70,6 @@ class RunResource(dg.ConfigurableResource):
     _as_of: datetime = PrivateAttr()
     _run_id: str = PrivateAttr()
     _job: str = PrivateAttr(default="")
-    _month: dict[str, datetime] = PrivateAttr(default_factory=dict)
     _opening: Callable[[], Warehouse] | None = PrivateAttr(default=None)
     _deadline: Deadline = PrivateAttr()
     _failed: dict[str, str] = PrivateAttr(default_factory=dict)
@@ -83,7 +82,6 @@ class RunResource(dg.ConfigurableResource):
             self._settings = load_settings(os.environ, data_dir=self.data_dir, config=self.config_file)
             self._refuse_other_accounts()
             self._job = context.run.job_name if context.run else ""
-            self._month = month_of(context.run) if context.run else {}
             if not self.simulated and self._job != REBUILD:
                 refuse_demo_folder(self._settings.data_dir)
             # Whole seconds: what an operator types back into --as-of gives the same run.
@@ -98,6 +96,7 @@ class RunResource(dg.ConfigurableResource):
                 finally:
                     self._close()
         except MttrError as error:
+            tag(context, NEVER_AGAIN)
             raise explained(error) from error
 
     def _refuse_other_accounts(self) -> None:
@@ -189,7 +188,7 @@ class RunResource(dg.ConfigurableResource):
     def instant(self, name: str) -> datetime | None:
         """`since` or `until` as an instant. Raises ConfigError."""
         text = getattr(self, name)
-        return parse_clock(text, f"--{name}") if text else self._month.get(name)
+        return parse_clock(text, f"--{name}") if text else None
 
 
 #: What only the pipeline's own user may read: raw records, with everything that vendors and senders wrote into them.

@@ -33,7 +33,9 @@ def shown(assets: Iterable[Asset], models: Catalog, accounts: Sequence[Account],
     }
 
     def add(spec: dg.AssetSpec) -> dg.AssetSpec:
-        spec = spec.replace_attributes(owners=wanted.owners, tags={**spec.tags, **wanted.tags})
+        spec = spec.replace_attributes(
+            owners=wanted.owners, tags={**spec.tags, **wanted.tags}, kinds={*spec.kinds, *wanted.kinds}
+        )
         if overdue and (spec.key in pulls or spec.key == REPORT):
             spec = spec.replace_attributes(freshness_policy=overdue)
         table = ".".join(spec.key.path)

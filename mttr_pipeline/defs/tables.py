@@ -5,14 +5,14 @@ checks and history, and can be made alone.
 """
 
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 import dagster as dg
 
 from mttr_pipeline.defs.extract import OWNERS, none_left
 from mttr_pipeline.defs.guarded import guarded
-from mttr_pipeline.defs.jobs import START_OVER
+from mttr_pipeline.defs.jobs import HISTORY, START_OVER
 from mttr_pipeline.defs.resources import RunResource, explained
 from mttr_pipeline.errors import ContractError, MttrError
 from mttr_pipeline.warehouse.catalog import Catalog
@@ -36,15 +36,21 @@ def _begin() -> None:
     """Where every pull failed or is off, the records that were landed before are loaded, or the run says that nothing is left."""
 
 
-def raw_asset(models: Catalog) -> dg.AssetsDefinition:
+def raw_asset(models: Catalog, accounts: Collection[str]) -> dg.AssetsDefinition:
     """One step that loads the landing zone into all raw tables, after the pulls that are part of the same run, however they ended.
+    `accounts` are those that are pulled.
 
     Dagster skips a step of which any input was not made, and a pull that failed makes nothing. An input that is fed by several
     steps is the exception: it takes what was made, if anything was. So the step has that one input, inside of a graph, and a step
     that always makes something is among those that feed it.
     """
     raw = models.of_layer("raw")
-    specs = [_asset_spec(model, [dg.AssetKey(["landing", model.source or ""])]) for model in raw]
+    specs = [
+        _asset_spec(
+            model, [dg.AssetKey(["landing", model.source or ""]), *([HISTORY] if model.source in accounts else [])]
+        )
+        for model in raw
+    ]
     outputs = {"__".join(spec.key.path): spec for spec in specs}
     checks = [spec for model in raw for spec in _check_specs(model)]
     inputs = {"__".join(dep.asset_key.path): dep.asset_key for spec in specs for dep in spec.deps}

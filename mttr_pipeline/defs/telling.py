@@ -28,6 +28,7 @@ from mttr_pipeline.publish import latest
 
 TOLD = dg.AssetKey(["published", "told"])
 REACHED = "reached"  # the check that every place was
+_WILL_RETRY = "dagster/will_retry"  # the tag of a failed run that the instance tries again (`run_retries`)
 _EVERY_PLACE = dg.AssetCheckSpec(REACHED, asset=TOLD, description="Every place took its messages.")
 
 
@@ -96,19 +97,27 @@ def _tell(data_dir: str | Path | None, failures: Sequence[alerts.Failure], as_of
 
 @dg.run_failure_sensor(
     name="failed_run",
-    monitored_jobs=[nightly],
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Tells the places of ALERT_* that a nightly run failed. Does nothing where none is configured.",
+    description="Tells the places of ALERT_* that a run failed, of whatever job. Does nothing where none is configured.",
 )
 @guarded
 def failed_run(context: dg.RunFailureSensorContext) -> None:
-    """Also for a run whose process died. A failure that is told already is not told again."""
-    given, events = _given(context), _events(context)
-    if given.get("simulated"):
+    """Also of a run whose process died. What is told already is not told again, and checks are left to `failed_checks`, but for
+    those of a nightly run."""
+    if _is_nobodys(context):
         return
+    events, given = _events(context), _given(context)
     sentences = reasons(events, what_came(events))[0] or [context.failure_event.message or ""]
-    for wrong in run_failed(given.get("data_dir"), sentences[:3], given.get("as_of")):
-        context.log.warning(wrong)
+    if context.dagster_run.job_name == nightly.name:
+        wrong = run_failed(given.get("data_dir"), sentences[:3], given.get("as_of"))
+    elif not list(checks_that_failed(events, "")):
+        job = _job(context)
+        said = f"{job[0].upper()}{job[1:]} failed. {' '.join(sentences[:3])}"
+        wrong = _tell(given.get("data_dir"), [alerts.Failure(said, "job_failed", job)], given.get("as_of"))
+    else:
+        return
+    for sentence in wrong:
+        context.log.warning(sentence)
 
 
 @dg.run_failure_sensor(
@@ -120,10 +129,10 @@ def failed_run(context: dg.RunFailureSensorContext) -> None:
 @guarded
 def failed_checks(context: dg.RunFailureSensorContext) -> None:
     """Of every job of this code location but `nightly`, whose failures `failed_run` tells. A check whose failure is an error blocks,
-    so its run has failed; one that only warns tells nobody, and neither does a command, which somebody watches."""
-    given, events = _given(context), _events(context)
-    if context.dagster_run.job_name == nightly.name or given.get("simulated") or given.get("by_command"):
+    so its run has failed; one that only warns tells nobody."""
+    if context.dagster_run.job_name == nightly.name or _is_nobodys(context):
         return
+    events, given = _events(context), _given(context)
     failures = [
         alerts.Failure(sentence, "check_failed", f"{found.check_name} of {'.'.join(found.asset_key.path)}")
         for found, sentence in checks_that_failed(events, what_came(events))
@@ -131,6 +140,20 @@ def failed_checks(context: dg.RunFailureSensorContext) -> None:
     if failures:
         for wrong in _tell(given.get("data_dir"), failures, given.get("as_of")):
             context.log.warning(wrong)
+
+
+def _is_nobodys(context: dg.RunFailureSensorContext) -> bool:
+    """Whether a failure is nobody's alert: of the demonstration; of a command, which somebody watches, and which tells a failed
+    night itself; and of a run that the instance tries again."""
+    given, tags = _given(context), context.dagster_run.tags
+    is_heard = given.get("by_command") and context.dagster_run.job_name != nightly.name
+    return bool(given.get("simulated") or is_heard or tags.get(_WILL_RETRY) == "true")
+
+
+def _job(context: dg.RunFailureSensorContext) -> str:
+    """What a run did, for people. Where somebody materializes assets that he chose, its job has no name of ours."""
+    name = context.dagster_run.job_name
+    return "the making of single assets" if name.startswith("__") else f"the job {name}"
 
 
 def _given(context: dg.RunFailureSensorContext) -> dict[str, Any]:

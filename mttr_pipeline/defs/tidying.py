@@ -13,6 +13,7 @@ import dagster as dg
 
 from mttr_pipeline.config.sections import Dagster
 from mttr_pipeline.defs.guarded import guarded
+from mttr_pipeline.defs.jobs import NO_RUN_RETRIES
 from mttr_pipeline.defs.resources import explained
 from mttr_pipeline.errors import MttrError
 from mttr_pipeline.sources.registry import load_settings
@@ -58,7 +59,7 @@ def delete_runs(context: dg.OpExecutionContext) -> None:
     context.log.info(f"{delete_old_runs(context.instance, days)} runs deleted that began more than {days:g} days ago")
 
 
-@dg.job(description="Deletes old runs from Dagster's records.")
+@dg.job(description="Deletes old runs from Dagster's records.", tags=NO_RUN_RETRIES)
 def tidy() -> None:
     """See `delete_runs`."""
     delete_runs()

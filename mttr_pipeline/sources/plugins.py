@@ -19,7 +19,7 @@ from typing import Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from mttr_pipeline.config.accounts import RESERVED
+from mttr_pipeline.config.accounts import is_reserved
 from mttr_pipeline.config.environment import Environment
 from mttr_pipeline.config.explain import explain
 from mttr_pipeline.config.names import Words
@@ -29,8 +29,6 @@ from mttr_pipeline.landing.store import NOT_PULLED
 from mttr_pipeline.sources.kit.declare import YIELDS, Source
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-#: What data quality calls findings about the configuration, besides the names of sources that are given instead of pulled.
-_RESERVED = {*NOT_PULLED, *RESERVED}
 _PULLED_BY = ("check", "extract", "close")
 
 
@@ -87,9 +85,10 @@ def _check_types(source: Source) -> None:
 
 def _check_names(source: Source, others: list[Source]) -> None:
     """That no other source has its names, its environment variables or the facts that it counts."""
-    taken = _RESERVED.union(*(other.record_sources(other.name) for other in others))
-    if twice := taken.intersection(source.record_sources(source.name)):
-        raise ValueError(f"the name {min(twice)} is taken")
+    taken = set(NOT_PULLED).union(*(other.record_sources(other.name) for other in others))
+    for name in source.record_sources(source.name):
+        if name in taken or is_reserved(name):
+            raise ValueError(f"the name {name} is taken")
     variables = {Environment({}, other.name).variable(suffix) for other in others for suffix in other.suffixes()}
     if twice := variables.intersection(Environment({}, source.name).variable(name) for name in source.suffixes()):
         raise ValueError(f"the environment variable {min(twice)} is taken")

@@ -1,6 +1,6 @@
 /*
-description = """Every condition that a person must hear of, with the nights in which it held: those of alert_conditions, run_failed and
-check_failed. It is over after two nights without it, and a run within 12 hours of a night is no night of its own. A night whose run
+description = """Every condition that a person must hear of, with the nights in which it held: those of alert_conditions, run_failed,
+job_failed and check_failed. It is over after two nights without it, and a run within 12 hours of a night is no night of its own. A night whose run
 failed says nothing about the other conditions. The table is made before anybody is told of this run: told_at and places are those of earlier runs."""
 published = true
 like = "mart.alert_conditions"
@@ -9,13 +9,13 @@ unique = [["condition", "scope", "began_at"]]
 
 [assert]
 known_condition = """condition IN ('target_missed', 'error_budget_over', 'source_stale', 'recovery_slower', 'data_quality_red',
-    'abandoned_incidents', 'run_failed', 'check_failed')"""
+    'abandoned_incidents', 'run_failed', 'job_failed', 'check_failed')"""
 over_after_two_nights = "ended_at IS NULL OR (quiet_at > began_at AND ended_at > quiet_at)"
 nothing_from_the_future = "began_at <= as_of AND (ended_at IS NULL OR ended_at <= as_of)"
 
 [columns]
-condition = "a condition of alert_conditions, run_failed, or check_failed: a check that failed while tables were made beside a nightly run"
-scope = "what it is about, as in alert_conditions; run for run_failed; the check and its table for check_failed"
+condition = "a condition of alert_conditions, or run_failed; of runs of Dagster that are not nightly ones, check_failed or job_failed"
+scope = "what it is about, as in alert_conditions; run for run_failed; the job for job_failed; the check and its table for check_failed"
 sentence = "the condition in words, as people were told when it began"
 began_at = "clock of the first run with it. UTC"
 quiet_at = "clock of the first run without it since it last held; NULL while it holds. UTC"

@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 
 from mttr_pipeline.demo import company
+from mttr_pipeline.demo.deploys import Deploy
 from mttr_pipeline.demo.facts import Case, identifier
 from mttr_pipeline.demo.kit.vendor import Tool
 from mttr_pipeline.demo.late_changes import add_late_changes
@@ -54,6 +55,8 @@ class World:
         self.end = self.until + future
         self.volumes = dict(volumes)
         self.cases: list[Case] = []
+        #: What was brought out, by whatever tool.
+        self.deploys: list[Deploy] = []
         for tool, volume in self.volumes.items():
             self.cases.extend(_history(self, TOOLS[tool], volume))
         beside = Linked(seed, self.cases, linked, self.until, self.volumes) if linked else None

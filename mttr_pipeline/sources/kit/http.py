@@ -33,6 +33,8 @@ from mttr_pipeline.sources.kit.route import route
 from mttr_pipeline.sources.kit.wire import BoundedAdapter, client_certificate_alert, tunnel_status
 
 T = TypeVar("T")
+#: Makes something of the body and the headers of a response.
+Parse = Callable[[bytes, Mapping[str, str]], T]
 
 RETRY_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 CONNECT_SECONDS = 10.0
@@ -139,11 +141,15 @@ class HttpClient:
         Raises HttpRefused for a redirect or a status that is not retried, HttpUnavailable when the retries are used up,
         Stopped after `stop`.
         """
+        return self._request("GET", path, params, None, lambda body, headers: parse(body))
+
+    def get_page(self, path: str, params: Params | None = None, *, parse: Parse[T]) -> T:
+        """Like `get`, for a vendor that says in the headers of a response (names in any case) how a listing goes on."""
         return self._request("GET", path, params, None, parse)
 
     def post(self, path: str, body: Any, *, parse: Callable[[bytes], T]) -> T:
         """POST a JSON body to a search endpoint. The request is retried, so it must change nothing. Otherwise like `get`."""
-        return self._request("POST", path, None, msgspec.json.encode(body), parse)
+        return self._request("POST", path, None, msgspec.json.encode(body), lambda body, headers: parse(body))
 
     def exists(
         self, path: str, params: Params | None = None, *, parse: Callable[[bytes], object] = whole_object
@@ -191,9 +197,7 @@ class HttpClient:
         for session in sessions:  # without the lock: a thread that reads keeps its session from being closed
             session.close()
 
-    def _request(
-        self, method: str, path: str, params: Params | None, body: bytes | None, parse: Callable[[bytes], T]
-    ) -> T:
+    def _request(self, method: str, path: str, params: Params | None, body: bytes | None, parse: Parse[T]) -> T:
         give_up_at = self._clock() + self._options.max_wait_minutes * 60
         self._local.path = path
         tries = bad_bodies = 0
@@ -223,7 +227,7 @@ class HttpClient:
                 self.retries += 1
             self._pause(wait)
 
-    def _try(self, method: str, path: str, params: Params | None, body: bytes | None, parse: Callable[[bytes], T]) -> T:
+    def _try(self, method: str, path: str, params: Params | None, body: bytes | None, parse: Parse[T]) -> T:
         """Send the request once. Raises _Retry when another try makes sense."""
         with self._connections:
             self._limiter.acquire()
@@ -245,7 +249,7 @@ class HttpClient:
         if not 200 <= status < 300:
             raise self._failures.refused(path, status, headers, content)
         try:
-            return parse(content)
+            return parse(content, headers)
         except InvalidBody as error:
             reason, remedy = self._failures.bad_body(status, headers, content, error)
             raise _Retry(reason, status, kind="body", remedy=remedy) from error

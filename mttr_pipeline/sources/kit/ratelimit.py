@@ -16,6 +16,7 @@ from email.utils import parsedate_to_datetime
 MINUTE = 60.0
 MAX_RESET = 120.0  # seconds; reset instants of vendors have been wrong in practice, so no wait for one is longer
 MAX_RETRY_AFTER = 600.0  # seconds
+EPOCH_NUMBER = 1e9  # from here on a number of seconds is one since 1970
 ABSURD = 86_400.0  # seconds; a vendor that asks for a longer wait is not believed
 #: Seconds without a request after a 429, whatever its headers say; twice as long after each further one, up to the second number.
 FLOOR, MAX_FLOOR = 1.0, 60.0
@@ -111,11 +112,11 @@ def allowance(headers: Mapping[str, str]) -> tuple[int | None, float | None]:
     """(requests remaining, seconds until the limit resets, 0 to 120); (None, None) when the headers lack one of them, or
     the limit resets after more than a day only.
 
-    Reads `ratelimit-remaining` with `ratelimit-reset` (seconds), or `x-ratelimit-remaining` with the first of
-    `x-ratelimit-period-in-sec`, `x-ratelimit-interval-seconds` (seconds) and `x-ratelimit-reset` (an instant).
+    Reads `ratelimit-remaining` with `ratelimit-reset` (seconds from now or since 1970), or `x-ratelimit-remaining` with the first
+    of `x-ratelimit-period-in-sec`, `x-ratelimit-interval-seconds` (seconds) and `x-ratelimit-reset` (an instant).
     """
     remaining = _number(headers.get("ratelimit-remaining"))
-    reset = _number(headers.get("ratelimit-reset"))
+    reset = _until_reset(headers.get("ratelimit-reset"))
     if remaining is None:
         remaining = _number(headers.get("x-ratelimit-remaining"))
         reset = _number(headers.get("x-ratelimit-period-in-sec"))
@@ -138,7 +139,8 @@ def retry_after(headers: Mapping[str, str], *, throttled: bool) -> float | None:
     value = headers.get("retry-after")
     asked = [(_number(value), MAX_RETRY_AFTER), (_seconds_until(value), MAX_RETRY_AFTER)]
     if throttled:
-        names = ("ratelimit-reset", "x-ratelimit-period-in-sec", "x-ratelimit-interval-seconds")
+        names = ("x-ratelimit-period-in-sec", "x-ratelimit-interval-seconds")
+        asked.append((_until_reset(headers.get("ratelimit-reset")), MAX_RESET))
         asked += [(_number(headers.get(name)), MAX_RESET) for name in names]
         asked.append((_seconds_until(headers.get("x-ratelimit-reset")), MAX_RESET))
     for seconds, most in asked:
@@ -153,6 +155,12 @@ def _number(value: str | None) -> float | None:
     except ValueError:
         return None
     return number if number is not None and math.isfinite(number) else None
+
+
+def _until_reset(value: str | None) -> float | None:
+    """Seconds until a reset that is given in seconds from now, or as seconds since 1970: no limit lasts thirty years."""
+    number = _number(value)
+    return number if number is None or number < EPOCH_NUMBER else number - datetime.now(UTC).timestamp()
 
 
 def _seconds_until(value: str | None) -> float | None:

@@ -195,28 +195,22 @@ class GitLabSimulator:
         if any(filtered["finished"]) and status != "success":
             raise GitLabError(400, "Bad request - `finished_at` filter must be combined with `success` status filter.")
 
-        def finished(row: Json) -> str:
-            return book.finishes.get(row["id"], "")
-
-        rows = list(book.deployments[project])
+        keys: dict[str, Callable[[Json], Any]] = {
+            "updated": lambda row: _at(row.get("updated_at")),
+            "finished": lambda row: _at(book.finishes.get(row["id"])),
+        }
+        rows = sorted(book.deployments[project], key=lambda row: row["id"], reverse=True)
         for name, (after, before) in filtered.items():
-            key: Callable[[Json], str] = finished if name == "finished" else lambda row: row.get("updated_at") or ""
-            rows = [
-                row
-                for row in rows
-                if (not after or _at(key(row)) >= _at(after)) and (not before or _at(key(row)) <= _at(before))
-            ]
+            if after:
+                rows = [row for row in rows if keys[name](row) >= _at(after)]
+            if before:
+                rows = [row for row in rows if keys[name](row) <= _at(before)]
         if status:
             rows = [row for row in rows if row.get("status") == status]
         if environment:
             rows = [row for row in rows if (row.get("environment") or {}).get("name") == environment]
-        by: Callable[[Json], Any] = lambda row: row.get(order) or ""  # noqa: E731
-        if order in ("id", "iid", "created_at"):
-            by = lambda row: row["id"]  # noqa: E731
-        elif order in ("updated_at", "finished_at"):
-            by = lambda row: _at(finished(row) if order == "finished_at" else row.get("updated_at") or "")  # noqa: E731
-        rows.sort(key=lambda row: row["id"], reverse=True)
-        return sorted(rows, key=by, reverse=direction == "desc")
+        key = keys.get(order.removesuffix("_at")) or (lambda row: row["ref"] if order == "ref" else row["id"])
+        return sorted(rows, key=key, reverse=direction == "desc")
 
     def _page(self, request: Request, rows: list[Json]) -> Response:
         """One page, with the next one in headers."""
@@ -243,10 +237,10 @@ class GitLabSimulator:
         return answer(rows[start : start + size], headers=headers | {"Link": ", ".join(links)})
 
 
-def _at(text: str) -> datetime:
+def _at(text: Any) -> datetime:
     try:
         return datetime.fromisoformat(text)
-    except ValueError:
+    except (TypeError, ValueError):
         return datetime(1, 1, 1, tzinfo=UTC)
 
 

@@ -1,7 +1,7 @@
 /*
 description = """GitLab deployments in the common shape. A deployment that a job made is over when its job ended. Of one that the API
 made, only a window is known: it was made before, its last change is not earlier, and GitLab may tell the hour. The middle of the
-window stands for the finish if it is at most a day wide. A re-run of a job is a deploy of its own, and GitLab calls none a rollback."""
+window stands for the finish if it is at most a day wide: neither end does, nor the time of the pull. A re-run of a job is a deploy of its own, and GitLab calls none a rollback."""
 like = "staging.deploys"
 yields = "deploys"
 not_null = ["source", "external_id", "finished_precision"]
@@ -37,7 +37,8 @@ WITH known AS (
         greatest(d.created_at, coalesce(f.since, d.created_at)) AS not_before,
         least(d.updated_at, coalesce(f.until, d.updated_at)) AS not_after,
         p.web_url, c.first_commit_at, c.titles,
-        coalesce(now.services, before.services, [string_split(p.path, '/')[-1]]) AS services
+        coalesce(nullif(list_distinct(now.services), []), nullif(list_distinct(before.services), []), [string_split(p.path, '/')[-1]])
+            AS services
     FROM raw.${source}_deployments AS d
     LEFT JOIN raw.${source}_finishes AS f ON f.external_id = d.external_id
     LEFT JOIN raw.${source}_commits AS c ON c.external_id = d.external_id
@@ -48,7 +49,7 @@ WITH known AS (
 SELECT
     '${source}' AS source,
     external_id,
-    unnest(list_distinct(services)) AS service,
+    unnest(services) AS service,
     environment,
     CASE WHEN is_tag THEN ref END AS version,
     sha,
@@ -59,6 +60,7 @@ SELECT
     CASE
         WHEN outcome IS NULL THEN NULL
         WHEN job_finished_at IS NOT NULL THEN job_finished_at
+        WHEN has_job AND outcome <> 'success' THEN NULL  -- it never ran
         WHEN not_after - not_before BETWEEN INTERVAL 0 SECOND AND INTERVAL 1 DAY
             THEN make_timestamp((epoch_us(not_before) + epoch_us(not_after)) // 2)
     END AS finished_at,
@@ -67,7 +69,7 @@ SELECT
     title,
     titles AS texts,
     coalesce(job_url, web_url || '/-/environments') AS url,
-    len(list_distinct(services)) > 1 AS is_shared,
+    len(services) > 1 AS is_shared,
     updated_at,
     landed_in
 FROM known

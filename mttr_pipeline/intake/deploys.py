@@ -22,7 +22,7 @@ DEPLOY_FIELDS = (
 _OF_DEPLOYS = ("environment", "version", "sha", "finished_at", "rollback_of", "caused")
 _OF_INCIDENTS = (*STAMPS, "timeline")
 
-_known = frozenset(DEPLOY_FIELDS)
+_deploy = frozenset(DEPLOY_FIELDS)
 _incident = frozenset(KNOWN_FIELDS)
 
 
@@ -34,8 +34,9 @@ def is_deploy(fields: Fields) -> bool:
 
 
 def unknown(fields: Fields, *, deploy: bool) -> set[str]:
-    """The members of a record that are no field of its kind."""
-    return set(fields.keys() - (_known if deploy else _incident))
+    """The members of a record that are no field of its kind. An empty field of the other kind is none: both may share a table."""
+    own, other = (_deploy, _incident) if deploy else (_incident, _deploy)
+    return {name for name in fields.keys() - own if name not in other or _says(fields[name])}
 
 
 def _says(value: msgspec.Raw | None) -> bool:

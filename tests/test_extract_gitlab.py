@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, quote
+from urllib.parse import quote
 
 import msgspec
 import pytest
-import zstandard
+from deploy_cases import Site, company
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from staging_cases import staging_of
 from support import settings_for
 
 from mttr_pipeline.demo import VendorServer, World
-from mttr_pipeline.demo.deploys import Deploy
 from mttr_pipeline.demo.gitlab import GitLabSimulator
 from mttr_pipeline.demo.gitlab.records import Renderer, made_by_api
 from mttr_pipeline.demo.kit.limits import Limit
 from mttr_pipeline.demo.kit.wire import Request, Response
 from mttr_pipeline.demo.profiles import Rule
 from mttr_pipeline.errors import ConfigError, PermanentError
-from mttr_pipeline.landing.manifest import Manifest
 from mttr_pipeline.landing.store import Landing, new_run_id
 from mttr_pipeline.sources.gitlab import SOURCE
 from mttr_pipeline.sources.gitlab.commits import Live, comparisons
 from mttr_pipeline.sources.gitlab.pages import moved_to
-from mttr_pipeline.sources.pulling import build_source, pull
+from mttr_pipeline.sources.pulling import build_source
 from mttr_pipeline.warehouse.conformance import odd_record_problems
 from mttr_pipeline.warehouse.database import Warehouse
 
@@ -41,56 +38,10 @@ DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 SHOP, SEARCH = "acme/shops/checkout", "acme/shops/search"
 
 
-class Site:
-    """A GitLab on a server, and pulls of it into one landing zone."""
-
-    def __init__(self, server: VendorServer, folder: Path, **options: Any) -> None:
-        self.server, self.folder = server, folder
-        self.landing = Landing(folder / "landing")
-        configured = {"sources": {"gitlab": {"max_wait_minutes": 1, **options}}}
-        self.settings = settings_for(folder, configured, server.env("gitlab"))
-
-    def pull(self, as_of: datetime = NOW, **asked: Any) -> Manifest:
-        self.server.clear_log()
-        source = build_source("gitlab", self.settings)
-        try:
-            return pull(source, self.settings, self.landing, new_run_id(), as_of=as_of, **asked)
-        finally:
-            source.close()
-
-    def rows(self, manifest: Manifest, stream: str) -> list[Any]:
-        found: list[Any] = []
-        for file in manifest.files:
-            if file.stream == stream:
-                raw = (self.landing.folder(manifest) / file.file).read_bytes()
-                plain = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(raw)).read()
-                found += [msgspec.json.decode(line) for line in plain.splitlines()]
-        return found
-
-    def ids(self, manifest: Manifest, stream: str = "deployments") -> list[str]:
-        return sorted({row["id"] for row in self.rows(manifest, stream)})
-
-    def deploys(self, columns: str = "*") -> list[Any]:
-        """The rows of the staging table of what is landed so far."""
-        path = self.folder / f"{new_run_id()}.duckdb"
-        warehouse = Warehouse(path, self.settings, NOW + 400 * DAY, "run")
-        try:
-            warehouse.load(self.landing)
-            for model in warehouse.catalog:
-                if model.table in {"staging.gitlab_deploys", *warehouse.catalog.upstream("staging.gitlab_deploys")}:
-                    warehouse.build(model)
-            return sorted(warehouse.con.execute(f"SELECT {columns} FROM staging.gitlab_deploys").fetchall())
-        finally:
-            warehouse.close()
-
-    def asked(self, part: str) -> list[dict[str, list[str]]]:
-        return [parse_qs(line.query) for line in self.server.log if part in line.path]
-
-
 @contextmanager
 def site(simulator: GitLabSimulator, folder: Path, *, limits: Any = None, **options: Any) -> Iterator[Site]:
     with VendorServer([simulator], clock=NOW, limits=limits) as server:
-        yield Site(server, folder, **options)
+        yield Site("gitlab", server, folder, **options)
 
 
 def iso(at: datetime) -> str:
@@ -518,34 +469,6 @@ def test_two_nights_compare_what_one_does(history: list[tuple[int, int, str]], c
 # -- the demonstration -------------------------------------------------------------------------------------------------
 
 
-def company(until: datetime) -> list[Deploy]:
-    """Deploys of two services in all their stories, over forty days."""
-    found = []
-    for number in range(1, 121):
-        asked = until - 40 * DAY + number * 8 * HOUR
-        story = {3: "fails", 5: "waits", 6: "unfinished", 8: "cancelled"}.get(number % 12, "plain")
-        begun = asked + (7 * HOUR if story == "waits" else MINUTE)
-        found.append(
-            Deploy(
-                tool="gitlab",
-                number=number,
-                service=("Checkout", "Search")[number % 2],
-                environment=("production", "staging")[number % 5 == 0],
-                story=story,
-                version=f"1.{number}",
-                sha=f"{number:040x}",
-                title=f"Change {number}",
-                author="ana",
-                committed=asked - 3 * HOUR,
-                requested=asked,
-                started=begun,
-                finished=None if story == "unfinished" else begun + 9 * MINUTE,
-                outcome={"fails": "failure", "cancelled": "cancelled", "unfinished": ""}.get(story, "success"),
-            )
-        )
-    return found
-
-
 def told(site: Site) -> list[Any]:
     return site.deploys("* EXCLUDE (landed_in)")
 
@@ -556,11 +479,11 @@ def test_two_nights_are_a_full_pull(tmp_path: Path, profile: str) -> None:
     world.deploys = company(NOW + 2 * DAY)
     with VendorServer([GitLabSimulator.from_world(world)], clock=NOW, limits=None, faults=profile) as server:
         (tmp_path / "nights").mkdir(), (tmp_path / "full").mkdir()
-        site = Site(server, tmp_path / "nights")
+        site = Site("gitlab", server, tmp_path / "nights")
         site.pull(NOW, since=NOW - 55 * DAY)
         server.now = NOW + DAY
         site.pull(NOW + DAY)
-        other = Site(server, tmp_path / "full")
+        other = Site("gitlab", server, tmp_path / "full")
         other.pull(NOW + DAY, since=NOW - 55 * DAY)
         rows = told(site)
         assert rows == told(other) and len(rows) > 100

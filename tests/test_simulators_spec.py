@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
 
 from mttr_pipeline.demo import VendorServer, World
+from mttr_pipeline.demo.deploys import Deploy
 
 SPECS = Path(__file__).resolve().parent.parent.parent / "shared" / "specs"
 pytestmark = pytest.mark.skipif(not SPECS.is_dir(), reason=f"no vendor specifications in {SPECS}")
@@ -159,6 +160,36 @@ def test_pagerduty_single_objects(server: VendorServer) -> None:
                 ("paths", operation, "get", "responses", "200", "content", "application/json", "schema"),
                 body,
             )
+
+
+def test_pagerduty_change_events() -> None:
+    """The world of the other tests may have none: those of a deploy in each of its ends."""
+    world = World(seed=7, until=UNTIL, volumes={}, days=3)
+    world.deploys = [
+        Deploy(
+            tool="pagerduty",
+            number=number,
+            service="Checkout",
+            environment="production",
+            story="plain",
+            version="1.0",
+            sha="a" * 40,
+            title="Change",
+            author="ana",
+            committed=UNTIL,
+            requested=UNTIL,
+            started=UNTIL,
+            finished=UNTIL - timedelta(days=number),
+            outcome=outcome,
+        )
+        for number, outcome in enumerate(("success", "failure", "cancelled"), start=1)
+    ]
+    with VendorServer(world, limits=None) as server:
+        body = fetch(server, "pagerduty", "/change_events?since=2026-09-01T00:00:00Z&limit=100&total=true")
+        assert len(body["change_events"]) == 3
+        schema = ("paths", "/change_events", "get", "responses", "200", "content", "application/json", "schema")
+        check("pagerduty.json", schema, body)
+        fetch(server, "pagerduty", "/change_events?since=2026-09-01T00:00:00%2B02:00", 400)
 
 
 @pytest.mark.parametrize(

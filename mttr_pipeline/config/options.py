@@ -111,6 +111,10 @@ class SourceOptions(Section):
             for word, meaning in getattr(self, table).items():
                 yield kind, "", word, meaning
 
+    def patterns(self) -> tuple[str, ...]:
+        """Regular expressions that the SQL of the source reads from `config.patterns`."""
+        return ()
+
     def with_vocabulary(self, vocabulary: Vocabulary) -> Self:
         """This section with the words of `[vocabulary]` added to its tables. A word that it maps itself keeps that meaning."""
         added = {}

@@ -48,6 +48,7 @@ def read_access(environment: Environment) -> GitLabAccess | None:
             other = next(environment.variable(name) for name in names if name != suffix)
             raise ConfigError(f"{other} is set, but {environment.variable(suffix)} is not; set both or none.")
     assert token is not None and listed is not None
+    url = environment.address("URL", "https://gitlab.com")
     projects = tuple(dict.fromkeys(part.strip().strip("/") for part in listed.split(",") if part.strip()))
     for project in projects:
         if not re.fullmatch(r"[^\s/?#%:]+(/[^\s/?#%:]+)+", project):
@@ -57,7 +58,7 @@ def read_access(environment: Environment) -> GitLabAccess | None:
             )
     if not projects:
         raise ConfigError(f"{environment.variable('PROJECTS')} names no project; write group/name.")
-    return GitLabAccess(token=token, url=environment.address("URL", "https://gitlab.com"), projects=projects)
+    return GitLabAccess(token=token, url=url, projects=projects)
 
 
 SOURCE = Source(

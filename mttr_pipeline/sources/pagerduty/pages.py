@@ -51,6 +51,7 @@ def get_page(client: HttpClient, path: str, name: str, params: Params) -> Page:
 
 
 def range_of(window: Window) -> Params:
+    """The window as parameters, in UTC."""
     return [("since", iso(window.since)), ("until", iso(window.until))]
 
 

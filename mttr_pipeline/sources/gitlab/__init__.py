@@ -80,8 +80,8 @@ SOURCE = Source(
     findings={
         UNREADABLE: Finding(
             "warn",
-            "GitLab projects whose deployments cannot be read: they are in no figure. Correct their paths, or give the token the "
-            "scope read_api and a role in them that may read deployments; the manifest of the pull names them",
+            "GitLab projects whose deployments cannot be read, so that they are in no figure: the path is wrong, or the token lacks "
+            "the scope read_api or a role that may read them; the manifest of the pull names them",
         ),
         UNCOMPARED: Finding(
             "info", "deployments whose commits GitLab does not give: they have no first commit, so no lead time"

@@ -18,6 +18,8 @@ from mttr_pipeline.intake.importer import ImportReport, import_files
 from mttr_pipeline.intake.inbox import take
 from mttr_pipeline.intake.undo import undo
 from mttr_pipeline.landing.store import Landing, new_run_id
+from mttr_pipeline.sources.registry import registry
+from mttr_pipeline.warehouse.conformance import odd_record_problems
 from mttr_pipeline.warehouse.database import Warehouse
 
 AS_OF = datetime(2026, 11, 1, tzinfo=UTC)
@@ -400,3 +402,44 @@ def test_a_body_of_devlake_without_a_finish_is_quarantined(tmp_path: Path) -> No
             "no id",
         ]
         assert query("SELECT external_id, service FROM staging.devlake_deploys") == [("d", None)]
+
+
+# -- odd records -------------------------------------------------------------------------------------------------------
+
+
+def test_odd_custom_deploys_harm_no_other(tmp_path: Path) -> None:
+    line = {
+        "id": "D",
+        "file": "f",
+        "line": 1,
+        "record": {"service": "s", "finished_at": "2026-09-01T10:00:00Z", "caused": ["x"]},
+    }
+    assert odd_record_problems(registry().sources["custom"], "deploys", line, tmp_path) == []
+
+
+def variants(body: Any) -> Iterator[Any]:
+    """Copies of a body in which one member, anywhere, has a value that its sender should not send."""
+    values: list[Any] = [None, 7, -1e300, True, "", "text", [], {}, [[1]], {"a": {"b": [1]}}]
+    if isinstance(body, dict):
+        for name, value in body.items():
+            yield from ({**body, name: odd} for odd in values)
+            yield from ({**body, name: inner} for inner in variants(value))
+    elif isinstance(body, list) and body:
+        yield from ([inner, *body[1:]] for inner in variants(body[0]))
+
+
+@pytest.mark.parametrize(("source", "body"), [("cdevents", cdevent()), ("devlake", devlake())])
+def test_odd_bodies_harm_no_other(tmp_path: Path, source: str, body: dict[str, Any]) -> None:
+    """Each is a deploy, or in quarantine, or of no sender; the sound ones before and after are as if they were alone."""
+    place = Place(tmp_path)
+    odd = [one for one in variants(body) if isinstance(one, dict)]
+    second = json.loads(json.dumps(body).replace('"e1"', '"e2"').replace("run-7", "run-8"))
+    place.give(place.write("odd.jsonl", [body, *odd, second]))
+    with place.tables(f"staging.{source}_deploys", f"staging.{source}_words") as query:
+        loads = query("SELECT fetched, normalised + duplicates + quarantined FROM ops.loads")
+        assert len(odd) > 80 and sum(fetched for fetched, _ in loads) == len(odd) + 2
+        assert all(fetched == counted for fetched, counted in loads)
+        columns = "* EXCLUDE (external_id, landed_in)"
+        last = "e2" if source == "cdevents" else "run-8"
+        sound = query(f"SELECT {columns} FROM staging.{source}_deploys WHERE external_id LIKE '%{last}'")
+        assert sound and all(row[1] == "checkout" or row[1] == "web" for row in sound)

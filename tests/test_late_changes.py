@@ -33,7 +33,7 @@ from mttr_pipeline.landing.manifest import Manifest
 from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.sources.jsm.search import Search as JsmSearch
 from mttr_pipeline.sources.opsgenie.search import Search as OpsgenieSearch
-from mttr_pipeline.sources.pagerduty import pull as pagerduty
+from mttr_pipeline.sources.pagerduty import pages as pagerduty
 from mttr_pipeline.sources.pulling import build_source, pull
 from mttr_pipeline.sources.registry import load_settings
 from mttr_pipeline.warehouse.catalog import default_catalog

@@ -92,6 +92,10 @@ TROUBLE = (
         "pulls_by_a_clock_ahead": 1,
         "records_removed_for_their_age": 7,
         "alerts_left_out_by_alertmanager": 5,
+        "projects_not_readable": 2,
+        "deployments_not_compared": 3,
+        "deployments_without_an_hour_of_finish": 4,
+        "cdevents_that_are_no_deploys": 8,
         "something_new": 6,
     },
 )
@@ -121,11 +125,21 @@ COUNTED = {
     ("pulls_by_a_clock_ahead", "pagerduty"): 1,
     ("records_removed_for_their_age", "pagerduty"): 7,
     ("alerts_left_out_by_alertmanager", "pagerduty"): 5,
+    ("projects_not_readable", "pagerduty"): 2,
+    ("deployments_not_compared", "pagerduty"): 3,
+    ("deployments_without_an_hour_of_finish", "pagerduty"): 4,
+    ("cdevents_that_are_no_deploys", "pagerduty"): 8,
     ("something_new", "pagerduty"): 6,
     ("audit_windows_postponed", "pagerduty"): 2,
 }
 OF_THE_NEWEST_PULL = {
-    *("audit_answers_not_believed", "teams_not_in_plan", "teams_not_readable", "audit_windows_postponed"),
+    *(
+        "audit_answers_not_believed",
+        "teams_not_in_plan",
+        "teams_not_readable",
+        "projects_not_readable",
+        "audit_windows_postponed",
+    ),
 }
 
 
@@ -173,6 +187,10 @@ def test_each_report_of_a_pull_has_its_own_words(checks: Any) -> None:
     said = {name: row["meaning"] for (name, _), row in checks["trouble"].items()}
     assert said["something_new"] == "reported by the pulls"
     assert "Alertmanager cut" in said["alerts_left_out_by_alertmanager"]
+    assert "scope read_api" in said["projects_not_readable"]
+    assert "no lead time" in said["deployments_not_compared"]
+    assert "to the hour" in said["deployments_without_an_hour_of_finish"]
+    assert "they are no deploys" in said["cdevents_that_are_no_deploys"]
     assert "the vendor's plan" in said["teams_not_in_plan"]
     assert "only the audit found" in said["incidents_missed_before"]
 

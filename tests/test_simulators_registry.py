@@ -127,7 +127,15 @@ def test_only_its_own_folder_names_a_vendor() -> None:
 def test_the_order_of_vendors_and_histories_stays() -> None:
     """The order of the folders on disk decides nothing: of two sites that set JIRA_URL the Cloud one is offered, and the
     cases of a world are in the same order for the same seed."""
-    assert [vendor.name for vendor in VENDORS] == ["pagerduty", "opsgenie", "jsm", "jira", "jira-dc", "github"]
+    assert [vendor.name for vendor in VENDORS] == [
+        "pagerduty",
+        "opsgenie",
+        "jsm",
+        "jira",
+        "jira-dc",
+        "github",
+        "gitlab",
+    ]
     assert [*TOOLS] == ["pagerduty", "opsgenie", "opsgenie_incident", "jira", "jira-dc", "jsm", "alertmanager"]
     assert [*DEMO] == [*DOCUMENTED] == [vendor.name for vendor in VENDORS]
 

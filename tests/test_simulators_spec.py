@@ -165,6 +165,36 @@ def test_pagerduty_single_objects(server: VendorServer) -> None:
             )
 
 
+def test_pagerduty_change_events() -> None:
+    """The world of the other tests may have none: those of a deploy in each of its ends."""
+    world = World(seed=7, until=UNTIL, volumes={}, days=3)
+    world.deploys = [
+        Deploy(
+            tool="pagerduty",
+            number=number,
+            service="Checkout",
+            environment="production",
+            story="plain",
+            version="1.0",
+            sha="a" * 40,
+            title="Change",
+            author="ana",
+            committed=UNTIL,
+            requested=UNTIL,
+            started=UNTIL,
+            finished=UNTIL - timedelta(days=number),
+            outcome=outcome,
+        )
+        for number, outcome in enumerate(("success", "failure", "cancelled"), start=1)
+    ]
+    with VendorServer(world, limits=None) as server:
+        body = fetch(server, "pagerduty", "/change_events?since=2026-09-01T00:00:00Z&limit=100&total=true")
+        assert len(body["change_events"]) == 3
+        schema = ("paths", "/change_events", "get", "responses", "200", "content", "application/json", "schema")
+        check("pagerduty.json", schema, body)
+        fetch(server, "pagerduty", "/change_events?since=2026-09-01T00:00:00%2B02:00", 400)
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [("/incidents?since=never", 400), ("/incidents?offset=10000", 400), ("/incidents/QNONE", 404)],

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from mttr_pipeline.config.names import Text, Words, normalize
+from mttr_pipeline.config.names import Text, Words, distinct, normalize
 from mttr_pipeline.config.terms import EnvironmentKind, EventType, RecordType, Resolution, Role, Severity
 from mttr_pipeline.config.values import Day, ProxyAddress, WebAddress, Zone, number
 
@@ -111,6 +111,10 @@ class SourceOptions(Section):
             for word, meaning in getattr(self, table).items():
                 yield kind, "", word, meaning
 
+    def patterns(self) -> tuple[str, ...]:
+        """Regular expressions that the SQL of the source reads from `config.patterns`."""
+        return ()
+
     def with_vocabulary(self, vocabulary: Vocabulary) -> Self:
         """This section with the words of `[vocabulary]` added to its tables. A word that it maps itself keeps that meaning."""
         added = {}
@@ -141,7 +145,7 @@ class DeployOptions(SourceOptions):
         description="environment -> production or other; by default `prod`, `production` and `live` are production, and what "
         "is not named is other and told in the data quality",
     )
-    services: Mapping[Text, Text | tuple[Text, ...]] = Field(
+    services: Annotated[dict[Text, Text | tuple[Text, ...]], AfterValidator(distinct)] = Field(
         default_factory=dict,
         description="repository or project -> the service, or the list of services, that its deploys bring out; one that is "
         "not named is a service of its own name",

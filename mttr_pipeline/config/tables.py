@@ -92,6 +92,10 @@ def config_tables(settings: Settings, as_of: datetime, definition_hash: str) -> 
                 for place, services in account.options.services.items()
             ],
         ),
+        "patterns": (
+            "source VARCHAR, pattern VARCHAR",
+            [[account.name, pattern] for account in accounts for pattern in account.options.patterns()],
+        ),
         "link_reasons": ("reason VARCHAR", [[reason] for reason in file.correlation.reasons]),
         "decisions": (
             "source VARCHAR, external_id VARCHAR, other_source VARCHAR, other_external_id VARCHAR, decision VARCHAR, "

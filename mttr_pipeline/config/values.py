@@ -89,6 +89,23 @@ def _zone(value: str) -> str:
 
 Zone = Annotated[str, AfterValidator(_zone)]
 
+
+def _pattern(value: str) -> str:
+    """A regular expression as DuckDB reads it: without references back and looks around."""
+    try:
+        with duckdb.connect(config={"threads": 1, "autoinstall_known_extensions": False}) as con:
+            con.execute("SELECT regexp_matches('', ?)", [value])
+    except duckdb.Error:
+        raise ValueError(
+            "must be a regular expression without look-around and back references, like '(?i)^deployed'"
+        ) from None
+    if not value.strip():
+        raise ValueError("must not be blank: it would fit everything")
+    return value
+
+
+Pattern = Annotated[str, AfterValidator(_pattern)]
+
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
 #: What each field of a cron schedule may hold: least, most and names.

@@ -1,6 +1,6 @@
 """`mttr import`: files into the landing zone: custom incident records, and webhook bodies that were received.
 
-Custom records become the source `custom`, stream `records`, whatever kind of file they stand in:
+Custom records become the source `custom`, stream `records` (or `deploys`), whatever kind of file they stand in:
 
     {"file": <name as given>, "line": <1-based>, "given": {...}, "record": {...}}
     {"file": <name as given>, "line": <1-based>, "id": <if it can be told>, "unreadable": <text>, "reason": <why>}
@@ -31,7 +31,7 @@ from mttr_pipeline import interrupts
 from mttr_pipeline.config.imports import KNOWN_FIELDS
 from mttr_pipeline.config.settings import Account
 from mttr_pipeline.errors import ConfigError, MttrError
-from mttr_pipeline.intake import received
+from mttr_pipeline.intake import deploys, received
 from mttr_pipeline.intake.door import inspect, inspect_for, spelling
 from mttr_pipeline.intake.presets import CUSTOM, Made, Preset, Runner
 from mttr_pipeline.intake.signatures import headers_beside, signature_problem
@@ -65,15 +65,14 @@ SOURCE, STREAM = "custom", "records"
 MAX_NAMES = 1000  # distinct unknown field names that are counted one by one
 OTHER_NAMES = "(other names)"
 
-_known = frozenset(KNOWN_FIELDS)
-_quoted_names = {name: b'"%s"' % name.encode() for name in KNOWN_FIELDS}
+_quoted_names = {name: b'"%s"' % name.encode() for name in (*KNOWN_FIELDS, *deploys.DEPLOY_FIELDS)}
 _encode = msgspec.json.encode
 
 
 @dataclass
 class ImportReport:
-    """What one import landed. `bodies` counts the lines of received bodies by what they are called; `unknown_fields` counts the
-    custom records that carry each name: they are kept, not used."""
+    """What one import landed. `bodies` counts the custom deploys, and the lines of received bodies, by what they are called;
+    `unknown_fields` counts the custom records that carry each name: they are kept, not used."""
 
     extract_id: str
     files: list[str]
@@ -90,7 +89,7 @@ class ImportReport:
 
     def lines(self) -> list[str]:
         """The report as sentences for the terminal."""
-        counts = dict(sorted(self.bodies.items()))
+        counts = {noun: n for noun, n in sorted(self.bodies.items()) if n}
         if self.records or not counts:
             counts = {"custom record": self.records, **counts}
         landed = ", ".join(f"{n:,} {name}{'s' * (n != 1)}" for name, n in counts.items())
@@ -265,10 +264,12 @@ class Intake:
         senders = received.possible_senders(fields, self._accounts)
         if not senders:
             problem = _no_record(found)
-            self._write(SOURCE, STREAM, name, number, problem or b',"record":' + content)
+            deploy = problem is None and deploys.is_deploy(fields)
+            self._write(SOURCE, deploys.STREAM if deploy else STREAM, name, number, problem or b',"record":' + content)
             if not problem:
                 self.report.replaced += replaced
-                self._count_unknown(fields)
+                self.report.bodies[deploys.NOUN] += deploy
+                self._count_unknown(deploys.unknown(fields, deploy=deploy))
             return
         self.report.replaced += replaced
         account, distrust = beside.sender(senders)
@@ -293,7 +294,7 @@ class Intake:
             known = b',"id":' + _encode(part.id.replace("\0", "\N{REPLACEMENT CHARACTER}")) if part.id else b""
             line = b'%b%b,"unreadable":%b,"reason":%b}' % (start, known, shown, _encode(part.reason))
         else:
-            self.report.records += source == SOURCE
+            self.report.records += (source, stream) == (SOURCE, STREAM)
             line = b"%b%b}" % (start, part)
         self._writer(source, stream)(line)
 
@@ -303,8 +304,8 @@ class Intake:
             self._writers[source, stream] = self._open.enter_context(writing)
         return self._writers[source, stream]
 
-    def _count_unknown(self, fields: Fields) -> None:
-        for name in fields.keys() - _known:
+    def _count_unknown(self, names: Iterable[str]) -> None:
+        for name in names:
             self._unknown[name if name in self._unknown or len(self._unknown) < MAX_NAMES else OTHER_NAMES] += 1
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:

@@ -15,7 +15,7 @@ newest AS (
         max(data_as_of) OVER (PARTITION BY source) AS known_until
     FROM ops.attempts
 ),
--- What the pulls reported. Of what a plan lacks, what may not be read, what was postponed and what was not believed, only the last
+-- What the pulls reported. Of what a plan lacks, what cannot be read, what was postponed and what was not believed, only the last
 -- pull counts.
 reported AS (
     SELECT f.fact, f.source, f.n, l.fetched,

@@ -45,6 +45,8 @@ class Book:
     users: list[Json] = field(default_factory=list)
     #: Alerts by the id of their incident.
     alerts: dict[str, list[Json]] = field(default_factory=dict)
+    #: The newest first.
+    changes: list[Json] = field(default_factory=list)
     encoded: list[bytes] = field(init=False)
     index: dict[str, int] = field(init=False)
     created: list[str] = field(init=False)
@@ -54,6 +56,7 @@ class Book:
     def __post_init__(self) -> None:
         self.incidents.sort(key=lambda incident: (incident["created_at"] or "", incident["incident_number"]))
         self.entries.sort(key=lambda entry: entry.created_at, reverse=True)
+        self.changes.sort(key=lambda change: change.get("timestamp") or "", reverse=True)
         self.encoded = [encode(incident) for incident in self.incidents]
         self.index = {incident["id"]: place for place, incident in enumerate(self.incidents)}
         self.created = [incident["created_at"] or "" for incident in self.incidents]

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from mttr_pipeline.demo.kit.paging import Paging
 from mttr_pipeline.demo.kit.snapshots import Snapshots
 from mttr_pipeline.demo.kit.wire import Request, Response, answer, iso_seconds, page_number
 from mttr_pipeline.demo.pagerduty.book import Book, Json, entries_between, entry_of, find, included, sort_places
+from mttr_pipeline.demo.pagerduty.changes import changes_at, listed
 from mttr_pipeline.demo.pagerduty.records import Renderer, reference_lists
 from mttr_pipeline.demo.pagerduty.refusals import PagerDutyError, invalid, not_found
 from mttr_pipeline.demo.pagerduty.windows import in_zone, window_of
@@ -68,7 +70,13 @@ class PagerDutySimulator:
     def from_world(cls, world: World, *, account_zone: str = "Europe/Madrid") -> PagerDutySimulator:
         """The account of the company's product teams."""
         renderer = Renderer(world.of("pagerduty"), account_zone)
-        return cls(Snapshots(world.instants("pagerduty"), renderer.book).at, account_zone=account_zone)
+        deploys = [deploy for deploy in world.deploys if deploy.tool == cls.name]
+
+        def book(now: datetime) -> Book:
+            return replace(renderer.book(now), changes=changes_at(deploys, now))
+
+        instants = [*world.instants("pagerduty"), *(deploy.finished for deploy in deploys if deploy.finished)]
+        return cls(Snapshots(instants, book).at, account_zone=account_zone)
 
     @classmethod
     def from_records(
@@ -82,6 +90,7 @@ class PagerDutySimulator:
         priorities: list[Json] | None = None,
         users: list[Json] | None = None,
         alerts: Mapping[str, list[Json]] | None = None,
+        changes: Iterable[Json] = (),
         account_zone: str = "Europe/Madrid",
     ) -> PagerDutySimulator:
         """An account that holds exactly these objects, odd ones included, whatever the clock says.
@@ -91,7 +100,9 @@ class PagerDutySimulator:
         given = {"services": services, "teams": teams, "priorities": priorities, "users": users}
         lists = {**reference_lists(), **{name: rows for name, rows in given.items() if rows is not None}}
         entries = [entry_of(row) for row in log_entries]
-        book = Book(list(incidents), entries, dict(notes or {}), alerts=dict(alerts or {}), **lists)
+        book = Book(
+            list(incidents), entries, dict(notes or {}), alerts=dict(alerts or {}), changes=list(changes), **lists
+        )
         return cls(lambda now: book, account_zone=account_zone)
 
     # -- what the server asks --------------------------------------------------------------------------------------
@@ -152,6 +163,8 @@ class PagerDutySimulator:
                 return self._log_entries(request, book, now, wanted)
             case ["log_entries"]:
                 return self._log_entries(request, book, now, None)
+            case ["change_events"]:
+                return self._list(request, "change_events", listed(request, book.changes, now))
             case ["services" | "teams" | "priorities" | "users" as kind]:
                 return self._list(request, kind, getattr(book, kind))
             case ["services" | "teams" | "priorities" | "users" as kind, identity]:

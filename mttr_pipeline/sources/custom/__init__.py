@@ -6,5 +6,8 @@ from mttr_pipeline.config.options import DeployOptions
 from mttr_pipeline.sources.kit.declare import Source
 
 SOURCE = Source(
-    name="custom", title="Custom records", yields=("records", "events", "words", "links"), options=DeployOptions
+    name="custom",
+    title="Custom records",
+    yields=("records", "events", "words", "links", "deploys"),
+    options=DeployOptions,
 )

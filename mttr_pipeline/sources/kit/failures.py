@@ -20,13 +20,14 @@ class HttpRefused(PermanentError):
     """The vendor answered with a status that a retry does not change.
 
     `status` is the HTTP status, 0 when the TLS certificate is not trusted. `reason` is the vendor's message without
-    credentials, empty when there is none.
+    credentials, empty when there is none. `location` is the address that a redirect names, as sent: for no message.
     """
 
-    def __init__(self, message: str, status: int, reason: str = "") -> None:
+    def __init__(self, message: str, status: int, reason: str = "", location: str = "") -> None:
         super().__init__(message)
         self.status = status
         self.reason = reason
+        self.location = location
 
 
 class HttpUnavailable(TransientError):
@@ -195,8 +196,9 @@ class Failures:
         """For a status that is not retried, and for a redirect."""
         if status == 407 and self._route.proxy:
             return self.proxy_refused(status, self.reason(content))
+        location = headers.get("location", "") if 300 <= status < 400 else ""
         if 300 <= status < 400:
-            target = urlsplit(headers.get("location", ""))
+            target = urlsplit(location)
             to = f"{target.scheme}://{target.hostname}{target.path}" if target.hostname else "another address"
             reason = f"it redirects to {safe_to_show(to, self._secrets)[:_MOST_OF_ADDRESS]}"
             remedy = f"redirects are not followed; set {self._address_variable} to the final address"
@@ -205,7 +207,7 @@ class Failures:
             remedy = self._remedy(Refusal(status, headers, reason))
         message = f"{self._title}: {self._host} refused {path} with status {status}"
         message += f" ({reason}); {remedy}." if reason else f"; {remedy}."
-        return HttpRefused(safe_to_show(message, self._secrets), status, reason)
+        return HttpRefused(safe_to_show(message, self._secrets), status, reason, location)
 
     def _remedy(self, refusal: Refusal) -> str:
         return self._special(*refusal) or self._remedies.get(

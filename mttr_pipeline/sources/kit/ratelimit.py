@@ -17,11 +17,10 @@ from email.utils import parsedate_to_datetime
 MINUTE = 60.0
 MAX_RESET = 120.0  # seconds; reset instants of vendors have been wrong in practice, so no wait for one is longer
 MAX_RETRY_AFTER = 600.0  # seconds
+EPOCH_NUMBER = 1e9  # from here on a number of seconds is one since 1970
 ABSURD = 86_400.0  # seconds; a vendor that asks for a longer wait is not believed
 #: Seconds without a request after a 429, whatever its headers say; twice as long after each further one, up to the second number.
 FLOOR, MAX_FLOOR = 1.0, 60.0
-#: Numbers from here on are seconds since 1970, not seconds to wait: no vendor asks for a wait of 30 years.
-_EPOCH = 1e9
 
 
 def _with_429(status: int, headers: Mapping[str, str], reason: str) -> bool:
@@ -143,12 +142,12 @@ def allowance(headers: Mapping[str, str], most: float = MAX_RESET) -> tuple[int 
     """(requests remaining, seconds until the limit resets, 0 to `most`); (None, None) when the headers lack one of them, or
     the limit resets after more than a day only.
 
-    Reads `ratelimit-remaining` with `ratelimit-reset` (seconds), or `x-ratelimit-remaining` with the first of
-    `x-ratelimit-period-in-sec`, `x-ratelimit-interval-seconds` (seconds) and `x-ratelimit-reset` (an instant, or seconds since
+    Reads `ratelimit-remaining` with `ratelimit-reset` (seconds from now or since 1970), or `x-ratelimit-remaining` with the first
+    of `x-ratelimit-period-in-sec`, `x-ratelimit-interval-seconds` (seconds) and `x-ratelimit-reset` (an instant, or seconds since
     1970).
     """
     remaining = _number(headers.get("ratelimit-remaining"))
-    reset = _number(headers.get("ratelimit-reset"))
+    reset = _until_reset(headers.get("ratelimit-reset"))
     if remaining is None:
         remaining = _number(headers.get("x-ratelimit-remaining"))
         reset = _number(headers.get("x-ratelimit-period-in-sec"))
@@ -171,7 +170,8 @@ def retry_after(headers: Mapping[str, str], *, throttled: bool, most: float = MA
     value = headers.get("retry-after")
     asked = [(_number(value), MAX_RETRY_AFTER), (_seconds_until(value), MAX_RETRY_AFTER)]
     if throttled:
-        names = ("ratelimit-reset", "x-ratelimit-period-in-sec", "x-ratelimit-interval-seconds")
+        names = ("x-ratelimit-period-in-sec", "x-ratelimit-interval-seconds")
+        asked.append((_until_reset(headers.get("ratelimit-reset")), most))
         asked += [(_number(headers.get(name)), most) for name in names]
         asked.append((_seconds_until(headers.get("x-ratelimit-reset")), most))
     for seconds, most in asked:
@@ -188,12 +188,18 @@ def _number(value: str | None) -> float | None:
     return number if number is not None and math.isfinite(number) else None
 
 
+def _until_reset(value: str | None) -> float | None:
+    """Seconds until a reset that is given in seconds from now, or as seconds since 1970: no limit lasts thirty years."""
+    number = _number(value)
+    return number if number is None or number < EPOCH_NUMBER else number - datetime.now(UTC).timestamp()
+
+
 def _seconds_until(value: str | None) -> float | None:
     """Seconds from now (wall clock) to an ISO instant, an HTTP date, or a number of seconds since 1970."""
     if not value:
         return None
     number = _number(value)
-    if number is not None and number >= _EPOCH:
+    if number is not None and number >= EPOCH_NUMBER:
         return number - datetime.now(UTC).timestamp()
     for parse in (datetime.fromisoformat, parsedate_to_datetime):
         try:

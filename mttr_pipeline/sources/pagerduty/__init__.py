@@ -8,6 +8,7 @@ from mttr_pipeline.config.environment import Environment
 from mttr_pipeline.config.names import Words
 from mttr_pipeline.config.options import DeployOptions, RequestsPerMinute, Section
 from mttr_pipeline.config.terms import FieldTarget
+from mttr_pipeline.config.values import Pattern
 from mttr_pipeline.sources.kit.body import members
 from mttr_pipeline.sources.kit.declare import Fields, Signature, Source, Variable, Webhook
 
@@ -25,7 +26,16 @@ class PagerDutyOptions(DeployOptions):
         "default only of incidents that change after the first pull, and of the others the key of the event that triggered them "
         "is known",
     )
+    change_events: tuple[Pattern, ...] = Field(
+        (),
+        description="which change events are deploys: regular expressions that fit somewhere in their summary, or ids of "
+        "integrations; none: no change events are read",
+    )
     requests_per_minute: RequestsPerMinute | None = 960  # REST API rate limits: 960 a minute per account key
+
+    def patterns(self) -> tuple[str, ...]:
+        """See SourceOptions."""
+        return self.change_events
 
 
 class PagerDutyAccess(Section):
@@ -52,7 +62,7 @@ SOURCE = Source(
     name="pagerduty",
     title="PagerDuty",
     role="pager",
-    yields=("records", "events", "services", "teams", "deletions", "words", "links"),
+    yields=("records", "events", "services", "teams", "deletions", "words", "links", "deploys"),
     options=PagerDutyOptions,
     variables=(
         Variable("TOKEN", "REST API key. A read-only account key sees everything", secret=True),

@@ -6,8 +6,8 @@ each incident that they mention (`include[]=incidents`); the incidents that are 
 never come from `acknowledgements`, which the resolve empties. Sources: the OpenAPI description that
 the vendor publishes (PagerDuty/api-schema) and developer.pagerduty.com/docs (pagination, rate limits, errors).
 
-Streams: incidents, log_entries, services, teams, priorities; incident_fields when custom fields are mapped; incident_alerts
-(one record per incident without a key of its own); tombstones of deleted incidents.
+Streams: incidents, log_entries, services, teams, priorities; change_events when configured (see `changes`); incident_fields when
+custom fields are mapped; incident_alerts (one record per incident without a key of its own); tombstones of deleted incidents.
 """
 
 from __future__ import annotations
@@ -25,21 +25,18 @@ from mttr_pipeline.sources.kit import envelope
 from mttr_pipeline.sources.kit.audit import AuditStream
 from mttr_pipeline.sources.kit.failures import HttpRefused
 from mttr_pipeline.sources.kit.http import HttpClient
-from mttr_pipeline.sources.kit.paging import TARGET_ROWS, Page, SeenRows, TooManyRows, read_all, read_whole, row_id
+from mttr_pipeline.sources.kit.paging import Page, SeenRows, TooManyRows, read_all, read_whole, row_id
 from mttr_pipeline.sources.kit.plan import Plan
 from mttr_pipeline.sources.kit.pull import Pull
 from mttr_pipeline.sources.kit.runner import Task
 from mttr_pipeline.sources.kit.source import HttpSource, instance_title, variables_of
 from mttr_pipeline.sources.kit.windows import Window, iso
-from mttr_pipeline.sources.pagerduty import PagerDutyAccess, PagerDutyOptions
+from mttr_pipeline.sources.pagerduty import PagerDutyAccess, PagerDutyOptions, changes
+from mttr_pipeline.sources.pagerduty.pages import CEILING, Params, get_page, limits, pages, range_of
 
-PAGE = 100  # the largest page of the list endpoints
-CEILING = 10_000  # the highest offset + limit of classic pagination
 WIDEST_COUNT = timedelta(days=180)  # the widest window of which only the total is asked
 WIDEST = timedelta(days=60)  # of a window that is read; beyond six months /incidents returns nothing
 INCIDENTS_PER_FILE = 25  # incidents read one by one and landed together
-
-Params = list[tuple[str, Any]]
 
 _UTC = ("time_zone", "UTC")
 _SORTED = ("sort_by", "incident_number:asc")  # the only order that is stable while incidents change
@@ -126,6 +123,8 @@ class _Pull(Pull):
         super().__init__(client, options, plan, extract, progress)
         self._reads_fields = bool(options.fields)
         self._reads_alerts = options.alerts
+        self._reads_changes = bool(options.change_events)
+        self._site: dict[str, Any] = extract.facts.setdefault("site", {})
         self._lookback = timedelta(days=options.lookback_days)
 
     def run(self) -> None:
@@ -145,6 +144,7 @@ class _Pull(Pull):
         else:
             tasks += self._windows("incidents", "created", plan.window, self._land_incidents)
             tasks += self._windows("log_entries", "logged", plan.window, self._land_log_entries)
+        tasks += self._change_events()
         self._runner.run(tasks)
         if plan.incremental:
             self._runner.run(self._older_logs())
@@ -152,6 +152,8 @@ class _Pull(Pull):
             self._runner.run(self._custom_fields())
         self._runner.run(self._alerts())
         self._write_tombstones()
+        self._site.pop(changes.STREAM, None)
+        self._site |= {changes.STREAM: True} if self._reads_changes else {}
 
     # -- deleted incidents --------------------------------------------------------------------------------------
 
@@ -171,11 +173,11 @@ class _Pull(Pull):
         ]
 
     def _total(self, window: Window) -> int | None:
-        params = [*_range(window), _UTC, ("limit", 1), ("total", "true")]
+        params = [*range_of(window), _UTC, ("limit", 1), ("total", "true")]
         return get_page(self._client, "/incidents", "incidents", params).total
 
     def _rows(self, window: Window) -> list[bytes]:
-        return read_whole(self._pages("/incidents", "incidents", [*_range(window), _UTC, _SORTED]), ceiling=CEILING)
+        return read_whole(self._pages("/incidents", "incidents", [*range_of(window), _UTC, _SORTED]), ceiling=CEILING)
 
     def _is_deleted(self, stream: str, record_id: str) -> bool:
         return not self._client.exists(f"/incidents/{record_id}", [_UTC])
@@ -234,19 +236,19 @@ class _Pull(Pull):
 
     def _land_incidents(self, window: Window, key: str) -> list[Task]:
         """Incidents by creation."""
-        pages = self._pages("/incidents", "incidents", [*_range(window), _UTC, _SORTED])
-        self._runner.land_pages("incidents", key, pages, **_limits(window))
+        pages = self._pages("/incidents", "incidents", [*range_of(window), _UTC, _SORTED])
+        self._runner.land_pages("incidents", key, pages, **limits(window))
         return []
 
     def _land_log_entries(self, window: Window, key: str) -> list[Task]:
         """Log entries by the time they were written."""
-        pages = self._pages("/log_entries", "log_entries", [*_range(window), _UTC, ("is_overview", "false")])
-        self._runner.land_pages("log_entries", key, pages, **_limits(window))
+        pages = self._pages("/log_entries", "log_entries", [*range_of(window), _UTC, ("is_overview", "false")])
+        self._runner.land_pages("log_entries", key, pages, **limits(window))
         return []
 
     def _land_feed(self, window: Window, key: str) -> list[Task]:
         """Log entries, and the current state of each incident that they mention."""
-        params = [*_range(window), _UTC, ("is_overview", "false"), ("include[]", "incidents")]
+        params = [*range_of(window), _UTC, ("is_overview", "false"), ("include[]", "incidents")]
         snapshots = SeenRows()
         with (
             self._extract.writing("log_entries", key) as write_entry,
@@ -258,18 +260,23 @@ class _Pull(Pull):
                 embedded = [incident for entry in entries if (incident := _embedded_incident(entry)) is not None]
                 write_incident.many(snapshots.new_of(embedded).rows)
 
-            result = read_all(self._pages("/log_entries", "log_entries", params), write, **_limits(window))
+            result = read_all(self._pages("/log_entries", "log_entries", params), write, **limits(window))
         self._runner.reconcile("log_entries", key, result)
         return []
 
     def _pages(self, path: str, name: str, params: Params) -> Callable[[int], Page]:
-        def page(offset: int) -> Page:
-            asked = [*params, ("limit", min(PAGE, CEILING - offset)), ("offset", offset)]
-            if offset == 0:
-                asked.append(("total", "true"))  # slow for the vendor, so only once per listing
-            return get_page(self._client, path, name, asked)
+        return pages(self._client, path, name, params)
 
-        return page
+    def _change_events(self) -> Iterator[Task]:
+        """Change events, where the settings say which of them are deploys."""
+        if self._reads_changes:
+            window = changes.window_of(self._plan, self._changed_since - self._lookback, changes.STREAM in self._site)
+            yield from self._windows(changes.STREAM, "told", window, self._land_change_events)
+
+    def _land_change_events(self, window: Window, key: str) -> list[Task]:
+        asked = self._pages("/change_events", changes.STREAM, range_of(window))
+        self._runner.land_pages(changes.STREAM, key, asked, **limits(window))
+        return []
 
     # -- incidents that are older than the history ---------------------------------------------------------------
 
@@ -345,34 +352,6 @@ class _Pull(Pull):
             return []
 
         return Task(stream, work)
-
-
-def get_page(client: HttpClient, path: str, name: str, params: Params) -> Page:
-    """One page of classic pagination; `name` is the member with the rows.
-
-    Raises TooManyRows for both messages of the offset ceiling (error 2002), and what `HttpClient.get` raises.
-    """
-
-    def parse(body: bytes) -> Page:
-        rows, found = envelope.listing(body, name, "more", "total")
-        return Page(rows, bool(envelope.decode(found.get("more"))), envelope.decode_int(found.get("total")))
-
-    try:
-        return client.get(path, params, parse=parse)
-    except HttpRefused as error:
-        if error.status == 400 and "offset" in error.reason.lower():
-            raise TooManyRows(None) from error
-        raise
-
-
-def _range(window: Window) -> Params:
-    return [("since", iso(window.since)), ("until", iso(window.until))]
-
-
-def _limits(window: Window) -> dict[str, Any]:
-    """How many rows a window may hold: one second cannot be split, so up to the ceiling."""
-    can_split = window.seconds > 1
-    return {"ceiling": CEILING, "split_above": TARGET_ROWS if can_split else CEILING, "can_split": can_split}
 
 
 def _created_at(incident: bytes) -> str | None:

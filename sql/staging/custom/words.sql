@@ -1,5 +1,5 @@
 /*
-description = "Words of custom records: severities."
+description = "Words of custom records: severities, and the environments of deploys."
 yields = "words"
 
 [columns]
@@ -11,3 +11,7 @@ n = "records that carry it"
 SELECT '${source}' AS source, 'severity' AS kind, severity AS word, count(*) AS n
 FROM raw.${source}_records
 GROUP BY severity
+UNION ALL
+SELECT '${source}', 'environment', environment, count(*)
+FROM raw.${source}_deploys
+GROUP BY environment

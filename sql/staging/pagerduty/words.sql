@@ -1,6 +1,6 @@
 /*
 description = """Words of PagerDuty incidents: names of priorities, now and earlier, values of the mapped severity field, names of custom
-fields."""
+fields, environments of change events that are deploys."""
 yields = "words"
 
 [columns]
@@ -33,3 +33,7 @@ UNION ALL BY NAME
 SELECT DISTINCT '${source}' AS source, 'field' AS kind, unnest([field.name, field.display_name]) AS word, 1 AS n,
     false AS is_optional
 FROM fields
+UNION ALL BY NAME
+SELECT '${source}' AS source, 'environment' AS kind, environment AS word, count(DISTINCT external_id) AS n, false AS is_optional
+FROM staging.${source}_deploys
+GROUP BY environment

@@ -13,7 +13,8 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 
 from mttr_pipeline.demo import company
-from mttr_pipeline.demo.deploys import Deploy, deploys_of
+from mttr_pipeline.demo.deploy_stories import deploys_of
+from mttr_pipeline.demo.deploys import Deploy
 from mttr_pipeline.demo.facts import Case, identifier
 from mttr_pipeline.demo.kit.vendor import Tool
 from mttr_pipeline.demo.late_changes import add_late_changes
@@ -30,7 +31,7 @@ class World:
     volumes  how many records each tool holds at `until`, roughly; the history continues at the same rate afterwards.
              For many records in little time, make `days` and `future` short and the volume large.
     linked   share of the serious incidents that have a ticket, and alerts of a monitor, beside the pager's record; see `linked`
-    weekly   ordinary deploys of a service in a week, with those that break it beside them; see `deploys`
+    weekly   ordinary deploys of a service in a week, with those that break it beside them; see `deploy_stories`
 
     Raises ValueError when `until` has no time zone, or a volume is that of no tool.
     """

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 from github_cases import DAY, HOUR, MINUTE, NOW, Place, Site, done, site
+from msgspec.structs import replace
 from staging_cases import built, cases, run_case
 
-from mttr_pipeline.demo import VendorServer
+from mttr_pipeline.demo import VendorServer, World
 from mttr_pipeline.demo.deploys import Deploy
-from mttr_pipeline.demo.github import GitHubSimulator, deployments
+from mttr_pipeline.demo.github import GitHubSimulator
 from mttr_pipeline.demo.github.records import release
 from mttr_pipeline.sources.registry import registry
 from mttr_pipeline.warehouse.conformance import odd_record_problems
@@ -141,7 +142,9 @@ COLUMNS = "service, environment, version, sha, status, title, requested_at, star
 def test_every_deploy_is_told_as_it_was(seed: int, tmp_path: Path) -> None:
     """On the first night and on a later one, after two pulls; among it lead times and rollbacks."""
     deploys = drawn_deploys(seed, 120)
-    simulator = GitHubSimulator(lambda now: deployments(deploys, now), names=["larkspur/checkout", "larkspur/search"])
+    world = World(seed=7, until=NOW, volumes={})
+    world.deploys = [*deploys, replace(deploys[0], tool="another", number=999)]
+    simulator = GitHubSimulator.from_world(world)
     with VendorServer([simulator], clock=NOW, limits=None) as server:
         here = Site(server, tmp_path / "pulls", None)
         extracts = []

@@ -20,6 +20,7 @@ Json = dict[str, Any]
 API, WEB = "https://api.github.com", "https://github.com"
 OWNER = "larkspur"
 PRODUCT_TEAMS = ("Storefront", "Payments", "Platform")
+REPLACED = timedelta(seconds=1)  # from the success of a deployment to the end of the one before it
 _FIRST_ID = 4_000_000
 
 
@@ -100,7 +101,7 @@ def _statuses(name: str, deploy: Deploy, now: datetime, replaced: datetime | Non
         found.append((state, deploy.finished, "The deployment was cancelled." if state == "error" else ""))
         # Automatic for environments that are not production; now and then somebody's script does it there too.
         if replaced and state == "success" and (deploy.environment != "production" or deploy.number % 3 == 0):
-            found.append(("inactive", replaced + timedelta(seconds=1), ""))
+            found.append(("inactive", replaced + REPLACED, ""))
     shown = [one for one in found if one[1] <= now]
     return [_status(name, deploy, place, *one) for place, one in reversed(list(enumerate(shown)))]
 

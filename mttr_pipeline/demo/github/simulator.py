@@ -20,7 +20,7 @@ from time import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlencode
 
-from mttr_pipeline.demo.github.records import API, WEB, Book, Json, Repository, deployments, described
+from mttr_pipeline.demo.github.records import API, REPLACED, WEB, Book, Json, Repository, deployments, described
 from mttr_pipeline.demo.kit.paging import Paging
 from mttr_pipeline.demo.kit.snapshots import Snapshots
 from mttr_pipeline.demo.kit.wire import Request, Response, answer, encode
@@ -68,7 +68,8 @@ class GitHubSimulator:
     def from_world(cls, world: World) -> GitHubSimulator:
         """The repositories of the company."""
         deploys = [deploy for deploy in world.deploys if deploy.tool == "github"]
-        instants = [at for d in deploys for at in (d.requested, d.started, d.finished) if at]
+        told = [at for d in deploys for at in (d.requested, d.started, d.finished) if at]
+        instants = [*told, *(d.finished + REPLACED for d in deploys if d.finished)]
         names = [one.full_name for one in deployments(deploys, world.end).repositories]
         return cls(Snapshots(instants, lambda now: deployments(deploys, now)).at, names=names)
 

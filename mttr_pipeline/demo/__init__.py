@@ -9,9 +9,9 @@
         world.truth(server.now)              # what the pipeline must find
 
 Each folder but `kit` is one vendor: it declares itself in `__init__.py` and holds the module that renders facts into the
-vendor's objects and the modules that serve them. `company`, `facts`, `stories`, `linked`, `deploys`, `deploy_stories`, `late_changes`, `world`, `truth` and
-`true_incidents` make the history; `server`, `faults` and `profiles` serve it over HTTP; `deliveries` sends what is only sent;
-`registry` finds the vendors. None of them names a vendor.
+vendor's objects and the modules that serve them. `company`, `facts`, `stories`, `linked`, `deploys`, `deploy_stories`,
+`late_changes`, `world`, `truth` and `true_incidents` make the history; `server`, `faults` and `profiles` serve it over HTTP;
+`deliveries` sends what is only sent; `registry` finds the vendors. None of them names a vendor.
 
 Names are imported when they are first used, so that `profiles` can be imported without the rest.
 """
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mttr_pipeline.demo.deliveries import deliver
+    from mttr_pipeline.demo.deploy_stories import WEEKLY
     from mttr_pipeline.demo.kit.limits import Limit
     from mttr_pipeline.demo.linked import LINKED
     from mttr_pipeline.demo.registry import DEMO, DOCUMENTED
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from mttr_pipeline.demo.truth import Truth
     from mttr_pipeline.demo.world import World
 
-__all__ = ["DEMO", "DOCUMENTED", "LINKED", "Limit", "Truth", "VendorServer", "World", "deliver"]
+__all__ = ["DEMO", "DOCUMENTED", "LINKED", "WEEKLY", "Limit", "Truth", "VendorServer", "World", "deliver"]
 
 _MODULES = {
     "DEMO": "registry",
@@ -37,6 +38,7 @@ _MODULES = {
     "Limit": "kit.limits",
     "Truth": "truth",
     "VendorServer": "server",
+    "WEEKLY": "deploy_stories",
     "World": "world",
     "deliver": "deliveries",
 }

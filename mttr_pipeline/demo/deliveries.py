@@ -14,8 +14,7 @@ def deliver(world: World, folder: Path, until: datetime, since: datetime | None 
     line; no file where there is nothing. The folder is made where it is not there."""
     folder.mkdir(parents=True, exist_ok=True)
     for sender in SENDERS:
-        cases = [case for tool in sender.tools for case in world.of(tool.name)]
-        found = [body for at, body in sender.bodies(cases) if at <= until and (since is None or at > since)]
+        found = [body for at, body in sender.bodies(world) if at <= until and (since is None or at > since)]
         if found:
             path = folder / f"{sender.name}-{until:%Y%m%dT%H%M%S}.jsonl"
             path.write_bytes(b"".join(body + b"\n" for body in found))

@@ -36,4 +36,8 @@ ALERTS = Tool(
     page_key=_page_key,
 )
 
-SENDERS = (Sender(name="alertmanager", source="alertmanager", tools=(ALERTS,), bodies=bodies),)
+SENDERS = (
+    Sender(
+        name="alertmanager", source="alertmanager", tools=(ALERTS,), bodies=lambda world: bodies(world.of(ALERTS.name))
+    ),
+)

@@ -7,7 +7,7 @@ registry finds them there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -112,7 +112,7 @@ class Sender:
     name: str
     #: The source of the pipeline that its bodies belong to.
     source: str
-    #: The tools whose records it tells of.
+    #: The tools whose records it tells of; none for one that tells of deploys.
     tools: tuple[Tool, ...]
-    #: Makes the bodies of its cases, each with the instant when it is sent.
-    bodies: Callable[[Iterable[Case]], list[tuple[datetime, bytes]]]
+    #: Makes the bodies of what it tells of in a world, each with the instant when it is sent.
+    bodies: Callable[[World], list[tuple[datetime, bytes]]]

@@ -316,6 +316,8 @@ def test_a_429_stops_the_other_threads_too(vendor: Vendor, client: Make, clock: 
         ({"x-ratelimit-remaining": "0", "x-ratelimit-period-in-sec": "60"}, (0, 60)),
         ({"x-ratelimit-remaining": "0", "x-ratelimit-interval-seconds": "5"}, (0, 5)),
         ({"ratelimit-remaining": "0", "ratelimit-reset": "3600"}, (0, 120)),
+        ({"ratelimit-remaining": "0", "ratelimit-reset": "1000000001"}, (0, 0)),  # seconds since 1970, not from now
+        ({"ratelimit-remaining": "0", "ratelimit-reset": "32503680000"}, (None, None)),
         ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "2999-01-01T00:00Z"}, (None, None)),
         ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1999-01-01T00:00Z"}, (0, 0)),
         ({"x-ratelimit-remaining": "many", "x-ratelimit-reset": "soon"}, (None, None)),

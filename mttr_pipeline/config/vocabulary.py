@@ -36,7 +36,10 @@ HOUSE: dict[str, dict[str, str]] = {
         "Reopened": "reopened",
         **dict.fromkeys(("Pending", "On hold", "Snoozed", "Waiting for *"), "paused"),
     },
-    "environment": dict.fromkeys(("prod", "production", "live"), "production"),
+    "environment": {
+        **dict.fromkeys(("prod", "production", "live"), "production"),
+        **dict.fromkeys(("staging", "stage", "test", "testing", "qa", "development", "dev", "preview", "sandbox"), "other"),
+    },
 }
 
 

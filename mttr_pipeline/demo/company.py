@@ -78,12 +78,6 @@ SERVICES = (
 )
 SERVICES_BY_NAME = {service.name: service for service in SERVICES}
 
-#: Which tool brings out which services.
-DEPLOYED_BY: dict[str, tuple[str, ...]] = {
-    "github": ("Checkout", "Search", "Catalogue", "Payments"),
-    "gitlab": ("Route Planner", "Driver App", "Parcel Tracking"),
-    "cdevents": ("Accounts", "Notifications"),
-}
 #: Where users are, where it is not called production; and a region that nobody told the pipeline about.
 ENVIRONMENTS = {"Search": "live", "Driver App": "prod"}
 SECOND_REGION = {"Payments": "prod-eu"}

@@ -17,7 +17,7 @@ import msgspec
 from mttr_pipeline.demo import company
 from mttr_pipeline.demo.deploys import Deploy
 from mttr_pipeline.demo.facts import Case
-from mttr_pipeline.demo.registry import TOOLS
+from mttr_pipeline.demo.registry import DEPLOYED, TOOLS
 
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 #: Deploys of a service per week, when the company deploys at all.
@@ -59,7 +59,7 @@ def deploys_of(
     `together` has all records of an incident by its first; `weekly` are the ordinary deploys of a service in a week.
     """
     found: list[Deploy] = []
-    for tool, services in company.DEPLOYED_BY.items():
+    for tool, services in DEPLOYED.items():
         mine: list[Deploy] = []
         for service in services:
             luck = random.Random(f"{seed}:{tool}:{service}:deploys")

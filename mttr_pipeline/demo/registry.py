@@ -36,6 +36,8 @@ VENDORS: tuple[Vendor, ...] = tuple(sorted(_declared("SIMULATORS"), key=lambda v
 SENDERS: tuple[Sender, ...] = tuple(sorted(_declared("SENDERS"), key=lambda sender: sender.name))
 TOOLS = _tools()
 
+#: Which services are deployed with which tool.
+DEPLOYED: dict[str, tuple[str, ...]] = {one.name: one.deploys for one in (*VENDORS, *SENDERS) if one.deploys}
 #: How many records each tool holds at the present of a default world.
 VOLUMES: dict[str, int] = {name: tool.volume for name, tool in TOOLS.items()}
 #: The rate limits that the vendors document.

@@ -12,6 +12,7 @@ SENDERS = (
         name="cdevents",
         source="cdevents",
         tools=(),
+        deploys=("Accounts", "Notifications"),
         bodies=lambda world: bodies([deploy for deploy in world.deploys if deploy.tool == "cdevents"]),
     ),
 )

@@ -17,6 +17,7 @@ SIMULATORS = (
         # Rate limits for the REST API: 5,000 an hour for the token of a user.
         documented=Limit(5_000, 3_600.0),
         demo=Limit(5_000, 5.0),
+        deploys=("Checkout", "Search", "Catalogue", "Payments"),
         from_world=GitHubSimulator.from_world,
     ),
 )

@@ -15,6 +15,7 @@ SIMULATORS = (
         order=60,
         documented=Limit(2000, 60.0),  # gitlab.com, authenticated requests
         demo=Limit(600, 3.0),
+        deploys=("Route Planner", "Driver App", "Parcel Tracking"),
         from_world=GitLabSimulator.from_world,
     ),
 )

@@ -101,6 +101,8 @@ class Vendor:
     from_world: Callable[[World], Simulator]
     #: The tools whose records it serves; none for a vendor that keeps no incidents.
     tools: tuple[Tool, ...] = ()
+    #: The services that are deployed with it.
+    deploys: tuple[str, ...] = ()
     #: Its place among the vendors. Of two that set the same environment variables, the first is offered.
     order: int = 100
 
@@ -116,3 +118,5 @@ class Sender:
     tools: tuple[Tool, ...]
     #: Makes the bodies of what it tells of in a world, each with the instant when it is sent.
     bodies: Callable[[World], list[tuple[datetime, bytes]]]
+    #: The services whose deploys it tells of.
+    deploys: tuple[str, ...] = ()

@@ -20,42 +20,8 @@ method = "explicit or window"
 minutes_before = "minutes from the finish of the deploy to the begin of the impact; NULL where one of them is unknown"
 detect_minutes = "deploy-to-detect: minutes from the finish of the deploy to detected_at, negative where the clocks disagree; NULL where one of them is unknown or the finish is not exact"
 */
--- What deploys say that they caused, each name once.
-WITH named AS MATERIALIZED (
-    SELECT DISTINCT d.deploy_no, d.source, trim(d.target) AS target
-    FROM (
-        SELECT coalesce(g.deploy_no, r.record_no) AS deploy_no, r.source, unnest(r.caused) AS target
-        FROM core.deploy_records AS r
-        LEFT JOIN core.deploy_groups AS g ON g.record_no = r.record_no
-    ) AS d
-    WHERE trim(d.target) <> ''
-),
-found AS (
-    SELECT n.deploy_no, n.target, n.source = r.source AS is_own, r.source, r.external_id
-    FROM named AS n JOIN core.vendor_records AS r ON r.external_id = n.target
-    UNION
-    SELECT n.deploy_no, n.target, n.source = r.source, r.source, r.external_id
-    FROM named AS n JOIN core.vendor_records AS r ON upper(r.key) = upper(n.target)
-    UNION
-    SELECT n.deploy_no, n.target, n.source = r.source, r.source, r.external_id
-    FROM (SELECT *, canonical_url(target) AS address FROM named WHERE contains(target, '://')) AS n
-    JOIN (SELECT source, external_id, canonical_url(url) AS address FROM core.vendor_records WHERE url IS NOT NULL) AS r ON r.address = n.address
-),
--- Of several episodes, the one that began nearest to the deploy. A record of the deploy's own source goes before those of others.
-nearest AS (
-    SELECT f.deploy_no, f.target, f.is_own, f.source, f.external_id,
-        arg_min(s.incident_id, (abs(epoch_us(i.started_at) - coalesce(epoch_us(d.finished_at), epoch_us(i.started_at))), s.episode)) AS incident_id
-    FROM found AS f
-    JOIN core.incident_sources AS s ON s.source = f.source AND s.external_id = f.external_id
-    JOIN core.incidents AS i ON i.incident_id = s.incident_id AND i.is_counted
-    JOIN core.deploys AS d ON d.deploy_no = f.deploy_no
-    GROUP BY ALL
-),
-explicit AS (
-    SELECT deploy_no, any_value(incident_id) AS incident_id
-    FROM (SELECT * FROM nearest QUALIFY is_own = bool_or(is_own) OVER (PARTITION BY deploy_no, target))
-    GROUP BY deploy_no, target
-    HAVING count(DISTINCT incident_id) = 1
+WITH explicit AS (
+    SELECT DISTINCT deploy_no, incident_id FROM core.deploy_causes WHERE incident_id IS NOT NULL
 ),
 -- The services of an incident: its own, and those of its other records.
 affected AS (
@@ -83,7 +49,7 @@ before AS (
     ASOF JOIN causes AS c ON c.service = a.service AND c.finished_us <= a.began_us
 ),
 linked AS (
-    SELECT DISTINCT incident_id, deploy_no, 'explicit' AS method FROM explicit
+    SELECT incident_id, deploy_no, 'explicit' AS method FROM explicit
     UNION ALL
     SELECT b.incident_id, b.deploy_no, 'window'
     FROM before AS b

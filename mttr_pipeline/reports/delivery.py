@@ -1,6 +1,7 @@
 """delivery.json: deploys, the five delivery figures, and what changed before the worst incidents.
 
-The names are those of DORA (https://dora.dev/guides/dora-metrics/). No figure is a verdict: nothing is compared, and there is no test.
+The names are those of DORA (https://dora.dev/guides/dora-metrics/). Nothing is compared by a test, so no figure is a
+verdict.
 """
 
 from __future__ import annotations
@@ -80,7 +81,9 @@ class DeployToDetect(JsonObject):
 
     median_minutes: float | None
     n: Annotated[Count, Meta(description="pairs of incident and deploy")]
-    n_detected_before_deploy: Annotated[Count, Meta(description="pairs in which the clocks disagree; they are not in n")]
+    n_detected_before_deploy: Annotated[
+        Count, Meta(description="pairs in which the clocks disagree; they are not in n")
+    ]
 
 
 class Linked(JsonObject):
@@ -180,6 +183,25 @@ def recent(figures: list[Document]) -> list[Document]:
     """The rows of the last 30 days; none without a deploy."""
     latest = max((row["window_start"] for row in figures if row["window_start"]), default=None)
     return [row for row in figures if row["window_start"] == latest and latest]
+
+
+def numbers(row: Document) -> Document:
+    """The five figures of a row and what they are made of, for plots from night to night."""
+    recovery = row["failed_deployment_recovery_time"]
+    return {
+        "deploys": row["deployment_frequency"]["n"],
+        "deployment_frequency_per_day": row["deployment_frequency"]["deploys_per_day"],
+        "change_lead_time_median_minutes": row["change_lead_time"]["median_minutes"],
+        "change_lead_time_n": row["change_lead_time"]["n"],
+        "change_fail_rate_pct": row["change_fail_rate"]["pct"],
+        "failed_deploys": row["change_fail_rate"]["failed_deploys"],
+        "failed_deployment_recovery_time_median_minutes": recovery["median_minutes"],
+        "failed_deployment_recovery_time_n": recovery["n_recovered"],
+        "failed_deployment_recovery_time_open": recovery["n_open"],
+        "deployment_rework_rate_pct": row["deployment_rework_rate"]["pct"],
+        "incidents_linked_to_a_deploy": row["incidents"]["linked"],
+        "incidents_linked_to_a_deploy_pct": row["incidents"]["pct"],
+    }
 
 
 def _figures(row: Document) -> Document:

@@ -38,7 +38,9 @@ Deploys = Annotated[
 ]
 NoDeployBefore = Annotated[
     bool,
-    Meta(description="all deploys of its service are known exactly, and none of them lies in the window before the impact"),
+    Meta(
+        description="all deploys of its service are known exactly, and none of them lies in the window before the impact"
+    ),
 ]
 
 
@@ -62,7 +64,7 @@ _INTRODUCED = f"""SELECT l.incident_id, {columns(Introduced)}
     JOIN (SELECT * EXCLUDE (service) FROM mart.deploys) AS d USING (deploy_id)
     WHERE l.incident_id IN (SELECT unnest(?::VARCHAR[]))
     ORDER BY l.incident_id, l.minutes_before, l.service, l.deploy_id"""
-# Only where a deploy cannot have been overlooked: the service has one from before the incident, and the finish of each that ran is exact.
+# Only where no deploy can be overlooked: the service has one from before the incident, and the finish of each that ran is exact.
 _NO_DEPLOY = """WITH began AS (
         SELECT incident_id, service, epoch_us(coalesce(occurred_at, detected_at)) AS began_us
         FROM mart.incidents

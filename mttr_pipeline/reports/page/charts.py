@@ -24,7 +24,7 @@ from mttr_pipeline.reports.document import Document
 if TYPE_CHECKING:
     import altair as alt
 
-    Chart = alt.LayerChart | alt.VConcatChart
+    Chart = alt.Chart | alt.LayerChart | alt.VConcatChart
 
 WIDE, NARROW = 940, 318
 _LIGHT = {
@@ -211,7 +211,7 @@ def targets(rows: Sequence[Document]) -> Callable[[int], alt.LayerChart]:
     return draw
 
 
-def deploys(weeks: Sequence[Document]) -> Callable[[int], alt.LayerChart]:
+def deploys(weeks: Sequence[Document]) -> Callable[[int], alt.Chart]:
     """Bars of the deploys per week, the failed ones at the bottom; pale where only a part of the week is known."""
     import altair as alt
 
@@ -228,8 +228,8 @@ def deploys(weeks: Sequence[Document]) -> Callable[[int], alt.LayerChart]:
         for place, (name, state) in enumerate(states.items())
     ]
 
-    def draw(width: int) -> alt.LayerChart:
-        return alt.layer(
+    def draw(width: int) -> alt.Chart:
+        return (
             alt.Chart(alt.Data(values=shown))
             .mark_bar(stroke=_PAPER)
             .encode(
@@ -247,7 +247,8 @@ def deploys(weeks: Sequence[Document]) -> Callable[[int], alt.LayerChart]:
                 ),
                 opacity=alt.when("datum.is_partial").then(alt.value(0.5)).otherwise(alt.value(1)),
             )
-        ).properties(width=width, height=150, title="Deploys to production")
+            .properties(width=width, height=150, title="Deploys to production")
+        )
 
     return draw
 

@@ -1,4 +1,4 @@
-"""Deploys in words: the five delivery figures of a member, what is said instead of them, and the deploys that introduced an incident."""
+"""Deploys in words: the five delivery figures of a member, what is said instead, and the deploys that introduced an incident."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ def section(documents: Mapping[str, Document]) -> dict[str, Any] | None:
     if not delivery["figures"]:
         return None
     now = recent(delivery["figures"])
-    known = {row["scope_value"]: row for row in delivery["figures"] if row["scope"] == "all" and not row["window_start"]}
+    known = {
+        row["scope_value"]: row for row in delivery["figures"] if row["scope"] == "all" and not row["window_start"]
+    }
     listed_members = {
         scope: [row for row in now if row["scope"] == scope and row["deployment_frequency"]["n"]]
         for scope in ("service", "team")
@@ -63,18 +65,18 @@ def figure(row: Document, name: str) -> Markup:
     if name == "deployment_frequency":
         return rate(told["deploys_per_day"])
     if name == "change_lead_time":
-        return _median(minutes(told["median_minutes"]), told["n"])
+        return _median(minutes(told["median_minutes"]), told["n"]) if told["n"] else minutes(None)
     if name == "failed_deployment_recovery_time":
-        if told["median_minutes"] is None and told["n_recovered"] + told["n_open"]:
-            return _median(Markup("not reached"), told["n_recovered"])
-        return _median(minutes(told["median_minutes"]), told["n_recovered"])
+        failed = told["n_recovered"] + told["n_open"]
+        reached = (
+            Markup("not reached") if told["median_minutes"] is None and failed else minutes(told["median_minutes"])
+        )
+        return _median(reached, told["n_recovered"]) if failed else reached
     return share(told["pct"])
 
 
 def _median(shown: Markup, n: int) -> Markup:
-    if not n or rules.shows_median(n):
-        return shown if n else minutes(None)
-    return Markup("not enough data")
+    return shown if rules.shows_median(n) else Markup("not enough data")
 
 
 def figure_limits(row: Document, name: str) -> Markup:
@@ -88,7 +90,11 @@ def figure_limits(row: Document, name: str) -> Markup:
         low, high = told["median_low"], told["median_high"]
         if low is None:
             return Markup("none") if high is None else Markup("up to {}").format(minutes(high))
-        return Markup("from {}").format(minutes(low)) if high is None else Markup("{} to {}").format(minutes(low), minutes(high))
+        return (
+            Markup("from {}").format(minutes(low))
+            if high is None
+            else Markup("{} to {}").format(minutes(low), minutes(high))
+        )
     if told["pct"] is None:
         return Markup("")
     return Markup("{} to {}").format(share(told["low_pct"]), share(told["high_pct"]))

@@ -59,8 +59,8 @@ TERMS: tuple[tuple[str, str], ...] = (
 DELIVERY: tuple[tuple[str, str], ...] = (
     (
         "Deployment frequency",
-        "Deploys to production that ran, per day: successful ones, and those that were rolled back later. A rollback is a deploy too. Days "
-        "count from the first known deploy to production on.",
+        "Deploys to production that ran, per day: successful ones, and those that were rolled back later. A rollback is a deploy "
+        "too. Days count from the first known deploy to production on.",
     ),
     (
         "Change lead time",
@@ -69,17 +69,18 @@ DELIVERY: tuple[tuple[str, str], ...] = (
     ),
     (
         "Change fail rate",
-        "The share of deploys that introduced an incident or were rolled back. An incident is linked to a deploy that somebody or a tool "
-        "names as its cause. Without that, it is linked to the latest successful deploy of its service shortly before the impact began.",
+        "The share of deploys that introduced an incident or were rolled back. An incident is linked to a deploy that somebody or a "
+        "tool names as its cause. Without that, it is linked to the latest successful deploy of its service shortly before the "
+        "impact began.",
     ),
     (
         "Failed deployment recovery time",
-        "The time from the finish of a deploy until the incidents that it introduced were mitigated, else resolved: the Kaplan-Meier "
-        "median. Open ones count as lasting at least until now. Shown when at least 5 deploys were recovered from.",
+        "The time from the finish of a deploy until the incidents that it introduced were mitigated, else resolved: the "
+        "Kaplan-Meier median. Open ones count as lasting at least until now. Shown when at least 5 deploys were recovered from.",
     ),
     (
         "Deployment rework rate",
-        "The share of deploys that repair: within 7 days of an incident of their service they are a rollback, or name the incident or its "
-        "ticket.",
+        "The share of deploys that repair: within 7 days of an incident of their service they are a rollback, or name the incident "
+        "or its ticket.",
     ),
 )

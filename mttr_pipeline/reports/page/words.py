@@ -124,7 +124,9 @@ def rate(value: float | None) -> Markup:
     """How often a day: `2.3 a day`."""
     if value is None:
         return _NONE
-    shown = "0" if not value else "below 0.01" if value < 0.005 else f"{value:.2f}" if value < 0.995 else f"{value:,.1f}"
+    shown = (
+        "0" if not value else "below 0.01" if value < 0.005 else f"{value:.2f}" if value < 0.995 else f"{value:,.1f}"
+    )
     return _exactly(value, f"{shown} a day")
 
 

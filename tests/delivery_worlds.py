@@ -119,7 +119,7 @@ def _say(warehouse: Warehouse, words: Sequence[tuple[str, str, int]]) -> None:
 
 def tidy(page: str) -> str:
     """The text of a page, without the blanks that tags leave before punctuation."""
-    return re.sub(r" (?=[,.:;)])", "", Reader(page).text)
+    return re.sub(r" (?=[,.:;)])|(?<=[(]) ", "", Reader(page).text)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,14 @@ from _side_metrics import opened
 from mttr_pipeline.warehouse.catalog import default_catalog
 
 TABLES = (
-    *("core.deploy_records", "core.deploy_groups", "core.deploys", "core.incident_deploys", "core.reworks"),
+    *(
+        "core.deploy_records",
+        "core.deploy_groups",
+        "core.deploys",
+        "core.deploy_causes",
+        "core.incident_deploys",
+        "core.reworks",
+    ),
     *("core.delivery_members", "facts.deployed", "figures.deploy_recoveries", "mart.delivery", "mart.deploys"),
     *("mart.incident_deploys", "mart.deploy_records"),
 )

@@ -1,7 +1,7 @@
 """What deploys cost beside a million incidents: joining records of two tools, finding rollbacks, linking incidents to the deploy
 that introduced them, and the delivery figures.
 
-Linking and figures are core.incident_deploys, core.reworks, facts.deployed, figures.deploy_recoveries and mart.delivery. The
+Linking and figures are core.deploy_causes, core.incident_deploys, core.reworks, facts.deployed, figures.deploy_recoveries and mart.delivery. The
 baseline is one scan of the incidents in the same process, which counts them per service and window and takes their median.
 """
 
@@ -13,7 +13,14 @@ from pathlib import Path
 
 from _measure import Side, machine, run_side, say, table
 
-LINKING = ("core.incident_deploys", "core.reworks", "facts.deployed", "figures.deploy_recoveries", "mart.delivery")
+LINKING = (
+    "core.deploy_causes",
+    "core.incident_deploys",
+    "core.reworks",
+    "facts.deployed",
+    "figures.deploy_recoveries",
+    "mart.delivery",
+)
 
 
 def main() -> None:

@@ -22,7 +22,14 @@ from mttr_pipeline.warehouse.database import Warehouse
 
 TABLES = (
     *("core.names", "core.links", "core.groups", "core.members", "core.evidence", "core.golden", "core.incidents"),
-    *("core.incident_sources", "core.deploy_records", "core.deploy_groups", "core.deploys", "core.incident_deploys"),
+    *(
+        "core.incident_sources",
+        "core.deploy_records",
+        "core.deploy_groups",
+        "core.deploys",
+        "core.deploy_causes",
+        "core.incident_deploys",
+    ),
     *("core.reworks", "core.delivery_members", "facts.deployed", "figures.deploy_observations"),
     *(
         "figures.deploy_recoveries",

@@ -2,10 +2,12 @@
 
 import re
 import tomllib
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from delivery_worlds import company
 from mart_cases import alone, built, many, rows
 from support import settings_for
 
@@ -36,9 +38,17 @@ def warehouse() -> Warehouse:
         yield warehouse  # type: ignore[misc]
 
 
+@pytest.fixture(scope="module")
+def delivered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """A company with deploys, for the queries about them."""
+    with company(tmp_path_factory.mktemp("delivered")) as warehouse:
+        yield warehouse
+
+
 @pytest.mark.parametrize("query", QUERIES, ids=[query.splitlines()[0][:90] for query in QUERIES])
-def test_query_lists_what_is_behind_the_figure(query: str, warehouse: Warehouse) -> None:
+def test_query_lists_what_is_behind_the_figure(query: str, request: pytest.FixtureRequest) -> None:
     """It runs in the published file's schema, finds something, and has as many rows as the figure it names."""
+    warehouse = request.getfixturevalue("delivered" if "FROM delivery" in query else "warehouse")
     found = rows(warehouse, query)
     assert found
     named = re.match(r"-- row count: (.*)\n", query)

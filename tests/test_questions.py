@@ -14,7 +14,9 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
-from support import AS_OF_US, build_all, instant, iso, land_custom, open_warehouse, rows
+from delivery_cases import Dep
+from delivery_worlds import build_with
+from support import AS_OF_US, instant, iso, land_custom, open_warehouse, rows
 from support_e2e import REPOSITORY
 
 from mttr_pipeline.landing.store import Landing
@@ -100,6 +102,32 @@ def counted() -> list[Record]:
     ]
 
 
+def deploys() -> list[Dep]:
+    """Deploys of three services: at any time, and shortly before some incidents. Every version is new, so none is a rollback."""
+    chance = random.Random(11)
+    at = [AS_OF_US - chance.randrange(150 * DAY) for _ in range(80)]
+    at += [one["detected"] - chance.randrange(1, 90) * MINUTE for one in history()[:90]]
+    return [
+        Dep("custom", f"d{n}", service=chance.choice(("api", "web", "db")), version=str(n), finished_at=us)
+        for n, us in enumerate(sorted(at))
+    ]
+
+
+def causes() -> dict[str, Dep]:
+    """Title of an incident -> the latest deploy of its service in the hour before it."""
+    found = {}
+    for one in counted():
+        before = [d for d in deploys() if d.service == one.get("service") and 0 <= one["detected"] - at(d) <= HOUR]
+        if before:
+            found[one.get("title", one.get("external_id"))] = max(before, key=at)
+    return found
+
+
+def at(deploy: Dep) -> int:
+    assert deploy.finished_at is not None
+    return deploy.finished_at
+
+
 @pytest.fixture(scope="module")
 def con(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
     """The published file, read-only, in a session of another time zone than the reports have."""
@@ -109,7 +137,7 @@ def con(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyCon
     warehouse = open_warehouse(folder, {"reporting_time_zone": ZONE.key}, after_nothing=True)
     try:
         warehouse.load(landing)
-        build_all(warehouse)
+        build_with(warehouse, deploys())
         path = publish(warehouse, folder / "published", "run-1").folder / "mttr.duckdb"
     finally:
         warehouse.close()
@@ -118,9 +146,9 @@ def con(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyCon
         yield found
 
 
-def test_the_page_has_twenty_questions() -> None:
-    assert list(QUESTIONS) == list(range(1, 21))
-    assert len(re.findall("```sql", PAGE)) == 20
+def test_the_page_has_twenty_five_questions() -> None:
+    assert list(QUESTIONS) == list(range(1, 26))
+    assert len(re.findall("```sql", PAGE)) == 25
 
 
 @pytest.mark.parametrize("number", QUESTIONS, ids=lambda number: QUESTIONS[number][0])
@@ -276,3 +304,43 @@ def test_the_longest_incident_is_told_in_order(con: duckdb.DuckDBPyConnection) -
     stamps = sorted((us, name) for name, us in longest.items() if isinstance(us, int))
     told = [(round(row["at"].timestamp() * 1e6), row["event_type"]) for row in answer(con, 20)]
     assert told == stamps and len(told) > 2
+
+
+def test_deploys_before_incidents_and_those_that_failed(con: duckdb.DuckDBPyConnection) -> None:
+    linked = causes()
+    found = answer(con, 21)
+    assert {row["title"]: (row["version"], row["method"]) for row in found if row["title"]} == {
+        title: (deploy.version, "window") for title, deploy in linked.items() if not title.startswith("long")
+    }
+    failed = {deploy.external_id for deploy in linked.values()}
+    assert len(failed) > 20
+    services = grouped([{"service": d.service, "id": d.external_id} for d in deploys()], lambda one: one["service"])
+    assert {row["service"]: (row["deploys"], row["failed_deploys"]) for row in answer(con, 22)} == {
+        service: (len(them), sum(one["id"] in failed for one in them)) for service, them in services.items()
+    }
+    days = grouped(
+        [{"day": instant(at(d)).isoweekday(), "id": d.external_id} for d in deploys()], lambda one: one["day"]
+    )
+    assert {row["weekday"]: (row["deploys"], row["failed"]) for row in answer(con, 23)} == {
+        day: (len(them), sum(one["id"] in failed for one in them)) for day, them in days.items()
+    }
+
+
+def test_deploys_of_other_services_and_durations_with_a_deploy(con: duckdb.DuckDBPyConnection) -> None:
+    linked = causes()
+    alone = [one for one in counted() if one.get("title") not in linked and one.get("external_id") not in linked]
+    expected = sorted(
+        (one["title"], deploy.version)
+        for one in alone
+        for deploy in deploys()
+        if "service" in one and deploy.service != one["service"] and 0 <= one["detected"] - at(deploy) <= HOUR
+    )
+    assert expected and sorted((row["title"], row["version"]) for row in answer(con, 24)) == expected
+    with_service = [one for one in counted() if "service" in one]
+    sides = grouped(with_service, lambda one: one.get("title", one.get("external_id")) in linked)
+    found = {row["has_deploy"]: row for row in answer(con, 25)}
+    assert found.keys() == sides.keys() == {False, True}
+    for side, them in sides.items():
+        resolved = [took(one) / 6e7 for one in them if "resolved" in one]
+        assert (found[side]["incidents"], found[side]["resolved"]) == (len(them), len(resolved))
+        assert found[side]["median_minutes"] == pytest.approx(median(resolved))

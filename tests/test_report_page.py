@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from chromium import EXECUTABLE, Chromium, Page
+from delivery_worlds import shown
 from pypdf import PdfReader
 from report_cases import HISTORIES, published_twice, rendered
 from support_e2e import finished_run, latest
@@ -31,7 +32,7 @@ def browser() -> Iterator[Chromium]:
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The page of the demo company, of no incidents, and of records with odd text; and of a company with many services its
-    page, the list of them, and one of theirs."""
+    page, the list of them, and one of theirs; and of one with deploys."""
     folder = tmp_path_factory.mktemp("pages")
     generation, _ = published_twice()
     found = {
@@ -44,10 +45,12 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         assert name in HISTORIES
         found[name] = folder / f"{name}.html"
         found[name].write_text(rendered(name)[1], encoding="utf-8")
+    found["delivery"] = folder / "delivery.html"
+    found["delivery"].write_text(shown("delivery").page, encoding="utf-8")
     return found
 
 
-@pytest.fixture(params=["demo", "nothing", "odd", "thin", "many", "list", "member"])
+@pytest.fixture(params=["demo", "nothing", "odd", "thin", "many", "list", "member", "delivery"])
 def file(request: pytest.FixtureRequest, pages: dict[str, Path]) -> Path:
     return pages[request.param]
 

@@ -78,7 +78,7 @@ def wide_console() -> Console:
 
 def print_summary(generation: Path, console: Console) -> None:
     """What was published: the last 30 days against the 30 before, per severity, how fresh each source is, targets, downtime, and
-    whether the
+    deploys, and whether the
     data bears figures. Where it does not, that comes first."""
     with duckdb.connect(str(generation / "mttr.duckdb"), read_only=True) as con:
         con.execute("SET TimeZone = 'UTC'")
@@ -90,6 +90,7 @@ def print_summary(generation: Path, console: Console) -> None:
             _freshness(con),
             *filter(None, [targets_line(con), records_line(con)]),
             *downtime_lines(con),
+            *deploys_lines(con),
             *names_lines(con),
         ]
         for part in (quality, *parts) if is_red else (*parts, quality):
@@ -217,6 +218,23 @@ def downtime_lines(con: duckdb.DuckDBPyConnection) -> list[str]:
         found.append(
             f" abandoned     {number:,} {are} quiet for at least {int(quiet):,} days; see the table abandoned_incidents"
         )
+    return found
+
+
+def deploys_lines(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """Deploys to production of the last 30 days and the incidents that are linked to one; nothing without any deploy."""
+    found = []
+    for deploys, failed, n, linked, explicit in con.execute(
+        """SELECT deploys, failed_deploys, n_incidents, n_linked, n_explicit FROM delivery
+        WHERE scope = 'all' AND window_start = (SELECT max(window_start) FROM delivery)"""
+    ).fetchall():
+        text = f" deploys       last 30 days: {deploys:,} to production"
+        if deploys:
+            text += f", of which {failed:,} introduced an incident or {'was' if failed == 1 else 'were'} rolled back"
+        if n:
+            text += f"; {linked:,} of {_incidents(n)} linked to a deploy"
+            text += f", {explicit:,} of them because it is named" if linked else ""
+        found.append(text)
     return found
 
 

@@ -39,6 +39,13 @@ DEFINITIONS = {
     "the largest weight of its outages; noise weighs 0 unless count_noise is set; maintenance is no outage",
     "abandoned": "open, and neither an event nor an update at the vendor for lifecycle.abandoned_days before as_of; its downtime "
     "ends at its last event and is in availability_with_abandoned_pct only, unless a mitigation ended it",
+    "delivery": "production deploys that ran, at their finish; names and meanings after DORA: deployment frequency = deploys / "
+    "days; change lead time = median from the author date of the earliest commit to the finish; change fail rate = deploys that "
+    "introduced an incident or were rolled back / deploys (Wilson); failed deployment recovery time = Kaplan-Meier median from the "
+    "finish to mitigated, else resolved, open ones censored; deployment rework rate = rollbacks, and deploys that name an incident "
+    "of their service within 7 days / deploys (Wilson)",
+    "introduced_by": "an explicit link, else the latest successful production deploy of the service, no rollback, with an exact "
+    "finish, that finished at most deploys.window_minutes before the impact began",
     "no_data": "NULL, never 0 and never 100 percent",
 }
 #: Settings of a source that cannot change a figure.

@@ -38,7 +38,9 @@ HOUSE: dict[str, dict[str, str]] = {
     },
     "environment": {
         **dict.fromkeys(("prod", "production", "live"), "production"),
-        **dict.fromkeys(("staging", "stage", "test", "testing", "qa", "development", "dev", "preview", "sandbox"), "other"),
+        **dict.fromkeys(
+            ("staging", "stage", "test", "testing", "qa", "development", "dev", "preview", "sandbox"), "other"
+        ),
     },
 }
 

@@ -20,7 +20,7 @@ from mttr_pipeline.defs.resources import RunResource, explained
 from mttr_pipeline.defs.tables import asset_key
 from mttr_pipeline.errors import ContractError
 from mttr_pipeline.publish import latest
-from mttr_pipeline.reports import compliance, data_quality, downtime
+from mttr_pipeline.reports import compliance, data_quality, delivery, downtime
 
 REPORT = dg.AssetKey(["report", "summary"])
 _TARGETS, _FINDINGS = asset_key("mart.target_compliance"), asset_key("mart.data_quality_status")
@@ -82,6 +82,9 @@ def _figures(documents: dict[str, reports.Document]) -> dict[str, Any]:
         if row["scope"] == "all":
             found["availability_pct_30_days"] = row["availability_pct"]
             found["availability_with_abandoned_pct_30_days"] = row["availability_with_abandoned_pct"]
+    for row in delivery.recent(documents["delivery"]["figures"]):
+        if row["scope"] == "all":
+            found |= delivery.numbers(row)
     for row in compliance.recent(documents["compliance"]["targets"]):
         found[f"compliance_pct_{row['severity']}"] = row["compliance_pct"]
         found[f"compliance_n_{row['severity']}"] = row["incidents_count"]

@@ -37,7 +37,8 @@ SENDERS: tuple[Sender, ...] = tuple(sorted(_declared("SENDERS"), key=lambda send
 TOOLS = _tools()
 
 #: Which services are deployed with which tool.
-DEPLOYED: dict[str, tuple[str, ...]] = {one.name: one.deploys for one in (*VENDORS, *SENDERS) if one.deploys}
+DEPLOYED: dict[str, tuple[str, ...]] = {vendor.name: vendor.deploys for vendor in VENDORS if vendor.deploys}
+DEPLOYED |= {sender.name: sender.deploys for sender in SENDERS if sender.deploys}
 #: How many records each tool holds at the present of a default world.
 VOLUMES: dict[str, int] = {name: tool.volume for name, tool in TOOLS.items()}
 #: The rate limits that the vendors document.

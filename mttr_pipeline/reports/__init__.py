@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from mttr_pipeline.reports import bottlenecks, comparisons, compliance, data_quality, summary, trend
+from mttr_pipeline.reports import bottlenecks, comparisons, compliance, data_quality, delivery, summary, trend
 from mttr_pipeline.reports.document import Document, dumps, instant_text
 from mttr_pipeline.reports.members import member_details
 from mttr_pipeline.reports.openmetrics import metrics
@@ -38,6 +38,7 @@ DOCUMENTS = {
     "comparisons": comparisons.document,
     "compliance": compliance.document,
     "bottlenecks": bottlenecks.document,
+    "delivery": delivery.document,
     "data_quality": data_quality.document,
 }
 

@@ -8,6 +8,7 @@ import duckdb
 from msgspec import Meta
 
 from mttr_pipeline.config.terms import Phase, Severity
+from mttr_pipeline.reports.deploys import Deploys, NoDeployBefore, with_what_changed
 from mttr_pipeline.reports.document import (
     Count,
     Document,
@@ -116,6 +117,8 @@ class Breach(BreachRow):
     """An incident that took longer than its target."""
 
     records: Records
+    deploys: Deploys
+    no_deploy_before: NoDeployBefore
 
 
 class Compliance(Head):
@@ -183,7 +186,7 @@ def failing(targets: list[Document], severity: str) -> list[str]:
 
 def _breaches(con: duckdb.DuckDBPyConnection, source: str) -> list[Document]:
     found = rows(con, BreachRow, f"{source} ORDER BY over_minutes DESC, incident_id LIMIT {MAX_BREACHES}")
-    return with_records(con, found)
+    return with_what_changed(con, with_records(con, found))
 
 
 _OPEN = "FROM mart.target_breaches WHERE is_open"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import duckdb
 
 from mttr_pipeline.reports.compliance import BreachRow
+from mttr_pipeline.reports.deploys import with_what_changed
 from mttr_pipeline.reports.document import Document, by_name, columns, query
 from mttr_pipeline.reports.records import with_records
 
@@ -31,10 +32,10 @@ class MemberDetails:
 def member_details(con: duckdb.DuckDBPyConnection, dimension: str) -> dict[str, MemberDetails]:
     """Member -> what is known of it; members without any of it are not there."""
     found: dict[str, MemberDetails] = defaultdict(MemberDetails)
-    for row in with_records(con, query(con, _breaches(dimension, _RECENT))):
+    for row in with_what_changed(con, with_records(con, query(con, _breaches(dimension, _RECENT)))):
         found[row[dimension]].recent_count = row.pop("breaches")
         found[row[dimension]].recent.append(row)
-    for row in with_records(con, query(con, _breaches(dimension, "is_open"))):
+    for row in with_what_changed(con, with_records(con, query(con, _breaches(dimension, "is_open")))):
         found[row[dimension]].open_count = row.pop("breaches")
         found[row[dimension]].open.append(row)
     related = "team" if dimension == "service" else "service"

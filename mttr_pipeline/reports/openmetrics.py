@@ -35,6 +35,13 @@ _PULLS = """SELECT source, {column} FROM mart.source_runs WHERE source NOT IN ('
     QUALIFY row_number() OVER (PARTITION BY source ORDER BY started_at DESC, run_id DESC) = 1 ORDER BY 1"""
 
 
+_DELIVERY = f"SELECT {{column}} FROM mart.delivery WHERE scope = 'all' AND {_LAST_30}"
+
+
+def _delivery(name: str, help_text: str, column: str, unit: str = "") -> Family:
+    return Family(name, f"{help_text}, of the last 30 days", _DELIVERY.format(column=column), unit=unit)
+
+
 def _period(name: str, help_text: str, column: str, unit: str = "") -> Family:
     return Family(name, f"{help_text}, of the last 30 days", _PERIOD.format(column=column), ("severity",), unit)
 
@@ -91,6 +98,37 @@ FAMILIES = (
         ("service",),
         "ratio",
     ),
+    _delivery("mttr_deploys", "deploys to production that ran", "deploys"),
+    _delivery("mttr_deployment_frequency_per_day", "deployment frequency: deploys divided by days", "deploys_per_day"),
+    _delivery(
+        "mttr_change_lead_time_seconds",
+        "change lead time: median from the earliest commit of a deploy to its finish",
+        "lead_time_median_minutes * 60",
+        "seconds",
+    ),
+    _delivery("mttr_deploys_with_lead_time", "deploys behind the change lead time", "n_lead_time"),
+    _delivery(
+        "mttr_change_fail_ratio",
+        "change fail rate: share of deploys that introduced an incident or were rolled back",
+        "change_failure_pct / 100",
+        "ratio",
+    ),
+    _delivery("mttr_deploys_failed", "deploys that introduced an incident or were rolled back", "failed_deploys"),
+    _delivery(
+        "mttr_failed_deployment_recovery_seconds",
+        "failed deployment recovery time: Kaplan-Meier median",
+        "recovery_median_minutes * 60",
+        "seconds",
+    ),
+    _delivery("mttr_deploys_recovered", "failed deploys that were recovered from", "n_recovered"),
+    _delivery("mttr_deploys_recovery_open", "failed deploys with an open incident", "n_recovery_open"),
+    _delivery(
+        "mttr_deployment_rework_ratio",
+        "deployment rework rate: share of deploys that repair",
+        "rework_pct / 100",
+        "ratio",
+    ),
+    _delivery("mttr_deploys_rework", "deploys that repair", "rework_deploys"),
     Family(
         "mttr_incidents_abandoned",
         "open incidents that are abandoned",

@@ -12,6 +12,7 @@ from mttr_pipeline.reports.bottlenecks import Bottlenecks
 from mttr_pipeline.reports.comparisons import Comparisons
 from mttr_pipeline.reports.compliance import Compliance
 from mttr_pipeline.reports.data_quality import DataQuality
+from mttr_pipeline.reports.delivery import Delivery
 from mttr_pipeline.reports.document import JsonObject
 from mttr_pipeline.reports.summary import Summary
 from mttr_pipeline.reports.trend import Trend
@@ -23,6 +24,7 @@ TYPES: dict[str, type[JsonObject]] = {
     "comparisons": Comparisons,
     "compliance": Compliance,
     "bottlenecks": Bottlenecks,
+    "delivery": Delivery,
     "data_quality": DataQuality,
 }
 

@@ -1,7 +1,8 @@
 /*
 description = """Which deploy introduced an incident, one row per incident and deploy. A deploy that is said to have caused it (`explicit`) goes before
-all others: by the deploy's own record, by a field that is mapped to introduced_by, or by a line of links.csv, which can also refuse one. Else it is, of each service of the incident, the latest successful production deploy that is no rollback, whose finish is
-known exactly or to the end of its job, and that finished within the configured window (default 60 min) before the impact began:
+all others: by the deploy's own record, by a field that is mapped to introduced_by, or by a line of links.csv, which can also refuse
+one. Else it is, of each service of the incident, the latest successful production deploy that is no rollback, whose finish is known
+exactly or to the end of its job, and that finished within the configured window (default 60 min) before the impact began:
 occurred_at, else detected_at (`window`). Nothing is forced: an incident without such a deploy has no row. A name that fits several
 incidents is no link."""
 not_null = ["incident_id", "deploy_id", "deploy_no", "method"]
@@ -20,44 +21,9 @@ method = "explicit or window"
 minutes_before = "minutes from the finish of the deploy to the begin of the impact; NULL where one of them is unknown"
 detect_minutes = "deploy-to-detect: minutes from the finish of the deploy to detected_at, negative where the clocks disagree; NULL where one of them is unknown or the finish is not exact"
 */
--- What deploys say that they caused, each name once.
-WITH named AS MATERIALIZED (
-    SELECT DISTINCT d.deploy_no, d.source, trim(d.target) AS target
-    FROM (
-        SELECT coalesce(g.deploy_no, r.record_no) AS deploy_no, r.source, unnest(r.caused) AS target
-        FROM core.deploy_records AS r
-        LEFT JOIN core.deploy_groups AS g ON g.record_no = r.record_no
-    ) AS d
-    WHERE trim(d.target) <> ''
-),
-found AS (
-    SELECT n.deploy_no, n.target, n.source = r.source AS is_own, r.source, r.external_id
-    FROM named AS n JOIN core.vendor_records AS r ON r.external_id = n.target
-    UNION
-    SELECT n.deploy_no, n.target, n.source = r.source, r.source, r.external_id
-    FROM named AS n JOIN core.vendor_records AS r ON upper(r.key) = upper(n.target)
-    UNION
-    SELECT n.deploy_no, n.target, n.source = r.source, r.source, r.external_id
-    FROM (SELECT *, canonical_url(target) AS address FROM named WHERE contains(target, '://')) AS n
-    JOIN (
-        SELECT source, external_id, canonical_url(url) AS address
-        FROM core.vendor_records
-        WHERE url IS NOT NULL AND (SELECT count(*) > 0 FROM named WHERE contains(target, '://'))
-    ) AS r ON r.address = n.address
-),
--- Of several episodes, the one that began nearest to the deploy. A record of the deploy's own source goes before those of others.
-nearest AS (
-    SELECT f.deploy_no, f.target, f.is_own, f.source, f.external_id,
-        arg_min(s.incident_id, (abs(epoch_us(i.started_at) - coalesce(epoch_us(d.finished_at), epoch_us(i.started_at))), s.episode)) AS incident_id
-    FROM found AS f
-    JOIN core.incident_sources AS s ON s.source = f.source AND s.external_id = f.external_id
-    JOIN core.incidents AS i ON i.incident_id = s.incident_id AND i.is_counted
-    JOIN core.deploys AS d ON d.deploy_no = f.deploy_no
-    GROUP BY ALL
-),
 -- What records say of the deploy that introduced them: in a field, or by a decision. A version or an id is one of their service; an
 -- address or a commit is it anywhere.
-records AS (
+WITH records AS (
     SELECT coalesce(g.deploy_no, r.record_no) AS deploy_no, r.*
     FROM core.deploy_records AS r
     LEFT JOIN core.deploy_groups AS g ON g.record_no = r.record_no
@@ -106,10 +72,7 @@ refused AS (
 explicit AS (
     SELECT DISTINCT e.incident_id, e.deploy_no
     FROM (
-        SELECT deploy_no, any_value(incident_id) AS incident_id
-        FROM (SELECT * FROM nearest QUALIFY is_own = bool_or(is_own) OVER (PARTITION BY deploy_no, target))
-        GROUP BY deploy_no, target
-        HAVING count(DISTINCT incident_id) = 1
+        SELECT deploy_no, incident_id FROM core.deploy_causes WHERE incident_id IS NOT NULL
         UNION
         SELECT deploy_no, incident_id FROM chosen
     ) AS e

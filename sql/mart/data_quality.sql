@@ -124,6 +124,8 @@ findings AS (
     UNION ALL
     FROM figures.findings_abandoned
     UNION ALL
+    FROM figures.findings_deploys
+    UNION ALL
     FROM figures.findings_words
     UNION ALL
     FROM figures.findings_records

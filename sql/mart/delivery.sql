@@ -5,11 +5,11 @@ delivery performance metrics): change failure rate, failed deployment recovery t
 change lead time. A service has rows when any deploy of it is known."""
 published = true
 like = "figures.deploy_recoveries"
-not_null = ["scope", "scope_value", "as_of", "deploys", "failed_deploys", "n_recovered", "n_recovery_open", "n_lead_time", "n_incidents", "n_linked", "n_explicit", "n_deploy_to_detect", "n_detected_before_deploy"]
+not_null = ["scope", "scope_value", "as_of", "deploys", "failed_deploys", "n_recovered", "n_recovery_open", "n_lead_time", "n_incidents", "n_linked", "n_explicit", "n_window", "n_deploy_to_detect", "n_detected_before_deploy"]
 unique = [["scope", "scope_value", "window_start"]]
 
 [assert]
-parts_of_the_whole = "failed_deploys <= deploys AND n_linked <= n_incidents AND n_explicit <= n_linked AND n_lead_time <= deploys AND rework_deploys <= deploys"
+parts_of_the_whole = "failed_deploys <= deploys AND n_linked <= n_incidents AND n_explicit + n_window = n_linked AND n_lead_time <= deploys AND rework_deploys <= deploys"
 no_data_is_null = "(deploys = 0) = (change_failure_pct IS NULL) AND (n_lead_time = 0) = (lead_time_median_minutes IS NULL) AND (n_deploy_to_detect = 0) = (deploy_to_detect_median_minutes IS NULL)"
 limits_enclose = "change_failure_low_pct <= change_failure_pct AND change_failure_pct <= change_failure_high_pct"
 never_negative = "lead_time_median_minutes >= 0 AND deploy_to_detect_median_minutes >= 0 AND deploys_per_day >= 0"
@@ -42,6 +42,7 @@ n_lead_time = "deploys whose commits are known and whose finish is known exactly
 n_incidents = "counted incidents that began in the window, from the first production deploy of all on"
 n_linked = "those that a deploy introduced, by an explicit link or by window and service"
 n_explicit = "of n_linked: those with an explicit link"
+n_window = "of n_linked: those with a deploy of the window only"
 link_pct = "100 * n_linked / n_incidents; NULL without an incident"
 deploy_to_detect_median_minutes = "median minutes from the finish of the deploy that introduced an incident to its detection"
 n_deploy_to_detect = "pairs of incident and deploy behind it"
@@ -134,6 +135,7 @@ SELECT
     coalesce(s.n_incidents, 0) AS n_incidents,
     coalesce(s.n_linked, 0) AS n_linked,
     coalesce(s.n_explicit, 0) AS n_explicit,
+    coalesce(s.n_linked - s.n_explicit, 0) AS n_window,
     100.0 * s.n_linked / nullif(s.n_incidents, 0) AS link_pct,
     t.deploy_to_detect_median_minutes,
     coalesce(t.n_deploy_to_detect, 0) AS n_deploy_to_detect,

@@ -24,7 +24,7 @@ from mttr_pipeline.reports.document import Document
 if TYPE_CHECKING:
     import altair as alt
 
-    Chart = alt.LayerChart | alt.VConcatChart
+    Chart = alt.Chart | alt.LayerChart | alt.VConcatChart
 
 WIDE, NARROW = 940, 318
 _LIGHT = {
@@ -207,6 +207,48 @@ def targets(rows: Sequence[Document]) -> Callable[[int], alt.LayerChart]:
             .encode(x=alt.X("goal:Q", scale=percent))
         )
         return (goal + limits + dots).properties(width=width, height=40 * len(shown))
+
+    return draw
+
+
+def deploys(weeks: Sequence[Document]) -> Callable[[int], alt.Chart]:
+    """Bars of the deploys per week, the failed ones at the bottom; pale where only a part of the week is known."""
+    import altair as alt
+
+    states = {"failed_deploys": "failed", "other_deploys": "others"}
+    shown = [
+        {
+            "week": f"{datetime.fromisoformat(row['window_start']):%-d %b}",
+            "is_partial": row["is_partial"],
+            "place": place,
+            "state": state,
+            "deploys": row[name],
+        }
+        for row in weeks
+        for place, (name, state) in enumerate(states.items())
+    ]
+
+    def draw(width: int) -> alt.Chart:
+        return (
+            alt.Chart(alt.Data(values=shown))
+            .mark_bar(stroke=_PAPER)
+            .encode(
+                x=alt.X(
+                    "week:O",
+                    scale=alt.Scale(domain=[row["week"] for row in shown[:: len(states)]]),
+                    axis=alt.Axis(title="week of", labelAngle=0, labelOverlap=True, labelSeparation=12),
+                ),
+                y=alt.Y("deploys:Q", axis=alt.Axis(title=None, tickCount=4, tickMinStep=1, minExtent=40, maxExtent=40)),
+                order=alt.Order("place:Q"),
+                color=alt.Color(
+                    "state:N",
+                    scale=alt.Scale(domain=list(states.values()), range=[_INK, _SOFT]),
+                    legend=alt.Legend(title=None, orient="bottom", columnPadding=28, columns=len(states)),
+                ),
+                opacity=alt.when("datum.is_partial").then(alt.value(0.5)).otherwise(alt.value(1)),
+            )
+            .properties(width=width, height=150, title="Deploys to production")
+        )
 
     return draw
 

@@ -21,6 +21,13 @@ SECTIONS = {
     "phases": Files(("phase_breakdown",), "summary"),
     "targets": Files(("target_compliance", "phase_compliance", "target_breaches"), "compliance"),
     "compare": Files(("mttr_stats", "changes", "frequency", "downtime"), "comparisons"),
+    "delivery": Files(
+        (
+            *("delivery", "delivery_weeks", "deploys", "deploy_records"),
+            *("incident_deploys", "deploy_environments"),
+        ),
+        "delivery",
+    ),
     "bottlenecks": Files(("bottlenecks_current", "opportunities", "recommendations"), "bottlenecks"),
     "quality": Files(
         (

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from markupsafe import Markup
 
 from mttr_pipeline.reports.document import Document
-from mttr_pipeline.reports.page import charts, outages, verdict
+from mttr_pipeline.reports.page import charts, deploys, outages, verdict
 from mttr_pipeline.reports.page.view import has_data, weeks_of
 
 _WIDTH = 640
 
 
 def markdown(documents: Mapping[str, Document]) -> str:
-    """The first sentences, the cards, downtime, and the trend as an inline PNG."""
+    """The first sentences, the cards, downtime, the trend and the deploys as inline PNGs."""
     cards = (
         f"- **{card.title}**: {_plain(card.figure)}. {' '.join(map(_sentence, (*card.texts, *card.more)))}"
         for card in verdict.cards(documents)
@@ -29,6 +29,10 @@ def markdown(documents: Mapping[str, Document]) -> str:
     if has_data(weeks):
         picture = base64.b64encode(charts.png(charts.trend(weeks)(_WIDTH))).decode()
         parts.append(f"![typical recovery by week, last 90 days](data:image/png;base64,{picture})")
+    if lines := deploys.lines(documents["delivery"]):
+        parts.append("\n".join(f"- {_plain(line)}" for line in lines))
+        picture = base64.b64encode(charts.png(charts.deploys(documents["delivery"]["weeks"])(_WIDTH))).decode()
+        parts.append(f"![deploys to production by week, last 90 days](data:image/png;base64,{picture})")
     return "\n\n".join(filter(None, parts))
 
 

@@ -20,7 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from mttr_pipeline.reports.document import Document
-from mttr_pipeline.reports.page import changes, files, names, outages, rules, verdict, words
+from mttr_pipeline.reports.page import changes, deploys, files, names, outages, rules, verdict, words
 from mttr_pipeline.reports.page.view import context
 
 _FOLDER = Path(__file__).parent / "templates"
@@ -70,6 +70,7 @@ def _environment() -> Environment:
         text = (_FOLDER / f"report.{_SUFFIX[name]}").read_text(encoding="utf-8")
         digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
         environment.globals |= {name: Markup(text), f"{name}_hash": digest}
+    environment.globals |= {"delivery_names": deploys.NAMES, "rules": rules}
     environment.filters |= {name: getattr(words, name) for name in words.__all__} | {
         "link": link,
         "linked": files.linked,
@@ -79,6 +80,11 @@ def _environment() -> Environment:
         "limits": verdict.limits,
         "bad_day": verdict.bad_day,
         "quiet_days": outages.quiet_days,
+        "delivery": deploys.figure,
+        "delivery_limits": deploys.figure_limits,
+        "delivery_sample": deploys.sample,
+        "deploy_name": deploys.name_of,
+        "introduced": deploys.introduced,
         "since": changes.since,
         "left_out": changes.left_out,
         "change_colour": rules.change_colour,

@@ -16,6 +16,7 @@ MEAN_LIMITS_EVENTS = 100  # limits of a capped mean, and of a ratio of two, need
 SIGNIFICANT_Q = 0.05
 SHARES_N = 20  # incidents that have every phase
 SHARES_COVERAGE_PCT = 25  # or this part of the resolved incidents
+DEPLOYS_N = 5  # a median over deploys needs so many
 STALE_AFTER = timedelta(hours=36)  # a nightly source that missed a night
 _COLOURS = {"critical": "bad", "warning": "fair", "healthy": "good"}
 
@@ -68,6 +69,11 @@ def shows_in_median(row: Document) -> bool:
     return short < long and (
         (long_low is not None and short < long_low) or (short_high is not None and short_high < long)
     )
+
+
+def shows_median(n: int) -> bool:
+    """Whether the page may show a median over deploys."""
+    return n >= DEPLOYS_N
 
 
 def is_stale(source: Document, as_of: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from mttr_pipeline.reports.document import Document
 from mttr_pipeline.reports.members import MemberDetails
-from mttr_pipeline.reports.page import names, verdict
+from mttr_pipeline.reports.page import deploys, names, verdict
 from mttr_pipeline.reports.page.render import page
 from mttr_pipeline.reports.page.view import NO_COMPARISON, comparisons_of, periods
 
@@ -24,6 +24,7 @@ def pages(
         for dimension, members in paths.items()
     }
     compared, targets, downtime = comparisons_of(comparisons), _targets(documents["compliance"]), _downtime(comparisons)
+    delivery = _delivery(documents["delivery"])
     for dimension, members in paths.items():
         if not members:
             continue
@@ -43,6 +44,7 @@ def pages(
             "warning": verdict.warning(documents, "../../report.html"),
             "links": links,
             "relative": links["service"],
+            "window": documents["delivery"]["window_minutes"],
         }
         for name, path in members.items():
             values = {
@@ -55,6 +57,7 @@ def pages(
                 "frequency": compared["frequency"].get((dimension, name), NO_COMPARISON),
                 "target_rows": targets[name] if dimension == "service" else [],
                 "downtime": downtime[name] if dimension == "service" else [],
+                "delivery": delivery.get((dimension, name), []),
             }
             yield path, page("member.html.j2", values, is_red=is_red)
 
@@ -80,3 +83,15 @@ def _downtime(comparisons: Document) -> dict[str, list[Document]]:
         if row["scope"] == "service":
             found[row["scope_value"]].append({**row, "period": named[row["window_start"]]})
     return found
+
+
+def _delivery(delivery: Document) -> dict[tuple[str, str], list[tuple[str, Document]]]:
+    """Dimension and member -> its delivery figures in each period, for those with a deploy to production that ran."""
+    found = defaultdict(list)
+    for row in delivery["figures"]:
+        found[row["scope"], row["scope_value"]].append(row)
+    return {
+        member: deploys.periods(rows)
+        for member, rows in found.items()
+        if any(row["deployment_frequency"]["n"] for row in rows)
+    }

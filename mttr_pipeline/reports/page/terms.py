@@ -1,6 +1,6 @@
 """The terms of the page, defined for readers who do not know the metric definitions."""
 
-TERMS = (
+TERMS: tuple[tuple[str, str], ...] = (
     (
         "Typical recovery",
         "The time from detected to resolved within which half of the incidents are resolved: the Kaplan-Meier median. "
@@ -53,5 +53,34 @@ TERMS = (
         "Counted incidents",
         "Each real incident counts once. Duplicates, false alarms, tests and maintenance do not count. A period contains the "
         "incidents that were detected in it. If no detection is known, the first stamp counts.",
+    ),
+)
+#: Of the section Delivery, where there is one.
+DELIVERY: tuple[tuple[str, str], ...] = (
+    (
+        "Deployment frequency",
+        "Deploys to production that ran, per day: successful ones, and those that were rolled back later. A rollback is a deploy "
+        "too. Days count from the first known deploy to production on.",
+    ),
+    (
+        "Change lead time",
+        "The median time from the author date of the earliest commit that a deploy brings out first, to its finish. Shown when at "
+        "least 5 deploys have known commits.",
+    ),
+    (
+        "Change fail rate",
+        "The share of deploys that introduced an incident or were rolled back. An incident is linked to a deploy that somebody or a "
+        "tool names as its cause. Without that, it is linked to the latest successful deploy of its service shortly before the "
+        "impact began.",
+    ),
+    (
+        "Failed deployment recovery time",
+        "The time from the finish of a deploy until the incidents that it introduced were mitigated, else resolved: the "
+        "Kaplan-Meier median. Open ones count as lasting at least until now. Shown when at least 5 deploys were recovered from.",
+    ),
+    (
+        "Deployment rework rate",
+        "The share of deploys that repair: within 7 days of an incident of their service they are a rollback, or name the incident "
+        "or its ticket.",
     ),
 )

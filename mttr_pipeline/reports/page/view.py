@@ -12,8 +12,8 @@ from mttr_pipeline.reports import downtime
 from mttr_pipeline.reports.comparisons import DIMENSIONS
 from mttr_pipeline.reports.compliance import recent as recent_targets
 from mttr_pipeline.reports.document import Document
-from mttr_pipeline.reports.page import charts, names, outages, rules, verdict, words
-from mttr_pipeline.reports.page.terms import TERMS
+from mttr_pipeline.reports.page import charts, deploys, names, outages, rules, verdict, words
+from mttr_pipeline.reports.page.terms import DELIVERY, TERMS
 
 NO_COMPARISON: Document = {"verdict": "not enough data", "q": None, "is_mixed": False, "hangs_on_abandoned": False}
 SECTIONS = {
@@ -23,6 +23,7 @@ SECTIONS = {
     "breaches": "Worst breaches",
     "open": "Open and past target",
     "compare": "Severities, services and teams",
+    "delivery": "Delivery",
     "bottlenecks": "Bottlenecks and recommendations",
     "quality": "Data quality",
     "definitions": "Definitions",
@@ -39,9 +40,11 @@ def context(documents: Mapping[str, Document]) -> dict[str, Any]:
     weeks = weeks_of(documents["trend"])
     compared, unlisted = _compared(documents["comparisons"])
     down, unlisted["downtime"] = _recent_downtime(documents["comparisons"])
+    delivered = deploys.section(documents)
     return {
         **documents,
-        "sections": SECTIONS.items(),
+        "sections": [(name, text) for name, text in SECTIONS.items() if name != "delivery" or delivered],
+        "delivered": delivered,
         "search_label": "Search services, teams, breaches and findings",
         "pages": {"severity": {}, **names.with_pages(documents["comparisons"])},
         "warning": verdict.warning(documents),
@@ -78,7 +81,7 @@ def context(documents: Mapping[str, Document]) -> dict[str, Any]:
         "warnings": [row for row in quality["findings"] if row["status"] == "warn"],
         "counted_once": next((row for row in quality["correlation"] if row["scope"] == "all" and row["joined"]), None),
         "joint": [row for row in quality["correlation"] if row["scope"] == "pair"],
-        "terms": TERMS,
+        "terms": TERMS + DELIVERY if delivered and delivered["ran"] else TERMS,
     }
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "percent",
     "plural",
     "probability",
+    "rate",
     "recovery",
     "share",
     "shortened",
@@ -117,6 +118,16 @@ def probability(value: float | None) -> Markup:
     if value < 0.001:
         return Markup('<data value="{}">&lt;\N{NO-BREAK SPACE}0.001</data>').format(repr(value))
     return Markup("=\N{NO-BREAK SPACE}") + number(value)
+
+
+def rate(value: float | None) -> Markup:
+    """How often a day: `2.3 a day`."""
+    if value is None:
+        return _NONE
+    shown = (
+        "0" if not value else "below 0.01" if value < 0.005 else f"{value:.2f}" if value < 0.995 else f"{value:,.1f}"
+    )
+    return _exactly(value, f"{shown} a day")
 
 
 def count(value: int | None) -> Markup:

@@ -1,8 +1,8 @@
 """What deploys cost beside a million incidents: joining records of two tools, finding rollbacks, linking incidents to the deploy
 that introduced them, and the delivery figures.
 
-Linking and figures are core.deploy_causes, core.incident_deploys, core.reworks, facts.deployed, figures.deploy_recoveries and mart.delivery. The
-baseline is one scan of the incidents in the same process, which counts them per service and window and takes their median.
+Linking and figures are core.deploy_causes, core.incident_deploys, core.reworks, facts.deployed, figures.deploy_recoveries and
+mart.delivery. The baseline is one scan of the incidents in the same process, which counts them per service and window and takes their median.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 that introduced them, and the delivery figures.
 
 Linking and figures are core.deploy_causes, core.incident_deploys, core.reworks, facts.deployed, figures.deploy_recoveries and
-mart.delivery. The baseline is one scan of the incidents in the same process, which counts them per service and window and takes their median.
+mart.delivery. The baseline is one scan of the incidents in the same process, which counts them per service and window and takes
+their median.
 """
 
 from __future__ import annotations

@@ -99,7 +99,11 @@ def kaplan_meier_median(observations: list[tuple[int, bool]]) -> float | None:
 
 
 def figures(
-    found: list[Real], recs: list[Rec], links: set[tuple[str, Any, str]], service: str | None = None
+    found: list[Real],
+    recs: list[Rec],
+    links: set[tuple[str, Any, str]],
+    service: str | None = None,
+    as_of: int = AS_OF_US,
 ) -> dict[str, Any]:
     """The row of a service, or of the scope all, over the whole history."""
     began = min((real.best.finished_at for real in found if real.counts), default=None)
@@ -112,7 +116,7 @@ def figures(
         ends = [rec.at.get("mitigated", rec.at.get("resolved")) for rec in introduced[real.name]]
         if not ends or not real.is_exact:
             continue
-        over = [AS_OF_US if end is None else end for end in ends]
+        over = [as_of if end is None else end for end in ends]
         if min(over) >= real.best.finished_at:
             observed.append((max(over) - real.best.finished_at, None not in ends))
     rework = 0
@@ -147,7 +151,7 @@ def figures(
     tells = any(dep.version or dep.sha or dep.title for real in ran for dep in real.records) or any(
         r.is_rollback for r in ran
     )
-    days = None if began is None else (AS_OF_US - began) / 8.64e10
+    days = None if began is None else (as_of - began) / 8.64e10
     return {
         "deploys": len(ran),
         "failed_deploys": len(failed),

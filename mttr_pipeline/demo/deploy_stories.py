@@ -80,8 +80,11 @@ def deploys_of(
 
 
 def _can_be_broken(case: Case) -> bool:
-    """Whether the story of a case tells of one plain outage from its begin to its end."""
-    return case.issue_type == "incident" and case.story.split("+")[0] == "plain" and case.ends() is not None
+    """Whether the story of a case tells of one plain outage of its service from its begin to its end."""
+    moves = any(fact.kind == "service" for fact in case.facts)
+    return (
+        case.issue_type == "incident" and case.story.split("+")[0] == "plain" and case.ends() is not None and not moves
+    )
 
 
 def _played(
@@ -107,7 +110,7 @@ def _played(
             continue
         taken.append((before - 2 * HOUR, after))
         name = (case.tool, case.id)
-        ticket = next((key for record in records[1:] if (key := _ticket(record))), "")
+        ticket = next((key for record in records[1:] if (key := ticket_of(record))), "")
         steps.append(_Step(at=before, story="breaks", environment=production, title=luck.choice(_WORK), incident=name))
         mitigated = next((fact.at for fact in records[0].facts if fact.kind == "mitigated"), over)
         if luck.random() < 0.5:
@@ -224,7 +227,7 @@ def _deploy(
     )
 
 
-def _ticket(case: Case) -> str:
+def ticket_of(case: Case) -> str:
     """The key of a ticket, by which texts name it; empty for other records."""
     tool = TOOLS[case.tool]
     return tool.page(case).rsplit("/", 1)[-1] if tool.is_desk and tool.page else ""

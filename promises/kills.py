@@ -234,8 +234,6 @@ def played(case: Case, chance: random.Random, counts: Counter[str], said: list[s
         assert now == before or "s" in ended.phases, f"another generation: {now}"
         before = now
         assert extracts <= found, "a complete extract is gone"
-        is_denied = "no record of this import is taken" in ended.err
-        assert not (is_denied and found != extracts), "an import was taken and said that it was not"
         extracts = found
     case.finish(data)
     forked(standing, data)

@@ -201,7 +201,7 @@ def test_an_import_ends_and_nothing_of_it_counts(tmp_path: Path, number: int, co
     with started(command("--data-dir", data, "import", file), cwd=tmp_path) as running:
         result = ended(running, number, lambda: list(data.glob("landing/custom/*/records/*.part")))
     assert result.code == code
-    assert result.err == f"mttr: Ended by {name}; no record of this import is taken; import the files again.\n"
+    assert result.err == f"mttr: Ended by {name}; import the files again: what was taken already counts once.\n"
     (manifest,) = Landing(data / "landing").manifests()
     (attempt,) = manifest.attempts
     assert (attempt.status, attempt.error) == ("failed", f"Ended by {name}; nothing of it is loaded.")

@@ -72,7 +72,8 @@ def exits(command: Callable[..., int]) -> Callable[..., None]:
 
 _KEPT = "what was landed is kept, and the next run goes on from there."
 _AFTER_SIGNAL = dict.fromkeys(("run", "demo", "rebuild"), _KEPT) | {
-    "import": "no record of this import is taken; import the files again."
+    # It may come when the last file has just been taken.
+    "import": "import the files again: what was taken already counts once."
 }
 
 

@@ -335,6 +335,8 @@ def _why_not(error: BaseException) -> str:
     """Why an import is failed, in a sentence."""
     if ended := interrupts.ended_by() if isinstance(error, Exception) else interrupts.interrupted_by():
         return f"{ended}; nothing of it is loaded."
+    if isinstance(error, OSError) and error.strerror:
+        return f"A file cannot be read or written: {error.strerror}."
     return str(error) if isinstance(error, MttrError) else f"{type(error).__name__}: {error}"
 
 

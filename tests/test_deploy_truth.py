@@ -23,6 +23,7 @@ from mttr_pipeline.demo.cdevents.records import PIPELINE, event_id
 from mttr_pipeline.demo.deploy_stories import ticket_of
 from mttr_pipeline.demo.deploys import Deploy
 from mttr_pipeline.demo.gitlab.records import deployment_id, made_by_api
+from mttr_pipeline.demo.pagerduty.changes import KEPT, change_id, mirrored
 
 VOLUMES = {"pagerduty": 150, "opsgenie": 60, "opsgenie_incident": 10, "jira": 20}
 VENDORS = ("pagerduty", "opsgenie", "jira", "github", "gitlab")
@@ -42,7 +43,9 @@ def night(company: World, server: VendorServer, data: Path, now: datetime, since
     """One nightly run at `now`, with what was sent after `since`."""
     server.now = now
     deliver(company, data / "inbox", now, since)
-    mttr("--data-dir", data, "run", "--as-of", now.isoformat(), env=server.env(*VENDORS)).ended(0)
+    config = data.with_name(f"{data.name}.toml")
+    config.write_text('[sources.pagerduty]\nchange_events = ["^Deployed "]\n')
+    mttr("--data-dir", data, "--config", config, "run", "--as-of", now.isoformat(), env=server.env(*VENDORS)).ended(0)
 
 
 @pytest.fixture(scope="module", params=["none", pytest.param("heavy", marks=pytest.mark.slow)])
@@ -124,6 +127,14 @@ def expected(company: World, now: datetime, generation: Path) -> list[Real]:
         )
     }
     deps = [dep for deploy in company.deploys if (dep := told(deploy, now, finishes))]
+    deps += [
+        Dep(
+            "pagerduty", change_id(deploy), deploy.service, "production", deploy.sha, finished_at=microseconds(deploy.finished),
+            title=f"Deployed {deploy.service}",
+        )
+        for deploy in mirrored(company.deploys)
+        if deploy.finished and NIGHTS[0] - KEPT <= deploy.finished <= now
+    ]  # fmt: skip
     return reals(deps, microseconds(now))
 
 
@@ -141,15 +152,16 @@ def test_every_deploy_link_and_figure_is_the_truth(nights: list[Path], company: 
     published = read(
         generation,
         """SELECT source, external_id, service, environment, sha, status, epoch_us(finished_at), finished_precision, is_production,
-            is_rollback, was_rolled_back FROM deploys""",
+            is_rollback, was_rolled_back, n_records FROM deploys""",
     )
     wanted = {
         (*real.name, best.environment, best.sha, best.status, best.finished_at, best.finished_precision, is_production(best),
-         real.is_rollback, real.was_rolled_back)
+         real.is_rollback, real.was_rolled_back, len(real.records))
         for real in found
         for best in [real.best]
     }  # fmt: skip
     assert set(published) == wanted and len(published) == len(wanted)
+    assert sum(len(real.records) == 2 for real in found) > 10  # the pager was told of them too
     recs = incidents(company, now)
     links = {
         (f"{rec}#{episode}", (source, name, service), method)

@@ -145,6 +145,9 @@ class DeployOptions(SourceOptions):
         description="environment -> production or other; by default `prod`, `production` and `live` are production, and what "
         "is not named is other and told in the data quality",
     )
+    unnamed_environment: Text | None = Field(
+        None, description="environment of deploys that name none; none: they are not production"
+    )
     services: Annotated[dict[Text, Text | tuple[Text, ...]], AfterValidator(distinct)] = Field(
         default_factory=dict,
         description="repository or project -> the service, or the list of services, that its deploys bring out; one that is "

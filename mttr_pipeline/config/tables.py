@@ -92,6 +92,14 @@ def config_tables(settings: Settings, as_of: datetime, definition_hash: str) -> 
                 for place, services in account.options.services.items()
             ],
         ),
+        "unnamed_environments": (
+            "source VARCHAR, environment VARCHAR",
+            [
+                [account.name, account.options.unnamed_environment]
+                for account in accounts
+                if isinstance(account.options, DeployOptions) and account.options.unnamed_environment
+            ],
+        ),
         "patterns": (
             "source VARCHAR, pattern VARCHAR",
             [[account.name, pattern] for account in accounts for pattern in account.options.patterns()],

@@ -9,7 +9,7 @@ record_no = "number of the row"
 source = "the account"
 external_id = "the vendor's id of the deploy"
 service = "service, after aliases and with one spelling; NULL when unknown"
-environment = "name of the environment as written; NULL when unknown"
+environment = "name of the environment as written, else the configured one of deploys that name none; NULL when unknown"
 is_production = "whether the vocabulary says that it is production"
 environment_key = "what environments are compared by: the default names of production are one, other names are themselves"
 version = "version or release"
@@ -31,18 +31,23 @@ caused = "ids, keys or addresses of records of incidents that it is said to have
 is_shared = "whether the vendor has one deploy for several services"
 landed_in = "landing file"
 */
-WITH environments AS (
+WITH placed AS (
+    SELECT d.* REPLACE (coalesce(text_or_null(d.environment), u.environment) AS environment)
+    FROM staging.deploys AS d
+    LEFT JOIN config.unnamed_environments AS u ON u.source = d.source
+),
+environments AS (
     SELECT e.source, e.environment, m.meaning, m.setting
-    FROM (SELECT DISTINCT source, environment FROM staging.deploys WHERE environment IS NOT NULL) AS e
+    FROM (SELECT DISTINCT source, environment FROM placed WHERE environment IS NOT NULL) AS e
     LEFT JOIN config.words AS m ON m.kind = 'environment' AND m.source = e.source AND m.word = normalized(e.environment)
 ),
 present AS (
     SELECT
-        d.*, n.name AS service_name, text_or_null(d.environment) AS environment_name,
+        d.*, n.name AS service_name, d.environment AS environment_name,
         coalesce(e.meaning = 'production', false) AS is_production,
         CASE WHEN e.meaning = 'production' AND e.setting IS NULL THEN 'production' ELSE nullif(normalized(d.environment), '') END AS environment_key,
         d.finished_at > run.as_of AS is_later
-    FROM staging.deploys AS d
+    FROM placed AS d
     CROSS JOIN config.run AS run
     LEFT JOIN environments AS e ON e.source = d.source AND e.environment = d.environment
     LEFT JOIN core.names AS n ON n.kind = 'service' AND n.written = d.service

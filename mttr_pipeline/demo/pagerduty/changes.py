@@ -1,6 +1,7 @@
 """Change events: deploys rendered in the shape of PagerDuty's, and their list (REST API, List Change Events; Events API v2).
 
-The event is sent when the deploy is over. Its list wants instants in UTC, and holds the last 90 days.
+The event is sent when the deploy is over. Its list wants instants in UTC, and holds the last 90 days. The pipelines of some services
+tell the pager, too, of what they have brought to their users, half a minute later: one deploy with two records.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from mttr_pipeline.demo.deploys import Deploy
 from mttr_pipeline.demo.facts import code, identifier
@@ -18,12 +21,13 @@ from mttr_pipeline.demo.pagerduty.refusals import invalid
 
 KEPT = timedelta(days=90)
 INTEGRATION = "PDEPLOYS"
+MIRRORED = ("Checkout", "Accounts")
 _UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+ ]00:00)")
 
 
 def change_id(deploy: Deploy) -> str:
     """The id of the change event of a deploy."""
-    return "01" + code(identifier("pagerduty", "change", deploy.number), 24)
+    return "01" + code(identifier("pagerduty", "change", deploy.tool, deploy.number), 24)
 
 
 def change_of(deploy: Deploy) -> Json:
@@ -50,6 +54,18 @@ def change_of(deploy: Deploy) -> Json:
         "links": [{"href": f"https://ci.example.com/deploys/{deploy.number}", "text": "Deploy"}],
         "images": [],
     }
+
+
+def mirrored(deploys: Iterable[Deploy]) -> list[Deploy]:
+    """The deploys that the pager is told of beside the tool that made them."""
+    return [
+        replace(deploy, finished=deploy.finished + timedelta(seconds=30))
+        for deploy in deploys
+        if deploy.service in MIRRORED
+        and deploy.outcome == "success"
+        and deploy.environment == "production"
+        and deploy.finished
+    ]
 
 
 def changes_at(deploys: Iterable[Deploy], now: datetime) -> list[Json]:

@@ -24,7 +24,7 @@ from mttr_pipeline.demo.kit.paging import Paging
 from mttr_pipeline.demo.kit.snapshots import Snapshots
 from mttr_pipeline.demo.kit.wire import Request, Response, answer, iso_seconds, page_number
 from mttr_pipeline.demo.pagerduty.book import Book, Json, entries_between, entry_of, find, included, sort_places
-from mttr_pipeline.demo.pagerduty.changes import changes_at, listed
+from mttr_pipeline.demo.pagerduty.changes import changes_at, listed, mirrored
 from mttr_pipeline.demo.pagerduty.records import Renderer, reference_lists
 from mttr_pipeline.demo.pagerduty.refusals import PagerDutyError, invalid, not_found
 from mttr_pipeline.demo.pagerduty.windows import in_zone, window_of
@@ -70,7 +70,7 @@ class PagerDutySimulator:
     def from_world(cls, world: World, *, account_zone: str = "Europe/Madrid") -> PagerDutySimulator:
         """The account of the company's product teams."""
         renderer = Renderer(world.of("pagerduty"), account_zone)
-        deploys = [deploy for deploy in world.deploys if deploy.tool == cls.name]
+        deploys = [*(deploy for deploy in world.deploys if deploy.tool == cls.name), *mirrored(world.deploys)]
 
         def book(now: datetime) -> Book:
             return replace(renderer.book(now), changes=changes_at(deploys, now))

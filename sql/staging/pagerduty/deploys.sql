@@ -56,6 +56,7 @@ SELECT
     t.version,
     t.sha,
     CASE
+        WHEN t.outcome IS NULL THEN 'success'  -- the event tells of a change that was made
         WHEN lower(t.outcome) IN ('success', 'succeeded', 'successful', 'passed', 'ok') THEN 'success'
         WHEN lower(t.outcome) IN ('failure', 'failed', 'error') THEN 'failure'
         WHEN lower(t.outcome) IN ('cancelled', 'canceled', 'aborted') THEN 'cancelled'

@@ -13,7 +13,7 @@ import pytest
 from correlation_cases import DAY, HOUR, Link, Rec, correlated, different, same
 from report_cases import incident
 from support import AS_OF_US, door, settings_for
-from support_e2e import Result, mttr
+from support_e2e import Result, mttr, query
 
 from mttr_pipeline.cli.links import COLUMNS, pairs
 from mttr_pipeline.config.decisions import COLUMNS as OF_FILE
@@ -183,3 +183,42 @@ def test_an_id_that_no_line_can_hold_is_refused(tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match="Nothing was decided"):
             add_decision(tmp_path / "links.csv", Decision("custom", odd, "custom", "b", **values))
     assert names_in(tmp_path) == []
+
+
+@pytest.mark.slow
+def test_a_person_says_which_deploy_broke_it(tmp_path: Path) -> None:
+    """The whole road: a deploy of days before is named, the one that came just before is refused, and the figures follow."""
+    data, cwd = tmp_path / "data", tmp_path / "here"
+    cwd.mkdir()
+    (tmp_path / "rows.jsonl").write_text(
+        '{"external_id": "INC-1", "title": "Checkout is down", "severity": "SEV1", "service": "Checkout",'
+        ' "detected_at": "2026-09-10T12:00:00Z", "resolved_at": "2026-09-10T13:00:00Z"}\n'
+        '{"external_id": "near", "service": "Checkout", "version": "2", "finished_at": "2026-09-10T11:50:00Z"}\n'
+        '{"external_id": "far", "service": "Checkout", "version": "1", "finished_at": "2026-09-07T11:50:00Z"}\n'
+    )
+
+    def run(*arguments: str) -> Result:
+        return mttr("--data-dir", data, *arguments, cwd=cwd).ended(0)
+
+    def linked() -> list[tuple[Any, ...]]:
+        run("rebuild", "--as-of", "2026-09-20T00:00:00Z")
+        return query(
+            data,
+            """SELECT d.external_id, l.method, f.failed_deploys FROM incident_deploys AS l JOIN deploys AS d USING (deploy_id)
+            JOIN delivery AS f ON f.scope = 'all' AND f.window_start IS NULL""",
+        )
+
+    run("import", str(tmp_path / "rows.jsonl"))
+    assert linked() == [("near", "window", 1)]
+    said = run("links", "--refuse", "custom:INC-1", "custom:near", *BY).out
+    assert "custom:INC-1 was not introduced by the deploy custom:near from the next" in said
+    assert linked() == []
+    (deploy_id,) = query(data, "SELECT deploy_id FROM deploys WHERE external_id = 'far'")[0]
+    assert (
+        "was introduced by the deploy custom:far" in run("links", "--accept", deploy_id[:12], "custom:INC-1", *BY).out
+    )
+    assert linked() == [("far", "explicit", 1)]
+    refused = mttr("--data-dir", data, "links", "--refuse", "custom:INC-1", "custom:far", *BY, cwd=cwd)
+    assert refused.code == 2 and "says the opposite" in refused.err
+    both = mttr("--data-dir", data, "links", "--accept", "custom:near", "custom:far", *BY, cwd=cwd)
+    assert both.code == 2 and "are both deploys" in both.err

@@ -94,7 +94,7 @@ def test_environments_that_are_not_production_are_named_with_their_setting() -> 
     """Else a company whose production is called prod-eu waits for figures for ever."""
     text = shown("none to production").section
     assert "The deploys that are known: 2 to prod-eu, 1 to staging and 1 without an environment." in text
-    assert "Environments of custom that no map contains do not count as production: prod-eu, staging" in text
+    assert "Environments of custom that no map contains do not count as production: prod-eu. Map" in text
     assert "Map them in [sources.custom.environment]" in text
     assert "Map them" not in shown("none ran").section
 

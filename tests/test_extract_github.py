@@ -478,11 +478,11 @@ def test_a_403_that_is_no_rate_limit_is_a_refusal(tmp_path: Path) -> None:
         assert len(here.asked()) == 1
 
 
-def test_the_default_rate_stays_below_the_hourly_limit(tmp_path: Path) -> None:
-    """5,000 an hour for a user's token, whatever else that user runs."""
+def test_the_default_rate_stays_below_the_limit_of_a_minute(tmp_path: Path) -> None:
+    """900 points a minute. The limit of an hour is told with every response, and waited for."""
     with site(tmp_path, shop(1)) as here:
         options = type(here.settings.account("github").options)()
-        assert options.requests_per_minute is not None and options.requests_per_minute * 60 < 5_000
+        assert options.requests_per_minute is not None and options.requests_per_minute < 900
 
 
 def test_deployments_of_a_few_hours_after_midnight_are_read_once(tmp_path: Path) -> None:

@@ -35,19 +35,17 @@ class GitLabAccess(Section):
 
 
 def read_access(environment: Environment) -> GitLabAccess | None:
-    """Token, address and projects of the account; None when neither token nor projects are set.
+    """Token, address and projects of the account. None when no project is named: many machines have a token for other programs.
 
-    Raises ConfigError when one of the two is missing, for a wrong address, and for a project without a group.
+    Raises ConfigError for projects without a token, for a wrong address, and for a project without a group.
     """
     token, listed = environment.secret("TOKEN"), environment.text("PROJECTS")
-    if token is None and listed is None:
+    if listed is None:
         return None
-    names = {"TOKEN": token, "PROJECTS": listed}
-    for suffix, value in names.items():
-        if value is None:
-            other = next(environment.variable(name) for name in names if name != suffix)
-            raise ConfigError(f"{other} is set, but {environment.variable(suffix)} is not; set both or none.")
-    assert token is not None and listed is not None
+    if token is None:
+        raise ConfigError(
+            f"{environment.variable('PROJECTS')} is set but {environment.variable('TOKEN')} is not; set both."
+        )
     url = environment.address("URL", "https://gitlab.com")
     projects = tuple(dict.fromkeys(part.strip().strip("/") for part in listed.split(",") if part.strip()))
     for project in projects:
@@ -69,7 +67,10 @@ SOURCE = Source(
     options=GitLabOptions,
     variables=(
         Variable("TOKEN", "personal, group or project access token with the scope `read_api`", secret=True),
-        Variable("PROJECTS", "the projects whose deployments are read, as `group/name,group/subgroup/name`"),
+        Variable(
+            "PROJECTS",
+            "the projects whose deployments are read, as `group/name,group/subgroup/name`. Without it, nothing is read",
+        ),
         Variable(
             "URL", "default `https://gitlab.com`; for a self-managed GitLab, its address, with its path if it has one"
         ),

@@ -367,7 +367,7 @@ def test_commits_that_the_token_may_not_read_cost_lead_times_only(tmp_path: Path
 
 
 def test_a_pull_that_was_interrupted_goes_on(tmp_path: Path) -> None:
-    """What was landed is not asked for again, and what was counted is counted once."""
+    """What was landed is not asked for again."""
     here = Organization()
     here.history(60)
     with site(here, tmp_path, commits=False, connections=1, max_wait_minutes=0.01) as sentry:

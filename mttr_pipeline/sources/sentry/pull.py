@@ -151,11 +151,10 @@ class _Pull(Pull):
         self._production = production(options) if options.commits else frozenset()
         self._oldest = min(plan.since, plan.until) - AGAIN
         self._lag = max(OVERLAP, timedelta(minutes=options.lag_minutes))
-        self._before = Site.of(extract.facts)
+        self._before = Site.of(extract.facts, organization)
         self._known = self._before.releases if plan.incremental else {}
         #: Releases that were asked for in vain, also by an attempt that this one resumes.
         self._refused: dict[str, list[str]] = extract.facts.setdefault("not_readable", {})
-        self._counted = {what: len(versions) for what, versions in self._refused.items()}
         self._off: set[str] = set()
         self._lock = threading.Lock()
 
@@ -303,7 +302,7 @@ class _Pull(Pull):
     def _remember(self, found: dict[str, tuple[Record, str]], commits: set[str]) -> None:
         """Keep what the next pull compares with: what may be on the pages that it reads."""
         for what, name in (("deploys", NO_DEPLOYS), ("commits", NO_COMMITS)):
-            self._runner.count(name, len(self._refused.get(what, ())) - self._counted.get(what, 0))
+            self._runner.count(name, len(self._refused.get(what, ())))  # not before: another attempt would again
         self._runner.save()
         del self._extract.facts["not_readable"]  # of this pull only
         unread = set(self._refused.get("deploys", ()))
@@ -323,4 +322,4 @@ class _Pull(Pull):
         floor = iso(until - AGAIN - self._lag - OVERLAP)
         older = sorted((seen.at, version) for version, seen in releases.items() if seen.at < floor and not seen.is_open)
         kept = {version: releases[version] for version in releases.keys() - {name for _, name in older[:-BEYOND]}}
-        self._extract.facts["site"] = msgspec.to_builtins(Site(until, dict(sorted(kept.items()))))
+        self._extract.facts["site"] = msgspec.to_builtins(Site(self._organization, until, dict(sorted(kept.items()))))

@@ -96,18 +96,20 @@ class Seen(msgspec.Struct):
 
 
 class Site(msgspec.Struct):
-    """An account: the end of the newest pull, and the releases with deploys, by version."""
+    """An account: its organization, the end of the newest pull, and the releases with deploys, by version."""
 
+    organization: str = ""
     read_until: datetime | None = None
     releases: dict[str, Seen] = {}
 
     @classmethod
-    def of(cls, facts: dict[str, Any]) -> Site:
-        """What the last complete pull kept; nothing where that is not there or of another release."""
+    def of(cls, facts: dict[str, Any], organization: str) -> Site:
+        """What the last complete pull kept of this organization; nothing where another release of this program kept it."""
         try:
-            return msgspec.convert(facts.get("site", {}), cls, strict=False)
+            found = msgspec.convert(facts.get("site", {}), cls, strict=False)
         except msgspec.ValidationError:
             return cls()
+        return found if found.organization == organization else cls()
 
 
 _RECORD = msgspec.json.Decoder(Record)

@@ -378,7 +378,17 @@ def findings(text: str) -> dict[str, str]:
 def test_the_doctor_without_credentials(tmp_path: Path) -> None:
     """Nothing is wrong with a machine that has no source yet: it says how each is switched on."""
     found = findings(mttr("--data-dir", tmp_path, "doctor").ended(0).out)
-    assert set(found) == {"versions", "configuration", "data directory", "inbox", "alerts", "github", "gitlab", *CLOUD}
+    assert set(found) == {
+        "versions",
+        "configuration",
+        "data directory",
+        "inbox",
+        "alerts",
+        "github",
+        "gitlab",
+        "sentry",
+        *CLOUD,
+    }
     assert all(said.startswith("ok") for said in found.values())
     assert "PAGERDUTY_TOKEN" in found["pagerduty"] and "JIRA_PERSONAL_TOKEN" in found["jira"]
 

@@ -27,6 +27,7 @@ CREDENTIALS = {
     "jsm": {"JSM_CLOUD_ID": "ab-12", "JSM_EMAIL": "me@example.com", "JSM_API_TOKEN": "secret-jsm"},
     "opsgenie": {"OPSGENIE_API_KEY": "secret-og"},
     "pagerduty": {"PAGERDUTY_TOKEN": "secret-pd"},
+    "sentry": {"SENTRY_AUTH_TOKEN": "secret-sn", "SENTRY_ORG": "acme"},
 }
 
 EVERYTHING = {k: v for env in CREDENTIALS.values() for k, v in env.items()}
@@ -56,11 +57,7 @@ def test_a_source_is_on_when_its_credentials_are_set() -> None:
     for name, env in CREDENTIALS.items():
         assert enabled(env) == [name]
         blank = {key: "  " if "secret" in value else value for key, value in env.items()}
-        if name not in (
-            "github",
-            "gitlab",
-            "jsm",
-        ):  # repositories, projects or a cloud id without a token are a mistake, not an intention
+        if name not in ("github", "gitlab", "jsm", "sentry"):  # a place without a token is a mistake, not an intention
             assert enabled(blank) == []
     assert enabled(EVERYTHING) == list(CREDENTIALS)
 

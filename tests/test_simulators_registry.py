@@ -135,6 +135,7 @@ def test_the_order_of_vendors_and_histories_stays() -> None:
         "jira-dc",
         "github",
         "gitlab",
+        "sentry",
     ]
     assert [*TOOLS] == ["pagerduty", "opsgenie", "opsgenie_incident", "jira", "jira-dc", "jsm", "alertmanager"]
     assert [*DEMO] == [*DOCUMENTED] == [vendor.name for vendor in VENDORS]

@@ -24,6 +24,8 @@ from mttr_pipeline.demo import VendorServer, World
 from mttr_pipeline.demo.deploys import Deploy
 from mttr_pipeline.demo.github import GitHubSimulator, deployments
 from mttr_pipeline.demo.github.records import release
+from mttr_pipeline.demo.sentry import SentrySimulator
+from mttr_pipeline.demo.sentry import records as sentry_records
 
 SPECS = Path(__file__).resolve().parent.parent.parent / "shared" / "specs"
 pytestmark = pytest.mark.skipif(not SPECS.is_dir(), reason=f"no vendor specifications in {SPECS}")
@@ -104,6 +106,7 @@ def fetch(server: VendorServer, vendor: str, path: str, status: int = 200, body:
         "pagerduty": {"Authorization": f"Token token={env.get('PAGERDUTY_TOKEN')}"},
         "opsgenie": {"Authorization": f"GenieKey {env.get('OPSGENIE_API_KEY')}"},
         "github": {"Authorization": f"Bearer {env.get('GITHUB_TOKEN')}"},
+        "sentry": {"Authorization": f"Bearer {env.get('SENTRY_AUTH_TOKEN')}"},
     }.get(vendor, {})
     auth = (env["JIRA_EMAIL"], env["JIRA_API_TOKEN"]) if vendor == "jira" else None
     method = "POST" if body is not None else "GET"
@@ -354,3 +357,40 @@ def test_github_answers(github: VendorServer) -> None:
     check(GITHUB, schema(f"{base}/releases"), releases)
     for path in ("/repos/none/none/deployments", f"{checkout}/deployments/1/statuses", f"{checkout}/compare/a...b"):
         check(GITHUB, ("components", "schemas", "basic-error"), fetch(github, "github", path, 404))
+
+
+# -- Sentry and GlitchTip ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("flavour", "name", "operation"),
+    [
+        ("sentry", "sentry.json", "/api/0/organizations/{organization_id_or_slug}/releases/"),
+        ("glitchtip", "glitchtip_subset.json", "/api/0/organizations/{organization_slug}/releases/"),
+    ],
+)
+def test_sentry_answers(flavour: Any, name: str, operation: str) -> None:
+    """Releases with and without deploys and commits, and what belongs to one."""
+    full, plain_one = "a/b@1+2", "v2"
+    at = UNTIL - timedelta(days=2)
+    simulator = SentrySimulator.from_records(
+        [sentry_records.release(full, at, ("web", "api")), sentry_records.release(plain_one, at)],
+        deploys={full: [sentry_records.deploy(n, at, place) for n, place in enumerate(("staging", "production"), 1)]},
+        commits={full: [sentry_records.commit("a" * 40, at, "Change")]},
+        flavour=flavour,
+    )
+
+    def schema(path: str) -> tuple[str, ...]:
+        return ("paths", path, "get", "responses", "200", "content", "application/json", "schema")
+
+    base = "/api/0/organizations/acme/releases/"
+    with VendorServer([simulator], limits=None, clock=UNTIL) as running:
+        rows = fetch(running, "sentry", base)
+        assert [row["deployCount"] for row in rows] == [2, 0]
+        check(name, schema(operation), rows)
+        one = base + "a%2Fb%401%2B2/"
+        check(name, schema(operation + "{version}/"), fetch(running, "sentry", one))
+        for part in ("deploys", "commits"):
+            found = fetch(running, "sentry", f"{one}{part}/")
+            assert found
+            check(name, schema(f"{operation}{{version}}/{part}/"), found)

@@ -147,7 +147,8 @@ def demo(given: Globals, seed: int, faults: str) -> int:
         for name in [name for name in os.environ if name.startswith(prefixes)]:
             del os.environ[name]
         os.environ.update(server.env())
-        titles = listed([PULLED[name].title for name in dict.fromkeys(vendor.source for vendor in VENDORS)])
+        offered = dict.fromkeys(vendor.source for vendor in VENDORS if server.env(vendor.name))
+        titles = listed([PULLED[name].title for name in offered])
         Console(stderr=True).print(f"Simulated {titles} on {server.address}, faults: {faults}", highlight=False)
         return execute(given, given.settings(), "nightly", {"simulated": True})
 

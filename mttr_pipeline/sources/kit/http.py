@@ -238,7 +238,8 @@ class HttpClient:
         said = self._failures.reason(content) if status >= 400 else ""
         throttled = status >= 400 and self._throttling.refuses(status, headers, said)
         if throttled or status in RETRY_STATUSES:
-            wait = retry_after(headers, throttled=throttled, most=self._throttling.longest_reset)
+            how = self._throttling
+            wait = retry_after(headers, throttled=throttled, most=how.longest_reset, named=how.headers)
             granted = 0.0
             if throttled:
                 granted = wait if wait and wait <= self._throttling.patience else 0.0

@@ -35,6 +35,7 @@ class Throttling:
     longest_reset  seconds; no wait for a reset is longer
     silent, most   seconds without a request after a refusal that does not say how long to wait: at first, and after many
     patience       seconds; a wait up to this that the vendor asks for does not count against the time for retries
+    headers        how the names of its headers begin, in lower case: `<headers>-remaining`, `<headers>-reset`
     """
 
     refuses: Callable[[int, Mapping[str, str], str], bool] = _with_429
@@ -42,6 +43,7 @@ class Throttling:
     silent: float = FLOOR
     most: float = MAX_FLOOR
     patience: float = 0.0
+    headers: str = "x-ratelimit"
 
 
 class RateLimiter:
@@ -113,7 +115,7 @@ class RateLimiter:
 
     def observe(self, headers: Mapping[str, str]) -> None:
         """Obey the rate limit headers of a response, if it has any (see `allowance`)."""
-        remaining, reset = allowance(headers, self._throttling.longest_reset)
+        remaining, reset = allowance(headers, self._throttling.longest_reset, self._throttling.headers)
         if remaining is None or reset is None:
             return
         with self._lock:
@@ -138,29 +140,33 @@ class RateLimiter:
         return wait
 
 
-def allowance(headers: Mapping[str, str], most: float = MAX_RESET) -> tuple[int | None, float | None]:
+def allowance(
+    headers: Mapping[str, str], most: float = MAX_RESET, named: str = "x-ratelimit"
+) -> tuple[int | None, float | None]:
     """(requests remaining, seconds until the limit resets, 0 to `most`); (None, None) when the headers lack one of them, or
     the limit resets after more than a day only.
 
     Reads `ratelimit-remaining` with `ratelimit-reset` (seconds from now or since 1970), or `x-ratelimit-remaining` with the first
     of `x-ratelimit-period-in-sec`, `x-ratelimit-interval-seconds` (seconds) and `x-ratelimit-reset` (an instant, or seconds since
-    1970).
+    1970). `named` is what stands in the place of `x-ratelimit`.
     """
     remaining = _number(headers.get("ratelimit-remaining"))
     reset = _until_reset(headers.get("ratelimit-reset"))
     if remaining is None:
-        remaining = _number(headers.get("x-ratelimit-remaining"))
-        reset = _number(headers.get("x-ratelimit-period-in-sec"))
+        remaining = _number(headers.get(f"{named}-remaining"))
+        reset = _number(headers.get(f"{named}-period-in-sec"))
         if reset is None:
-            reset = _number(headers.get("x-ratelimit-interval-seconds"))
+            reset = _number(headers.get(f"{named}-interval-seconds"))
         if reset is None:
-            reset = _seconds_until(headers.get("x-ratelimit-reset"))
+            reset = _seconds_until(headers.get(f"{named}-reset"))
     if remaining is None or reset is None or reset > ABSURD:
         return None, None
     return int(remaining), min(max(reset, 0.0), most)
 
 
-def retry_after(headers: Mapping[str, str], *, throttled: bool, most: float = MAX_RESET) -> float | None:
+def retry_after(
+    headers: Mapping[str, str], *, throttled: bool, most: float = MAX_RESET, named: str = "x-ratelimit"
+) -> float | None:
     """Seconds to wait before a retry, as the vendor asks; None when it does not say, or nothing that can be meant.
 
     Reads `Retry-After` as seconds or HTTP date (RFC 9110), at most 600 s. When the request was `throttled`, the rate limit
@@ -170,10 +176,10 @@ def retry_after(headers: Mapping[str, str], *, throttled: bool, most: float = MA
     value = headers.get("retry-after")
     asked = [(_number(value), MAX_RETRY_AFTER), (_seconds_until(value), MAX_RETRY_AFTER)]
     if throttled:
-        names = ("x-ratelimit-period-in-sec", "x-ratelimit-interval-seconds")
+        names = (f"{named}-period-in-sec", f"{named}-interval-seconds")
         asked.append((_until_reset(headers.get("ratelimit-reset")), most))
         asked += [(_number(headers.get(name)), most) for name in names]
-        asked.append((_seconds_until(headers.get("x-ratelimit-reset")), most))
+        asked.append((_seconds_until(headers.get(f"{named}-reset")), most))
     for seconds, most in asked:
         if seconds is not None and 0 < seconds <= ABSURD:
             return min(seconds, most)

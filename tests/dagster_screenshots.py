@@ -3,8 +3,8 @@
 python tests/dagster_screenshots.py /tmp/pictures
 
 Makes a DAGSTER_HOME of its own, with a good night, a backfill, a night whose source failed and one whose check failed, and takes
-pictures of each before the next one begins, because an asset shows its newest run only. Then the tables between a mart and what the
-vendor sent, and of each the one column that leads there: Dagster draws columns as a graph in Dagster+ only. Takes some minutes.
+pictures of each before the next one begins, because an asset shows its newest run only. Then the layers as a graph, and one column
+of a mart down to what the vendor sent, table by table: Dagster draws columns as a graph in Dagster+ only. Takes some minutes.
 """
 
 from __future__ import annotations
@@ -95,7 +95,8 @@ def show(page: Page, address: str, text: str) -> None:
     page.call("Page.navigate", url=address)
     for _ in range(60):
         time.sleep(0.5)
-        if text in (page.evaluate("document.body ? document.body.innerText : ''") or ""):
+        said = page.evaluate("document.body ? document.body.innerText : ''") or ""
+        if text in said and "Loading run logs" not in said:
             break
     else:
         print(f"{address} does not say {text!r}")
@@ -163,7 +164,7 @@ PAGES = {
         ("generation", "/assets/published/generation?view=checks", "every_source"),
     ],
     "failed check": [
-        ("run", "/runs/{run}", "Run of"),
+        ("run, the check", "/runs/{run}?logs=nothing_is_lost", "Run of"),
         ("check", "/assets/mart/source_runs?view=checks&checkDetail=nothing_is_lost", "nothing_is_lost"),
     ],
 }
@@ -192,14 +193,9 @@ def main(folder: Path) -> None:
                     take(page, f"{happened}, tags of the run")
             choose_months(page, address, "[2025-06-01...2025-08-01]")
             take(page, "backfill, a range is chosen")
-            found = way(MART, SENT)
-            show(
-                page,
-                f"{address}/assets/{MART[0]}?view=lineage&lineageScope=upstream&lineageDepth={len(found)}",
-                "records",
-            )
-            take(page, "lineage, tables")
-            for number, (table, column) in enumerate(found):
+            show(page, f"{address}/asset-groups", "staging")
+            take(page, "lineage, layers")
+            for number, (table, column) in enumerate(way(MART, SENT)):
                 show(page, f"{address}/assets/{table}?view=overview", "Column name")
                 fill(page, 'input[placeholder="Filter columns"]', column)
                 time.sleep(1)

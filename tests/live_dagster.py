@@ -76,6 +76,12 @@ class Live:
 
         return until(found)
 
+    def seen(self, sensor: str, run_id: str) -> None:
+        """Wait until a sensor of failed runs has looked at this one, whatever it told."""
+        said = f'Sensor "{sensor}" acted on run status FAILURE of run {run_id}'
+        with dg.DagsterInstance.from_config(str(self.home)) as instance:
+            until(lambda: any(said in (entry.message or entry.user_message) for entry in instance.all_logs(run_id)))
+
     def backfill(self, job: str, first: str, last: str) -> dict[str, Any]:
         """Choose partitions from `first` to `last` of a job, as its dialog does; gives the one run of them, once all is over."""
         where = {"repositoryLocationName": LOCATION, "repositoryName": "__repository__"}

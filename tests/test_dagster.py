@@ -150,6 +150,10 @@ def test_a_column_can_be_traced_to_what_the_vendor_sent() -> None:
     columns = next(spec for spec in specs() if spec.key.path == ["core", "incidents"]).metadata["dagster/column_schema"]
     [resolved] = [column for column in columns.columns if column.name == "resolved_at"]
     assert "core.golden.resolved_at" in (resolved.description or "")  # the UI draws lineage in Dagster+ only
+    united = next(spec for spec in specs() if spec.key.path == ["staging", "events"]).metadata["dagster/column_schema"]
+    [happened] = [column for column in united.columns if column.name == "happened_at"]
+    above = {f"{table}.{name}" for table, name in deps["staging.events", "happened_at"]}
+    assert above and all(name in (happened.description or "") for name in above), "each source is named"
 
 
 def test_most_tables_have_lineage_and_only_of_columns_that_exist() -> None:

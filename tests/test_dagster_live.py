@@ -9,11 +9,12 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 import dagster as dg
+import duckdb
 import pytest
 from filelock import FileLock
 from live_dagster import Live, dagster_dev, end_process, until
 from receivers import Web, web
-from support_e2e import mttr, query, vendors
+from support_e2e import latest, mttr, query, vendors
 
 from mttr_pipeline.demo.server import VendorServer
 
@@ -93,3 +94,33 @@ def test_a_range_of_months_is_one_run(company: Company) -> None:
     assert query(company.data_dir, "SELECT count(*) > 0 FROM records WHERE source = 'pagerduty'") == [(True,)]
     with dg.DagsterInstance.from_config(str(company.live.home)) as instance:
         assert instance.get_materialized_partitions(dg.AssetKey(["history", "months"])) == {"2025-07-01", "2025-08-01"}
+
+
+def test_a_step_that_failed_is_told_once(company: Company) -> None:
+    """Months that the vendor refuses to give: the step fails and nothing is published. Both sensors look at the run, one tells."""
+    before, checks = latest(company.data_dir), company.told("check_failed")
+    company.vendor.set_faults({"pagerduty": "unauthorized"})
+    run = company.live.backfill("backfill", "2025-07-01", "2025-07-01")
+    company.vendor.set_faults("none")
+    assert run["status"] == "FAILURE" and latest(company.data_dir) == before
+    for sensor in ("failed_run", "failed_checks"):
+        company.live.seen(sensor, run["runId"])
+    (sentence,) = [one for one in company.told("job_failed") if one.startswith("The job backfill failed. ")]
+    assert "The months from 2025-07 to 2025-08, the last not included, were not read of pagerduty." in sentence
+    assert company.told("check_failed") == checks
+
+
+def test_a_check_that_stopped_the_publish_is_told_once(company: Company) -> None:
+    """In a run that is no night, by the sensor of checks alone: a record was lost after it was loaded."""
+    before, jobs = latest(company.data_dir), company.told("job_failed")
+    with duckdb.connect(str(company.data_dir / "work.duckdb")) as con:
+        damaged = "UPDATE ops.loads SET normalised = normalised - 1 WHERE source = 'pagerduty' AND stream = 'incidents'"
+        assert con.execute(damaged).fetchone() != (0,)
+    run = company.live.backfill("backfill", "2025-07-01", "2025-07-01")
+    assert run["status"] == "FAILURE" and latest(company.data_dir) == before
+    for sensor in ("failed_run", "failed_checks"):
+        company.live.seen(sensor, run["runId"])
+    (sentence,) = company.told("check_failed")
+    assert sentence.startswith("The check nothing_is_lost of mart.source_runs failed (")
+    assert sentence.endswith("); nothing was published.")
+    assert company.told("job_failed") == jobs

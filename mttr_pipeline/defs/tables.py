@@ -20,8 +20,8 @@ from mttr_pipeline.warehouse.columns import NO_TYPE, Columns, columns_of
 from mttr_pipeline.warehouse.models import Model
 
 KINDS = {"duckdb", "sql"}
-#: Columns that the description of one names. The lineage has all of them.
-_NAMED = 6
+#: Columns that the description of one names: of every source, where their tables are united. The lineage has all of them.
+_NAMED = 8
 MAKING = "while making "  # what an unforeseen error says of the table
 
 

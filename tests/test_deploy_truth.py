@@ -199,6 +199,7 @@ def test_what_broke_is_linked_to_its_incident(nights: list[Path], company: World
     assert len(broke) > 20 and {(deploy.incident[1], deploy.sha) for deploy in broke if deploy.incident} <= told_of
 
 
+@pytest.mark.slow
 def test_two_nights_are_one_full_pull(nights: list[Path], company: World) -> None:
     """What was read night by night is what one pull reads."""
     data = scratch() / "deploys-at-once"

@@ -12,7 +12,7 @@ from mttr_pipeline.sources.registry import load_settings, registry
 
 ADDRESSES = {"JIRA_URL": "https://jira.example", "JIRA_EMAIL": "ops@jira.example"}
 ADDRESSES |= {"JSM_CLOUD_ID": "0a", "JSM_EMAIL": "ops@jira.example"}
-ADDRESSES |= {"GITHUB_REPOS": "acme/shop", "GITLAB_PROJECTS": "acme/shop"}
+ADDRESSES |= {"GITHUB_REPOS": "acme/shop", "GITLAB_PROJECTS": "acme/shop", "SENTRY_ORG": "acme"}
 SECRETS = [
     (source.name, Environment({}, source.name).variable(suffix))
     for source in registry().sources.values()

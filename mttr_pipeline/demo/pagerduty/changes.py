@@ -61,7 +61,8 @@ def mirrored(deploys: Iterable[Deploy]) -> list[Deploy]:
     return [
         replace(deploy, finished=deploy.finished + timedelta(seconds=30))
         for deploy in deploys
-        if deploy.service in MIRRORED
+        if deploy.tool != "pagerduty"
+        and deploy.service in MIRRORED
         and deploy.outcome == "success"
         and deploy.environment == "production"
         and deploy.finished

@@ -37,7 +37,8 @@ from support_e2e import mttr
 
 from mttr_pipeline import reports
 from mttr_pipeline.config.names import normalize
-from mttr_pipeline.config.vocabulary import HOUSE, vocabulary
+from mttr_pipeline.config.options import DeployOptions
+from mttr_pipeline.config.vocabulary import HOUSE, production_environments, vocabulary
 from mttr_pipeline.demo import VendorServer
 from mttr_pipeline.demo.jira import Flavour, JiraSimulator
 from mttr_pipeline.errors import ConfigError, PermanentError
@@ -786,3 +787,9 @@ def test_the_command_ends_with_exit_code_2(content: str, tmp_path: Path) -> None
     path.write_text(content, encoding="utf-8")
     run = mttr("--data-dir", data_dir, "--config", path, "run", env={"PAGERDUTY_TOKEN": "x"}).ended(2)
     assert "'vocabulary." in run.err and not data_dir.exists()
+
+
+def test_production_is_the_same_for_pulls_and_tables() -> None:
+    """A pull reads the commits of what the tables count: in any spelling, and not of a `live` that is a demonstration system."""
+    options = DeployOptions(environment={"Prod EU": "production", "LIVE": "other"})
+    assert production_environments(options) == {"prod", "production", "prodeu"}

@@ -142,8 +142,8 @@ class DeployOptions(SourceOptions):
 
     environment: Words[EnvironmentKind] = Field(
         default_factory=dict,
-        description="environment -> production or other; by default `prod`, `production` and `live` are production, and what "
-        "is not named is other and told in the data quality",
+        description="environment -> production or other; by default `prod`, `production` and `live` are production and usual "
+        "names such as `staging` are other; any other name is other, and told in the data quality",
     )
     unnamed_environment: Text | None = Field(
         None, description="environment of deploys that name none; none: they are not production"

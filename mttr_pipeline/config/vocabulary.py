@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mttr_pipeline.config.names import normalize
-from mttr_pipeline.config.options import SourceOptions
+from mttr_pipeline.config.options import DeployOptions, SourceOptions
 from mttr_pipeline.config.settings import Account, Settings
 
 #: Words that any source may use.
@@ -43,6 +43,13 @@ HOUSE: dict[str, dict[str, str]] = {
         ),
     },
 }
+
+
+def production_environments(options: DeployOptions) -> frozenset[str]:
+    """The names of environments that are production for an account, as names are compared: for a pull, which reads more of these."""
+    words = [*HOUSE["environment"].items(), *options.environment.items()]
+    meanings = {normalize(word): meaning for word, meaning in words}
+    return frozenset(word for word, meaning in meanings.items() if meaning == "production")
 
 
 @dataclass(frozen=True)

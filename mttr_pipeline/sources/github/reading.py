@@ -20,8 +20,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from mttr_pipeline.config.names import normalize
-from mttr_pipeline.config.vocabulary import HOUSE
+from mttr_pipeline.config.vocabulary import production_environments
 from mttr_pipeline.errors import PermanentError
 from mttr_pipeline.landing.store import Extract, wrap_child
 from mttr_pipeline.progress import Progress
@@ -97,8 +96,7 @@ class Reading(Pull):
         self._names, self._not_readable, self._options = names, not_readable, options
         self._overlap = max(OVERLAP, timedelta(minutes=options.lag_minutes))
         self._site = Site.of(extract.facts)
-        words = {**HOUSE["environment"], **options.environment}
-        self._production = frozenset(normalize(word) for word, kind in words.items() if kind == "production")
+        self._production = production_environments(options)
         self._found: dict[str, tuple[Known, bytes | None]] = {}
         self._refused: dict[str, HttpRefused] = {}
         self._no_commits: set[str] = set()

@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from mttr_pipeline.config.names import normalize
-from mttr_pipeline.config.vocabulary import HOUSE
+from mttr_pipeline.config.vocabulary import production_environments
 from mttr_pipeline.errors import PermanentError
 from mttr_pipeline.landing.store import Extract
 from mttr_pipeline.progress import Progress
@@ -108,7 +108,7 @@ class GitLab(HttpSource[GitLabOptions]):
     @property
     def scope(self) -> dict[str, Any]:
         """The environments whose commits are read: with others, the history is read again. A new project is read by itself."""
-        return {"production": sorted(production(self.options))} if self.options.commits else {}
+        return {"production": sorted(production_environments(self.options))} if self.options.commits else {}
 
     def check(self) -> str:
         """Ask for one deployment of the first project."""
@@ -120,13 +120,6 @@ class GitLab(HttpSource[GitLabOptions]):
 
     def _pull(self, plan: Plan, extract: Extract, progress: Progress) -> Pull:
         return _Pull(self._client, self.options, self._projects, plan, extract, progress)
-
-
-def production(options: GitLabOptions) -> frozenset[str]:
-    """The names of environments that are production, as names are compared."""
-    words = [*HOUSE["environment"].items(), *options.environment.items()]
-    meanings = {normalize(word): meaning for word, meaning in words}
-    return frozenset(word for word, meaning in meanings.items() if meaning == "production")
 
 
 class _Pull(Pull):
@@ -143,7 +136,7 @@ class _Pull(Pull):
     ) -> None:
         super().__init__(client, options, plan, extract, progress)
         self._projects = projects
-        self._production = production(options) if options.commits else frozenset()
+        self._production = production_environments(options) if options.commits else frozenset()
         #: What the next pull has to know: the projects whose history is read, and what ran last in each environment.
         self._site: dict[str, Any] = extract.facts.setdefault("site", {})
         self._read_before = dict(self._site.get("projects", {}))

@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 
 from mttr_pipeline.config.names import normalize
-from mttr_pipeline.config.vocabulary import HOUSE
+from mttr_pipeline.config.vocabulary import production_environments
 from mttr_pipeline.landing.store import Extract
 from mttr_pipeline.progress import Progress
 from mttr_pipeline.sources.kit import envelope
@@ -102,7 +102,7 @@ class Sentry(HttpSource[SentryOptions]):
     @property
     def scope(self) -> dict[str, Any]:
         """The organization, and the environments whose commits are read: with others, the history is read again."""
-        commits = {"production": sorted(production(self.options))} if self.options.commits else {}
+        commits = {"production": sorted(production_environments(self.options))} if self.options.commits else {}
         return {"organization": self._organization, **commits}
 
     def check(self) -> str:
@@ -127,13 +127,6 @@ class Sentry(HttpSource[SentryOptions]):
         return _Pull(self._organization, self._client, self.options, plan, extract, progress)
 
 
-def production(options: SentryOptions) -> frozenset[str]:
-    """The names of environments that are production, as names are compared."""
-    words = [*HOUSE["environment"].items(), *options.environment.items()]
-    meanings = {normalize(word): meaning for word, meaning in words}
-    return frozenset(word for word, meaning in meanings.items() if meaning == "production")
-
-
 class _Pull(Pull):
     """One extract under way."""
 
@@ -148,7 +141,7 @@ class _Pull(Pull):
     ) -> None:
         super().__init__(client, options, plan, extract, progress)
         self._organization = organization
-        self._production = production(options) if options.commits else frozenset()
+        self._production = production_environments(options) if options.commits else frozenset()
         self._oldest = min(plan.since, plan.until) - AGAIN
         self._lag = max(OVERLAP, timedelta(minutes=options.lag_minutes))
         self._before = Site.of(extract.facts, organization)

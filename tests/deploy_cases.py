@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
-import msgspec
-import zstandard
-from support import settings_for
+from support import landed_rows, settings_for
 
 from mttr_pipeline.demo import VendorServer
 from mttr_pipeline.demo.deploys import Deploy
@@ -45,13 +42,7 @@ class Site:
             source.close()
 
     def rows(self, manifest: Manifest, stream: str) -> list[Any]:
-        found: list[Any] = []
-        for file in manifest.files:
-            if file.stream == stream:
-                raw = (self.landing.folder(manifest) / file.file).read_bytes()
-                plain = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(raw)).read()
-                found += [msgspec.json.decode(line) for line in plain.splitlines()]
-        return found
+        return landed_rows(self.landing, manifest, stream)
 
     def ids(self, manifest: Manifest, stream: str = "deployments") -> list[str]:
         return sorted({row["id"] for row in self.rows(manifest, stream)})

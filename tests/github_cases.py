@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import msgspec
-import zstandard
-from support import settings_for
+from support import landed_rows, settings_for
 
 from mttr_pipeline.demo import VendorServer
 from mttr_pipeline.demo.github import GitHubSimulator, Repository
@@ -116,13 +113,7 @@ class Site:
         return found
 
     def rows(self, manifest: Manifest, stream: str) -> list[Any]:
-        found: list[Any] = []
-        for file in manifest.files:
-            if file.stream == stream:
-                raw = (self.landing.folder(manifest) / file.file).read_bytes()
-                plain = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(raw)).read()
-                found += [msgspec.json.decode(line) for line in plain.splitlines()]
-        return found
+        return landed_rows(self.landing, manifest, stream)
 
     def ids(self, manifest: Manifest, stream: str = "deployments") -> list[int]:
         if stream == "deployments":

@@ -8,6 +8,7 @@ every history gets ids of its own and is then compared by itself.
 from __future__ import annotations
 
 import functools
+import io
 import json
 import math
 import os
@@ -19,7 +20,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+import zstandard
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from reference import DAY, STAMPS, Event, Incident, Record
@@ -27,6 +30,7 @@ from sharing import made_once
 
 from mttr_pipeline.config.settings import Settings, settings_of
 from mttr_pipeline.intake.importer import import_files
+from mttr_pipeline.landing.manifest import Manifest
 from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.sources.registry import registry
 from mttr_pipeline.warehouse.catalog import Catalog
@@ -404,3 +408,14 @@ def assert_figures(found: dict[str, Any], expected: dict[str, Any], about: objec
     """Every expected figure is there and the same."""
     wrong = {name: (found[name], value) for name, value in expected.items() if not close(found[name], value)}
     assert wrong == {}, f"found, expected: {wrong} of {about}"
+
+
+def landed_rows(landing: Landing, manifest: Manifest, stream: str) -> list[Any]:
+    """The records of one stream of an extract, in the order in which they were landed."""
+    found: list[Any] = []
+    for file in manifest.files:
+        if file.stream == stream:
+            raw = (landing.folder(manifest) / file.file).read_bytes()
+            plain = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(raw)).read()
+            found += [msgspec.json.decode(line) for line in plain.splitlines()]
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,10 +9,9 @@ from typing import Any
 
 import msgspec
 import pytest
-import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
-from support import settings_for
+from support import landed_rows, settings_for
 
 from mttr_pipeline.demo import VendorServer, World
 from mttr_pipeline.demo.jira import Flavour, JiraSimulator
@@ -52,13 +50,7 @@ class Site:
             source.close()
 
     def rows(self, manifest: Manifest, stream: str) -> list[Any]:
-        found: list[Any] = []
-        for file in manifest.files:
-            if file.stream == stream:
-                raw = (self.landing.folder(manifest) / file.file).read_bytes()
-                plain = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(raw)).read()
-                found += [msgspec.json.decode(line) for line in plain.splitlines()]
-        return found
+        return landed_rows(self.landing, manifest, stream)
 
     def histories(self, manifest: Manifest) -> dict[str, set[str]]:
         """Ids of the change histories by issue, from wherever they were landed."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,8 +13,7 @@ from typing import Any
 
 import msgspec
 import pytest
-import zstandard
-from support import settings_for
+from support import landed_rows, settings_for
 
 from mttr_pipeline.demo import VendorServer, World
 from mttr_pipeline.demo.jsm import JsmSimulator
@@ -61,13 +59,7 @@ class Site:
             source.close()
 
     def rows(self, manifest: Manifest, stream: str) -> list[Any]:
-        found: list[Any] = []
-        for file in manifest.files:
-            if file.stream == stream:
-                raw = (self.landing.folder(manifest) / file.file).read_bytes()
-                plain = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(raw)).read()
-                found += [msgspec.json.decode(line) for line in plain.splitlines()]
-        return found
+        return landed_rows(self.landing, manifest, stream)
 
     def ids(self, manifest: Manifest, stream: str) -> list[str]:
         """Sorted: windows are landed in the order in which their threads come to an end."""

@@ -10,9 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
-from support import settings_for
+from support import landed_rows, settings_for
 
 from mttr_pipeline.demo import VendorServer, World
 from mttr_pipeline.demo.kit.wire import Request, Response
@@ -48,17 +47,8 @@ class Account:
             source.close()
 
     def rows(self, manifest: Manifest, stream: str) -> list[Any]:
-        import io
 
-        import zstandard
-
-        found: list[Any] = []
-        for file in manifest.files:
-            if file.stream == stream:
-                raw = (self.landing.folder(manifest) / file.file).read_bytes()
-                plain = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(raw)).read()
-                found += [msgspec.json.decode(line) for line in plain.splitlines()]
-        return found
+        return landed_rows(self.landing, manifest, stream)
 
     def ids(self, manifest: Manifest, stream: str) -> list[str]:
         """Sorted: windows are landed in the order in which their threads come to an end."""

@@ -37,6 +37,7 @@ from mttr_pipeline.landing.readers import Unreadable
 YIELDS = (
     *("records", "events", "services", "teams", "responders", "sla_cycles", "deletions", "words"),
     *("pulled_alerts", "sites", "links", "deploys"),
+    *("error_issues", "error_events", "error_counts", "release_sessions", "follow_ups"),
 )
 
 #: The members of a received body, each as it came.

@@ -1,0 +1,60 @@
+/*
+description = """Issues of error trackers in one shape: what a tool made of errors that are the same. One row per issue. Whether one is an incident
+is not decided here."""
+gathered = true
+not_null = ["source", "external_id"]
+optional = ["key", "title", "url", "level", "status", "substatus", "service", "team", "environment", "events", "users", "is_unhandled", "first_seen_at",
+    "last_seen_at", "first_release", "last_release", "resolved_in_release", "assigned", "suspect_commits", "tags", "updated_at"]
+
+[columns]
+source = "the account"
+external_id = "the vendor's immutable id"
+key = "short id that people write, such as CHECKOUT-1A2; it is the deduplication key of pages about it"
+title = "title"
+url = "page at the vendor"
+level = "fatal, error, warning, info or debug, as sent"
+status = "unresolved, resolved or archived; NULL where the vendor's word is another one"
+substatus = "what the vendor adds to it, such as regressed or escalating"
+service = "name of the service, from a tag where the configuration says so, else from the project"
+team = "name of the owning team"
+environment = "name of the environment as sent, where the vendor says one"
+events = "events since it was first seen, as far as the vendor keeps them"
+users = "users that it affected; NULL where the server does not count them"
+is_unhandled = "whether the first state that was read said that nothing handled it; the vendor's flag is about the latest event"
+first_seen_at = "time of its first event in its whole life, by the clock of the sender. UTC"
+last_seen_at = "time of its latest event. UTC"
+first_release = "version in which it was first seen"
+last_release = "version of its latest event"
+resolved_in_release = "version that is said to resolve it; NULL while that is the next release"
+assigned = "user, team or NULL: what kind of owner is assigned"
+suspect_commits = "ids of commits that the vendor suspects"
+tags = "tags, each as key:value"
+updated_at = "when the state that is shown was read. UTC"
+landed_in = "landing file"
+
+[types]
+source = "VARCHAR"
+external_id = "VARCHAR"
+key = "VARCHAR"
+title = "VARCHAR"
+url = "VARCHAR"
+level = "VARCHAR"
+status = "VARCHAR"
+substatus = "VARCHAR"
+service = "VARCHAR"
+team = "VARCHAR"
+environment = "VARCHAR"
+events = "BIGINT"
+users = "BIGINT"
+is_unhandled = "BOOLEAN"
+first_seen_at = "TIMESTAMP"
+last_seen_at = "TIMESTAMP"
+first_release = "VARCHAR"
+last_release = "VARCHAR"
+resolved_in_release = "VARCHAR"
+assigned = "VARCHAR"
+suspect_commits = "VARCHAR[]"
+tags = "VARCHAR[]"
+updated_at = "TIMESTAMP"
+landed_in = "VARCHAR"
+*/

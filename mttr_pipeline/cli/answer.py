@@ -43,8 +43,8 @@ def as_json(answer: Answer) -> str:
     return json_of(rows)
 
 
-def json_of(rows: list[dict[str, Any]]) -> str:
-    """A list of objects, without what would steer a terminal."""
+def json_of(rows: list[dict[str, Any]] | dict[str, Any]) -> str:
+    """A list of objects, or one, without what would steer a terminal."""
     return _STEERS.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(rows, indent=2, ensure_ascii=False))
 
 

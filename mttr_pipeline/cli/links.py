@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +16,7 @@ import duckdb
 from rich import box
 from rich.table import Table
 
+from mttr_pipeline.cli.published import LEAST_OF_ID, named, opened
 from mttr_pipeline.config.decisions import (
     OF_DEPLOYS,
     Decision,
@@ -26,11 +26,10 @@ from mttr_pipeline.config.decisions import (
     read_decisions,
 )
 from mttr_pipeline.config.settings import Settings
-from mttr_pipeline.errors import ConfigError, ContractError
+from mttr_pipeline.errors import ConfigError
 from mttr_pipeline.hidden import one_line
 
 SHOWN = 50
-LEAST_OF_ID = 6
 COLUMNS = (
     *("reason", "why", "source", "external_id", "key", "title", "url"),
     *("other_source", "other_external_id", "other_key", "other_title", "other_url"),
@@ -86,7 +85,7 @@ def pairs(database: Path, settings: Settings) -> list[dict[str, Any]]:
     Minutes are floats. Raises ContractError when the file cannot be read.
     """
     decided = {decision.pair for decision in settings.decisions.valid}
-    with _opened(database) as con:
+    with opened(database) as con:
         found = [dict(zip(COLUMNS, row, strict=True)) for row in con.execute(_PAIRS).fetchall()]
     return [
         row
@@ -121,7 +120,7 @@ def decide(database: Path, settings: Settings, names: tuple[str, str], decision:
     for the opposite of a decision in the file, and where the file cannot be written.
     """
     path = decisions_file(settings.config_file)
-    with _opened(database) as con:
+    with opened(database) as con:
         deploys = [_deploy(con, name) for name in names]
         if any(deploys):
             if all(deploys):
@@ -130,8 +129,8 @@ def decide(database: Path, settings: Settings, names: tuple[str, str], decision:
                 )
             names, deploys = (names, deploys) if deploys[1] else ((names[1], names[0]), deploys[::-1])
             decision = OF_DEPLOYS[decision == "different"]
-        one, incident = _record(con, names[0])
-        other, other_incident = (deploys[1], "") if deploys[1] else _record(con, names[1])
+        one, incident = named(con, names[0])
+        other, other_incident = (deploys[1], "") if deploys[1] else named(con, names[1])
     if one == other:
         raise ConfigError(f"{names[0]} and {names[1]} are one record; name two.")
     wanted = Decision(*one, *other, decision, by, why, 0)
@@ -191,41 +190,6 @@ def _deploy(con: duckdb.DuckDBPyConnection, name: str) -> tuple[str, str] | None
     except duckdb.CatalogException:
         return None  # published before there were deploys
     return found[0] if len(found) == 1 else None
-
-
-def _record(con: duckdb.DuckDBPyConnection, name: str) -> tuple[tuple[str, str], str]:
-    """Source and external_id of the record that a person names, and its incident."""
-    source, colon, external_id = name.partition(":")
-    if colon:
-        where, values = "source = ? AND external_id = ?", [source, external_id]
-    elif len(name) >= LEAST_OF_ID and re.fullmatch(r"[0-9a-f-]+", name.lower()):
-        where, values = "starts_with(record_id, ?)", [name.lower()]
-    else:
-        raise ConfigError(
-            f"{name!r} names no record; write source:external_id, or at least {LEAST_OF_ID} characters of an incident_id."
-        )
-    found = con.execute(
-        f"""SELECT source, external_id, min_by(incident_id, episode), min(record_id) FROM records
-        WHERE {where} GROUP BY source, external_id ORDER BY source, external_id LIMIT 6""",
-        values,
-    ).fetchall()
-    if len(found) > 1:
-        several = ", ".join(f"{source}:{external_id} ({identity})" for source, external_id, _, identity in found[:5])
-        raise ConfigError(f"{name} is the beginning of several incident_ids: {several}; write more of it.")
-    for source, external_id, incident, _ in found:
-        return (source, external_id), incident
-    raise ConfigError(f"{name!r} is no published record; `mttr links` and the table records list them.")
-
-
-@contextmanager
-def _opened(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    try:
-        with duckdb.connect(str(database), read_only=True) as con:
-            yield con
-    except duckdb.Error as error:
-        raise ContractError(
-            f"{database} cannot be read ({str(error).splitlines()[0]}); publish again with `mttr rebuild`."
-        ) from error
 
 
 @contextmanager

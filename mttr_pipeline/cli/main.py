@@ -10,7 +10,6 @@ import sys
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import click
@@ -18,13 +17,14 @@ from rich.console import Console
 
 from mttr_pipeline import __version__
 from mttr_pipeline.cli.exits import DONE, FAILED, Globals, exits
+from mttr_pipeline.cli.incident import incident
+from mttr_pipeline.cli.published import database
 from mttr_pipeline.cli.running import CREDENTIALS, PULLED, execute, ready, told_if_wrong
 from mttr_pipeline.cli.serving import serve
 from mttr_pipeline.cli.terminal import doctor_line, wide_console
 from mttr_pipeline.cli.usage import Commands, listed
 from mttr_pipeline.config.clock import parse_clock
 from mttr_pipeline.config.environment import OF_FILE
-from mttr_pipeline.config.settings import Settings
 from mttr_pipeline.demo.profiles import PROFILES
 from mttr_pipeline.errors import ConfigError
 from mttr_pipeline.hidden import one_line
@@ -255,7 +255,7 @@ def stats(given: Globals, form: str, **asked: Any) -> int:
     from mttr_pipeline.cli.answer import as_csv, as_json, as_table, in_words
     from mttr_pipeline.cli.stats import Question, ask
 
-    answer = ask(_database(given.settings(), "stats"), Question(**asked))
+    answer = ask(database(given.settings(), "stats"), Question(**asked))
     if form == "table":
         console = wide_console()
         console.print(in_words(answer.basis), soft_wrap=True, highlight=False)
@@ -297,7 +297,7 @@ def links(
     if names is None:
         if by or why:
             raise ConfigError("--by and --why belong to a decision; add --accept A B or --refuse A B.")
-        found = pairs(_database(settings, "links"), settings)
+        found = pairs(database(settings, "links"), settings)
         if form == "table":
             wide_console().print(as_table(found))
         else:
@@ -307,10 +307,11 @@ def links(
         raise ConfigError("--accept and --refuse are two decisions; give one at a time.")
     if not by or not why:
         raise ConfigError("A decision needs --by and --why: who decides, and why.")
-    click.echo(decide(_database(settings, "links"), settings, names, "same" if accept else "different", by, why))
+    click.echo(decide(database(settings, "links"), settings, names, "same" if accept else "different", by, why))
     return DONE
 
 
+main.add_command(incident)
 main.add_command(serve)
 
 
@@ -354,19 +355,6 @@ def doctor(given: Globals) -> int:
         sys.stdout.flush()  # a source may take its time, and a person waits
         worst = max(worst, finding.exit_code)
     return worst
-
-
-def _database(settings: Settings, command: str) -> Path:
-    """The newest published database, which `command` reads. Raises ConfigError where nothing is published."""
-    from mttr_pipeline.publish import latest
-
-    root = settings.data_dir / "published"
-    generation = latest(root)
-    if generation is None:
-        there = latest(Path(FOLDER) / "published")
-        shown = f" The demo's results: `mttr --data-dir {FOLDER} {command}`." if there else ""
-        raise ConfigError(f"Nothing is published in {root} yet; `mttr run` or `mttr rebuild` publishes.{shown}")
-    return generation / "mttr.duckdb"
 
 
 def _restore_environment(before: dict[str, str]) -> None:

@@ -1,0 +1,271 @@
+"""The evidence of one incident, in one place: what a person, or a program that a person asks, needs to explain it.
+
+Everything is read from the published database. Nothing is guessed: each piece says what ties it to the incident, and what is only
+near it in time says so.
+
+What does not belong here: how it is printed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+
+from mttr_pipeline.cli.published import LEAST_OF_ID
+from mttr_pipeline.errors import ConfigError
+
+#: At most so many similar incidents, the nearest kind first and then the latest.
+SIMILAR = 10
+STAMPS = (
+    *("occurred", "detected", "acknowledged", "investigating"),
+    *("root_cause_found", "mitigated", "resolved", "closed"),
+)
+Row = dict[str, Any]
+#: Each part of the evidence, the tables it is read from, and its SQL. `asked` is the incident. A database that an earlier release
+#: published may lack a table: then the part is left out.
+_PARTS: Mapping[str, tuple[Sequence[str], str]] = {
+    "records": (
+        ("records",),
+        """SELECT source, external_id, episode, key, title, url, role, link_reason, severity, vendor_status, service, team,
+            detected_at, acknowledged_at, mitigated_at, resolved_at, closed_at
+        FROM records SEMI JOIN asked USING (incident_id)
+        ORDER BY role <> 'primary', role, detected_at, source, external_id, episode""",
+    ),
+    "conflicts": (
+        ("incident_conflicts",),
+        """SELECT stamp, chosen_source, chosen_at, other_source, other_at, minutes_apart
+        FROM incident_conflicts SEMI JOIN asked USING (incident_id) ORDER BY stamp, other_source, other_at""",
+    ),
+    "links_not_followed": (
+        ("links", "records"),
+        """SELECT l.source, l.external_id, l.place, l.target, l.other_source, l.other_external_id, l.why
+        FROM links AS l
+        SEMI JOIN (FROM records SEMI JOIN asked USING (incident_id)) AS r ON r.source = l.source AND r.external_id = l.external_id
+        WHERE l.status = 'not_followed'
+        ORDER BY ALL""",
+    ),
+    "deploys": (
+        ("incident_deploys", "deploys"),
+        """SELECT 'introduced' AS relation, l.method, l.service, d.version, d.sha, d.environment, d.source, d.external_id, d.title,
+            d.url, d.finished_at, d.finished_precision, l.minutes_before, d.is_rollback, d.was_rolled_back
+        FROM incident_deploys AS l
+        SEMI JOIN asked USING (incident_id)
+        JOIN deploys AS d USING (deploy_id)
+        UNION ALL
+        -- The last one before it is near in time, and no more than that.
+        SELECT 'before', NULL, d.service, d.version, d.sha, d.environment, d.source, d.external_id, d.title, d.url, d.finished_at,
+            d.finished_precision, (epoch_us(a.began_at) - epoch_us(d.finished_at)) / 6e7, d.is_rollback, d.was_rolled_back
+        FROM asked AS a
+        JOIN deploys AS d ON d.service = a.service AND d.finished_at <= a.began_at
+        WHERE d.is_production AND d.status IN ('success', 'rolled_back')
+            AND NOT EXISTS (FROM incident_deploys SEMI JOIN asked USING (incident_id))
+        QUALIFY row_number() OVER (ORDER BY d.finished_at DESC, d.deploy_id) = 1
+        UNION ALL
+        SELECT 'during', NULL, d.service, d.version, d.sha, d.environment, d.source, d.external_id, d.title, d.url, d.finished_at,
+            d.finished_precision, (epoch_us(a.began_at) - epoch_us(d.finished_at)) / 6e7, d.is_rollback, d.was_rolled_back
+        FROM asked AS a
+        JOIN deploys AS d ON d.service = a.service AND d.finished_at > a.began_at AND d.finished_at <= a.ended_at
+        WHERE d.is_production
+            AND d.deploy_id NOT IN (SELECT deploy_id FROM incident_deploys SEMI JOIN asked USING (incident_id))
+        ORDER BY finished_at NULLS LAST, relation, service, external_id""",
+    ),
+    "similar": (
+        ("incidents", "records"),
+        rf"""WITH earlier AS (
+            SELECT i.*, a.title AS asked_title, a.service AS asked_service, a.cause AS asked_cause, a.incident_id AS asked_id
+            FROM incidents AS i JOIN asked AS a ON i.detected_at < a.detected_at AND i.incident_id <> a.incident_id
+            WHERE i.kind = 'incident'
+        ),
+        repeats AS (
+            SELECT r.incident_id
+            FROM records AS r
+            SEMI JOIN (FROM records SEMI JOIN asked USING (incident_id)) AS own
+                ON own.source = r.source AND own.external_id = r.external_id
+        ),
+        titled AS (
+            SELECT *, len(list_intersect(words, asked_words)) AS shared, len(words) + len(asked_words) AS both_words
+            FROM (
+                SELECT *, list_distinct(regexp_extract_all(lower(title), '[\p{{L}}\p{{N}}]+')) AS words,
+                    list_distinct(regexp_extract_all(lower(asked_title), '[\p{{L}}\p{{N}}]+')) AS asked_words
+                FROM earlier
+            )
+        ),
+        found AS (
+            SELECT *, CASE
+                WHEN incident_id IN (FROM repeats) THEN 'an earlier episode of a record of it'
+                WHEN service = asked_service AND shared > 0 AND shared / (both_words - shared) >= 0.5
+                    THEN 'the same service, similar title'
+                WHEN service = asked_service AND root_cause_category = asked_cause THEN 'the same service and root cause'
+            END AS why
+            FROM titled
+        )
+        SELECT incident_id, why, source, external_id, key, title, url, severity, detected_at, mitigated_at, resolved_at,
+            resolve_minutes, resolution_kind, root_cause_category
+        FROM found
+        WHERE why IS NOT NULL
+        ORDER BY why, detected_at DESC, incident_id LIMIT {SIMILAR}""",
+    ),
+    "follow_ups": (
+        ("follow_ups",),
+        "SELECT * EXCLUDE (incident_id) FROM follow_ups SEMI JOIN asked USING (incident_id) ORDER BY kind DESC, due_at, external_id",
+    ),
+    "breaches": (
+        ("target_breaches",),
+        """SELECT target_minutes, actual_minutes, over_minutes, is_open FROM target_breaches SEMI JOIN asked USING (incident_id)""",
+    ),
+}
+#: What the timeline is put together from; each has the columns at, what, source, external_id, actor, text, url and provenance.
+_TIMELINE: Mapping[str, tuple[Sequence[str], str]] = {
+    "events": (
+        ("incident_events",),
+        # A note that carries a stamp is there twice, as what it says and as a note.
+        """SELECT "at", CASE WHEN event_type = 'other' THEN coalesce(vendor_type, 'other') ELSE event_type END AS what,
+            source, external_id, actor, notes AS text, NULL::VARCHAR AS url, provenance
+        FROM incident_events SEMI JOIN asked USING (incident_id)
+        QUALIFY event_type <> 'note' OR count(*) OVER (PARTITION BY source, external_id, "at", actor, notes) = 1""",
+    ),
+}
+#: What ended an earlier incident, as far as anybody said or did something that can be read.
+_ENDINGS: Mapping[str, tuple[Sequence[str], str]] = {
+    "notes": (
+        ("incident_events",),
+        """SELECT incident_id, event_type AS what, "at", notes AS text FROM incident_events
+        WHERE incident_id IN (SELECT unnest(?::VARCHAR[])) AND event_type IN ('root_cause_found', 'mitigated') AND notes IS NOT NULL
+        ORDER BY "at", text""",
+    ),
+    "rollbacks": (
+        ("incidents", "deploys"),
+        """SELECT i.incident_id, d.service, d.version, d.finished_at, d.url
+        FROM incidents AS i
+        JOIN deploys AS d ON d.service = i.service AND d.is_rollback AND d.is_production
+            AND d.finished_at > i.started_at AND d.finished_at <= coalesce(i.resolved_at, i.closed_at)
+        WHERE i.incident_id IN (SELECT unnest(?::VARCHAR[])) AND d.status = 'success'
+        ORDER BY d.finished_at, d.deploy_id""",
+    ),
+    "post_mortems": (
+        ("follow_ups",),
+        """SELECT incident_id, external_id, key, title, url, completed_at FROM follow_ups
+        WHERE incident_id IN (SELECT unnest(?::VARCHAR[])) AND kind = 'post_mortem' AND external_id IS NOT NULL
+        ORDER BY external_id""",
+    ),
+}
+
+
+def evidence(con: duckdb.DuckDBPyConnection, name: str) -> Row:
+    """Everything that is published about one incident.
+
+    `incident` has its main columns, `stamps` each stamp with the source it came from, `records` the vendor records it is made of,
+    `timeline` everything that happened in order, `deploys` those that introduced it, the last before it and those during it, and
+    `similar` at most SIMILAR earlier ones with what ended them. Instants are ISO 8601 with Z, durations minutes.
+
+    Raises ConfigError for a name that is no published incident, or is that of several.
+    """
+    incident_id = incident_named(con, name)
+    there = {table for (table,) in con.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal").fetchall()}
+    con.execute(
+        """CREATE TEMP TABLE asked AS
+        SELECT *, coalesce(occurred_at, detected_at) AS began_at, root_cause_category AS cause,
+            coalesce(resolved_at, closed_at, (SELECT max(as_of) FROM mttr_stats)) AS ended_at
+        FROM incidents WHERE incident_id = ?""",
+        [incident_id],
+    )
+    (whole,) = _rows(con, "SELECT * EXCLUDE (began_at, ended_at, cause) FROM asked")
+    parts = {part: _rows(con, sql) for part, (tables, sql) in _PARTS.items() if there.issuperset(tables)}
+    timeline = [row for tables, sql in _TIMELINE.values() if there.issuperset(tables) for row in _rows(con, sql)]
+    timeline += [
+        _of_deploy(row) for row in parts.get("deploys", ()) if row["finished_at"] and row["relation"] != "before"
+    ]
+    return {
+        "as_of": _rows(con, "SELECT max(as_of) AS as_of FROM mttr_stats")[0]["as_of"],
+        "incident": {key: value for key, value in whole.items() if not _of_a_stamp(key)},
+        "stamps": [
+            {"stamp": stamp, "at": whole[f"{stamp}_at"], "source": whole[f"{stamp}_source"]}
+            | {"provenance": whole[f"{stamp}_provenance"]}
+            for stamp in STAMPS
+            if whole[f"{stamp}_at"]
+        ],
+        "timeline": sorted(timeline, key=lambda row: (row["at"], row["what"], row["source"], row["external_id"])),
+        **parts,
+        "similar": _with_endings(con, parts.get("similar", []), there),
+    }
+
+
+def incident_named(con: duckdb.DuckDBPyConnection, name: str) -> str:
+    """The incident_id that a person means: by (the beginning of) an incident_id, `source:external_id` or
+    that id alone, a key or an address.
+
+    A record of the incident leads to it too. Raises ConfigError for a name that is nothing published or is that of several.
+    """
+    wanted = name.strip()
+    ways = ["upper(r.key) = upper($name)", "r.url = $name"]
+    ways += ["r.external_id = $name", "r.source || ':' || r.external_id = $name"]
+    if len(wanted) >= LEAST_OF_ID and re.fullmatch(r"[0-9a-f-]+", wanted.lower()):
+        ways += ["starts_with(r.record_id, lower($name))"]  # an incident_id is the record_id of its primary record
+    found = con.execute(
+        f"""SELECT r.incident_id, min(r.source || ':' || r.external_id), min(i.detected_at)
+        FROM records AS r JOIN incidents AS i ON i.incident_id = r.incident_id
+        WHERE {" OR ".join(ways)}
+        GROUP BY r.incident_id ORDER BY min(i.detected_at) DESC, r.incident_id LIMIT 6""",
+        {"name": wanted},
+    ).fetchall()
+    if len(found) > 1:
+        several = ", ".join(f"{incident} ({record}, {_text(at) or 'no time'})" for incident, record, at in found[:5])
+        raise ConfigError(f"{name} is the name of several incidents: {several}; write an incident_id, or more of it.")
+    if not found:
+        raise ConfigError(
+            f"{name!r} is no published incident; write an incident_id or its beginning ({LEAST_OF_ID} characters), "
+            "source:external_id, the key that people see, or the address of its page."
+        )
+    return str(found[0][0])
+
+
+def _of_a_stamp(column: str) -> bool:
+    return column.removesuffix("_at").removesuffix("_source").removesuffix("_provenance") in STAMPS
+
+
+def _of_deploy(row: Row) -> Row:
+    said = " ".join(filter(None, (row["service"], row["version"] or (row["sha"] or "")[:12], row["environment"])))
+    return {
+        "at": row["finished_at"],
+        "what": "rollback" if row["is_rollback"] else "deploy",
+        "source": row["source"],
+        "external_id": row["external_id"],
+        "actor": None,
+        "text": f"{said}: {RELATIONS[row['relation']]}",
+        "url": row["url"],
+        "provenance": row["finished_precision"],
+    }
+
+
+#: What ties a deploy to the incident, in words.
+RELATIONS = {
+    "introduced": "introduced it",
+    "before": "the last deploy of its service before it, not linked to it",
+    "during": "while it lasted",
+}
+
+
+def _with_endings(con: duckdb.DuckDBPyConnection, similar: list[Row], there: set[str]) -> list[Row]:
+    ids = [row["incident_id"] for row in similar]
+    found: dict[str, dict[str, list[Row]]] = {
+        incident_id: {ending: [] for ending, (tables, _) in _ENDINGS.items() if there.issuperset(tables)}
+        for incident_id in ids
+    }
+    for ending, (tables, sql) in _ENDINGS.items():
+        for row in _rows(con, sql, [ids]) if there.issuperset(tables) else ():
+            found[row.pop("incident_id")][ending].append(row)
+    return [{**row, "ended_by": found[row["incident_id"]]} for row in similar]
+
+
+def _rows(con: duckdb.DuckDBPyConnection, sql: str, values: object = None) -> list[Row]:
+    result = con.execute(sql, values)
+    columns = [column[0] for column in result.description or ()]
+    return [dict(zip(columns, map(_text, row), strict=True)) for row in result.fetchall()]
+
+
+def _text(value: Any) -> Any:
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value

@@ -1,0 +1,145 @@
+"""`mttr incident`: everything that is published about one incident, and nothing that nobody said or did."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from support_e2e import REPOSITORY, finished_run, latest, mttr, query
+
+RECORDS = REPOSITORY / "tests" / "fixtures" / "evidence.jsonl"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout that a release broke and a rollback mended, with earlier incidents of several kinds."""
+    folder = tmp_path_factory.mktemp("evidence")
+    mttr("--data-dir", folder, "import", RECORDS, cwd=folder).ended(0)
+    mttr("--data-dir", folder, "rebuild", "--as-of", "2025-10-01T06:00:00Z", cwd=folder).ended(0)
+    return folder
+
+
+def asked(data: Path, name: str) -> dict[str, Any]:
+    found = json.loads(mttr("--data-dir", data, "incident", name, "--format", "json", cwd=data).ended(0).out)
+    assert isinstance(found, dict)
+    return found
+
+
+def test_it_says_what_happened_in_order_and_from_where(data: Path) -> None:
+    """The deploy that broke it, the people who worked on it and the rollback, in one list; each deploy with what ties it to it."""
+    found = asked(data, "custom:NOW")
+    assert [(row["at"][11:16], row["what"]) for row in found["timeline"]] == [
+        ("10:00", "deploy"),
+        ("10:10", "detected"),
+        ("10:12", "acknowledged"),
+        ("10:58", "rollback"),
+        ("11:00", "mitigated"),
+        ("11:50", "resolved"),
+    ]
+    assert {row["version"]: (row["relation"], row["method"]) for row in found["deploys"]} == {
+        "2.4.1": ("introduced", "window"),
+        "2.4.0": ("during", None),
+    }
+    assert [row["stamp"] for row in found["stamps"]] == ["detected", "acknowledged", "mitigated", "resolved"]
+    assert {row["source"] for row in found["stamps"]} == {"custom"}
+    assert found["incident"]["resolve_minutes"] == 100 and found["incident"]["affected_users"] == 1200
+    assert found["breaches"] == [{"target_minutes": 30, "actual_minutes": 100, "over_minutes": 70, "is_open": False}]
+
+
+def test_the_last_deploy_before_it_is_told_only_where_none_introduced_it(data: Path) -> None:
+    """And then in words that do not blame it."""
+    (row,) = asked(data, "custom:OLD-2")["deploys"]
+    assert (row["relation"], row["version"], row["minutes_before"]) == ("before", "1.0.0", 9 * 1440 - 29)
+    shown = mttr("--data-dir", data, "incident", "custom:OLD-2", cwd=data).ended(0).out
+    assert "not linked to it" in " ".join(shown.split())
+    assert "introduced it" not in shown
+
+
+def test_similar_ones_are_earlier_and_say_what_ended_them(data: Path) -> None:
+    """Of the same service and a similar title; not a later one, nor one of another service, nor one that only has the service."""
+    (row,) = asked(data, "custom:NOW")["similar"]
+    assert (row["external_id"], row["why"], row["resolve_minutes"]) == ("OLD-1", "the same service, similar title", 40)
+    assert row["root_cause_category"] == "bad release"
+    assert [note["text"] for note in row["ended_by"]["notes"]] == ["Mitigated: rolled back"]
+    assert [back["version"] for back in row["ended_by"]["rollbacks"]] == ["1.0.0"]
+    assert asked(data, "custom:OLD-1")["similar"] == []
+
+
+@pytest.mark.parametrize("form", ["table", "markdown"])
+def test_people_read_the_same(data: Path, form: str) -> None:
+    """Every section, with the addresses, and nothing that steers a terminal or that Markdown takes for its own."""
+    shown = mttr("--data-dir", data, "incident", "NOW", "--format", form, cwd=data, env={"COLUMNS": "180"}).ended(0).out
+    flat = " ".join(shown.split())
+    assert all(line.isprintable() for line in shown.splitlines())
+    for said in (
+        "SEV1",
+        "100.0 min from detected to resolved",
+        "introduced it (window)",
+        "Similar earlier ones",
+        "1,200 users",
+    ):
+        assert said in flat
+    assert "https://ci.example/241" in shown
+    if form == "markdown":
+        assert "\\<b\\>" in shown and "Checkout \\| pays \\`nothing\\`" in shown
+        assert "(<https://tickets.example/NOW?a=1%7C2>)" in shown  # a bare | would end the cell
+
+
+def test_every_name_of_it_leads_to_it(data: Path) -> None:
+    """Its id, the beginning of that, a record, and the address of its page."""
+    incident_id = asked(data, "custom:NOW")["incident"]["incident_id"]
+    for name in (incident_id, incident_id[:8].upper(), "NOW", "https://tickets.example/NOW?a=1|2"):
+        assert asked(data, name)["incident"]["incident_id"] == incident_id
+
+
+@pytest.mark.parametrize("name", ["nothing", "custom:NOTHING", "abcdef0123", "ab", "'; DROP TABLE incidents"])
+def test_what_is_no_incident_is_said(data: Path, name: str) -> None:
+    """With the ways in which one can be named."""
+    told = mttr("--data-dir", data, "incident", name, cwd=data).ended(2).err
+    assert "is no published incident" in told and "source:external_id" in told
+
+
+def test_nothing_published_is_said(tmp_path: Path) -> None:
+    assert "Nothing is published" in mttr("--data-dir", tmp_path, "incident", "x", cwd=tmp_path).ended(2).err
+
+
+def test_records_of_several_tools_are_one_story() -> None:
+    """All records of a golden incident, each of its events once, and every record leads to the same evidence."""
+    data = finished_run()
+    database = latest(data) / "mttr.duckdb"
+    (incident_id, n) = query(
+        data,
+        """SELECT incident_id, count(*) FROM records GROUP BY incident_id
+        ORDER BY count(DISTINCT source) DESC, count(*) DESC, incident_id LIMIT 1""",
+    )[0]
+    found = asked(data, incident_id)
+    assert len(found["records"]) == n > 1 and found["records"][0]["role"] == "primary"
+    with duckdb.connect(str(database), read_only=True) as con:
+        events = con.execute(
+            """SELECT count(DISTINCT (source, external_id, "at", event_type, vendor_type, actor, notes)) FROM incident_events
+            WHERE incident_id = ? AND event_type <> 'note'""",
+            [incident_id],
+        ).fetchall()[0][0]
+    assert len([row for row in found["timeline"] if row["what"] != "note"]) >= events > 0
+    assert [row["at"] for row in found["timeline"]] == sorted(row["at"] for row in found["timeline"])
+    for record in found["records"]:
+        again = asked(data, f"{record['source']}:{record['external_id']}")
+        assert again["incident"]["incident_id"] == incident_id
+
+
+def test_a_database_of_an_earlier_release_gives_what_it_has(data: Path, tmp_path: Path) -> None:
+    """Parts whose tables it lacks are left out; the rest is there."""
+    generation = tmp_path / "published" / "20251001T060000000Z-0000"
+    generation.mkdir(parents=True)
+    shutil.copy(latest(data) / "mttr.duckdb", generation / "mttr.duckdb")
+    (generation / "mttr.duckdb").chmod(0o600)
+    with duckdb.connect(str(generation / "mttr.duckdb")) as con:
+        con.execute("DROP TABLE incident_deploys; DROP TABLE deploys; DROP TABLE links")
+    (tmp_path / "published" / "latest").symlink_to(generation.name)
+    found = asked(tmp_path, "custom:NOW")
+    assert "deploys" not in found and "links_not_followed" not in found
+    assert found["similar"] and found["timeline"]

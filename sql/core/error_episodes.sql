@@ -33,7 +33,7 @@ WITH told AS (
     SELECT
         h.source, h.external_id, h.event_type,
         possible_instant(h.happened_at, run.as_of) AS happened_at,
-        h.not_before, h.provenance, h.actor_kind, text_or_null(h.release) AS release,
+        h.not_before, h.provenance, h.actor_kind, short_version(h.release) AS release,
         CASE h.event_type WHEN 'resolved' THEN 1 WHEN 'regression' THEN 2 WHEN 'reopened' THEN 3 ELSE 9 END AS rank
     FROM staging.error_events AS h
     CROSS JOIN config.run AS run
@@ -100,9 +100,9 @@ folded AS (
     GROUP BY source, external_id, episode
 )
 SELECT
-    f.source, f.external_id, f.episode, f.began_at, f.began_by, least(f.began_not_before, f.began_at) AS began_not_before, f.began_release, f.introduced_no,
+    f.source, f.external_id, f.episode, f.began_at, f.began_by, CASE WHEN f.began_not_before <= f.began_at THEN f.began_not_before END AS began_not_before, f.began_release, f.introduced_no,
     f.resolved_at,
-    least(greatest(f.resolved_not_before, f.began_at), f.resolved_at) AS resolved_not_before,
+    CASE WHEN f.resolved_not_before IS NOT NULL THEN least(greatest(f.resolved_not_before, f.began_at), f.resolved_at) END AS resolved_not_before,
     CASE WHEN f.resolved_not_before IS NOT NULL THEN 'derived' ELSE f.resolved_provenance END AS resolved_provenance,
     f.resolved_by,
     CASE WHEN f.is_last AND e.status = 'resolved' THEN coalesce(f.resolved_release, e.resolved_in_release) ELSE f.resolved_release END AS resolved_release,

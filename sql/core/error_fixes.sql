@@ -59,7 +59,7 @@ fixes AS (
     WHERE r.first_ran_at IS NOT NULL OR n.deploy_no IS NOT NULL OR p.resolved_at IS NOT NULL
 ),
 counts AS (
-    SELECT c.source, c.external_id, c.began_at, c.began_at + to_minutes(c.minutes) AS ended_at, c.minutes, text_or_null(c.release) AS release,
+    SELECT c.source, c.external_id, c.began_at, c.minutes, short_version(c.release) AS release,
         arg_max(c.events, c.read_at) AS events, max(c.read_at) AS read_at
     FROM staging.error_counts AS c
     SEMI JOIN fixes AS f ON f.source = c.source AND f.external_id = c.external_id
@@ -78,16 +78,19 @@ told AS (
     ) AS t ON t.source = f.source AND t.external_id = f.external_id AND t.release IS NOT NULL
     LEFT JOIN core.releases AS ran ON ran.service = f.service AND ran.release = release_key(t.release)
 ),
--- What was counted since the fix.
-since AS (
-    SELECT f.source, f.external_id, f.episode, f.fix_at, f.last_seen_at, f.known_until, c.began_at, c.ended_at, c.minutes, max(c.read_at) AS read_at,
+-- What was counted since the fix. A period ends when it was read, if that was before its end.
+read AS (
+    SELECT f.source, f.external_id, f.episode, f.fix_at, f.last_seen_at, f.known_until, c.began_at, c.minutes, max(c.read_at) AS read_at,
         coalesce(sum(c.events) FILTER (c.release IS NULL), sum(c.events)) AS events,
         coalesce(sum(c.events) FILTER (t.is_older), 0) AS older,
         coalesce(sum(c.events) FILTER (t.is_later), 0) AS later
     FROM fixes AS f
-    JOIN counts AS c ON c.source = f.source AND c.external_id = f.external_id AND c.ended_at > f.fix_at AND c.began_at <= f.known_until
+    JOIN counts AS c ON c.source = f.source AND c.external_id = f.external_id AND c.began_at <= f.known_until
     LEFT JOIN told AS t ON t.source = f.source AND t.external_id = f.external_id AND t.episode = f.episode AND t.release = c.release
     GROUP BY ALL
+),
+since AS (
+    SELECT *, least(began_at + to_minutes(minutes), read_at) AS ended_at FROM read WHERE least(began_at + to_minutes(minutes), read_at) > fix_at
 ),
 -- A day says nothing that its hours do not, where all of them since the fix are counted.
 hours AS (
@@ -115,8 +118,9 @@ counted AS (
         bool_or(began_at >= fix_at AND later > 0) AS comes_again,
         bool_or(began_at >= fix_at AND events > 0) AS goes_on,
         -- Whether all that happened up to the last event is counted, and is of older versions.
-        bool_and(events <= older AND NOT after_gap) FILTER (began_at <= last_seen_at) AND max(ended_at) > any_value(last_seen_at) AS is_all_older,
-        min(greatest(began_at, fix_at)) FILTER (events = 0 AND greatest(began_at, fix_at) + INTERVAL 30 MINUTE <= least(ended_at, read_at, known_until)) AS quiet_from
+        bool_and(events <= older AND NOT after_gap) FILTER (began_at <= last_seen_at)
+            AND bool_or(events > 0) FILTER (began_at <= last_seen_at AND ended_at > last_seen_at) AS is_all_older,
+        min(greatest(began_at, fix_at)) FILTER (events = 0 AND greatest(began_at, fix_at) + INTERVAL 30 MINUTE <= least(ended_at, known_until)) AS quiet_from
     FROM periods
     GROUP BY ALL
 ),

@@ -23,9 +23,9 @@ users = "="
 is_unhandled = "="
 first_seen_at = "="
 last_seen_at = "="
-first_release = "="
-last_release = "="
-resolved_in_release = "="
+first_release = "version in which it was first seen, without the package before an @"
+last_release = "version of its latest event, without the package"
+resolved_in_release = "version that is said to resolve it, without the package; NULL while that is the next release"
 assigned = "="
 suspect_commits = "="
 tags = "="
@@ -51,9 +51,9 @@ SELECT
     e.is_unhandled,
     possible_instant(e.first_seen_at, run.as_of) AS first_seen_at,
     possible_instant(e.last_seen_at, run.as_of) AS last_seen_at,
-    text_or_null(e.first_release) AS first_release,
-    CASE WHEN is_known THEN text_or_null(e.last_release) END AS last_release,
-    CASE WHEN is_known THEN text_or_null(e.resolved_in_release) END AS resolved_in_release,
+    short_version(e.first_release) AS first_release,
+    CASE WHEN is_known THEN short_version(e.last_release) END AS last_release,
+    CASE WHEN is_known THEN short_version(e.resolved_in_release) END AS resolved_in_release,
     e.assigned,
     e.suspect_commits,
     e.tags,

@@ -7,7 +7,7 @@ unique = [["row_no"], ["service", "version"]]
 [columns]
 row_no = "number of the row"
 service = "service, `unknown` where nothing says it"
-version = "version, as people see it"
+version = "version, without the package before an @"
 released_at = "when production ran it first, else the first day with sessions of it; NULL when unknown. UTC"
 sessions = "sessions"
 crashed = "those that crashed"
@@ -19,7 +19,7 @@ WITH places AS (
     LEFT JOIN config.words AS m ON m.kind = 'environment' AND m.source = p.source AND m.word = normalized(p.environment)
 ),
 counted AS (
-    SELECT n.name AS service, trim(s.version) AS version, min(s.began_at) AS first_day, sum(s.sessions)::BIGINT AS sessions, sum(s.crashed)::BIGINT AS crashed
+    SELECT n.name AS service, short_version(s.version) AS version, min(s.began_at) AS first_day, sum(s.sessions)::BIGINT AS sessions, sum(s.crashed)::BIGINT AS crashed
     FROM staging.release_sessions AS s
     CROSS JOIN config.run AS run
     LEFT JOIN places AS p ON p.source = s.source AND p.environment = s.environment

@@ -5,7 +5,7 @@ lets it pass (is_incident)."""
 published = true
 like = "core.errors"
 not_null = ["source", "external_id", "is_incident", "episodes", "is_spiking", "is_linked"]
-unique = [["source", "external_id"], ["triage_rank"]]
+unique = [["source", "external_id"]]
 
 [assert]
 known_class = "class IN ('new', 'regression', 'spike', 'ongoing')"
@@ -109,7 +109,7 @@ ranked AS (
     WHERE status = 'unresolved'
 )
 SELECT
-    e.source, e.external_id, e.key, e.service, e.team, without_addresses(e.title) AS title, e.level, e.priority, e.environment,
+    e.source, e.external_id, e.key, e.service, e.team, e.title, e.level, e.priority, e.environment,
     make_timestamptz(epoch_us(e.first_seen_at)) AS first_seen_at,
     make_timestamptz(epoch_us(e.last_seen_at)) AS last_seen_at,
     e.status, e.substatus,

@@ -16,7 +16,7 @@ verdict_needs_sessions = "verdict IS NULL OR (sessions >= 100 AND sessions_befor
 
 [columns]
 service = "service, `unknown` where nothing says it"
-version = "version, as people see it"
+version = "version, without the package before an @"
 released_at = "when production ran it first, else the first day with sessions of it; NULL when unknown. UTC"
 sessions = "sessions"
 crashed = "those that crashed"

@@ -27,7 +27,7 @@ STAMPS = (
     *("root_cause_found", "mitigated", "resolved", "closed"),
 )
 ROLES = {"pagerduty": "pager", "opsgenie": "pager", "opsgenie_incident": "pager", "jira": "ticket", "custom": "ticket"}
-ROLES |= {"alertmanager": "machine alert"}
+ROLES |= {"alertmanager": "machine alert", "sentry": "machine alert"}
 ORDER = ("pager", "ticket", "machine alert", "channel")
 TABLES = (
     *("core.links", "core.groups", "core.members", "core.evidence", "core.golden", "core.incidents"),

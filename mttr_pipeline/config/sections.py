@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from mttr_pipeline.config.error_tracking import Errors
 from mttr_pipeline.config.imports import ImportPreset
 from mttr_pipeline.config.names import ByService, Name, normalize, owners
 from mttr_pipeline.config.options import Section, Vocabulary
@@ -317,6 +318,7 @@ class FileSettings(Section):
     lifecycle: Lifecycle = Lifecycle()
     correlation: Correlation = Correlation()
     deploys: Deploys = Deploys()
+    errors: Errors = Errors()
     publish: Publish = Publish()
     people: People = People()
     run: Run = Run()
@@ -346,6 +348,7 @@ class FileSettings(Section):
             ("targets", self.targets.services),
             ("thresholds", self.thresholds.services),
             ("downtime", self.downtime.services),
+            ("errors.path_values", self.errors.path_values.services),
         ):
             first: dict[str, str] = {}
             for name in tables:

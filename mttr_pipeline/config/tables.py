@@ -38,6 +38,7 @@ CREATE VIEW config.refusals AS
 def config_tables(settings: Settings, as_of: datetime, definition_hash: str) -> dict[str, tuple[str, Rows]]:
     """Name -> (columns, rows) of every `config` table. Words and names stand as they are compared; durations are microseconds."""
     file, accounts = settings.file, settings.accounts
+    gate = file.errors.incidents
     return {
         "run": (
             "as_of TIMESTAMP, reopen_us BIGINT, flap_us BIGINT, abandoned_us BIGINT, deploy_window_us BIGINT, "
@@ -103,6 +104,19 @@ def config_tables(settings: Settings, as_of: datetime, definition_hash: str) -> 
         "patterns": (
             "source VARCHAR, pattern VARCHAR",
             [[account.name, pattern] for account in accounts for pattern in account.options.patterns()],
+        ),
+        "error_gate": (
+            "is_open BOOLEAN, new_in_release BOOLEAN, unhandled BOOLEAN, users BIGINT, urgent VARCHAR",
+            [[gate.enabled, gate.new_in_release, gate.unhandled, gate.users, gate.urgent]],
+        ),
+        "error_levels": (
+            "level VARCHAR, severity VARCHAR, passes BOOLEAN",
+            [[level, severity, level in gate.levels] for level, severity in gate.severities.items()],
+        ),
+        "path_values": (
+            "kind VARCHAR, name VARCHAR, points DOUBLE",
+            [["service", name, points] for name, points in file.errors.path_values.services.items()]
+            + [["tag", normalize(name), points] for name, points in file.errors.path_values.tags.items()],
         ),
         "link_reasons": ("reason VARCHAR", [[reason] for reason in file.correlation.reasons]),
         "decisions": (

@@ -27,7 +27,8 @@ _STRENGTH = "list_position(['flap', 'chosen', 'merged', 'vendor', 'url', 'key', 
 _EDGES = f"""CREATE OR REPLACE TEMP TABLE link_edges AS
 SELECT least(record_id, other) AS a, greatest(record_id, other) AS b, min({_STRENGTH})::BIGINT AS strength, min(apart_us) AS apart_us
 FROM (
-    SELECT record_id, other_record_id AS other, link_reason AS kind, apart_us FROM core.links WHERE why_not IS NULL
+    SELECT record_id, other_record_id AS other, link_reason AS kind, apart_us FROM core.links
+    WHERE why_not IS NULL AND NOT is_of_error
     UNION ALL
     SELECT s.record_id, root.record_id, 'flap', 0 FROM core.standalone AS s
     JOIN core.standalone AS root ON root.source = s.source AND root.external_id = s.flap_of AND root.episode = s.flap_of_episode

@@ -24,16 +24,19 @@ set_aside = "why the fold does not see it: `after as_of` (more than 5 minutes af
 landed_in = "landing file"
 */
 -- Few keys occur twice, and only their rows have to be put in order.
-WITH repeated AS (
-    SELECT source, external_id, event_id FROM staging.events GROUP BY ALL HAVING count(*) > 1
+WITH given AS NOT MATERIALIZED (
+    FROM staging.events UNION ALL BY NAME FROM core.error_record_events
+),
+repeated AS (
+    SELECT source, external_id, event_id FROM given GROUP BY ALL HAVING count(*) > 1
 ),
 once AS (
-    SELECT e.* FROM staging.events AS e ANTI JOIN repeated AS r USING (source, external_id, event_id)
+    SELECT e.* FROM given AS e ANTI JOIN repeated AS r USING (source, external_id, event_id)
 ),
 numbered AS (
     SELECT e.*, row_number() OVER (
         PARTITION BY source, external_id, event_id ORDER BY happened_at, event_type, landed_in) AS repeat_number
-    FROM staging.events AS e SEMI JOIN repeated AS r USING (source, external_id, event_id)
+    FROM given AS e SEMI JOIN repeated AS r USING (source, external_id, event_id)
 ),
 events AS (
     SELECT * FROM once UNION ALL SELECT * EXCLUDE (repeat_number) FROM numbered WHERE repeat_number = 1

@@ -1,7 +1,7 @@
 /*
 description = """Which deploy introduced an incident, one row per incident and deploy. A deploy that is said to have caused it (`explicit`) goes before
-all others: by the deploy's own record, by a field that is mapped to introduced_by, or by a line of links.csv, which can also refuse
-one. Else it is, of each service of the incident, the latest successful production deploy that is no rollback, whose finish is known
+all others: by the deploy's own record, by a field that is mapped to introduced_by, by an error that is linked to the incident and began
+with a version which the deploy brought out, or by a line of links.csv, which can also refuse one. Else it is, of each service of the incident, the latest successful production deploy that is no rollback, whose finish is known
 exactly or to the end of its job, and that finished within the configured window (default 60 min) before the impact began:
 occurred_at, else detected_at (`window`). Nothing is forced: an incident without such a deploy has no row. A name that fits several
 incidents is no link."""
@@ -75,6 +75,12 @@ explicit AS (
         SELECT deploy_no, incident_id FROM core.deploy_causes WHERE incident_id IS NOT NULL
         UNION
         SELECT deploy_no, incident_id FROM chosen
+        UNION
+        SELECT p.introduced_no, e.incident_id
+        FROM core.error_incidents AS e
+        JOIN core.error_episodes AS p ON p.source = e.source AND p.external_id = e.external_id AND p.episode = e.episode
+        JOIN core.incidents AS i ON i.incident_id = e.incident_id AND i.is_counted
+        WHERE p.introduced_no IS NOT NULL
     ) AS e
     ANTI JOIN refused AS r ON r.incident_id = e.incident_id AND r.deploy_no = e.deploy_no
 ),

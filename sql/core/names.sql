@@ -1,5 +1,5 @@
 /*
-description = """Every spelling of a service or team that records, deploys, vendors' lists and the configuration use, and the name that is shown for
+description = """Every spelling of a service or team that records, deploys, errors, vendors' lists and the configuration use, and the name that is shown for
 it. Spellings that differ only in case, blanks, `-`, `_` or Unicode form (NFKC) are one name. The configured spelling is shown, else the
 one of most records, and of equally frequent ones the first in the order of their characters."""
 not_null = ["kind", "written", "folded", "name"]
@@ -27,6 +27,10 @@ WITH spelled AS (
     UNION ALL SELECT 'team', team, 0, false FROM staging.services
     UNION ALL SELECT 'team', name, 0, false FROM staging.teams
     UNION ALL SELECT DISTINCT 'service', service, 0, false FROM staging.deploys
+    UNION ALL SELECT DISTINCT 'service', service, 0, false FROM staging.error_issues
+    UNION ALL SELECT DISTINCT 'team', team, 0, false FROM staging.error_issues
+    UNION ALL SELECT DISTINCT 'service', service, 0, false FROM staging.release_sessions
+    UNION ALL SELECT 'service', name, 0, false FROM config.path_values WHERE kind = 'service'
     UNION ALL SELECT 'team', team, 0, true FROM config.services
     UNION ALL SELECT 'service', service, 0, false FROM config.targets
     UNION ALL SELECT 'service', scope_value, 0, false FROM config.thresholds WHERE scope = 'service'

@@ -1,6 +1,6 @@
 /*
 description = """Production deploys that repair: within seven days after an incident of their service began, and a rollback, or a deploy whose title,
-commits or notes name such an incident or its ticket."""
+commits or notes name such an incident, its ticket or an error that is linked to it."""
 not_null = ["deploy_no"]
 unique = [["deploy_no"]]
 
@@ -57,4 +57,11 @@ FROM records AS r
 JOIN produced AS p ON p.deploy_no = r.deploy_no
 JOIN core.incident_sources AS s ON s.source = r.source AND s.external_id = r.external_id
 JOIN core.incidents AS i ON i.incident_id = s.incident_id AND i.is_counted AND i.service = p.service
+WHERE p.finished_us - epoch_us(i.started_at) BETWEEN 0 AND 604800000000
+UNION
+SELECT p.deploy_no
+FROM core.error_mentions AS m
+JOIN produced AS p ON p.deploy_no = m.deploy_no
+JOIN core.error_incidents AS e ON e.source = m.source AND e.external_id = m.external_id
+JOIN core.incidents AS i ON i.incident_id = e.incident_id AND i.is_counted AND i.service = p.service
 WHERE p.finished_us - epoch_us(i.started_at) BETWEEN 0 AND 604800000000

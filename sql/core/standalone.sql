@@ -168,7 +168,8 @@ SELECT
     r.revenue_impact,
     make_timestamptz(epoch_us(r.updated_at)) AS updated_at,
     coalesce(g.started_at < h.complete_since, false) AS is_before_history,
-    coalesce(s.role, 'ticket') AS role,
+    -- The records of a source of deploys are errors that passed the gate: no other source has them.
+    CASE WHEN s.role = 'deploys' THEN 'machine alert' ELSE coalesce(s.role, 'ticket') END AS role,
     f.root_id AS flap_of,
     CASE WHEN f.root_id IS NULL THEN d.root_id END AS duplicate_of_id,
     CASE WHEN f.root_id IS NOT NULL THEN coalesce(c.in_episode, 1) END AS flap_of_episode,

@@ -1,5 +1,5 @@
 /*
-description = """One row per vendor record of every source, in one vocabulary: aliases of services resolved, the team of the
+description = """One row per vendor record of every source, in one vocabulary, issues of error trackers that are incidents included: aliases of services resolved, the team of the
 configuration filled in, a severity where the vendor gave none. Records that the vendor has deleted are left out."""
 like = "staging.records"
 not_null = ["source", "external_id", "kind", "severity", "severity_source"]
@@ -56,7 +56,7 @@ SELECT
     e.resolution_kind,
     e.updated_at,
     e.landed_in
-FROM staging.records AS e
+FROM (FROM staging.records UNION ALL BY NAME FROM core.error_records) AS e
 LEFT JOIN core.names AS service ON service.kind = 'service' AND service.written = e.service
 LEFT JOIN core.names AS team ON team.kind = 'team' AND team.written = e.team
 LEFT JOIN core.words AS w ON w.source = e.source AND w.kind = 'status' AND w.scope IS NULL AND w.word = e.vendor_status

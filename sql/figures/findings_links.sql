@@ -15,7 +15,7 @@ apart AS (
     SELECT s.source, count(*) AS total, count(*) FILTER (g.kept_apart IN ('large', 'long')) AS n
     FROM core.groups AS g
     JOIN core.standalone AS s ON s.record_id = g.record_id
-    SEMI JOIN core.links AS l ON l.why_not IS NULL
+    SEMI JOIN core.links AS l ON l.why_not IS NULL AND NOT l.is_of_error
     GROUP BY s.source
 ),
 broken AS (

@@ -253,3 +253,16 @@ CREATE OR REPLACE MACRO is_person(kind) AS coalesce(kind NOT IN ('team', 'schedu
 
 -- A text without the credentials of this run: `prepare` makes it anew for the credentials that there are.
 CREATE OR REPLACE MACRO without_secrets(text) AS text;
+
+-- A version as people see it: without the package before an @. With it, it looks like an e-mail address.
+CREATE OR REPLACE MACRO short_version(version) AS nullif(regexp_replace(trim(version), '^.*@', ''), '');
+
+-- What versions are compared by: that in small letters; of a commit the first seven digits, because
+-- some tools shorten them. A commit has a letter: 20261001 is a date.
+CREATE OR REPLACE MACRO release_key(version) AS
+    list_transform([lower(short_version(version))], lambda v:
+        CASE WHEN regexp_full_match(v, '[0-9a-f]{7,64}') AND regexp_matches(v, '[a-f]') THEN left(v, 7) ELSE v END)[1];
+
+-- An instant that can be one: not before 2000, not later than 5 minutes after the clock of the run.
+CREATE OR REPLACE MACRO possible_instant(stamp, as_of) AS
+    CASE WHEN stamp >= TIMESTAMP '2000-01-01' AND stamp <= as_of + INTERVAL 5 MINUTE THEN stamp END;

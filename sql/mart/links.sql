@@ -29,6 +29,7 @@ WITH placed AS (
     FROM core.links AS l
     LEFT JOIN core.groups AS a ON a.record_id = l.record_id
     LEFT JOIN core.groups AS b ON b.record_id = l.other_record_id
+    WHERE NOT l.is_of_error
 )
 SELECT
     p.source, p.external_id, p.record_id, p.place, p.link_reason, p.target, p.other_source, p.other_external_id, p.other_record_id,

@@ -3,7 +3,7 @@ description = """Issues of error trackers in one shape: what a tool made of erro
 is not decided here."""
 gathered = true
 not_null = ["source", "external_id"]
-optional = ["key", "title", "url", "level", "status", "substatus", "service", "team", "environment", "events", "users", "is_unhandled", "first_seen_at",
+optional = ["key", "title", "url", "level", "priority", "status", "substatus", "service", "team", "environment", "events", "users", "is_unhandled", "first_seen_at",
     "last_seen_at", "first_release", "last_release", "resolved_in_release", "assigned", "suspect_commits", "tags", "updated_at"]
 
 [columns]
@@ -13,6 +13,7 @@ key = "short id that people write, such as CHECKOUT-1A2; it is the deduplication
 title = "title"
 url = "page at the vendor"
 level = "fatal, error, warning, info or debug, as sent"
+priority = "high, medium or low, as the vendor rates it; NULL where it does not"
 status = "unresolved, resolved or archived; NULL where the vendor's word is another one"
 substatus = "what the vendor adds to it, such as regressed or escalating"
 service = "name of the service, from a tag where the configuration says so, else from the project"
@@ -39,6 +40,7 @@ key = "VARCHAR"
 title = "VARCHAR"
 url = "VARCHAR"
 level = "VARCHAR"
+priority = "VARCHAR"
 status = "VARCHAR"
 substatus = "VARCHAR"
 service = "VARCHAR"

@@ -11,12 +11,20 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from mttr_pipeline.config.names import Text, Words, distinct, normalize
-from mttr_pipeline.config.terms import EnvironmentKind, EventType, RecordType, Resolution, Role, Severity
+from mttr_pipeline.config.terms import (
+    DetectionSource,
+    EnvironmentKind,
+    EventType,
+    RecordType,
+    Resolution,
+    Role,
+    Severity,
+)
 from mttr_pipeline.config.values import Day, ProxyAddress, WebAddress, Zone, number
 
 DEFAULT_BACKFILL_DAYS = 730
 #: The kinds of words that vendors choose and we map, and the table of a source that maps them where it is named otherwise.
-WORD_KINDS = ("severity", "status", "resolution", "type", "field", "environment")
+WORD_KINDS = ("severity", "status", "resolution", "type", "field", "environment", "detection")
 TABLES = {"field": "fields"}
 RequestsPerMinute = Annotated[int, number("requests", 1, 1_000_000, whole=True)]
 RequestBudget = Annotated[int, number("requests", 0, 1_000_000, whole=True)]
@@ -48,6 +56,11 @@ class SourceOptions(Section):
     )
     severity: Words[Severity] = Field(default_factory=dict, description="the source's word -> severity")
     status: Words[EventType] = Field(default_factory=dict, description="status -> event")
+    detection: Words[DetectionSource] = Field(
+        default_factory=dict,
+        description="who or what noticed an incident (value of a field mapped to `detected_by`, name of an integration, kind of "
+        "reporter) -> monitor, customer, employee, release or unknown",
+    )
     root_cause_patterns: tuple[Text, ...] = Field(
         ("Root cause found:",),
         description="a responder's note that starts with one of these sets `root_cause_found_at`; case is ignored",
@@ -163,8 +176,11 @@ class Vocabulary(Section):
     resolution: Words[Resolution] = Field(
         default_factory=dict, description="resolution name -> incident, false_alarm or duplicate"
     )
-    type: Words[RecordType] = Field(default_factory=dict, description="issue type -> incident or other")
-
+    type: Words[RecordType] = Field(default_factory=dict, description="issue type -> incident, post_mortem or other")
+    detection: Words[DetectionSource] = Field(
+        default_factory=dict,
+        description="who or what noticed an incident -> monitor, customer, employee, release or unknown",
+    )
     environment: Words[EnvironmentKind] = Field(
         default_factory=dict, description="environment that deploys go to -> production or other"
     )

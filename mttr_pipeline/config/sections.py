@@ -88,6 +88,18 @@ class Deploys(Section):
     )
 
 
+class OnCall(Section):
+    """`[oncall]`: how the load of those who are on call is shown."""
+
+    per_person: bool = Field(
+        False, description="whether the load is also shown per person, by pseudonym; else per team and rota only"
+    )
+    time_zones: ByService[Zone] = Field(
+        default_factory=dict,
+        description="team -> zone of its nights (22 to 8 h) and hours; other teams have the reporting time zone",
+    )
+
+
 class Variant(Section):
     """`[variants.<name>]`: a calculation between two stamps."""
 
@@ -319,6 +331,7 @@ class FileSettings(Section):
     correlation: Correlation = Correlation()
     deploys: Deploys = Deploys()
     errors: Errors = Errors()
+    oncall: OnCall = OnCall()
     publish: Publish = Publish()
     people: People = People()
     run: Run = Run()

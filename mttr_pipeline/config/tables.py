@@ -22,6 +22,7 @@ CREATE VIEW config.severities AS SELECT source, word, meaning AS severity FROM c
 CREATE VIEW config.resolutions AS SELECT source, word, meaning FROM config.words WHERE kind = 'resolution';
 CREATE VIEW config.types AS SELECT source, word, meaning FROM config.words WHERE kind = 'type';
 CREATE VIEW config.environments AS SELECT source, word, meaning FROM config.words WHERE kind = 'environment';
+CREATE VIEW config.detections AS SELECT source, word, meaning FROM config.words WHERE kind = 'detection';
 CREATE VIEW config.statuses AS
     SELECT source, scope, word, is_prefix, meaning AS event_type FROM config.words WHERE kind = 'status';
 CREATE VIEW config.fields AS SELECT source, word, written, meaning AS target FROM config.words WHERE kind = 'field';
@@ -42,7 +43,7 @@ def config_tables(settings: Settings, as_of: datetime, definition_hash: str) -> 
     return {
         "run": (
             "as_of TIMESTAMP, reopen_us BIGINT, flap_us BIGINT, abandoned_us BIGINT, deploy_window_us BIGINT, "
-            "correlates BOOLEAN, count_noise BOOLEAN, "
+            "correlates BOOLEAN, count_noise BOOLEAN, per_person BOOLEAN, "
             "outliers_excluded BOOLEAN, outlier_hours DOUBLE, "
             "at_risk_pct DOUBLE, availability_target_pct DOUBLE, phase_model VARCHAR, reporting_time_zone VARCHAR, "
             "definition_hash VARCHAR",
@@ -55,6 +56,7 @@ def config_tables(settings: Settings, as_of: datetime, definition_hash: str) -> 
                     round(file.deploys.window_minutes * 60_000_000),
                     file.correlation.enabled,
                     file.downtime.count_noise,
+                    file.oncall.per_person,
                     file.outliers.enabled,
                     file.outliers.hours,
                     file.targets.at_risk_pct,
@@ -83,6 +85,10 @@ def config_tables(settings: Settings, as_of: datetime, definition_hash: str) -> 
                 for account in accounts
                 for name in account.source.record_sources(account.name)
             ],
+        ),
+        "team_zones": (
+            "team VARCHAR, time_zone VARCHAR",
+            [[normalize(team), zone] for team, zone in file.oncall.time_zones.items()],
         ),
         "deployed_services": (
             "source VARCHAR, place VARCHAR, services VARCHAR[]",

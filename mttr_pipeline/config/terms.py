@@ -30,6 +30,8 @@ FieldTarget = Literal[
     "responders",
     "linked_incident",
     "introduced_by",
+    "detected_by",
+    "test_added",
 ]
 EventType = Literal[
     "occurred",
@@ -45,8 +47,10 @@ EventType = Literal[
 ]
 #: What the resolution of a record makes of it.
 Resolution = Literal["incident", "false_alarm", "duplicate"]
-#: What the type of a record makes of it: an incident, or nothing that counts here.
-RecordType = Literal["incident", "other"]
+#: What the type of a record makes of it: an incident, what was learned from one, or nothing that counts here.
+RecordType = Literal["incident", "post_mortem", "other"]
+#: Who or what noticed an incident first.
+DetectionSource = Literal["monitor", "customer", "employee", "release", "unknown"]
 #: What the name of an environment stands for: users are there, or not.
 EnvironmentKind = Literal["production", "other"]
 #: What a source is for. A pager notifies somebody, a ticket is assigned, a machine alert has no responder, a channel is talk.

@@ -36,6 +36,13 @@ HOUSE: dict[str, dict[str, str]] = {
         "Reopened": "reopened",
         **dict.fromkeys(("Pending", "On hold", "Snoozed", "Waiting for *"), "paused"),
     },
+    "detection": {
+        **dict.fromkeys(("monitor", "monitoring", "alert", "alerting", "automated", "machine", "synthetic"), "monitor"),
+        **dict.fromkeys(("customer", "customers", "client", "user report", "support", "customer support"), "customer"),
+        **dict.fromkeys(("employee", "employees", "internal", "staff", "engineer", "person"), "employee"),
+        **dict.fromkeys(("release", "deploy", "deployment", "rollout", "canary"), "release"),
+        "unknown": "unknown",
+    },
     "environment": {
         **dict.fromkeys(("prod", "production", "live"), "production"),
         **dict.fromkeys(

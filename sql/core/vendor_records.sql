@@ -28,6 +28,9 @@ is_duplicate = "whether the vendor says it is a duplicate"
 dedup_key = "="
 resolution_kind = "="
 updated_at = "when the record changed last"
+detected_by = "who or what noticed the incident by this record: monitor, customer, employee, release or unknown; NULL where nothing says it"
+reported_via = "what says so: field, integration, reporter, or role (a machine alert); NULL where nothing does"
+alert_rule = "name of its alert rule; NULL where the source keeps none"
 landed_in = "="
 */
 SELECT
@@ -55,11 +58,20 @@ SELECT
     e.dedup_key,
     e.resolution_kind,
     e.updated_at,
+    coalesce(detection.meaning, CASE WHEN e.reported_via = 'integration' OR (e.reported_via IS NULL AND role.role = 'machine alert') THEN 'monitor' END)
+        AS detected_by,
+    CASE
+        WHEN detection.meaning IS NOT NULL OR e.reported_via = 'integration' THEN e.reported_via
+        WHEN e.reported_via IS NULL AND role.role = 'machine alert' THEN 'role'
+    END AS reported_via,
+    e.alert_rule,
     e.landed_in
 FROM (FROM staging.records UNION ALL BY NAME FROM core.error_records) AS e
 LEFT JOIN core.names AS service ON service.kind = 'service' AND service.written = e.service
 LEFT JOIN core.names AS team ON team.kind = 'team' AND team.written = e.team
 LEFT JOIN core.words AS w ON w.source = e.source AND w.kind = 'status' AND w.scope IS NULL AND w.word = e.vendor_status
+LEFT JOIN config.record_sources AS role ON role.source = e.source
+LEFT JOIN config.detections AS detection ON detection.source = role.account AND detection.word = normalized(e.reported_by)
 LEFT JOIN core.deleted_records AS d ON d.source = e.source AND d.external_id = e.external_id
 CROSS JOIN config.run AS run
 WHERE d.external_id IS NULL

@@ -5,7 +5,7 @@ not_null = ["source", "kind", "word", "normal", "n", "n_unmapped"]
 
 [columns]
 source = "source of the records"
-kind = "severity, status, resolution, type, field or environment"
+kind = "severity, status, resolution, type, field, environment or detection"
 scope = "project that it occurs in; NULL where that does not matter"
 word = "the word as sent"
 normal = "the word as it is compared"
@@ -25,6 +25,13 @@ WITH stated AS (
     ANTI JOIN staging.words AS w ON w.kind = 'status' AND w.source = r.source AND w.word = r.vendor_status
     WHERE r.status_event IS NULL AND r.vendor_status IS NOT NULL
     GROUP BY r.source, r.vendor_status
+    UNION ALL
+    -- Without a meaning, an integration is a monitor, and a kind of reporter says nothing.
+    SELECT r.source, 'detection', NULL, r.reported_by, NULL, count(*), r.reported_via <> 'field'
+    FROM staging.records AS r
+    ANTI JOIN core.deleted_records AS d ON d.source = r.source AND d.external_id = r.external_id
+    WHERE r.reported_by IS NOT NULL
+    GROUP BY ALL
 ),
 carried AS (
     SELECT

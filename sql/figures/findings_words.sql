@@ -60,6 +60,7 @@ UNION ALL
 SELECT 'unmapped_' || w.kind, w.source, w.n, w.total, 'warn', CASE w.kind
         WHEN 'status' THEN 'statuses that no map contains: the vendor''s category decides, else the stamps alone'
         WHEN 'resolution' THEN 'records with a resolution that no map contains: they count as incidents'
+        WHEN 'detection' THEN 'records whose field says in an unknown word who noticed the incident: another record decides, else it is unknown'
         WHEN 'environment' THEN 'deploys to an environment that no map contains: they do not count as production'
         ELSE 'received records of a type that no map contains: they count only after a pull has read them'
     END || '; map them in [sources.' || a.account || '.' || w.kind || ']',

@@ -266,3 +266,18 @@ CREATE OR REPLACE MACRO release_key(version) AS
 -- An instant that can be one: not before 2000, not later than 5 minutes after the clock of the run.
 CREATE OR REPLACE MACRO possible_instant(stamp, as_of) AS
     CASE WHEN stamp >= TIMESTAMP '2000-01-01' AND stamp <= as_of + INTERVAL 5 MINUTE THEN stamp END;
+-- What titles of alerts of one rule have in common: ids and numbers are left out, and white space is one blank.
+CREATE OR REPLACE MACRO title_template(title) AS
+    left(trim(regexp_replace(regexp_replace(regexp_replace(regexp_replace(title,
+        '[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}', '#', 'g'), '\b[0-9a-fA-F]{12,}\b', '#', 'g'),
+        '[0-9]+([.,:][0-9]+)*', '#', 'g'), '\s+', ' ', 'g')), 120);
+
+-- Five weekdays after a local time, at the same time of day; the first weekday after it is day 1.
+CREATE OR REPLACE MACRO five_weekdays_after(local_time) AS
+    local_time + to_days(CASE dayofweek(local_time) WHEN 6 THEN 6 WHEN 0 THEN 5 ELSE 7 END);
+
+-- An instant as the clocks of a zone show it, and back. Both are TIMESTAMPs; UTC, the usual zone, needs no look into the zone.
+CREATE OR REPLACE MACRO local_of(instant_utc, zone) AS
+    CASE WHEN zone = 'UTC' THEN instant_utc ELSE timezone(zone, make_timestamptz(epoch_us(instant_utc))) END;
+CREATE OR REPLACE MACRO utc_of(local_time, zone) AS
+    CASE WHEN zone = 'UTC' THEN local_time ELSE make_timestamp(epoch_us(timezone(zone, local_time))) END;

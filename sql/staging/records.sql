@@ -4,7 +4,7 @@ gathered = true
 not_null = ["source", "external_id", "kind"]
 optional = ["key", "url", "severity_source", "vendor_severity", "vendor_status", "status_event", "service", "team", "tags",
     "root_cause_category", "affected_users", "revenue_impact", "duplicate_of_id", "is_duplicate", "dedup_key", "resolution_kind", "updated_at",
-    "field_problems"]
+    "field_problems", "reported_by", "reported_via", "alert_rule"]
 
 [columns]
 source = "the account, or one of the further names that its source declares"
@@ -30,6 +30,9 @@ dedup_key = "the vendor's deduplication key"
 resolution_kind = "human, integration or timeout where the record itself says so"
 updated_at = "when the record changed last. UTC"
 field_problems = "a sentence for each field that stays empty because it holds something else than what belongs there, such as an object"
+reported_by = "who or what noticed the incident, in the words of the source: the value of a mapped field, else the name of the integration that made the record, else the kind of its reporter"
+reported_via = "where reported_by stands: field, integration or reporter; integration also where no name is known"
+alert_rule = "name of the alert rule behind the record, where the source keeps one"
 landed_in = "landing file"
 
 [types]
@@ -56,5 +59,8 @@ dedup_key = "VARCHAR"
 resolution_kind = "VARCHAR"
 updated_at = "TIMESTAMP"
 field_problems = "VARCHAR[]"
+reported_by = "VARCHAR"
+reported_via = "VARCHAR"
+alert_rule = "VARCHAR"
 landed_in = "VARCHAR"
 */

@@ -48,7 +48,8 @@ COUNTED: dict[str, tuple[int, int, str, list[str] | None, int]] = {
     "deploy_cause_unknown": (2, 4, "warn", ["https://a.test/1", "nobody knows"], 1),
     "incident_before_its_deploy": (1, 2, "warn", ["clock"], 1),
 }
-ABOUT_DEPLOYS = "FROM mart.data_quality WHERE contains(dq_check, 'deploy') OR dq_check = 'unmapped_environment'"
+ABOUT_DEPLOYS = """FROM mart.data_quality
+WHERE contains(dq_check, 'deploy') OR dq_check IN ('unmapped_environment', 'introduced_by_unknown')"""
 
 
 @pytest.fixture(scope="module")

@@ -651,4 +651,5 @@ def test_dagster_shows_the_verdict_and_warns(tmp_path: Path, monkeypatch: pytest
     assert checks["target_SEV1"].passed  # no data is no miss
     assert {checks[name].severity for name in ("target_SEV2", "traffic_light")} == {dg.AssetCheckSeverity.WARN}
     assert not checks["target_SEV2"].blocking
+    assert (checks["deploys_known"].passed, checks["deploys_known"].description) == (True, "no deploy is known")
     assert datetime.fromisoformat(read(latest(tmp_path), "summary")["as_of"]) == AS_OF

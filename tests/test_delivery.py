@@ -336,7 +336,7 @@ def test_a_field_names_the_deploy(tmp_path: Path) -> None:
 
 
 def test_a_name_that_fits_no_deploy_or_several_is_no_link_and_told(tmp_path: Path) -> None:
-    """A branch that many commits came from, a commit that two other services run, `7` as id and as version, a name that nobody knows, a
+    """A branch that many commits came from, a commit that two other services run, `7` as id and as version, a name nobody knows, a
     line of links.csv with a deploy of two other services: nothing is forced, and each is a finding. A deploy of the incident's own
     service goes before those of others."""
     recs = [page(f"I{n}", T0) for n in range(6)]

@@ -334,10 +334,10 @@ def test_a_server_that_lists_no_deploys_is_asked_once(tmp_path: Path) -> None:
     here.deploy("old", NOW - 299 * DAY)
     with site(here, tmp_path, connections=1) as sentry:
         manifest = sentry.pull()
-        assert manifest.status == "complete" and counts(manifest) == {"releases_without_readable_deploys": 4}
+        assert manifest.status == "complete" and counts(manifest) == {"release_deploys_not_readable": 4}
         assert len(asked(sentry, "deploys")) == 1 and sentry.ids(manifest, "deploys") == []
         second = sentry.pull(NOW + DAY)
-        assert counts(second) == {"releases_without_readable_deploys": 4} and len(asked(sentry, "deploys")) == 1
+        assert counts(second) == {"release_deploys_not_readable": 4} and len(asked(sentry, "deploys")) == 1
         source = build_source("sentry", sentry.settings)
         assert "but not their deploys (status 404)" in source.check()
         source.close()

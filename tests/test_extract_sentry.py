@@ -208,6 +208,22 @@ def test_a_release_of_several_projects_is_a_deploy_of_each(tmp_path: Path) -> No
         ]
 
 
+def test_a_renamed_project_is_one_service(tmp_path: Path) -> None:
+    """Its id stays. A release of long ago is not read again, and would else be one of a service that nobody deploys any more; what the
+    configuration says of the old name still holds."""
+    here = Organization()
+    for version, at in (("old", NOW - 300 * DAY), ("new", NOW - DAY)):
+        here.release(version, at, "shop", "api")
+        here.deploy(version, at + HOUR)
+    with site(here, tmp_path) as sentry:
+        sentry.pull()
+        here.releases[1]["projects"][0] |= {"slug": "store"}
+        sentry.pull(NOW + DAY)
+        assert sentry.deploys("external_id, service") == [(n, name) for n in "12" for name in ("api", "store")]
+        sentry.configure(services={"shop": ["Shop"]})
+        assert {row[0] for row in sentry.deploys("service")} == {"Shop", "api"}
+
+
 @pytest.mark.parametrize("flavour", ["sentry", "glitchtip"])
 @pytest.mark.parametrize("profile", ["heavy", "token_expired"])
 def test_faults_change_nothing(tmp_path: Path, profile: str, flavour: str) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
+from zlib import crc32
 
 import msgspec
 
@@ -38,7 +39,7 @@ def release(version: str, created: datetime, projects: Sequence[str] = ("checkou
         "dateReleased": None,
         "ref": None,
         "url": None,
-        "projects": [{"slug": slug, "name": slug.title()} for slug in projects],
+        "projects": [{"id": crc32(slug.encode()), "slug": slug, "name": slug.title()} for slug in projects],
         **more,
     }
 

@@ -1,8 +1,7 @@
 """What the message of a commit says in one line.
 
 A merge of a pull or merge request says first which branch it merges; the title of the request, which names what it repairs, stands
-below that. The other lines are not taken: they are long, and have the names and addresses of people. Sources: the vendors'
-documentation (GitHub: About pull request merges; GitLab: Commit message templates).
+below that. The other lines are not taken: they are long, and have the names and addresses of people.
 """
 
 from __future__ import annotations

@@ -209,8 +209,8 @@ def test_a_release_of_several_projects_is_a_deploy_of_each(tmp_path: Path) -> No
 
 
 def test_a_renamed_project_is_one_service(tmp_path: Path) -> None:
-    """Its id stays. A release of long ago is not read again, and would else be one of a service that nobody deploys any more; what the
-    configuration says of the old name still holds."""
+    """Its id stays. A release of long ago is not read again, and would else be one of a service that nobody deploys any more; what
+    the configuration says of the old name still holds."""
     here = Organization()
     for version, at in (("old", NOW - 300 * DAY), ("new", NOW - DAY)):
         here.release(version, at, "shop", "api")

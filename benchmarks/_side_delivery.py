@@ -25,6 +25,7 @@ TABLES = (
         "core.deploy_groups",
         "core.deploys",
         "core.deploy_causes",
+        "core.named_deploys",
         "core.incident_deploys",
         "core.reworks",
     ),

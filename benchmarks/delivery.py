@@ -1,9 +1,9 @@
 """What deploys cost beside a million incidents: joining records of two tools, finding rollbacks, linking incidents to the deploy
 that introduced them, and the delivery figures.
 
-Linking and figures are core.deploy_causes, core.incident_deploys, core.reworks, facts.deployed, figures.deploy_recoveries and
-mart.delivery. The baseline is one scan of the incidents in the same process, which counts them per service and window and takes
-their median.
+Linking and figures are core.deploy_causes, core.named_deploys, core.incident_deploys, core.reworks, facts.deployed,
+figures.deploy_recoveries and mart.delivery. The baseline is one scan of the incidents in the same process, which counts them per
+service and window and takes their median.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from _measure import Side, machine, run_side, say, table
 
 LINKING = (
     "core.deploy_causes",
+    "core.named_deploys",
     "core.incident_deploys",
     "core.reworks",
     "facts.deployed",

@@ -28,6 +28,7 @@ TABLES = (
         "core.deploy_groups",
         "core.deploys",
         "core.deploy_causes",
+        "core.named_deploys",
         "core.incident_deploys",
     ),
     *("core.reworks", "core.delivery_members", "facts.deployed", "figures.deploy_observations"),

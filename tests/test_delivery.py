@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from correlation_cases import DAY, HOUR, MINUTE, Link, Rec
+from correlation_cases import DAY, HOUR, MINUTE, Link, Rec, build
 from delivery_cases import Dep, Real, causes, delivered, is_production, reals
 from mart_cases import rows
 from support import AS_OF_US
@@ -332,6 +333,42 @@ def test_a_field_names_the_deploy(tmp_path: Path) -> None:
         ("I2", "url", "explicit"),
         ("I5", "again", "explicit"),
     ]
+
+
+def test_a_name_that_fits_no_deploy_or_several_is_no_link_and_told(tmp_path: Path) -> None:
+    """A branch that many commits came from, a commit that two other services run, `7` as id and as version, a name nobody knows, a
+    line of links.csv with a deploy of two other services: nothing is forced, and each is a finding. A deploy of the incident's own
+    service goes before those of others."""
+    recs = [page(f"I{n}", T0) for n in range(6)]
+    names = ("main", "ccccccc", "7", "ddddddd", "nobody knows")
+    named = [Link("pagerduty", f"I{n}", "key", "deploy", name, place="mapped_field") for n, name in enumerate(names)]
+    decisions = [Decision("pagerduty", "I5", "custom", "both", "introduced", "ada", "seen", 2)]
+    deps = [
+        *(Dep("custom", f"m{n}", version="main", sha=f"{n:07x}", finished_at=T0 - n * DAY) for n in range(3, 5)),
+        *(Dep("custom", name, name, sha="ccccccc", finished_at=T0 - 3 * DAY) for name in ("Search", "Payments")),
+        Dep("custom", "7", version="6", finished_at=T0 - 3 * DAY),
+        Dep("jira", "other", version="7", finished_at=T0 - 3 * DAY),
+        *(Dep("custom", f"d{name}", name, sha="ddddddd", finished_at=T0 - 3 * DAY) for name in ("Search", "Checkout")),
+        *(Dep("custom", "both", name, finished_at=T0 - 3 * DAY, is_shared=True) for name in ("Search", "Payments")),
+    ]
+    with delivered(tmp_path, recs, deps, links=named, decisions=decisions) as warehouse:
+        build(warehouse, ("figures.findings_deploys", "figures.findings_links"))
+        found = """SELECT dq_check, source, n, total, level, examples FROM (
+            FROM figures.findings_deploys UNION ALL BY NAME FROM figures.findings_links)
+            WHERE dq_check IN ('introduced_by_unknown', 'unusable_decision') ORDER BY ALL"""
+        links = "SELECT external_id FROM mart.incident_deploys JOIN mart.incidents USING (incident_id)"
+        assert [tuple(row.values()) for row in rows(warehouse, found)] == [
+            ("introduced_by_unknown", "pagerduty", 4, 5, "warn", ["7", "ccccccc", "main", "nobody knows"]),
+            ("unusable_decision", "configuration", 1, 1, "warn",
+             ["line 2 names custom both, a deploy of several services, none of which is that of the incident."]),
+        ]  # fmt: skip
+        assert [row["external_id"] for row in rows(warehouse, links)] == ["I3"]
+    quiet = tmp_path / "quiet"
+    quiet.mkdir()
+    with delivered(quiet, recs[:1], deps, links=[replace(named[0], target="d" * 7)]) as warehouse:
+        build(warehouse, ("figures.findings_deploys",))
+        of = "SELECT n, total FROM figures.findings_deploys WHERE dq_check = 'introduced_by_unknown'"
+        assert [tuple(row.values()) for row in rows(warehouse, of)] == [(0, 1)]
 
 
 def test_a_person_decides(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from delivery_worlds import INCIDENTS, company, deploy
 from report_cases import ago
 from support import AS_OF_US, rows
 
+from mttr_pipeline.reports import delivery
+
 #: The incident `short 0` begins 12 days before the clock of the run.
 TWICE = {"service": "shop", "severity": "SEV2", "resolved_at": ago(days=11)}
 INCIDENTS_OF_TWO = [
@@ -48,23 +50,30 @@ COUNTED: dict[str, tuple[int, int, str, list[str] | None, int]] = {
     "deploy_cause_unknown": (2, 4, "warn", ["https://a.test/1", "nobody knows"], 1),
     "incident_before_its_deploy": (1, 2, "warn", ["clock"], 1),
 }
-ABOUT_DEPLOYS = "FROM mart.data_quality WHERE contains(dq_check, 'deploy') OR dq_check = 'unmapped_environment'"
+ABOUT_DEPLOYS = """FROM mart.data_quality
+WHERE contains(dq_check, 'deploy') OR dq_check IN ('unmapped_environment', 'introduced_by_unknown')"""
 
 
 @pytest.fixture(scope="module")
-def findings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[tuple[str, str], dict[str, Any]]]:
-    """Name of the company -> finding and source -> its row."""
+def companies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[dict[tuple[str, str], Any], list[str]]]:
+    """Name of the company -> finding and source -> its row; and what Dagster warns of."""
 
-    def of(name: str, **given: Any) -> dict[tuple[str, str], dict[str, Any]]:
+    def of(name: str, **given: Any) -> tuple[dict[tuple[str, str], Any], list[str]]:
         folder: Path = tmp_path_factory.mktemp(name)
         with company(folder, incidents=INCIDENTS_OF_TWO, **given) as warehouse:
-            return {(row["dq_check"], row["source"]): row for row in rows(warehouse.con, ABOUT_DEPLOYS)}
+            found = {(row["dq_check"], row["source"]): row for row in rows(warehouse.con, ABOUT_DEPLOYS)}
+            return found, delivery.warnings(warehouse.con)
 
     return {
         "trouble": of("trouble", deploys=TROUBLE, words=[("custom", "prod-eu", 3), ("custom", "staging", 1)]),
         "clean": of("clean", deploys=CLEAN, words=[("custom", "production", 2)]),
         "none": of("none", deploys=[]),
     }
+
+
+@pytest.fixture(scope="module")
+def findings(companies: Any) -> dict[str, dict[tuple[str, str], dict[str, Any]]]:
+    return {name: found for name, (found, _) in companies.items()}
 
 
 @pytest.mark.parametrize("check", COUNTED)
@@ -92,3 +101,14 @@ def test_the_other_source_of_one_deploy_is_counted_too(findings: Any) -> None:
 def test_without_deploys_there_is_no_row(findings: Any) -> None:
     """A company that does not tell its deploys is not warned about them."""
     assert findings["none"] == {}
+
+
+def test_dagster_warns_of_each_finding_to_act_on_and_of_no_other(companies: Any) -> None:
+    """The check `deploys_known` shows what is to be done about deploys, and is quiet where there is nothing."""
+    found, warned = companies["trouble"]
+    to_act_on = sorted(key for key, row in found.items() if row["status"] == "warn")
+    assert len(to_act_on) == 6
+    for (check, source), text in zip(to_act_on, warned, strict=True):
+        row = found[check, source]
+        assert text == f"{source}: {row['n']} of {row['total']} {row['meaning']}"
+    assert companies["clean"][1] == companies["none"][1] == []

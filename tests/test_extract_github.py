@@ -316,10 +316,14 @@ def test_a_token_for_other_programs_switches_nothing_on(tmp_path: Path) -> None:
 
 def test_commits_are_compared_with_the_deployment_before_in_the_same_environment(tmp_path: Path) -> None:
     """Not with a failed one, not with one of staging, and not with a preview that calls itself production. A re-run brings out
-    nothing."""
+    nothing. The title of a pull request comes with its merge, without a request for it."""
     place = Place(1, "acme/shop")
     for number in range(1, 9):
         place.commit(number, NOW - 10 * DAY + number * HOUR, f"Change {number}\n\nCo-authored-by: A <a@example.com>")
+    place.commits[2] = (
+        *place.commits[2][:2],
+        "Merge pull request #5 from acme/fix\n\nFix OPS-3\n\nCo-authored-by: A <a@example.com>",
+    )
     at = NOW - 5 * DAY
     place.deploy(1, at, *done(at + HOUR))
     place.deploy(2, at + 2 * HOUR, ("failure", at + 3 * HOUR))
@@ -333,7 +337,10 @@ def test_commits_are_compared_with_the_deployment_before_in_the_same_environment
         manifest = here.pull()
         (row,) = here.rows(manifest, "comparisons")
         assert (row["deploymentId"], row["base"], row["head"]) == (7, sha(1), sha(3))
-        assert [commit["title"] for commit in row["commits"]] == ["Change 2", "Change 3"]
+        assert [commit["title"] for commit in row["commits"]] == [
+            "Change 2",
+            "Merge pull request #5 from acme/fix: Fix OPS-3",
+        ]
         assert "example.com" not in str(row), "people are not landed"
         assert here.asked("/compare/") == [f"/repos/acme/shop/compare/{sha(1)}...{sha(3)}"]
 

@@ -371,6 +371,8 @@ def test_the_first_commit_is_the_earliest_author_date(tmp_path: Path) -> None:
     """Between two successful production deployments: a failed one, and those to staging, are not in between."""
     times = [NOW - 20 * DAY, NOW - 9 * DAY, NOW - 12 * DAY, NOW - 8 * DAY]
     commits = [commit(n, at) for n, at in enumerate(times, start=1)]
+    merge = "Merge branch 'basket' into 'main'"
+    commits[2] |= {"title": merge, "message": f"{merge}\n\nFix OPS-3\n\nSee merge request acme/shop!7"}
     rows = [
         deployment(1, NOW - 7 * DAY),
         deployment(2, NOW - 6 * DAY, status="failed"),
@@ -382,7 +384,7 @@ def test_the_first_commit_is_the_earliest_author_date(tmp_path: Path) -> None:
     with site(GitLabSimulator.from_records({SHOP: rows}, commits={SHOP: commits}), tmp_path) as gitlab:
         manifest = gitlab.pull()
         found = {row[0]: row[1:] for row in gitlab.deploys("external_id, first_commit_at, texts")}
-        assert found["4"] == (times[2].replace(tzinfo=None), ["Change 2", "Change 3", "Change 4"])
+        assert found["4"] == (times[2].replace(tzinfo=None), ["Change 2", f"{merge}: Fix OPS-3", "Change 4"])
         assert {name: row[0] for name, row in found.items() if name != "4"} == dict.fromkeys("12356")
         assert found["6"] == (None, [])
         assert len(gitlab.asked("/compare")) == 2, (

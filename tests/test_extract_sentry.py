@@ -208,6 +208,22 @@ def test_a_release_of_several_projects_is_a_deploy_of_each(tmp_path: Path) -> No
         ]
 
 
+def test_a_renamed_project_is_one_service(tmp_path: Path) -> None:
+    """Its id stays. A release of long ago is not read again, and would else be one of a service that nobody deploys any more; what
+    the configuration says of the old name still holds."""
+    here = Organization()
+    for version, at in (("old", NOW - 300 * DAY), ("new", NOW - DAY)):
+        here.release(version, at, "shop", "api")
+        here.deploy(version, at + HOUR)
+    with site(here, tmp_path) as sentry:
+        sentry.pull()
+        here.releases[1]["projects"][0] |= {"slug": "store"}
+        sentry.pull(NOW + DAY)
+        assert sentry.deploys("external_id, service") == [(n, name) for n in "12" for name in ("api", "store")]
+        sentry.configure(services={"shop": ["Shop"]})
+        assert {row[0] for row in sentry.deploys("service")} == {"Shop", "api"}
+
+
 @pytest.mark.parametrize("flavour", ["sentry", "glitchtip"])
 @pytest.mark.parametrize("profile", ["heavy", "token_expired"])
 def test_faults_change_nothing(tmp_path: Path, profile: str, flavour: str) -> None:
@@ -334,10 +350,10 @@ def test_a_server_that_lists_no_deploys_is_asked_once(tmp_path: Path) -> None:
     here.deploy("old", NOW - 299 * DAY)
     with site(here, tmp_path, connections=1) as sentry:
         manifest = sentry.pull()
-        assert manifest.status == "complete" and counts(manifest) == {"releases_without_readable_deploys": 4}
+        assert manifest.status == "complete" and counts(manifest) == {"release_deploys_not_readable": 4}
         assert len(asked(sentry, "deploys")) == 1 and sentry.ids(manifest, "deploys") == []
         second = sentry.pull(NOW + DAY)
-        assert counts(second) == {"releases_without_readable_deploys": 4} and len(asked(sentry, "deploys")) == 1
+        assert counts(second) == {"release_deploys_not_readable": 4} and len(asked(sentry, "deploys")) == 1
         source = build_source("sentry", sentry.settings)
         assert "but not their deploys (status 404)" in source.check()
         source.close()

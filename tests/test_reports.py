@@ -15,7 +15,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from report_cases import HISTORIES, Reader, errors, published_twice, rendered
+from report_cases import HISTORIES, Reader, ago, errors, published_twice, rendered
 from support import AS_OF, land_custom
 from support_e2e import finished_run, latest, published
 
@@ -623,7 +623,11 @@ def test_the_same_tables_give_the_same_bytes() -> None:
 
 def test_dagster_shows_the_verdict_and_warns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Checks warn and never block; the asset shows what the page shows."""
-    land_custom(Landing(tmp_path / "landing"), HISTORIES["odd"])
+    landing = Landing(tmp_path / "landing")
+    land_custom(landing, HISTORIES["odd"])
+    deploy = {"service": "shop", "version": "2.0", "finished_at": ago(days=3)}
+    deploys = [{**deploy, "external_id": "d1"}, {**deploy, "external_id": "d2", "environment": "prod-eu"}]
+    land_custom(landing, deploys, "run-2")
     monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "1")
     with run_instance() as instance:
         result = (
@@ -651,4 +655,9 @@ def test_dagster_shows_the_verdict_and_warns(tmp_path: Path, monkeypatch: pytest
     assert checks["target_SEV1"].passed  # no data is no miss
     assert {checks[name].severity for name in ("target_SEV2", "traffic_light")} == {dg.AssetCheckSeverity.WARN}
     assert not checks["target_SEV2"].blocking
+    known = checks["deploys_known"]
+    assert not known.passed and not known.blocking and known.severity == dg.AssetCheckSeverity.WARN
+    assert known.description == "1 deploy to production in the last 30 days; findings about deploys: 1"
+    assert known.metadata["deploys"].value == shown.metadata["deploys"].value == 1
+    assert "custom: 1 of 2 deploys to an environment that no map contains" in str(known.metadata["findings"].value)
     assert datetime.fromisoformat(read(latest(tmp_path), "summary")["as_of"]) == AS_OF

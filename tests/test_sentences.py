@@ -96,6 +96,13 @@ TROUBLE = (
         "deployments_not_compared": 3,
         "deployments_without_an_hour_of_finish": 4,
         "cdevents_that_are_no_deploys": 8,
+        "repositories_not_readable": 2,
+        "repositories_named_twice": 1,
+        "commits_not_readable": 1,
+        "deployments_not_comparable": 6,
+        "comparisons_cut": 2,
+        "release_deploys_not_readable": 5,
+        "releases_without_readable_commits": 3,
         "something_new": 6,
     },
 )
@@ -129,6 +136,13 @@ COUNTED = {
     ("deployments_not_compared", "pagerduty"): 3,
     ("deployments_without_an_hour_of_finish", "pagerduty"): 4,
     ("cdevents_that_are_no_deploys", "pagerduty"): 8,
+    ("repositories_not_readable", "pagerduty"): 2,
+    ("repositories_named_twice", "pagerduty"): 1,
+    ("commits_not_readable", "pagerduty"): 1,
+    ("deployments_not_comparable", "pagerduty"): 6,
+    ("comparisons_cut", "pagerduty"): 2,
+    ("release_deploys_not_readable", "pagerduty"): 5,
+    ("releases_without_readable_commits", "pagerduty"): 3,
     ("something_new", "pagerduty"): 6,
     ("audit_windows_postponed", "pagerduty"): 2,
 }
@@ -138,6 +152,10 @@ OF_THE_NEWEST_PULL = {
         "teams_not_in_plan",
         "teams_not_readable",
         "projects_not_readable",
+        "repositories_not_readable",
+        "repositories_named_twice",
+        "commits_not_readable",
+        "release_deploys_not_readable",
         "audit_windows_postponed",
     ),
 }
@@ -191,6 +209,13 @@ def test_each_report_of_a_pull_has_its_own_words(checks: Any) -> None:
     assert "no lead time" in said["deployments_not_compared"]
     assert "to the hour" in said["deployments_without_an_hour_of_finish"]
     assert "they are no deploys" in said["cdevents_that_are_no_deploys"]
+    assert "`mttr doctor` names them" in said["repositories_not_readable"]
+    assert "each is read once" in said["repositories_named_twice"]
+    assert "Contents (read)" in said["commits_not_readable"]
+    assert "the branch was rewritten" in said["deployments_not_comparable"]
+    assert "more commits than are read" in said["comparisons_cut"]
+    assert "scope project:releases" in said["release_deploys_not_readable"]
+    assert "no lead time" in said["releases_without_readable_commits"]
     assert "the vendor's plan" in said["teams_not_in_plan"]
     assert "only the audit found" in said["incidents_missed_before"]
 

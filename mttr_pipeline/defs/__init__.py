@@ -20,7 +20,7 @@ from mttr_pipeline.defs.history import history_asset
 from mttr_pipeline.defs.jobs import backfill, daily, nightly, rebuild
 from mttr_pipeline.defs.outcome import every_source
 from mttr_pipeline.defs.publish import copied, published_asset
-from mttr_pipeline.defs.report import phase_targets, report, targets, traffic_light
+from mttr_pipeline.defs.report import deploys_known, phase_targets, report, targets, traffic_light
 from mttr_pipeline.defs.resources import RunResource
 from mttr_pipeline.defs.shown import Asset, shown
 from mttr_pipeline.defs.tables import layer_asset, raw_asset
@@ -66,7 +66,7 @@ def build_defs(
     ]
     return dg.Definitions(
         assets=shown(assets, models, accounts, wanted) if for_people else assets,
-        asset_checks=[targets, phase_targets, traffic_light, every_source],
+        asset_checks=[targets, phase_targets, deploys_known, traffic_light, every_source],
         jobs=[nightly, rebuild, backfill, tidy],
         schedules=[daily(wanted), weekly(wanted)],
         sensors=[failed_run, failed_checks],

@@ -149,6 +149,29 @@ def _target_text(row: reports.Document) -> str:
     )
 
 
+@dg.asset_check(
+    asset=asset_key("mart.delivery"),
+    name="deploys_known",
+    description="Deploys are known well enough for the delivery figures of the last 30 days.",
+)
+@guarded
+def deploys_known(run: RunResource) -> dg.AssetCheckResult:
+    """Warn when deploys are known but none ran in production, or when some are left out. The figures themselves are not judged,
+    because no test compares them."""
+    row, left_out = delivery.of_all(run.warehouse.con), delivery.warnings(run.warehouse.con)
+    if row is None:
+        return dg.AssetCheckResult(passed=True, severity=dg.AssetCheckSeverity.WARN, description="no deploy is known")
+    figures = {name: value for name, value in delivery.numbers(row).items() if value is not None}
+    n = row["deployment_frequency"]["n"]
+    return dg.AssetCheckResult(
+        passed=n > 0 and not left_out,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{n:,} {'deploy' if n == 1 else 'deploys'} to production in the last 30 days"
+        + (f"; findings about deploys: {len(left_out)}" if left_out else ""),
+        metadata={**figures, "findings": dg.MetadataValue.md("\n".join(f"- {text}" for text in left_out) or "none")},
+    )
+
+
 @dg.asset_check(asset=_FINDINGS, name="traffic_light", description="No finding that could make a figure wrong.")
 @guarded
 def traffic_light(run: RunResource) -> dg.AssetCheckResult:

@@ -81,6 +81,8 @@ SERVICES_BY_NAME = {service.name: service for service in SERVICES}
 #: Where users are, where it is not called production; and a region that nobody told the pipeline about.
 ENVIRONMENTS = {"Search": "live", "Driver App": "prod"}
 SECOND_REGION = {"Payments": "prod-eu"}
+#: Services that one release brings out together: its first, and the others.
+TOGETHER = {"Sorting Line": ("Label Printing",)}
 
 
 def as_written(service: str, identity: str) -> str:

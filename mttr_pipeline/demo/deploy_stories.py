@@ -2,7 +2,7 @@
 
 A deploy breaks a service, somebody is paged, and a rollback or a fix ends it; its title names the ticket where there is one.
 The rest are ordinary weeks: first staging, then production, at times a re-run, a failed or cancelled try, one that waits hours
-for an approval, one whose job never says that it is over, and a second region that no map knows.
+for an approval, one whose job never says that it is over, a second region that no map knows, and a release for two services.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ def deploys_of(
         mine: list[Deploy] = []
         for service in services:
             luck = random.Random(f"{seed}:{tool}:{service}:deploys")
-            broken = [case for case in cases if case.service == service and _can_be_broken(case)]
+            services_of = (service, *company.TOGETHER.get(service, ()))
+            broken = [case for case in cases if case.service in services_of and _can_be_broken(case)]
             chosen = luck.sample(broken, round(BROKEN * len(broken)))
             mine += _played(luck, tool, service, chosen, together, weekly, start, end)
         mine.sort(key=lambda deploy: (deploy.requested, deploy.service, deploy.environment))
@@ -224,6 +225,7 @@ def _deploy(
         outcome=outcome,
         takes_back=takes_back,
         incident=step.incident,
+        also=company.TOGETHER.get(service, ()),
     )
 
 

@@ -5,7 +5,8 @@ What belongs here: what really happened to a deploy. No field name of a vendor b
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -42,7 +43,18 @@ class Deploy(msgspec.Struct, frozen=True, kw_only=True):
     takes_back: int | None = None
     #: Tool and id of the record of the incident that it broke, takes back or repairs.
     incident: tuple[str, str] | None = None
+    #: Services that the same release brings out with it.
+    also: tuple[str, ...] = ()
 
     def ends_by(self, now: datetime) -> bool:
         """Whether it is over at `now`."""
         return self.finished is not None and self.finished <= now
+
+
+def told_again(deploys: Iterable[Deploy], services: Collection[str], later: timedelta) -> list[Deploy]:
+    """The deploys of some services as a second tool is told of them, so much later: only what reached users is told."""
+    return [
+        msgspec.structs.replace(deploy, finished=deploy.finished + later)
+        for deploy in deploys
+        if deploy.service in services and deploy.outcome == "success" and deploy.environment == "production" and deploy.finished
+    ]  # fmt: skip

@@ -179,6 +179,16 @@ def document(con: duckdb.DuckDBPyConnection) -> Document:
     }
 
 
+def of_all(con: duckdb.DuckDBPyConnection) -> Document | None:
+    """The figures of all services and teams in the last 30 days; None where no deploy is known."""
+    return next((row for row in recent([_figures(row) for row in query(con, _ROWS)]) if row["scope"] == "all"), None)
+
+
+def warnings(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """What keeps deploys out of these figures or links, in words with its numbers."""
+    return [f"{row['source']}: {row['n']:,} of {row['total']:,} {row['meaning']}" for row in query(con, _WARNINGS)]
+
+
 def recent(figures: list[Document]) -> list[Document]:
     """The rows of the last 30 days; none without a deploy."""
     latest = max((row["window_start"] for row in figures if row["window_start"]), default=None)
@@ -248,6 +258,9 @@ def _share(row: Document, name: str) -> Document:
 
 
 _ROWS = f"FROM mart.delivery ORDER BY scope, {by_name('scope_value')}, window_start NULLS FIRST"
+_WARNINGS = """SELECT source, n, total, meaning FROM mart.data_quality
+    WHERE status = 'warn' AND (dq_check = 'unmapped_environment' OR dq_check IN (SELECT dq_check FROM figures.findings_deploys))
+    ORDER BY dq_check, source"""
 _WORST = f"""WITH linked AS (
         SELECT i.incident_id, i.source, i.external_id, i.key, i.title, i.url, i.severity, coalesce(i.service, 'unknown') AS service,
             coalesce(i.team, 'unknown') AS team, i.started_at, i.resolve_minutes,

@@ -1,10 +1,10 @@
 /*
 description = """Which deploy introduced an incident, one row per incident and deploy. A deploy that is said to have caused it (`explicit`) goes before
 all others: by the deploy's own record, by a field that is mapped to introduced_by, by an error that is linked to the incident and began
-with a version which the deploy brought out, or by a line of links.csv, which can also refuse one. Else it is, of each service of the incident, the latest successful production deploy that is no rollback, whose finish is known
-exactly or to the end of its job, and that finished within the configured window (default 60 min) before the impact began:
+with a version which the deploy brought out, or by a line of links.csv, which can also refuse one. Else it is, of each service of the
+incident, the latest successful production deploy that is no rollback, whose finish is known exactly or to the end of its job, and that finished within the configured window (default 60 min) before the impact began:
 occurred_at, else detected_at (`window`). Nothing is forced: an incident without such a deploy has no row. A name that fits several
-incidents is no link."""
+incidents, or several deploys, is no link."""
 not_null = ["incident_id", "deploy_id", "deploy_no", "method"]
 unique = [["incident_id", "deploy_id"]]
 
@@ -21,51 +21,11 @@ method = "explicit or window"
 minutes_before = "minutes from the finish of the deploy to the begin of the impact; NULL where one of them is unknown"
 detect_minutes = "deploy-to-detect: minutes from the finish of the deploy to detected_at, negative where the clocks disagree; NULL where one of them is unknown or the finish is not exact"
 */
--- What records say of the deploy that introduced them: in a field, or by a decision. A version or an id is one of their service; an
--- address or a commit is it anywhere.
-WITH records AS (
-    SELECT coalesce(g.deploy_no, r.record_no) AS deploy_no, r.*
-    FROM core.deploy_records AS r
+WITH refused AS (
+    SELECT DISTINCT s.incident_id, coalesce(g.deploy_no, r.record_no) AS deploy_no
+    FROM config.decisions AS d
+    JOIN core.deploy_records AS r ON r.source = d.other_source AND r.external_id = d.other_external_id
     LEFT JOIN core.deploy_groups AS g ON g.record_no = r.record_no
-),
-wanted AS (
-    SELECT l.source, l.external_id, l.target, canonical_url(l.target) AS address,
-        CASE WHEN regexp_full_match(l.target, '(?i)[0-9a-f]{7,64}') THEN left(lower(l.target), 7) END AS commit_key
-    FROM staging.links AS l
-    WHERE l.target_kind = 'deploy'
-),
-pointed AS (
-    SELECT w.source, w.external_id, w.target, r.deploy_no, true AS is_sure
-    FROM wanted AS w JOIN (SELECT deploy_no, canonical_url(url) AS address FROM records WHERE url IS NOT NULL) AS r ON r.address = w.address
-    UNION
-    SELECT w.source, w.external_id, w.target, r.deploy_no, true
-    FROM wanted AS w JOIN records AS r ON r.commit_key = w.commit_key
-    UNION
-    SELECT w.source, w.external_id, w.target, r.deploy_no, false
-    FROM wanted AS w JOIN records AS r ON r.version = w.target OR r.external_id = w.target
-    UNION
-    SELECT d.source, d.external_id, d.other_source || chr(31) || d.other_external_id, r.deploy_no, true
-    FROM config.decisions AS d
-    JOIN records AS r ON r.source = d.other_source AND r.external_id = d.other_external_id
-    WHERE d.decision = 'introduced'
-),
--- Of several that fit, such as re-runs, the one of the service, in production, that was over last before the impact began.
-chosen AS (
-    SELECT p.source, p.external_id, p.target, i.incident_id, p.deploy_no
-    FROM pointed AS p
-    JOIN core.incident_sources AS s ON s.source = p.source AND s.external_id = p.external_id
-    JOIN core.incidents AS i ON i.incident_id = s.incident_id AND i.is_counted
-    JOIN core.deploys AS d ON d.deploy_no = p.deploy_no
-    WHERE p.is_sure OR d.service = i.service
-    QUALIFY row_number() OVER (
-        PARTITION BY p.source, p.external_id, p.target, i.incident_id
-        ORDER BY d.service IS DISTINCT FROM i.service, NOT d.is_production, coalesce(d.finished_at > coalesce(i.occurred_at, i.detected_at), true),
-            abs(epoch_us(coalesce(i.occurred_at, i.detected_at)) - epoch_us(d.finished_at)), d.deploy_id) = 1
-),
-refused AS (
-    SELECT DISTINCT s.incident_id, r.deploy_no
-    FROM config.decisions AS d
-    JOIN records AS r ON r.source = d.other_source AND r.external_id = d.other_external_id
     JOIN core.incident_sources AS s ON s.source = d.source AND s.external_id = d.external_id
     WHERE d.decision = 'not introduced'
 ),
@@ -74,7 +34,7 @@ explicit AS (
     FROM (
         SELECT deploy_no, incident_id FROM core.deploy_causes WHERE incident_id IS NOT NULL
         UNION
-        SELECT deploy_no, incident_id FROM chosen
+        SELECT deploy_no, incident_id FROM core.named_deploys WHERE deploy_no IS NOT NULL
         UNION
         SELECT p.introduced_no, e.incident_id
         FROM core.error_incidents AS e

@@ -50,6 +50,13 @@ causes AS (
         (list(DISTINCT target ORDER BY target) FILTER (incident_id IS NULL))[1:5] AS examples
     FROM core.deploy_causes
     GROUP BY source
+),
+named AS (
+    SELECT source, count(DISTINCT (external_id, target)) AS total, count(DISTINCT (external_id, target)) FILTER (deploy_no IS NULL) AS n,
+        (list(DISTINCT target ORDER BY target) FILTER (deploy_no IS NULL))[1:5] AS examples
+    FROM core.named_deploys
+    WHERE line IS NULL
+    GROUP BY source
 )
 SELECT c.dq_check AS dq_check, source, c.n AS n, c.total AS total, c.level AS level, c.meaning AS meaning, c.examples AS examples
 FROM record_checks WHERE c.total > 0
@@ -61,3 +68,7 @@ UNION ALL
 SELECT 'deploy_cause_unknown', source, n, total, 'warn',
     'names of incidents that a deploy is said to have caused and that fit no counted incident, or several: they link nothing', examples
 FROM causes
+UNION ALL
+SELECT 'introduced_by_unknown', source, n, total, 'warn',
+    'names of deploys in fields that are mapped to introduced_by which fit no known deploy, or several: they link nothing; a version or an id is one of the service of the incident', examples
+FROM named

@@ -29,6 +29,10 @@ broken AS (
     ) AS d
     ANTI JOIN core.vendor_records AS r ON r.source = d.source AND r.external_id = d.external_id AND NOT d.is_deploy
     ANTI JOIN core.deploy_records AS w ON w.source = d.source AND w.external_id = d.external_id AND d.is_deploy
+    UNION ALL
+    SELECT line, 'line ' || line || ' names ' || target || ', a deploy of several services, none of which is that of the incident.'
+    FROM core.named_deploys
+    WHERE line IS NOT NULL AND n_deploys > 1 AND deploy_no IS NULL
 )
 SELECT 'conflicting_stamps' AS dq_check, source, n, total, 'info' AS level,
     'incidents of several records whose sources disagree by more than 15 minutes on a stamp; see the table incident_conflicts' AS meaning,

@@ -15,8 +15,8 @@ newest AS (
         max(data_as_of) OVER (PARTITION BY source) AS known_until
     FROM ops.attempts
 ),
--- What the pulls reported. Of what a plan lacks, what cannot be read, what was postponed and what was not believed, only the last
--- pull counts.
+-- What the pulls reported. Of what a plan lacks, what cannot be read, what is named twice, what was postponed and what was not believed,
+-- only the last pull counts.
 reported AS (
     SELECT f.fact, f.source, f.n, l.fetched,
         CASE WHEN f.fact = 'audit_answers_not_believed' THEN 'warn' ELSE coalesce(d.level, 'info') END AS level,
@@ -43,7 +43,7 @@ reported AS (
     JOIN loads AS l ON l.source = f.source
     LEFT JOIN config.findings AS d ON d.fact = f.fact
     WHERE f.fact NOT LIKE '%_repeats' AND f.fact NOT LIKE '%_deleted_at_source'
-        AND (f.extract_id = l.last_extract OR (f.fact NOT LIKE '%_not_in_plan' AND f.fact NOT LIKE '%_not_readable'
+        AND (f.extract_id = l.last_extract OR (f.fact NOT LIKE '%_not_in_plan' AND f.fact NOT LIKE '%_not_readable' AND f.fact NOT LIKE '%_named_twice'
             AND f.fact NOT IN ('audit_windows_postponed', 'audit_answers_not_believed')))
 )
 SELECT

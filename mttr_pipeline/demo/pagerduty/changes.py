@@ -10,9 +10,7 @@ import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from msgspec.structs import replace
-
-from mttr_pipeline.demo.deploys import Deploy
+from mttr_pipeline.demo.deploys import Deploy, told_again
 from mttr_pipeline.demo.facts import code, identifier
 from mttr_pipeline.demo.kit.wire import Request, iso_seconds
 from mttr_pipeline.demo.pagerduty.book import Json
@@ -58,15 +56,7 @@ def change_of(deploy: Deploy) -> Json:
 
 def mirrored(deploys: Iterable[Deploy]) -> list[Deploy]:
     """The deploys that the pager is told of beside the tool that made them."""
-    return [
-        replace(deploy, finished=deploy.finished + timedelta(seconds=30))
-        for deploy in deploys
-        if deploy.tool != "pagerduty"
-        and deploy.service in MIRRORED
-        and deploy.outcome == "success"
-        and deploy.environment == "production"
-        and deploy.finished
-    ]
+    return told_again((one for one in deploys if one.tool != "pagerduty"), MIRRORED, timedelta(seconds=30))
 
 
 def changes_at(deploys: Iterable[Deploy], now: datetime) -> list[Json]:

@@ -15,6 +15,7 @@ SIMULATORS = (
         order=80,
         documented=Limit(40, 1.0),
         demo=Limit(200, 1.0),
+        deploys=("Sorting Line",),
         from_world=SentrySimulator.from_world,
     ),
 )

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
+from zlib import crc32
 
-from mttr_pipeline.demo.deploys import Deploy
+import msgspec
+
+from mttr_pipeline.demo.deploys import Deploy, told_again
 from mttr_pipeline.demo.kit.wire import iso_millis
 
 Json = dict[str, Any]
+#: Services of whose deploys the organization is told beside the tool that makes them.
+MIRRORED = ("Catalogue",)
 Flavour = Literal["sentry", "glitchtip"]
 
 
@@ -34,7 +39,7 @@ def release(version: str, created: datetime, projects: Sequence[str] = ("checkou
         "dateReleased": None,
         "ref": None,
         "url": None,
-        "projects": [{"slug": slug, "name": slug.title()} for slug in projects],
+        "projects": [{"id": crc32(slug.encode()), "slug": slug, "name": slug.title()} for slug in projects],
         **more,
     }
 
@@ -127,6 +132,23 @@ def listed_release(book: Book, row: Json, flavour: Flavour) -> Json:
     }
 
 
+def slug_of(service: str) -> str:
+    """The project of a service."""
+    return "-".join(service.lower().split())
+
+
+def version_of(deploy: Deploy) -> str:
+    """The release that a deploy brings out, named after the first of its services."""
+    return f"{slug_of(deploy.service)}@{deploy.version}"
+
+
+def told(deploys: Iterable[Deploy]) -> list[Deploy]:
+    """The deploys that the organization is told of: its own, and, with numbers of their own, those that other tools make."""
+    own = [one for one in deploys if one.tool == "sentry"]
+    others = told_again((one for one in deploys if one.tool != "sentry"), MIRRORED, timedelta(seconds=40))
+    return [*own, *(msgspec.structs.replace(one, number=500_000 + one.number) for one in others)] if own else []
+
+
 def book_of(deploys: Iterable[Deploy], now: datetime) -> Book:
     """What was posted by `now`: a release of each version of a service, made with its first deploy that went well."""
     done = [one for one in deploys if one.outcome == "success" and one.ends_by(now)]
@@ -134,10 +156,9 @@ def book_of(deploys: Iterable[Deploy], now: datetime) -> Book:
     posted: dict[str, list[Json]] = {}
     commits: dict[str, list[Json]] = {}
     for one in sorted(done, key=lambda deploy: (deploy.finished or now, deploy.number)):
-        slug = "-".join(one.service.lower().split())
-        version = f"{slug}@{one.version}"
+        version, slugs = version_of(one), [slug_of(service) for service in (one.service, *one.also)]
         at = one.finished or now
-        releases.setdefault(version, release(version, at, [slug]))
+        releases.setdefault(version, release(version, at, slugs))
         commits.setdefault(version, [commit(one.sha, one.committed, one.title)])
         started = iso_millis(one.started) if one.started else None
         row = deploy(one.number, at, one.environment, dateStarted=started, dateFinished=iso_millis(at))

@@ -29,6 +29,7 @@ from mttr_pipeline.demo.sentry.records import (
     listed_commits,
     listed_deploys,
     listed_release,
+    told,
 )
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class SentrySimulator:
     @classmethod
     def from_world(cls, world: World) -> SentrySimulator:
         """The deploys that the company tells it of; without any, nothing is offered to be read."""
-        deploys = [one for one in world.deploys if one.tool == cls.name]
+        deploys = told(world.deploys)
         instants = [one.finished for one in deploys if one.finished]
         return cls(Snapshots(instants, lambda now: book_of(deploys, now)).at, is_offered=bool(deploys))
 

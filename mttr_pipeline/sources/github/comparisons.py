@@ -1,6 +1,6 @@
 """The commits that a deployment brings out first: those between the deployment before it in the same environment and itself.
 
-One record per deployment is landed, with the date and first line of each commit: `{"deploymentId", "status", "commits": [...]}`.
+One record per deployment is landed, with the date and title of each commit: `{"deploymentId", "status", "commits": [...]}`.
 Of the people who wrote them, nothing is landed. What does not belong here: which deployments are compared.
 """
 
@@ -12,6 +12,7 @@ from urllib.parse import quote
 import msgspec
 
 from mttr_pipeline.sources.kit import envelope
+from mttr_pipeline.sources.kit.commits import headline
 from mttr_pipeline.sources.kit.failures import HttpRefused, HttpUnavailable
 from mttr_pipeline.sources.kit.http import HttpClient
 
@@ -73,7 +74,7 @@ def compare(client: HttpClient, repository: str, base: str, head: str) -> tuple[
             {
                 "sha": one.sha,
                 "authoredAt": one.commit.author.date if one.commit.author else None,
-                "title": one.commit.message.strip().partition("\n")[0].strip(),
+                "title": headline(one.commit.message),
             }
             for one in commits.values()
         ],

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from mttr_pipeline.sources.gitlab.pages import project_path
+from mttr_pipeline.sources.kit.commits import headline
 from mttr_pipeline.sources.kit.envelope import InvalidBody
 from mttr_pipeline.sources.kit.http import HttpClient
 
@@ -56,6 +57,7 @@ class _Commit(msgspec.Struct):
     id: Any = None
     title: Any = None
     authored_date: Any = None
+    message: Any = None
 
 
 class _Answer(msgspec.Struct):
@@ -80,6 +82,12 @@ def read_comparison(client: HttpClient, comparison: Comparison) -> bytes:
 
     params = [("from", comparison.before), ("to", comparison.sha)]
     commits = client.get(f"{project_path(comparison.project)}/repository/compare", params, parse=parse)
-    return msgspec.json.encode(
-        {"id": comparison.id, "from": comparison.before, "to": comparison.sha, "commits": commits}
-    )
+    told = [{"id": one.id, "title": _title(one), "authored_date": one.authored_date} for one in commits]
+    return msgspec.json.encode({"id": comparison.id, "from": comparison.before, "to": comparison.sha, "commits": told})
+
+
+def _title(commit: _Commit) -> Any:
+    """With that of the merge request that it merges. GitLab's own title ends after 255 characters, the message does not."""
+    message = commit.message
+    merges = isinstance(message, str) and isinstance(commit.title, str) and message.startswith(commit.title)
+    return headline(message) if merges else commit.title

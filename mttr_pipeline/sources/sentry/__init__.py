@@ -14,7 +14,7 @@ from mttr_pipeline.config.options import DeployOptions, Section
 from mttr_pipeline.errors import ConfigError
 from mttr_pipeline.sources.kit.declare import Finding, Source, Variable
 
-NO_DEPLOYS = "releases_without_readable_deploys"
+NO_DEPLOYS = "release_deploys_not_readable"
 NO_COMMITS = "releases_without_readable_commits"
 
 

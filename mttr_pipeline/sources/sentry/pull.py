@@ -25,6 +25,7 @@ from mttr_pipeline.config.vocabulary import production_environments
 from mttr_pipeline.landing.store import Extract
 from mttr_pipeline.progress import Progress
 from mttr_pipeline.sources.kit import envelope
+from mttr_pipeline.sources.kit.commits import headline
 from mttr_pipeline.sources.kit.failures import HttpRefused
 from mttr_pipeline.sources.kit.http import HttpClient
 from mttr_pipeline.sources.kit.order import NewestFirst
@@ -278,12 +279,12 @@ class _Pull(Pull):
         return count_of(found[version][0].commitCount) > seen.commits
 
     def _commits_of(self, version: str) -> Sequence[bytes]:
-        """Ids, first lines and dates of the commits of a release. The people who made them are not landed."""
+        """Ids, titles and dates of the commits of a release. The people who made them are not landed."""
         found = [one for row in self._rows(version, "commits") if (one := envelope.decode_as(_COMMIT, row))]
         commits = [
             {
                 "id": one.id,
-                "title": one.message.strip().partition("\n")[0].strip() if isinstance(one.message, str) else None,
+                "title": headline(one.message) if isinstance(one.message, str) else None,
                 "dateCreated": one.dateCreated,
             }
             for one in found

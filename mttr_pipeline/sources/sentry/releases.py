@@ -47,7 +47,7 @@ class Record(msgspec.Struct):
             members[name] = {"id": value.get("id")} if isinstance(value, dict) else None
         if isinstance(self.projects, list):
             found = [one for one in self.projects if isinstance(one, dict)]
-            members["projects"] = [{"slug": one.get("slug"), "name": one.get("name")} for one in found]
+            members["projects"] = [{name: one.get(name) for name in ("id", "slug", "name")} for one in found]
         return members
 
     @property

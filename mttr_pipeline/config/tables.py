@@ -110,6 +110,10 @@ def config_tables(settings: Settings, as_of: datetime, definition_hash: str) -> 
             "source VARCHAR, pattern VARCHAR",
             [[account.name, pattern] for account in accounts for pattern in account.options.patterns()],
         ),
+        "lists": (
+            "source VARCHAR, list VARCHAR, word VARCHAR",
+            [[account.name, *line] for account in accounts for line in account.options.lists()],
+        ),
         "link_reasons": ("reason VARCHAR", [[reason] for reason in file.correlation.reasons]),
         "decisions": (
             "source VARCHAR, external_id VARCHAR, other_source VARCHAR, other_external_id VARCHAR, decision VARCHAR, "

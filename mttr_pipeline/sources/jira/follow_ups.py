@@ -36,31 +36,31 @@ POST_MORTEMS, ACTIONS = "post_mortems", "actions"
 IDS_PER_SEARCH = 100
 
 
-class _Named(msgspec.Struct):
+class _Named(msgspec.Struct, frozen=True):
     id: str | int = ""
     name: str = ""
 
 
-class _Category(msgspec.Struct):
+class _Category(msgspec.Struct, frozen=True):
     key: str = ""
 
 
-class _Status(msgspec.Struct):
+class _Status(msgspec.Struct, frozen=True):
     statusCategory: _Category = _Category()
 
 
-class _Link(msgspec.Struct):
+class _Link(msgspec.Struct, frozen=True):
     type: _Named = _Named()
     outwardIssue: _Named | None = None
     inwardIssue: _Named | None = None
 
 
-class _Fields(msgspec.Struct):
+class _Fields(msgspec.Struct, frozen=True):
     status: _Status | None = None
     issuelinks: list[_Link] | None = None
 
 
-class _Issue(msgspec.Struct):
+class _Issue(msgspec.Struct, frozen=True):
     id: str | int
     fields: _Fields = _Fields()
 

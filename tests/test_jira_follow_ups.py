@@ -78,7 +78,8 @@ class Site:
                     assert [check for check in warehouse.check(model) if not check.passed] == [], model.table
             found = rows(
                 warehouse,
-                "SELECT kind, external_id, incident_id, due_at::TIMESTAMPTZ, completed_at::TIMESTAMPTZ, is_test FROM staging.jira_follow_ups",
+                """SELECT kind, external_id, incident_id, due_at::TIMESTAMPTZ, completed_at::TIMESTAMPTZ, is_test
+                FROM staging.jira_follow_ups""",
             )
             return {tuple(row.values()) for row in found}
         finally:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from mttr_pipeline.demo.deploy_stories import WEEKLY
     from mttr_pipeline.demo.kit.limits import Limit
     from mttr_pipeline.demo.linked import LINKED
-    from mttr_pipeline.demo.reviews import REVIEWED
     from mttr_pipeline.demo.registry import DEMO, DOCUMENTED
+    from mttr_pipeline.demo.reviews import REVIEWED
     from mttr_pipeline.demo.server import VendorServer
     from mttr_pipeline.demo.truth import Truth
     from mttr_pipeline.demo.world import World

@@ -11,8 +11,8 @@ from pathlib import Path
 from mttr_pipeline.demo.deliveries import deliver
 from mttr_pipeline.demo.deploy_stories import WEEKLY
 from mttr_pipeline.demo.linked import LINKED
-from mttr_pipeline.demo.reviews import REVIEWED
 from mttr_pipeline.demo.profiles import PROFILES
+from mttr_pipeline.demo.reviews import REVIEWED
 from mttr_pipeline.demo.server import VendorServer
 from mttr_pipeline.demo.world import World
 

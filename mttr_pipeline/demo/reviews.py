@@ -1,8 +1,8 @@
 """Post-mortems and follow-up actions: issues of a desk that are no incidents, and what they are about.
 
-They stand beside the history of each tool: a world without them has the same records otherwise. A serious ticket that was resolved gets
-a review some days later, in two of three cases before it is due; every fourth review is about the ticket before it too. Some reviews stay
-open. A review names up to two actions; some are done, and some of those added a test. The link stands in the review.
+They stand beside the history of each tool: a world without them has the same records otherwise. A serious ticket that was resolved
+gets a review some days later, in two of three cases before it is due; every fourth review is about the ticket before it too. Some
+reviews stay open. A review names up to two actions; some are done, and some of those added a test. The link stands in the review.
 """
 
 from __future__ import annotations

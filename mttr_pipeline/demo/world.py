@@ -1,7 +1,8 @@
 """The generated history of one small company, as timed facts.
 
-The history is a pure function of (seed, until, days, volumes, future, linked, weekly, reviews). It goes on for a few days after `until`,
-so that late changes appear when the clock moves forward. Each tool has a random stream of its own: one more tool changes no other.
+The history is a pure function of (seed, until, days, volumes, future, linked, weekly, reviews). It goes on for a few days after
+`until`, so that late changes appear when the clock moves forward. Each tool has a random stream of its own: one more tool changes no
+other.
 """
 
 from __future__ import annotations

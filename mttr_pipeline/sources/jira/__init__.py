@@ -194,8 +194,8 @@ SOURCE = Source(
     findings={
         "no_post_mortem_type": Finding(
             "info",
-            "sites without an issue type that is mapped to post_mortem: post-mortems are not read; map the type in [sources.jira.type], or "
-            "set post_mortem_jql",
+            "sites without an issue type that is mapped to post_mortem: post-mortems are not read; map the type in "
+            "[sources.jira.type], or set post_mortem_jql",
         ),
     },
     connect="mttr_pipeline.sources.jira.pull:Jira",

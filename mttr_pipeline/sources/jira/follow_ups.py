@@ -1,7 +1,7 @@
 """Post-mortems and follow-up actions: issues that are no incidents, read beside them.
 
-Post-mortems are found by their type, and read like incidents: those of the whole range at first, then those that changed. Actions are
-found by their links: issues that a landed ticket or post-mortem is linked with by one of the configured types. An action changes
+Post-mortems are found by their type, and read like incidents: those of the whole range at first, then those that changed. Actions
+are found by their links: issues that a landed ticket or post-mortem is linked with by one of the configured types. An action changes
 without them, so the ids of those that are not done are kept for the next pull, which asks which of them changed: 100 with a request.
 An action that is reopened after it was done is seen when its ticket or post-mortem changes.
 

@@ -52,13 +52,15 @@ SELECT incident_id AS record_id, source, external_id,
     auto_resolved, service, team, 'pager' AS role, 'human' AS acknowledged_by
 FROM mart.incidents;
 INSERT INTO core.timeline BY NAME
-SELECT source, external_id AS record_id, external_id AS member_id, external_id || '/' || event AS event_id, event AS event_type, 1 AS episode,
-    make_timestamp(epoch_us(started_at)) + to_seconds(10) AS happened_at, 9 AS rank, 'api' AS provenance, 'human' AS actor_kind
+SELECT source, external_id AS record_id, external_id AS member_id, external_id || '/' || event AS event_id,
+    event AS event_type, 1 AS episode, make_timestamp(epoch_us(started_at)) + to_seconds(10) AS happened_at, 9 AS rank, 'api' AS provenance, 'human' AS actor_kind
 FROM mart.incidents, (SELECT unnest(['notified', 'assigned', 'notified']) AS event) AS e;
 CREATE TABLE main.given_follow_ups AS
-SELECT 'jira' AS source, 'p' || (rowid // 4) AS external_id, k.kind, source AS incident_source, external_id AS incident_id,
+SELECT
+    'jira' AS source, 'p' || (rowid // 4) AS external_id, k.kind, source AS incident_source, external_id AS incident_id,
     NULL::VARCHAR AS key, 'Review' AS title, NULL::VARCHAR AS url, NULL::VARCHAR AS service, NULL::VARCHAR AS team,
-    make_timestamp(epoch_us(resolved_at)) + INTERVAL 1 DAY AS created_at, make_timestamp(epoch_us(resolved_at)) + INTERVAL 9 DAY AS due_at,
+    make_timestamp(epoch_us(resolved_at)) + INTERVAL 1 DAY AS created_at,
+    make_timestamp(epoch_us(resolved_at)) + INTERVAL 9 DAY AS due_at,
     make_timestamp(epoch_us(resolved_at)) + to_days((uniform(rowid, 5) * 12)::INTEGER) AS completed_at, 'Done' AS status,
     uniform(rowid, 6) < 0.3 AS is_test, 'file' AS landed_in
 FROM mart.incidents, (SELECT unnest(['post_mortem', 'action']) AS kind) AS k

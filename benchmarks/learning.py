@@ -1,4 +1,4 @@
-"""What it costs to tell what was learned from a million incidents: post-mortems, recurrence, noise, detection, ownership, on-call load.
+"""What it costs to tell what was learned from a million incidents: post-mortems, recurrence, noise, detection, ownership, load.
 
 The baseline is one scan of the incidents in the same process, which counts them per service and window and takes their median.
 """
@@ -40,8 +40,8 @@ def main() -> None:
     ]
     side = Side("learning", [{**run, "ratio": run["cpu"] / run["baseline"]} for run in both])
     print(
-        f"all of it: {side.spread('wall')} s, {side.spread('cpu')} CPU s, {side.spread('ratio')} times the CPU seconds of one scan of "
-        "the incidents"
+        f"all of it: {side.spread('wall')} s, {side.spread('cpu')} CPU s, {side.spread('ratio')} times the CPU seconds of one scan "
+        "of the incidents"
     )
 
 

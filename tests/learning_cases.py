@@ -122,7 +122,8 @@ def _more(warehouse: Warehouse, told: Sequence[Told]) -> None:
     schema: dict[str, Any] = dict.fromkeys(names, pl.String) | {"auto_resolved": pl.Boolean}
     con.register("drawn", pl.DataFrame(rows, schema=schema, orient="row").to_arrow())
     con.execute(
-        """UPDATE core.standalone AS s SET auto_resolved = d.auto_resolved, resolution_kind = CASE WHEN d.auto_resolved THEN 'integration' END
+        """UPDATE core.standalone AS s
+        SET auto_resolved = d.auto_resolved, resolution_kind = CASE WHEN d.auto_resolved THEN 'integration' END
         FROM drawn AS d WHERE d.source = s.source AND d.external_id = s.external_id"""
     )
     con.execute(
@@ -142,8 +143,9 @@ def _more(warehouse: Warehouse, told: Sequence[Told]) -> None:
     con.register("drawn", pl.DataFrame(events, schema=types, orient="row").to_arrow())
     con.execute("DELETE FROM core.timeline")
     con.execute(
-        """INSERT INTO core.timeline BY NAME SELECT * EXCLUDE (happened), record_id AS member_id, make_timestamp(happened) AS happened_at,
-            9 AS rank, 'api' AS provenance FROM drawn"""
+        """INSERT INTO core.timeline BY NAME
+        SELECT * EXCLUDE (happened), record_id AS member_id, make_timestamp(happened) AS happened_at, 9 AS rank, 'api' AS provenance
+        FROM drawn"""
     )
     con.execute("CREATE OR REPLACE TABLE main.given_events AS SELECT actor, actor_kind FROM drawn")
     con.execute("CREATE OR REPLACE VIEW staging.events AS FROM main.given_events")
@@ -673,7 +675,7 @@ def worlds(draw: st.DrawFn) -> tuple[list[Told], list[Follow]]:
                 draw(st.sampled_from(["post_mortem", "action"])),
                 one.id,
                 by_ticket=one.ticket and draw(st.booleans()),
-                created_at=draw(st.none() | st.integers(0, 9).map(lambda days: base + days * DAY)),
+                created_at=draw(st.none() | st.sampled_from([base + days * DAY for days in range(10)])),
                 due_at=draw(st.none() | st.just(AS_OF_US) | st.just(AS_OF_US - 1)),
                 completed_at=None
                 if completed is None

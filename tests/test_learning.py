@@ -141,7 +141,8 @@ def test_due_is_the_fifth_weekday_at_the_same_time_of_day(tmp_path: Path) -> Non
     with learned(tmp_path, told, tables=FOLLOW_UPS) as warehouse:
         found = rows(
             warehouse,
-            "SELECT epoch_us(due_at) AS due_at FROM core.follow_ups JOIN mart.incidents AS i USING (incident_id) ORDER BY i.external_id",
+            """SELECT epoch_us(due_at) AS due_at FROM core.follow_ups JOIN mart.incidents AS i USING (incident_id)
+            ORDER BY i.external_id""",
         )
     assert [row["due_at"] for row in found] == [us(limit) for limit in cases.values()]
 
@@ -184,8 +185,8 @@ def test_only_severe_incidents_that_are_over_need_one(tmp_path: Path) -> None:
     with learned(tmp_path, told, [Follow("p", "post_mortem", "minor", completed_at=T0 + DAY)]) as warehouse:
         found = rows(
             warehouse,
-            "SELECT i.external_id AS id, f.external_id, is_wanted FROM mart.follow_ups AS f JOIN mart.incidents AS i USING (incident_id)"
-            " ORDER BY ALL",
+            """SELECT i.external_id AS id, f.external_id, is_wanted
+            FROM mart.follow_ups AS f JOIN mart.incidents AS i USING (incident_id) ORDER BY ALL""",
         )
     assert [tuple(row.values()) for row in found] == [("minor", "p", False), ("two", None, True)]
 

@@ -756,7 +756,10 @@ WRONG = [
         '[vocabulary.resolution]\nDuplikat = "dup"\n',
         "'vocabulary.resolution.Duplikat': must be 'incident', 'false_alarm' or 'duplicate' (found 'dup').",
     ),
-    ('[sources.jira.type]\nBug = "bug"\n', "'sources.jira.type.Bug': must be 'incident' or 'other' (found 'bug')."),
+    (
+        '[sources.jira.type]\nBug = "bug"\n',
+        "'sources.jira.type.Bug': must be 'incident', 'post_mortem' or 'other' (found 'bug').",
+    ),
     (
         '[vocabulary.type]\n" \\t" = "other"\n',
         "'vocabulary.type': a name in this table is blank; write one or take it out.",

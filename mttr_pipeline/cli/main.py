@@ -125,7 +125,7 @@ def demo(given: Globals, seed: int, faults: str) -> int:
     Everything goes to ./mttr-demo, or to --data-dir: MTTR_DATA_DIR is for real data.
     """
     from mttr_pipeline.defs.resources import held, prepared
-    from mttr_pipeline.demo import LINKED, WEEKLY, VendorServer, World, deliver
+    from mttr_pipeline.demo import LINKED, REVIEWED, WEEKLY, VendorServer, World, deliver
     from mttr_pipeline.demo.registry import VENDORS
     from mttr_pipeline.intake.received import SOURCE as RECEIVED
     from mttr_pipeline.landing.demonstration import SENT, empty_demo_folder, refuse_other_folder
@@ -139,7 +139,7 @@ def demo(given: Globals, seed: int, faults: str) -> int:
     # Until it has ended: nobody else may read what is emptied here, or pull into it from another company.
     with held(prepared(settings.data_dir), WAIT_SECONDS), ExitStack() as stack:
         empty_demo_folder(settings.data_dir, simulated)
-        world = World(seed, datetime.now(UTC).replace(microsecond=0), linked=LINKED, weekly=WEEKLY)
+        world = World(seed, datetime.now(UTC).replace(microsecond=0), linked=LINKED, weekly=WEEKLY, reviews=REVIEWED)
         deliver(world, settings.data_dir / SENT, world.until)
         server = stack.enter_context(VendorServer(world, faults=faults, seed=seed))
         stack.callback(_restore_environment, dict(os.environ))

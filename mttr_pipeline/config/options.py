@@ -128,6 +128,10 @@ class SourceOptions(Section):
         """Regular expressions that the SQL of the source reads from `config.patterns`."""
         return ()
 
+    def lists(self) -> Iterator[tuple[str, str]]:
+        """Names that the SQL of the source reads from `config.lists`: list, and name as it is compared."""
+        return iter(())
+
     def with_vocabulary(self, vocabulary: Vocabulary) -> Self:
         """This section with the words of `[vocabulary]` added to its tables. A word that it maps itself keeps that meaning."""
         added = {}

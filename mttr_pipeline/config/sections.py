@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from mttr_pipeline.config.error_tracking import Errors
 from mttr_pipeline.config.imports import ImportPreset
 from mttr_pipeline.config.names import ByService, Name, normalize, owners
+from mttr_pipeline.config.oncall import OnCall
 from mttr_pipeline.config.options import Section, Vocabulary
 from mttr_pipeline.config.terms import (
     FIXED_VARIANTS,
@@ -85,18 +86,6 @@ class Deploys(Section):
 
     window_minutes: Annotated[float, number("minutes", or_zero=True)] = Field(
         60, description="a deploy that finished this long before the impact began may have introduced the incident"
-    )
-
-
-class OnCall(Section):
-    """`[oncall]`: how the load of those who are on call is shown."""
-
-    per_person: bool = Field(
-        False, description="whether the load is also shown per person, by pseudonym; else per team and rota only"
-    )
-    time_zones: ByService[Zone] = Field(
-        default_factory=dict,
-        description="team -> zone of its nights (22 to 8 h) and hours; other teams have the reporting time zone",
     )
 
 

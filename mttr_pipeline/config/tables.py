@@ -124,6 +124,10 @@ def config_tables(settings: Settings, as_of: datetime, definition_hash: str) -> 
             [["service", name, points] for name, points in file.errors.path_values.services.items()]
             + [["tag", normalize(name), points] for name, points in file.errors.path_values.tags.items()],
         ),
+        "lists": (
+            "source VARCHAR, list VARCHAR, word VARCHAR",
+            [[account.name, *line] for account in accounts for line in account.options.lists()],
+        ),
         "link_reasons": ("reason VARCHAR", [[reason] for reason in file.correlation.reasons]),
         "decisions": (
             "source VARCHAR, external_id VARCHAR, other_source VARCHAR, other_external_id VARCHAR, decision VARCHAR, "

@@ -25,16 +25,18 @@ if TYPE_CHECKING:
     from mttr_pipeline.demo.kit.limits import Limit
     from mttr_pipeline.demo.linked import LINKED
     from mttr_pipeline.demo.registry import DEMO, DOCUMENTED
+    from mttr_pipeline.demo.reviews import REVIEWED
     from mttr_pipeline.demo.server import VendorServer
     from mttr_pipeline.demo.truth import Truth
     from mttr_pipeline.demo.world import World
 
-__all__ = ["DEMO", "DOCUMENTED", "LINKED", "WEEKLY", "Limit", "Truth", "VendorServer", "World", "deliver"]
+__all__ = ["DEMO", "DOCUMENTED", "LINKED", "REVIEWED", "WEEKLY", "Limit", "Truth", "VendorServer", "World", "deliver"]
 
 _MODULES = {
     "DEMO": "registry",
     "DOCUMENTED": "registry",
     "LINKED": "linked",
+    "REVIEWED": "reviews",
     "Limit": "kit.limits",
     "Truth": "truth",
     "VendorServer": "server",

@@ -12,6 +12,7 @@ from mttr_pipeline.demo.deliveries import deliver
 from mttr_pipeline.demo.deploy_stories import WEEKLY
 from mttr_pipeline.demo.linked import LINKED
 from mttr_pipeline.demo.profiles import PROFILES
+from mttr_pipeline.demo.reviews import REVIEWED
 from mttr_pipeline.demo.server import VendorServer
 from mttr_pipeline.demo.world import World
 
@@ -30,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     until = options.until or datetime.now(UTC)
     if until.tzinfo is None:
         until = until.replace(tzinfo=UTC)
-    world = World(options.seed, until, linked=LINKED, weekly=WEEKLY)
+    world = World(options.seed, until, linked=LINKED, weekly=WEEKLY, reviews=REVIEWED)
     if options.inbox:
         deliver(world, options.inbox, world.until)
     server = VendorServer(world, faults=options.faults, seed=options.seed, port=options.port)

@@ -8,7 +8,7 @@ name of a vendor belongs here.
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
+from datetime import date, datetime
 
 import msgspec
 
@@ -51,6 +51,10 @@ class Case(msgspec.Struct, kw_only=True):
     #: Ids of the alerts that belong to the record, and of those that page for it.
     alerts: tuple[str, ...] = ()
     pages: tuple[str, ...] = ()
+    #: Links to other records of the tool: name of the type, id. They are there from the creation on.
+    links: tuple[tuple[str, str], ...] = ()
+    #: The day on which it is due, where the tool has a field for it.
+    due: date | None = None
     facts: list[Fact] = []
 
     @property

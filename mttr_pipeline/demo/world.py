@@ -1,7 +1,8 @@
 """The generated history of one small company, as timed facts.
 
-The history is a pure function of (seed, until, days, volumes, future, linked, weekly). It goes on for a few days after `until`,
-so that late changes appear when the clock moves forward. Each tool has a random stream of its own: one more tool changes no other.
+The history is a pure function of (seed, until, days, volumes, future, linked, weekly, reviews). It goes on for a few days after
+`until`, so that late changes appear when the clock moves forward. Each tool has a random stream of its own: one more tool changes no
+other.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from mttr_pipeline.demo.kit.vendor import Tool
 from mttr_pipeline.demo.late_changes import add_late_changes
 from mttr_pipeline.demo.linked import Group, Linked
 from mttr_pipeline.demo.registry import TOOLS, VOLUMES
+from mttr_pipeline.demo.reviews import Review, reviews_of
 from mttr_pipeline.demo.stories import Story, assign_stories, play
 from mttr_pipeline.demo.true_incidents import Incident, incidents_of
 from mttr_pipeline.demo.truth import Truth, truth_of
@@ -31,6 +33,7 @@ class World:
     volumes  how many records each tool holds at `until`, roughly; the history continues at the same rate afterwards.
              For many records in little time, make `days` and `future` short and the volume large.
     linked   share of the serious incidents that have a ticket, and alerts of a monitor, beside the pager's record; see `linked`
+    reviews  share of the serious tickets that have a post-mortem; see `reviews`
     weekly   ordinary deploys of a service in a week, with those that break it beside them; see `deploy_stories`
 
     Raises ValueError when `until` has no time zone, or a volume is that of no tool.
@@ -46,6 +49,7 @@ class World:
         future: timedelta = timedelta(days=4),
         linked: float = 0,
         weekly: float = 0,
+        reviews: float = 0,
     ) -> None:
         until = until or datetime(2026, 10, 1, 6, 0, tzinfo=UTC)
         if until.tzinfo is None:
@@ -75,8 +79,14 @@ class World:
             deploys_of(seed, self.cases, together, weekly, self.start, self.end) if weekly else []
         )
 
+        #: Post-mortems and what they are about.
+        self.reviews: list[Review] = []
+        if reviews:
+            issues, self.reviews = reviews_of(seed, self.cases, reviews)
+            self.cases = self.cases + issues
+
     def of(self, tool: str) -> list[Case]:
-        """The cases of one tool, in order of creation."""
+        """The cases of one tool, in order of creation; reviews come last."""
         return [case for case in self.cases if case.tool == tool]
 
     def instants(self, *tools: str) -> list[datetime]:

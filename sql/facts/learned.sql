@@ -43,7 +43,7 @@ SELECT
     m.team_id,
     w.window_id,
     m.started_us,
-    o.detected_by,
+    coalesce(o.detected_by, 'unknown') AS detected_by,
     CASE WHEN m.detected_us >= m.occurred_us THEN m.detected_us - m.occurred_us END AS detection_us,
     i.service IS NOT NULL AS has_service,
     i.team IS NOT NULL AS has_team,
@@ -60,7 +60,7 @@ SELECT
 FROM facts.matched AS m
 CROSS JOIN config.run AS run
 JOIN core.incidents AS i ON i.rowid = m.incident_no
-JOIN core.origins AS o ON o.incident_no = m.incident_no
+LEFT JOIN core.origins AS o ON o.incident_no = m.incident_no
 -- The last two windows do not overlap.
 LEFT JOIN core.windows AS w ON w.name <> 'whole' AND m.started_us >= epoch_us(w.window_start) AND m.started_us < epoch_us(w.window_end)
 LEFT JOIN core.assignments AS a ON a.incident_no = m.incident_no

@@ -9,11 +9,13 @@ CREATE OR REPLACE MACRO alert_log_event(kind, text) AS
         WHEN kind IN ('close', 'closed') THEN 'resolved'
         WHEN kind = 'snooze' THEN 'snoozed'
         WHEN kind = 'updatepriority' THEN 'severity_changed'
+        WHEN kind IN ('assign', 'assigned', 'assignownership') THEN 'assigned'
         WHEN regexp_matches(text, '^(alert )?(was |has been )?(acknowledged|acked)\b', 'i') THEN 'acknowledged'
         WHEN regexp_matches(text, '^(alert )?(was |has been )?un-?(acknowledged|acked)\b', 'i') THEN 'unacknowledged'
         WHEN regexp_matches(text, '^(alert )?(was |has been )?(auto[- ]?)?closed\b', 'i') THEN 'resolved'
         WHEN regexp_matches(text, '^(alert )?(was |has been )?snoozed\b', 'i') THEN 'snoozed'
         WHEN regexp_matches(text, '^(updated )?(alert )?priority\b', 'i') THEN 'severity_changed'
+        WHEN regexp_matches(text, '^(alert )?(was |has been )?(ownership )?assigned\b', 'i') THEN 'assigned'
         ELSE 'other'
     END;
 

@@ -42,6 +42,7 @@ CREATE OR REPLACE MACRO jira_issue(issue_key, self, fields, zone) AS struct_pack
     status_category := fields['status'] ->> '$.statusCategory.key',
     resolution := text_or_null(fields['resolution'] ->> '$.name'),
     priority := text_or_null(fields['priority'] ->> '$.name'),
+    reporter_type := text_or_null(fields['reporter'] ->> '$.accountType'),
     labels := json_transform(fields['labels'], '["VARCHAR"]'),
     component := text_or_null(fields['components'] ->> '$[0].name'),
     links := json_transform(fields['issuelinks'],

@@ -92,7 +92,8 @@ class Renderer:
             "reporter": self._user("ana"),
             "creator": self._user("ana"),
             "labels": state["labels"],
-            "issuelinks": [state["link"]] if state["link"] else [],
+            "issuelinks": [*([state["link"]] if state["link"] else []), *self._links(case)],
+            **({"duedate": case.due.isoformat()} if case.due else {}),
             AFFECTED_SERVICES[self.flavour]: self._affected(
                 service, named=case.story == "linked" or case.number % 10 != 4
             ),
@@ -173,6 +174,16 @@ class Renderer:
             state["labels"] = sorted({*state["labels"], fact.value} if len(state["labels"]) < 3 else {fact.value})
             item("labels", (None, old), (None, " ".join(state["labels"])))
         return items
+
+    def _links(self, case: Case) -> list[Json]:
+        """The links that an issue is made with."""
+        found = []
+        for place, (name, other) in enumerate(case.links):
+            outward = {"Relates": "relates to"}.get(name, "reviews")
+            kind = {"id": str(10_003 + (name != "Relates")), "name": name, "inward": outward, "outward": outward}
+            link = {"id": f"{case.id}{place}", "type": kind}
+            found.append(link | {"outwardIssue": {"id": other, "key": self._key(self._by_id[other], [])}})
+        return found
 
     def _text(self, text: str) -> Any:
         """A text of the site: a document on Cloud, plain on Data Center."""

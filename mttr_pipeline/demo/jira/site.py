@@ -71,8 +71,18 @@ MOVES: dict[str, dict[str, str]] = {
 }
 PRIORITIES = {"P1": "Highest", "P2": "High", "P3": "Medium", "P4": "Low", "P5": "Lowest"}
 TYPES = {
-    "cloud": {"incident": ("10007", "[System] Incident"), "request": ("10008", "[System] Service request")},
-    "dc": {"incident": ("10600", "Incident"), "request": ("3", "Task")},
+    "cloud": {
+        "incident": ("10007", "[System] Incident"),
+        "request": ("10008", "[System] Service request"),
+        "post_mortem": ("10009", "[System] Post-incident review"),
+        "action": ("10010", "Task"),
+    },
+    "dc": {
+        "incident": ("10600", "Incident"),
+        "request": ("3", "Task"),
+        "post_mortem": ("10601", "Post-mortem"),
+        "action": ("10602", "Action"),
+    },
 }
 
 

@@ -8,11 +8,11 @@ from typing import Literal
 from pydantic import Field, SecretStr
 
 from mttr_pipeline.config.environment import Environment
-from mttr_pipeline.config.names import Words
+from mttr_pipeline.config.names import Text, Words, normalize
 from mttr_pipeline.config.options import LinkedOptions, Section
 from mttr_pipeline.config.terms import EventType, FieldTarget, RecordType, Resolution
 from mttr_pipeline.errors import ConfigError
-from mttr_pipeline.sources.kit.declare import Fields, Signature, Source, Variable, Webhook
+from mttr_pipeline.sources.kit.declare import Fields, Finding, Signature, Source, Variable, Webhook
 
 
 class JiraProject(Section):
@@ -26,7 +26,7 @@ class JiraOptions(LinkedOptions):
 
     status: Words[EventType] = Field(default_factory=dict, description="status -> event")
     resolution: Words[Resolution] = Field(default_factory=dict, description="resolution -> what it makes of an issue")
-    type: Words[RecordType] = Field(default_factory=dict, description="issue type -> incident or other")
+    type: Words[RecordType] = Field(default_factory=dict, description="issue type -> incident, post_mortem or other")
     fields: Words[FieldTarget] = Field(
         default_factory=dict, description="name or id of a field -> timestamp or attribute of the incident"
     )
@@ -40,6 +40,29 @@ class JiraOptions(LinkedOptions):
         "set or removed (`told`), also of those that change after the first pull and name no page of another record (`changed`), "
         "of every issue (`all`), or of none (`none`). With `told` and `all`, one pull reads the links of the same issues as many",
     )
+
+    post_mortem_jql: Text | None = Field(
+        None,
+        description="selects the issues that are post-mortems; none: the issue types that are mapped to post_mortem",
+    )
+    post_mortem_action_links: tuple[Text, ...] = Field(
+        ("Relates", "Action", "Action item", "Follow-up"),
+        description="types of the links by which a post-mortem names its follow-up actions",
+    )
+    incident_action_links: tuple[Text, ...] = Field(
+        ("Action", "Action item", "Follow-up"),
+        description="types of the links by which a ticket of an incident names follow-up actions",
+    )
+    test_labels: tuple[Text, ...] = Field(
+        ("test-added", "regression-test"),
+        description="labels of a post-mortem or action that say that a test was added, as does a field mapped to `test_added`",
+    )
+
+    def lists(self) -> Iterator[tuple[str, str]]:
+        """See SourceOptions."""
+        yield from (("post_mortem_action_link", normalize(name)) for name in self.post_mortem_action_links)
+        yield from (("incident_action_link", normalize(name)) for name in self.incident_action_links)
+        yield from (("test_label", normalize(name)) for name in self.test_labels)
 
     def configured_words(self) -> Iterator[tuple[str, str, str, str]]:
         """Besides the tables for all projects, the statuses of one."""
@@ -95,7 +118,7 @@ def recognises(fields: Fields) -> bool:
 SOURCE = Source(
     name="jira",
     title="Jira",
-    yields=("records", "events", "responders", "sla_cycles", "deletions", "words", "sites", "links"),
+    yields=("records", "events", "responders", "sla_cycles", "deletions", "words", "sites", "links", "follow_ups"),
     options=JiraOptions,
     words={
         "severity": {
@@ -129,7 +152,13 @@ SOURCE = Source(
             **dict.fromkeys(("Not a bug", "Invalid", "Incomplete"), "false_alarm"),
             "Duplicate": "duplicate",
         },
-        "type": {"Incident": "incident", "[System] Incident": "incident"},
+        "type": {
+            **dict.fromkeys(("Incident", "[System] Incident"), "incident"),
+            **dict.fromkeys(
+                ("Post-mortem", "Post-incident review", "[System] Post-incident review", "PIR"), "post_mortem"
+            ),
+        },
+        "detection": {"customer": "customer", "app": "monitor", "atlassian": "employee"},
         "field": {
             "Severity": "severity",
             "Affected services": "service",
@@ -141,6 +170,9 @@ SOURCE = Source(
             "Mitigated at": "mitigated_at",
             "Affected users": "affected_users",
             "Revenue impact": "revenue_impact",
+            "Detected by": "detected_by",
+            "Detection source": "detected_by",
+            "Test added": "test_added",
         },
     },
     variables=(
@@ -159,6 +191,13 @@ SOURCE = Source(
     ),
     credentials="{URL} with {EMAIL} and {API_TOKEN} (Cloud) or {PERSONAL_TOKEN} (Data Center)",
     read_access=read_access,
+    findings={
+        "no_post_mortem_type": Finding(
+            "info",
+            "sites without an issue type that is mapped to post_mortem: post-mortems are not read; map the type in "
+            "[sources.jira.type], or set post_mortem_jql",
+        ),
+    },
     connect="mttr_pipeline.sources.jira.pull:Jira",
     webhook=Webhook(
         "Jira event",

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from mttr_pipeline.sources.jira.issues import IssuePull
+from mttr_pipeline.sources.jira.jql import without_order
 from mttr_pipeline.sources.kit import envelope
 from mttr_pipeline.sources.kit.audit import AuditStream
 from mttr_pipeline.sources.kit.failures import HttpRefused
@@ -36,24 +37,24 @@ class CloudPull(IssuePull):
 
     api = "/rest/api/3"
 
-    def _land(self, window: Window, key: str) -> list[Task]:
-        if window.seconds > 1:
-            estimate = self._estimate(window)
+    def land_found(self, stream: str, key: str, jql: str, *, can_split: bool) -> None:
+        """See IssuePull."""
+        if can_split:
+            estimate = self._estimate(jql)
             if estimate > self.issues_per_window:
                 raise TooManyRows(estimate)
-        search = {"jql": self._query(window), "maxResults": ISSUES_PER_PAGE, "fields": ["*all"]}
-        with self._extract.writing("issues", key) as write:
+        search = {"jql": jql, "maxResults": ISSUES_PER_PAGE, "fields": ["*all"]}
+        with self._extract.writing(stream, key) as write:
             result = self._read("search/jql", search, "issues", write.many)
-        self._runner.reconcile("issues", key, result)
-        return self._changelogs(key)
+        self._runner.reconcile(stream, key, result)
 
-    def _estimate(self, window: Window) -> int:
-        """About how many issues a window has. Cloud gives no exact count; this one only decides whether to split."""
+    def _estimate(self, jql: str) -> int:
+        """About how many issues a query selects. Cloud gives no exact count; this one only decides whether to split."""
 
         def parse(body: bytes) -> int:
             return envelope.decode_int(envelope.members(body).get("count")) or 0
 
-        search = {"jql": self._query(window, ordered=False)}
+        search = {"jql": without_order(jql)}
         return self._client.post(f"{self.api}/search/approximate-count", search, parse=parse)
 
     def _read(

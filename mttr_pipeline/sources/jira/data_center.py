@@ -40,10 +40,12 @@ class DataCenterPull(IssuePull):
 
     api = "/rest/api/2"
 
-    def _land(self, window: Window, key: str) -> list[Task]:
+    def land_found(self, stream: str, key: str, jql: str, *, can_split: bool) -> None:
+        """See IssuePull."""
+
         def page(offset: int) -> Page:
             params = [
-                ("jql", self._query(window)),
+                ("jql", jql),
                 ("startAt", offset),
                 ("maxResults", ISSUES_PER_PAGE),
                 ("fields", "*all"),
@@ -51,11 +53,9 @@ class DataCenterPull(IssuePull):
             ]
             return self._client.get(f"{self.api}/search", params, parse=lambda body: _issue_page(body, offset))
 
-        can_split = window.seconds > 1
         self._runner.land_pages(
-            "issues", key, page, split_above=self.issues_per_window if can_split else None, can_split=can_split
+            stream, key, page, split_above=self.issues_per_window if can_split else None, can_split=can_split
         )
-        return self._changelogs(key)
 
     # -- changelogs ---------------------------------------------------------------------------------------------
 

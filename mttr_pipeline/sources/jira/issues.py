@@ -11,6 +11,7 @@ from urllib.parse import quote
 from mttr_pipeline.landing.store import Extract
 from mttr_pipeline.progress import Progress
 from mttr_pipeline.sources.jira import JiraOptions
+from mttr_pipeline.sources.jira.follow_ups import FollowUps
 from mttr_pipeline.sources.jira.jql import combined, created_in
 from mttr_pipeline.sources.jira.remote_links import remote_links
 from mttr_pipeline.sources.kit import envelope
@@ -42,6 +43,7 @@ class IssuePull(Pull):
         super().__init__(client, options, plan, extract, progress)
         self._jql = jql
         self._jql_variable = jql_variable
+        self._options = options
         self._links = options.remote_links
         self._whole = Window(EPOCH, max(EPOCH, plan.until)) if plan.incremental else plan.window
         self._updated = [f"updated >= {epoch_ms(self._changed_since)}"] if plan.incremental else []
@@ -57,6 +59,7 @@ class IssuePull(Pull):
             unlinked = self._plan.incremental and self._links == "changed"
             every = self._links == "all"
             self._runner.run(remote_links(self._client, self._runner, self.api, unlinked=unlinked, every=every))
+        FollowUps(self._client, self._runner, self._options, self._plan, self).run()
         self._write_tombstones()
 
     def _list(self, stream: str, path: str) -> Iterator[Task]:
@@ -75,6 +78,12 @@ class IssuePull(Pull):
 
     def _land(self, window: Window, key: str) -> list[Task]:
         """Land the issues of a window; returns the tasks for their changelogs. Raises TooManyRows to have it split."""
+        self.land_found("issues", key, self._query(window), can_split=window.seconds > 1)
+        return self._changelogs(key)
+
+    def land_found(self, stream: str, key: str, jql: str, *, can_split: bool) -> None:
+        """Land the issues that a query selects as the window `key` of a stream. Raises TooManyRows when they are many and can be
+        split."""
         raise NotImplementedError
 
     def _changelogs(self, key: str) -> list[Task]:

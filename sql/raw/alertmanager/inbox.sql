@@ -15,6 +15,7 @@ starts_at = "when it began to fire"
 ends_at = "when it was resolved; NULL while it fires, whatever end the body expects"
 title = "annotation summary, else description, else the name of the alert"
 url = "page of the expression, else of the Alertmanager"
+alert_name = "label alertname: the name of the rule"
 severity = "label severity"
 service = "label service, else job"
 team = "label team"
@@ -49,6 +50,7 @@ SELECT
     coalesce(text_or_null(body ->> '$.annotations.summary'), text_or_null(body ->> '$.annotations.description'),
         text_or_null(labels ->> '$.alertname')) AS title,
     coalesce(text_or_null(body ->> '$.generatorURL'), text_or_null(address)) AS url,
+    text_or_null(labels ->> '$.alertname') AS alert_name,
     json_text(json_extract(labels, '$.severity')) AS severity,
     coalesce(json_text(json_extract(labels, '$.service')), json_text(json_extract(labels, '$.job'))) AS service,
     json_text(json_extract(labels, '$.team')) AS team,

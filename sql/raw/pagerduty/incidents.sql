@@ -17,6 +17,7 @@ service_id = "id of the service it belongs to now"
 service_name = "that service's name when the incident was read"
 team_id = "first of the teams"
 team_name = "that team's name when the incident was read"
+escalation_policy = "name of the escalation policy when the incident was read"
 incident_key = "dedup key; NULL for incidents with child alerts"
 created_at = "when it was triggered"
 resolved_at = "as sent; NULL while open and for incidents resolved before 2023"
@@ -41,6 +42,7 @@ SELECT
     plain_text(coalesce(service.name, service.summary)) AS service_name,
     teams[1].id AS team_id,
     plain_text(coalesce(teams[1].name, teams[1].summary)) AS team_name,
+    plain_text(coalesce(escalation_policy.name, escalation_policy.summary)) AS escalation_policy,
     text_or_null(incident_key) AS incident_key,
     instant(created_at, zone) AS created_at,
     instant(resolved_at, zone) AS resolved_at,
@@ -68,7 +70,7 @@ FROM landed({
     priority: 'STRUCT(id VARCHAR, name VARCHAR, summary VARCHAR)',
     service: 'STRUCT(id VARCHAR, name VARCHAR, summary VARCHAR)',
     teams: 'STRUCT(id VARCHAR, name VARCHAR, summary VARCHAR)[]',
-    last_status_change_by: 'STRUCT(type VARCHAR)',
+    escalation_policy: 'STRUCT(name VARCHAR, summary VARCHAR)', last_status_change_by: 'STRUCT(type VARCHAR)',
     resolve_reason: 'STRUCT("type" VARCHAR, incident STRUCT(id VARCHAR))',
     description: 'VARCHAR', body: 'STRUCT(details VARCHAR)', conference_bridge: 'STRUCT(conference_url VARCHAR)',
     external_references: 'STRUCT(external_url VARCHAR)[]'

@@ -15,6 +15,7 @@ note = "text of a note or status update"
 old_priority = "name of the priority before a change"
 new_priority = "name of the priority after a change"
 new_service_id = "service after a move"
+notified = "name of the user that a notification went to"
 named = "pages of records that the event behind a trigger names"
 alert_key = "deduplication key of the event behind a trigger (PagerDuty REST API reference, Channel, incident_key)"
 changed = "JSON of the changed fields of a custom-field entry"
@@ -35,6 +36,7 @@ SELECT
     coalesce(channel.old_priority.name, channel.old_priority.summary) AS old_priority,
     coalesce(channel.new_priority.name, channel.new_priority.summary) AS new_priority,
     channel.new_service.id AS new_service_id,
+    CASE WHEN starts_with(lower(type), 'notify_') THEN text_or_null("user".summary) END AS notified,
     CASE WHEN starts_with(lower(type), 'trigger_') THEN record_pages_in(concat_ws(' ', channel.description, channel.details, channel.body)) END
         AS named,
     CASE WHEN starts_with(lower(type), 'trigger_') THEN text_or_null(channel.incident_key) END AS alert_key,
@@ -48,7 +50,7 @@ SELECT
 FROM landed({
     id: 'VARCHAR', type: 'VARCHAR', created_at: 'VARCHAR', note: 'VARCHAR', message: 'VARCHAR', changeset: 'VARCHAR',
     incident: 'STRUCT(id VARCHAR)',
-    agent: 'STRUCT("type" VARCHAR, summary VARCHAR)',
+    agent: 'STRUCT("type" VARCHAR, summary VARCHAR)', "user": 'STRUCT(summary VARCHAR)',
     channel: 'STRUCT("type" VARCHAR, summary VARCHAR, content VARCHAR, message VARCHAR, description VARCHAR, details VARCHAR, body VARCHAR,
         incident_key VARCHAR, old_priority STRUCT("name" VARCHAR, summary VARCHAR), new_priority STRUCT("name" VARCHAR, summary VARCHAR),
         new_service STRUCT(id VARCHAR))'

@@ -19,6 +19,7 @@ team = "label team"
 tags = "the other labels as name:value"
 dedup_key = "fingerprint of the labels"
 updated_at = "when it was resolved, else when it began to fire"
+alert_rule = "label alertname"
 field_problems = "what is wrong with the labels that name severity, service and team"
 landed_in = "landing file, then file and line of the inbox"
 */
@@ -37,6 +38,7 @@ SELECT
     a.tags,
     a.fingerprint AS dedup_key,
     coalesce(a.ends_at, a.starts_at) AS updated_at,
+    a.alert_name AS alert_rule,
     a.field_problems,
     a.landed_in
 FROM raw.${source}_inbox AS a

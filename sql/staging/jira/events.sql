@@ -119,6 +119,14 @@ acknowledged AS (
     )
     WHERE place = 1 AND NOT is_mapped
 ),
+-- Given to somebody, by whomever.
+assigned AS (
+    SELECT
+        external_id, change_id || '/assigned' AS event_id, 'assigned' AS event_type, 'assignee' AS vendor_type, happened_at, actor, actor_kind,
+        'changelog' AS provenance, landed_in
+    FROM staging.${source}_changes
+    WHERE field = 'assignee' AND to_id IS NOT NULL
+),
 changed AS (
     SELECT
         c.external_id, c.change_id || '/severity' AS event_id, 'severity_changed' AS event_type, c.field AS vendor_type,
@@ -167,6 +175,7 @@ everything AS (
     UNION ALL BY NAME SELECT * FROM dated
     UNION ALL BY NAME SELECT * FROM reopened
     UNION ALL BY NAME SELECT * FROM acknowledged
+    UNION ALL BY NAME SELECT * FROM assigned
     UNION ALL BY NAME SELECT * FROM changed
     UNION ALL BY NAME SELECT * FROM stamped
     UNION ALL BY NAME SELECT * FROM settled WHERE happened_at IS NOT NULL

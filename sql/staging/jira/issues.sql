@@ -1,6 +1,7 @@
 /*
 description = """Each Jira issue as it was seen last: as pulled, or as a received event after that shows it. An issue that was never pulled
-is taken when its type says incident; the configured query cannot be asked about it."""
+is taken when its type says incident; the configured query cannot be asked about it. A post-mortem is
+no incident, whatever the query selects."""
 like = "raw.${source}_issues"
 not_null = ["external_id"]
 unique = [["external_id"]]
@@ -18,6 +19,7 @@ status = "="
 status_category = "="
 resolution = "="
 priority = "="
+reporter_type = "="
 labels = "="
 component = "="
 links = "="
@@ -49,6 +51,10 @@ news AS (
     LEFT JOIN raw.${source}_issues AS p ON p.external_id = n.external_id
     WHERE CASE WHEN p.external_id IS NULL THEN n.is_incident ELSE coalesce(n.updated_at > p.updated_at, true) END
 )
-SELECT p.* FROM raw.${source}_issues AS p ANTI JOIN news ON news.external_id = p.external_id
-UNION ALL BY NAME
-SELECT * EXCLUDE (delivery_id, event_type, happened_at, is_snapshot, is_incident, place) FROM news
+SELECT i.*
+FROM (
+    SELECT p.* FROM raw.${source}_issues AS p ANTI JOIN news ON news.external_id = p.external_id
+    UNION ALL BY NAME
+    SELECT * EXCLUDE (delivery_id, event_type, happened_at, is_snapshot, is_incident, place) FROM news
+) AS i
+ANTI JOIN (SELECT word FROM config.types WHERE source = '${source}' AND meaning = 'post_mortem') AS review ON review.word = normalized(i.issue_type)

@@ -28,6 +28,8 @@ revenue_impact = "mapped field"
 duplicate_of_id = "id of the issue that it repeats; NULL when no link says which"
 is_duplicate = "whether its resolution says that it is a duplicate"
 updated_at = "="
+reported_by = "mapped field, else the kind of account of the reporter"
+reported_via = "field or reporter"
 field_problems = "="
 landed_in = "="
 */
@@ -38,6 +40,7 @@ WITH fields AS (
         max(value) FILTER (WHERE target = 'service') AS service,
         max(value) FILTER (WHERE target = 'team') AS team,
         max(value) FILTER (WHERE target = 'root_cause_category') AS root_cause_category,
+        max(value) FILTER (WHERE target = 'detected_by') AS detected_by,
         max(try_cast(value AS BIGINT)) FILTER (WHERE target = 'affected_users') AS affected_users,
         max(try_cast(value AS DOUBLE)) FILTER (WHERE target = 'revenue_impact') AS revenue_impact,
         list(DISTINCT field_problem ORDER BY field_problem) FILTER (WHERE field_problem IS NOT NULL) AS field_problems,
@@ -104,6 +107,8 @@ SELECT
     ) END AS duplicate_of_id,
     coalesce(resolved_as = 'duplicate', false) AS is_duplicate,
     updated_at,
+    coalesce(detected_by, reporter_type) AS reported_by,
+    CASE WHEN detected_by IS NOT NULL THEN 'field' WHEN reporter_type IS NOT NULL THEN 'reporter' END AS reported_via,
     field_problems,
     landed_in
 FROM judged

@@ -24,6 +24,8 @@ tags = "="
 dedup_key = "alias"
 updated_at = "="
 field_problems = "="
+reported_by = "integration that raised the alert"
+reported_via = "integration; NULL where none is named"
 landed_in = "="
 */
 -- What was landed says where the pages are, not JIRA_URL, which a rebuild need not have. Only a site's own address will do: the
@@ -57,6 +59,8 @@ SELECT
     a.alias AS dedup_key,
     a.updated_at,
     alert_problems(d.details, d.entity) AS field_problems,
+    a.integration_name AS reported_by,
+    CASE WHEN a.integration_name IS NOT NULL THEN 'integration' END AS reported_via,
     a.landed_in
 FROM raw.${source}_alerts AS a
 CROSS JOIN pages

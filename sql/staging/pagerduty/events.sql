@@ -16,7 +16,7 @@ event_id = "id of the log entry, or the incident's id and the field it was deriv
 event_type = "event of the incident model; `contradicted` (activity that would be a reopen, were the incident not resolved at the vendor) sets no stamp"
 vendor_type = "the vendor's word for it"
 happened_at = "="
-actor = "="
+actor = "who did it; of a notification who was notified"
 actor_kind = "="
 notes = "="
 provenance = "api, field or derived"
@@ -27,11 +27,11 @@ landed_in = "="
 */
 WITH history AS (
     SELECT external_id, incident_id, entry_type, created_at, agent_type, agent_name, channel_type, note, old_priority,
-        new_priority, landed_in
+        new_priority, notified, landed_in
     FROM raw.${source}_log_entries
     UNION ALL
     SELECT r.event_id, r.external_id, r.entry_type, r.happened_at, r.agent_type, r.agent_name, NULL, r.note, NULL,
-        CASE WHEN r.entry_type = 'priority_change' THEN r.priority_name END, r.landed_in
+        CASE WHEN r.entry_type = 'priority_change' THEN r.priority_name END, NULL, r.landed_in
     FROM staging.${source}_received AS r
     ANTI JOIN raw.${source}_log_entries AS p
         ON p.incident_id = r.external_id AND p.entry_type = r.entry_type AND within_a_minute(p.created_at, r.happened_at)
@@ -50,6 +50,11 @@ entries AS (
             WHEN 'status_update' THEN 'note'
             WHEN 'priority_change' THEN 'severity_changed'
             WHEN 'urgency_change' THEN 'severity_changed'
+            WHEN 'notify' THEN 'notified'
+            WHEN 'assign' THEN 'assigned'
+            WHEN 'reassign' THEN 'assigned'
+            WHEN 'delegate' THEN 'assigned'
+            WHEN 'escalate' THEN 'assigned'
             ELSE 'other'
         END AS event_type,
         CASE
@@ -74,8 +79,8 @@ first_resolve AS (
 told AS (
     SELECT
         incident_id AS external_id, external_id AS event_id, event_type, entry_type AS vendor_type, created_at AS happened_at,
-        agent_name AS actor, actor_kind, note AS notes, 'api' AS provenance,
-        old.severity AS severity_from, new.severity AS severity_to, landed_in
+        coalesce(notified, agent_name) AS actor, CASE WHEN notified IS NOT NULL THEN 'human' ELSE actor_kind END AS actor_kind,
+        note AS notes, 'api' AS provenance, old.severity AS severity_from, new.severity AS severity_to, landed_in
     FROM entries
     LEFT JOIN config.severities AS old ON old.source = '${source}' AND old.word = normalized(entries.old_priority)
     LEFT JOIN config.severities AS new ON new.source = '${source}' AND new.word = normalized(entries.new_priority)

@@ -19,6 +19,7 @@ service_id = "="
 service_name = "="
 team_id = "="
 team_name = "="
+escalation_policy = "as pulled; no event carries it"
 incident_key = "="
 created_at = "="
 resolved_at = "as pulled; no event carries it"
@@ -40,7 +41,7 @@ WITH newest AS (
 ),
 -- The vendor tells updated_at in whole seconds: an event of the same second is no news.
 news AS (
-    SELECT n.*, p.named, p.resolved_at, p.last_status_change_at, p.last_status_change_by_type, p.status AS status_before,
+    SELECT n.*, p.named, p.escalation_policy, p.resolved_at, p.last_status_change_at, p.last_status_change_by_type, p.status AS status_before,
         p.created_at AS created_before
     FROM newest AS n
     LEFT JOIN raw.${source}_incidents AS p ON p.external_id = n.external_id
@@ -50,7 +51,7 @@ SELECT p.* FROM raw.${source}_incidents AS p ANTI JOIN news ON news.external_id 
 UNION ALL BY NAME
 SELECT
     external_id, incident_number, title, html_url, status, urgency, priority_id, priority_name, service_id, service_name,
-    team_id, team_name, incident_key,
+    team_id, team_name, escalation_policy, incident_key,
     coalesce(created_before, created_at) AS created_at,
     CASE WHEN status = status_before THEN resolved_at END AS resolved_at,
     CASE WHEN status = status_before THEN last_status_change_at END AS last_status_change_at,

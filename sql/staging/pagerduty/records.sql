@@ -27,6 +27,8 @@ is_duplicate = "whether it was merged"
 dedup_key = "incident_key"
 updated_at = "updated_at"
 field_problems = "="
+reported_by = "mapped custom field, else what triggered the incident"
+reported_via = "field, integration or reporter (a person)"
 landed_in = "="
 */
 WITH fields AS (
@@ -36,11 +38,19 @@ WITH fields AS (
         max(value) FILTER (WHERE target = 'service') AS service,
         max(value) FILTER (WHERE target = 'team') AS team,
         max(value) FILTER (WHERE target = 'root_cause_category') AS root_cause_category,
+        max(value) FILTER (WHERE target = 'detected_by') AS detected_by,
         max(try_cast(value AS BIGINT)) FILTER (WHERE target = 'affected_users') AS affected_users,
         max(try_cast(value AS DOUBLE)) FILTER (WHERE target = 'revenue_impact') AS revenue_impact,
         list(DISTINCT problem ORDER BY problem) FILTER (WHERE problem IS NOT NULL) AS field_problems
     FROM staging.${source}_fields
     GROUP BY external_id
+),
+-- A person triggers an incident by hand; everything else is a machine.
+triggered AS (
+    SELECT incident_id, arg_min(agent_type, (created_at, external_id)) AS agent_type, arg_min(agent_name, (created_at, external_id)) AS agent_name
+    FROM raw.${source}_log_entries
+    WHERE entry_type = 'trigger' AND agent_type IS NOT NULL
+    GROUP BY incident_id
 ),
 named AS (
     SELECT i.*, coalesce(p.name, i.priority_name) AS priority
@@ -87,10 +97,14 @@ SELECT
     n.incident_key AS dedup_key,
     n.updated_at,
     f.field_problems,
+    coalesce(f.detected_by, CASE WHEN t_entry.agent_type = 'user' THEN 'person' ELSE t_entry.agent_name END) AS reported_by,
+    CASE WHEN f.detected_by IS NOT NULL THEN 'field' WHEN t_entry.agent_type = 'user' THEN 'reporter' WHEN t_entry.agent_type IS NOT NULL
+        THEN 'integration' END AS reported_via,
     n.landed_in
 FROM named AS n
 JOIN judged AS j ON j.external_id = n.external_id
 LEFT JOIN fields AS f ON f.external_id = n.external_id
+LEFT JOIN triggered AS t_entry ON t_entry.incident_id = n.external_id
 LEFT JOIN raw.${source}_services AS s ON s.external_id = n.service_id
 LEFT JOIN raw.${source}_teams AS t ON t.external_id = n.team_id
 LEFT JOIN raw.${source}_teams AS service_team ON service_team.external_id = s.team_id

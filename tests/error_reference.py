@@ -40,7 +40,8 @@ class Releases:
     """What services ran in production."""
 
     def __init__(self, deps: Sequence[Dep]) -> None:
-        self.deploys = [real for real in reals(deps, AS_OF_US) if real.counts and real.best.service is not None]
+        self.reals = reals(deps, AS_OF_US)
+        self.deploys = [real for real in self.reals if real.counts and real.best.service is not None]
         self.deploys.sort(key=lambda real: (real.best.finished_at or 0, real.name))
         self.found: dict[tuple[str, str], Ran] = {}
         for real in self.deploys:
@@ -86,7 +87,7 @@ def episodes(issue: Issue, told: Sequence[Told], releases: Releases) -> list[Epi
     found = [Episode(began, "first seen", issue.first_release)]
     order = ("resolved", "regression", "reopened")
     later = [each for each in mine if each.event_type in order and each.happened_at >= began]
-    later.sort(key=lambda each: (each.happened_at, order.index(each.event_type), each.release or "", each.not_before or 0))
+    later.sort(key=lambda each: (each.happened_at, order.index(each.event_type), (each.release or "").split("@")[-1], each.not_before or 0))
     last_fix: Told | None = None
     for each in later:
         is_open = found[-1].resolved_at is None

@@ -78,7 +78,9 @@ def _periods(draw: st.DrawFn, start: int) -> list[Count]:
             read = draw(st.sampled_from([AS_OF_US, AS_OF_US, began + 20 * MINUTE]))
             versions = draw(st.lists(st.sampled_from([None, *VERSIONS]), min_size=1, max_size=3, unique=True))
             for version in versions:
-                made[began, minutes, version] = Count("x", began, draw(st.sampled_from([0, 0, 3])), minutes, version, read)
+                made[began, minutes, version] = Count(
+                    "x", began, draw(st.sampled_from([0, 0, 3])), minutes, version, read
+                )
     return list(made.values())
 
 
@@ -91,7 +93,16 @@ def _week(draw: st.DrawFn) -> list[Count]:
     made += [Count("x", AS_OF_US - DAY - 1, 1000), Count("x", AS_OF_US, 1000)][: draw(st.integers(0, 2))]
     for number in range(draw(st.sampled_from([0, 1, 2, 7, 9]))):
         began = AS_OF_US - (number + 2) * DAY - draw(st.sampled_from([0, 0, 0, 1])) * HOUR
-        made.append(Count("x", began, draw(st.sampled_from([5, 5, 5, 4, 6])), 1440, None, draw(st.sampled_from([AS_OF_US, AS_OF_US, began + HOUR]))))
+        made.append(
+            Count(
+                "x",
+                began,
+                draw(st.sampled_from([5, 5, 5, 4, 6])),
+                1440,
+                None,
+                draw(st.sampled_from([AS_OF_US, AS_OF_US, began + HOUR])),
+            )
+        )
     return list({(count.began_at, count.minutes): count for count in made}.values())
 
 
@@ -117,5 +128,3 @@ def side_by_side(worlds: Sequence[World]) -> World:
             ],
         )  # fmt: skip
     return found
-
-

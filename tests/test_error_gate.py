@@ -88,7 +88,9 @@ def test_without_the_gate_no_figure_changes(tmp_path: Path) -> None:
         with company(tmp_path / name, world) as warehouse:
             found[name] = published(warehouse)
             evidence = rows(warehouse, "SELECT external_id, method FROM mart.incident_errors ORDER BY ALL")
-    quality = {name: {row for row in tables.pop("data_quality") if "error" not in row[0]} for name, tables in found.items()}
+    quality = {
+        name: {row for row in tables.pop("data_quality") if "error" not in row[0]} for name, tables in found.items()
+    }
     assert quality["with"] == quality["without"]
     for name in ("data_quality_status",):
         for tables in found.values():
@@ -112,7 +114,11 @@ def test_with_the_gate_issues_are_records(tmp_path: Path) -> None:
     assert {row["role"] for row in alone} == {"machine alert"}
     # Responders' notes and acknowledgements count as in any other tool.
     assert (alone[0]["acknowledged_at"], alone[0]["mitigated_at"]) == (NINE_DAYS, NINE_DAYS + HOUR)
-    assert (alone[0]["mitigated_provenance"], alone[0]["acknowledged_by"], alone[0]["severity"]) == ("derived", "human", "SEV2")
+    assert (alone[0]["mitigated_provenance"], alone[0]["acknowledged_by"], alone[0]["severity"]) == (
+        "derived",
+        "human",
+        "SEV2",
+    )
     joined = incidents[sources[0]["incident_id"]]
     assert (joined["source"], joined["external_id"], sources[0]["link_reason"]) == ("custom", "ticket", "key")
     assert joined["detected_at"] == NINE_DAYS - HOUR  # the ticket was written an hour later
@@ -181,9 +187,14 @@ def test_how_severe_an_issue_is(tmp_path: Path) -> None:
         ({"level": "error", "priority": "high", "is_unhandled": False, "users": 100}, "SEV3"),
         ({"level": "error", "priority": "low"}, "SEV3"),
     )
-    world = World([Issue(str(n), **{"first_seen_at": T0, "is_unhandled": True, **issue}) for n, (issue, _) in enumerate(cases)])
+    world = World(
+        [Issue(str(n), **{"first_seen_at": T0, "is_unhandled": True, **issue}) for n, (issue, _) in enumerate(cases)]
+    )
     levels = ["fatal", "error", "warning", "info", "debug"]
     file = {"errors": {"incidents": {"enabled": True, "levels": levels, "severities": {"warning": "SEV1"}}}}
     with tracked(tmp_path, world, file) as warehouse:
-        found = {row["external_id"]: row["severity"] for row in rows(warehouse, "SELECT external_id, severity FROM core.error_records")}
+        found = {
+            row["external_id"]: row["severity"]
+            for row in rows(warehouse, "SELECT external_id, severity FROM core.error_records")
+        }
     assert found == {str(n): severity for n, (_, severity) in enumerate(cases)}

@@ -77,7 +77,8 @@ def test_every_issue_is_what_the_reference_says(tmp_path: Path, count: int) -> N
         row = shown[issue.external_id]
         found = reference.episodes(issue, world.told, releases)
         expected = [
-            vars(each) | {"release": short(each.release), "resolved_release": short(each.resolved_release)} for each in found
+            vars(each) | {"release": short(each.release), "resolved_release": short(each.resolved_release)}
+            for each in found
         ]
         mine = [each for each in built if each["external_id"] == issue.external_id]
         assert [
@@ -108,7 +109,9 @@ def test_every_issue_is_what_the_reference_says(tmp_path: Path, count: int) -> N
         assert row["status"] == reference.shown_status(issue, found)
         spiking |= {issue.external_id} if spikes else set()
         unresolved += [issue] if row["status"] == "unresolved" else []
-    ranked = [name for _, name in sorted((r["triage_rank"], r["external_id"]) for r in shown.values() if r["triage_rank"])]
+    ranked = [
+        name for _, name in sorted((r["triage_rank"], r["external_id"]) for r in shown.values() if r["triage_rank"])
+    ]
     assert ranked == reference.order(unresolved, spiking, values)
 
 
@@ -168,7 +171,13 @@ def world_of_evidence(luck: random.Random, number: int) -> World:
         else:
             links.append(Link(*rec.name, reason, target[0], target[1] or "", target[2], place, text))
     deploys = [
-        Dep("custom", f"{number}d{version}", service=service, version=version, finished_at=instant() + MINUTE * (version == "2.0"))
+        Dep(
+            "custom",
+            f"{number}d{version}",
+            service=service,
+            version=version,
+            finished_at=instant() + MINUTE * (version == "2.0"),
+        )
         for version in ("1.0", "2.0")
         if luck.random() < 0.7
     ]

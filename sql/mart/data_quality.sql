@@ -126,6 +126,8 @@ findings AS (
     UNION ALL
     FROM figures.findings_deploys
     UNION ALL
+    FROM figures.findings_errors
+    UNION ALL
     FROM figures.findings_words
     UNION ALL
     FROM figures.findings_records

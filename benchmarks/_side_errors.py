@@ -45,19 +45,25 @@ CREATE TEMP MACRO uniform(i, salt) AS ((hash(i::BIGINT * 1000 + salt) >> 11)::DO
 UPDATE main.given_deploys SET version = 'v' || (hash(external_id) % 400);
 CREATE TABLE main.given_issues AS
 SELECT
-    'sentry' AS source, i::VARCHAR AS external_id, 'ERR-' || i AS key, 'Error ' || i AS title, 'https://errors.example/issues/' || i AS url,
+    'sentry' AS source, i::VARCHAR AS external_id, 'ERR-' || i AS key, 'Error ' || i AS title,
+    'https://errors.example/issues/' || i AS url,
     'error' AS level, NULL::VARCHAR AS priority, CASE WHEN uniform(i, 1) < 0.5 THEN 'resolved' ELSE 'unresolved' END AS status,
     NULL::VARCHAR AS substatus, 'service-' || lpad((floor(pow(uniform(i, 2), 2) * 200))::INTEGER::VARCHAR, 3, '0') AS service,
-    NULL::VARCHAR AS team, NULL::VARCHAR AS environment, 100::BIGINT AS events, (hash(i) % 5000)::BIGINT AS users, false AS is_unhandled,
+    NULL::VARCHAR AS team, NULL::VARCHAR AS environment, 100::BIGINT AS events, (hash(i) % 5000)::BIGINT AS users,
+    false AS is_unhandled,
     TIMESTAMP '{as_of}' - to_microseconds((uniform(i, 3) * 90 * 86400e6)::BIGINT) AS first_seen_at,
-    TIMESTAMP '{as_of}' - to_microseconds((uniform(i, 4) * 86400e6)::BIGINT) AS last_seen_at,
-    'v' || (hash(i + 7) % 400) AS first_release, 'v' || (hash(i + 8) % 400) AS last_release, 'v' || (hash(i + 9) % 400) AS resolved_in_release,
-    NULL::VARCHAR AS assigned, ['c' || i] AS suspect_commits, ['page:' || i % 9] AS tags, TIMESTAMP '{as_of}' AS updated_at, 'file' AS landed_in
+    -- A third is quiet since it was first seen.
+    CASE WHEN i % 3 = 0 THEN first_seen_at ELSE TIMESTAMP '{as_of}' - to_microseconds((uniform(i, 4) * 86400e6)::BIGINT) END AS last_seen_at,
+    'v' || (hash(i + 7) % 400) AS first_release, 'v' || (hash(i + 8) % 400) AS last_release,
+    'v' || (hash(i + 9) % 400) AS resolved_in_release,
+    NULL::VARCHAR AS assigned, ['c' || i] AS suspect_commits, ['page:' || i % 9] AS tags,
+    TIMESTAMP '{as_of}' AS updated_at, 'file' AS landed_in
 FROM range({issues}) AS r(i);
 CREATE OR REPLACE VIEW staging.error_issues AS FROM main.given_issues;
 CREATE TABLE main.given_told AS
 SELECT 'sentry' AS source, external_id, 'e' AS event_id, 'resolved' AS event_type, first_seen_at + INTERVAL 5 HOUR AS happened_at,
-    NULL::TIMESTAMP AS not_before, 'api' AS provenance, NULL::VARCHAR AS actor, 'human' AS actor_kind, resolved_in_release AS release,
+    NULL::TIMESTAMP AS not_before, 'api' AS provenance, NULL::VARCHAR AS actor,
+    'human' AS actor_kind, resolved_in_release AS release,
     NULL::VARCHAR AS notes, 'file' AS landed_in
 FROM main.given_issues
 UNION ALL
@@ -65,20 +71,24 @@ SELECT 'sentry', external_id, 'f', 'regression', first_seen_at + INTERVAL 2 DAY,
 FROM main.given_issues WHERE status = 'unresolved';
 CREATE OR REPLACE VIEW staging.error_events AS FROM main.given_told;
 CREATE TABLE main.given_counts AS
-SELECT 'sentry' AS source, external_id, TIMESTAMP '{as_of}' - to_hours(h::INTEGER) AS began_at, 60 AS minutes, (hash(h + external_id::BIGINT) % 9)::BIGINT AS events,
+SELECT 'sentry' AS source, external_id, TIMESTAMP '{as_of}' - to_hours(h::INTEGER) AS began_at, 60 AS minutes,
+    CASE WHEN last_seen_at > first_seen_at THEN hash(h + external_id::BIGINT) % 9 ELSE 0 END::BIGINT AS events,
     NULL::VARCHAR AS release, TIMESTAMP '{as_of}' AS read_at
 FROM main.given_issues CROSS JOIN range(1, 25) AS r(h)
 UNION ALL
-SELECT 'sentry', external_id, TIMESTAMP '{as_of}' - to_days(d::INTEGER), 1440, (hash(d + external_id::BIGINT) % 90)::BIGINT, NULL, TIMESTAMP '{as_of}'
+SELECT 'sentry', external_id, TIMESTAMP '{as_of}' - to_days(d::INTEGER), 1440,
+    CASE WHEN last_seen_at > first_seen_at THEN hash(d + external_id::BIGINT) % 90 ELSE 0 END::BIGINT, NULL, TIMESTAMP '{as_of}'
 FROM main.given_issues CROSS JOIN range(1, 15) AS r(d);
 CREATE OR REPLACE VIEW staging.error_counts AS FROM main.given_counts;
 CREATE TABLE main.given_sessions AS
 SELECT 'sentry' AS source, 'v' || v AS version, 'service-' || lpad(s::VARCHAR, 3, '0') AS service, NULL::VARCHAR AS environment,
-    TIMESTAMP '{as_of}' - to_days(d::INTEGER) AS began_at, 1000::BIGINT AS sessions, (hash(v + s + d) % 9)::BIGINT AS crashed, TIMESTAMP '{as_of}' AS read_at
+    TIMESTAMP '{as_of}' - to_days(d::INTEGER) AS began_at, 1000::BIGINT AS sessions,
+    (hash(v + s + d) % 9)::BIGINT AS crashed, TIMESTAMP '{as_of}' AS read_at
 FROM range(10) AS v(v) CROSS JOIN range(200) AS s(s) CROSS JOIN range(1, 31) AS d(d);
 CREATE OR REPLACE VIEW staging.release_sessions AS FROM main.given_sessions;
 INSERT INTO core.links BY NAME
-SELECT 'pagerduty' AS source, i.external_id, i.incident_id AS record_id, 'alert_key' AS place, 'dedup' AS link_reason, e.key AS target,
+SELECT 'pagerduty' AS source, i.external_id, i.incident_id AS record_id, 'alert_key' AS place, 'dedup' AS link_reason,
+    e.key AS target,
     'sentry' AS other_source, e.external_id AS other_external_id, incident_uuid('sentry', e.external_id, 1) AS other_record_id,
     false AS is_responder, 0 AS apart_us, false AS is_doubt, true AS is_of_error
 FROM main.given_issues AS e

@@ -1,5 +1,5 @@
-"""What issues of error trackers cost beside a million incidents: episodes, classes and their order, fixes, what they are evidence of,
-and release health.
+"""What issues of error trackers cost beside a million incidents: episodes, classes and their order, fixes, what they are evidence
+of, and release health.
 
 The baseline is one scan of the incidents in the same process, which counts them per service and window and takes their median.
 """
@@ -44,8 +44,8 @@ def main() -> None:
     ]
     side = Side("errors", [{**run, "ratio": run["cpu"] / run["baseline"]} for run in both])
     print(
-        f"all tables of errors: {side.spread('wall')} s, {side.spread('cpu')} CPU s, {side.spread('ratio')} times the CPU seconds of "
-        "one scan of the incidents"
+        f"all tables of errors: {side.spread('wall')} s, {side.spread('cpu')} CPU s, {side.spread('ratio')} times the CPU "
+        "seconds of one scan of the incidents"
     )
 
 

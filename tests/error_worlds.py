@@ -1,5 +1,5 @@
-"""Drawn issues of error trackers with their histories, counts and deploys. Each has a service, versions and a short id of its own, so
-that one build is enough for many of them. Few instants, so that everything meets everything."""
+"""Drawn issues of error trackers with their histories, counts and deploys. Each has a service and a short id of its own, so that one
+build is enough for many of them. Few instants, so that everything meets everything."""
 
 from __future__ import annotations
 
@@ -115,16 +115,24 @@ def side_by_side(worlds: Sequence[World]) -> World:
             found,
             issues=[
                 *found.issues,
-                *(replace(each, external_id=name, key=f"KEY-{name}", service=each.service and f"S{name}") for each in world.issues),
+                *(
+                    replace(each, external_id=name, key=f"KEY-{name}", service=each.service and f"S{name}")
+                    for each in world.issues
+                ),
             ],
             told=[*found.told, *(replace(each, external_id=name) for each in world.told)],
             counts=[*found.counts, *(replace(each, external_id=name) for each in world.counts)],
             deploys=[
                 *found.deploys,
                 *(
-                    replace(each, external_id=f"{name}{each.external_id}", service=f"S{name}", title=each.title and each.title.replace("KEY-x", f"KEY-{name}"))
+                    replace(
+                        each,
+                        external_id=f"{name}{each.external_id}",
+                        service=f"S{name}",
+                        title=each.title and each.title.replace("KEY-x", f"KEY-{name}"),
+                    )
                     for each in world.deploys
                 ),
             ],
-        )  # fmt: skip
+        )
     return found

@@ -7,7 +7,7 @@ from typing import Any
 
 import error_reference as reference
 import pytest
-from correlation_cases import DAY, HOUR, MINUTE, Link, Rec
+from correlation_cases import DAY, HOUR, MINUTE, Link, Rec, build
 from delivery_cases import Dep
 from error_cases import Count, Issue, Sessions, Told, World, tracked
 from mart_cases import rows
@@ -19,6 +19,14 @@ from mttr_pipeline.config.decisions import Decision
 T0 = AS_OF_US - 20 * DAY
 WEEK = [Count("x", AS_OF_US - (2 + n) * DAY, 5, 1440) for n in range(7)]
 
+OLD = 9 * DAY
+
+
+def spike(*more: Count, n: int = 50, at: int = AS_OF_US - HOUR) -> list[Count]:
+    """A week with a mean of 5, and so many events in one hour."""
+    return [*WEEK, Count("x", at, n), *more]
+
+
 #: Seen first so long before as_of, further fields, history, counts; and the class.
 CLASSES: tuple[tuple[int, dict[str, Any], list[Told], list[Count], str | None], ...] = (
     (DAY - 1, {}, [], [], "new"),
@@ -26,31 +34,35 @@ CLASSES: tuple[tuple[int, dict[str, Any], list[Told], list[Count], str | None], 
     (DAY - 1, {"status": "resolved"}, [], [], None),
     (DAY - 1, {"status": "archived"}, [], [], "new"),  # archived is not resolved
     (DAY - 1, {"status": None}, [], [], None),
-    (9 * DAY, {}, [Told("x", "resolved", T0 + 15 * DAY), Told("x", "regression", T0 + 16 * DAY)], [], "regression"),
-    (9 * DAY, {}, [Told("x", "resolved", T0 + 15 * DAY), Told("x", "reopened", T0 + 16 * DAY)], [], "ongoing"),
-    (9 * DAY, {"substatus": "regressed"}, [], [], "regression"),
-    (9 * DAY, {}, [], [*WEEK, Count("x", AS_OF_US - HOUR, 50)], "spike"),
-    (9 * DAY, {}, [], [*WEEK, Count("x", AS_OF_US - HOUR, 49)], "ongoing"),
-    (9 * DAY, {}, [], [*WEEK, Count("x", AS_OF_US - DAY, 50)], "spike"),  # the hour that began 24 hours ago
-    (9 * DAY, {}, [], [*WEEK, Count("x", AS_OF_US - DAY - 1, 50)], "ongoing"),
-    (9 * DAY, {}, [], [*WEEK[:6], Count("x", AS_OF_US - 8 * DAY, 4, 1440), Count("x", AS_OF_US - HOUR, 500)], "ongoing"),  # a mean below 5
-    (9 * DAY, {}, [], [*WEEK, Count("x", AS_OF_US - 9 * DAY, 900, 1440), Count("x", AS_OF_US - HOUR, 50)], "spike"),  # seven days, not eight
-    (3 * DAY, {}, [], [*WEEK[:2], Count("x", AS_OF_US - HOUR, 50)], "spike"),  # as many whole days as it has
-    (9 * DAY, {}, [], [*WEEK, Count("x", AS_OF_US - DAY, 900, 1440), Count("x", AS_OF_US - HOUR, 50)], "spike"),  # that day is in the 24 hours
-    (9 * DAY, {}, [], [Count("x", AS_OF_US - HOUR, 500)], "ongoing"),  # nothing to compare with
-    (9 * DAY, {}, [], [*WEEK[1:], Count("x", AS_OF_US - 2 * DAY, 1, 1440, None, AS_OF_US - DAY - 1), Count("x", AS_OF_US - HOUR, 50)], "spike"),  # not whole when read
-    (9 * DAY, {}, [], [*WEEK, *(Count("x", AS_OF_US - HOUR, 25, 60, version) for version in ("1", "2"))], "spike"),  # per version
-    (9 * DAY, {}, [], [*WEEK, Count("x", AS_OF_US - HOUR, 49), Count("x", AS_OF_US - HOUR, 49, 60, "1")], "ongoing"),  # a part is no sum
-)  # fmt: skip
+    (OLD, {}, [Told("x", "resolved", T0 + 15 * DAY), Told("x", "regression", T0 + 16 * DAY)], [], "regression"),
+    (OLD, {}, [Told("x", "resolved", T0 + 15 * DAY), Told("x", "reopened", T0 + 16 * DAY)], [], "ongoing"),
+    (OLD, {"substatus": "regressed"}, [], [], "regression"),
+    (OLD, {}, [], spike(), "spike"),
+    (OLD, {}, [], spike(n=49), "ongoing"),
+    (OLD, {}, [], spike(at=AS_OF_US - DAY), "spike"),  # the hour that began 24 hours ago
+    (OLD, {}, [], spike(at=AS_OF_US - DAY - 1), "ongoing"),
+    # A mean below 5.
+    (OLD, {}, [], [*WEEK[:6], Count("x", AS_OF_US - 8 * DAY, 4, 1440), Count("x", AS_OF_US - HOUR, 500)], "ongoing"),
+    # Seven days and not eight; as many whole days as it has; the day of the 24 hours is none of them.
+    (OLD, {}, [], spike(Count("x", AS_OF_US - OLD, 900, 1440)), "spike"),
+    (3 * DAY, {}, [], [*WEEK[:2], Count("x", AS_OF_US - HOUR, 50)], "spike"),
+    (OLD, {}, [], spike(Count("x", AS_OF_US - DAY, 900, 1440)), "spike"),
+    (OLD, {}, [], [Count("x", AS_OF_US - HOUR, 500)], "ongoing"),  # nothing to compare with
+    # A day that was not over when it was read is none.
+    (OLD, {}, [], [*spike()[1:], Count("x", AS_OF_US - 2 * DAY, 1, 1440, None, AS_OF_US - DAY - 1)], "spike"),
+    # Counts of versions are added up; beside one of all of them, they are parts of it.
+    (OLD, {}, [], [*WEEK, *(Count("x", AS_OF_US - HOUR, 25, 60, version) for version in ("1", "2"))], "spike"),
+    (OLD, {}, [], spike(Count("x", AS_OF_US - HOUR, 49, 60, "1"), n=49), "ongoing"),
+)
 
 
 def test_classes_at_their_limits(tmp_path: Path) -> None:
     """New for less than 24 hours, ten times a mean of at least 5 of whole days: one event or microsecond less is something else."""
-    world = World([], [], [])
-    for n, (age, more, told, counts, _) in enumerate(CLASSES):
-        world.issues.append(Issue(str(n), **{"first_seen_at": AS_OF_US - age, **more}))  # type: ignore[attr-defined]
-        world.told.extend(renamed(told, n))  # type: ignore[attr-defined]
-        world.counts.extend(renamed(counts, n))  # type: ignore[attr-defined]
+    world = World(
+        [Issue(str(n), **{"first_seen_at": AS_OF_US - age, **more}) for n, (age, more, *_) in enumerate(CLASSES)],
+        [each for n, (_, _, told, *_) in enumerate(CLASSES) for each in renamed(told, n)],
+        [each for n, (*_, counts, _) in enumerate(CLASSES) for each in renamed(counts, n)],
+    )
     with tracked(tmp_path, world) as warehouse:
         found = {row["external_id"]: row["class"] for row in rows(warehouse, "FROM mart.error_issues")}
     assert found == {str(n): expected for n, (*_, expected) in enumerate(CLASSES)}
@@ -109,7 +121,7 @@ FIXES: tuple[tuple[dict[str, Any], list[Count], str, int | None], ...] = (
     ({"last_seen_at": FIX + 10 * MINUTE}, [Count("x", FIX, 3, 60, "1.0"), Count("x", FIX, 1, 60, "7.7")], "unknown", None),
     ({"last_seen_at": FIX + 10 * MINUTE}, [Count("x", FIX, 3, 60, "1.0"), Count("x", FIX, 1, 60, "2.0")], "ineffective", None),
     ({"last_seen_at": FIX + 31 * MINUTE, "updated_at": FIX + 59 * MINUTE}, [Count("x", FIX, 3, 60, "1.0")], "pending", None),
-    ({"last_seen_at": FIX + 31 * MINUTE}, [Count("x", FIX, 3, 60, "1.0", FIX + 20 * MINUTE)], "unknown", None),  # read before the last
+    ({"last_seen_at": FIX + 31 * MINUTE}, [Count("x", FIX, 3, 60, "1.0", FIX + 20 * MINUTE)], "unknown", None),  # not read since
     ({"last_seen_at": None}, [], "unknown", None),
 )  # fmt: skip
 
@@ -144,6 +156,11 @@ def test_the_state_of_a_fix_at_its_limits(tmp_path: Path) -> None:
         assert (row["fix_state"], row["fix_confirmed_at"]) == (state, confirmed), FIXES[n]
 
 
+def _with_name(given: dict[str, Any], name: str) -> dict[str, Any]:
+    texts = tuple(text.replace("#", name) for text in given.get("texts", ()))
+    return given | {"texts": texts} | ({"title": given["title"].replace("#", name)} if "title" in given else {})
+
+
 def test_what_the_fix_is(tmp_path: Path) -> None:
     """The deploy of the version that resolves it; else the deploy that names it; else the resolve. A version that ran before the
     episode began cannot have fixed it, nor has a deploy of another service, or one that failed."""
@@ -162,25 +179,34 @@ def test_what_the_fix_is(tmp_path: Path) -> None:
         (None, [{"title": "Fixes ERR-#", "finished_at": T0 - 1}], "resolve"),  # before it was seen
         (None, [{"title": "Fixes ERR-#", "finished_at": T0}], "commit"),
     ]
-    world = World([], [], deploys=[*DEPLOYS])
-    for n, (version, deploys, _) in enumerate(cases):
-        name = f"{n:03}"
-        world.issues.append(Issue(name, key=f"ERR-{name}", url=f"https://errors.example/issues/{name}", first_seen_at=T0, status="resolved", last_seen_at=T0))  # type: ignore[attr-defined] # fmt: skip
-        world.told.append(Told(name, "resolved", T0 + DAY, release=version))  # type: ignore[attr-defined]
-        for given in deploys:
-            named = {key: tuple(t.replace("#", name) for t in v) if key == "texts" else v.replace("#", name) if key == "title" else v for key, v in given.items()}  # fmt: skip
-            world.deploys.append(Dep("custom", f"d{name}", **{"finished_at": T0 + HOUR, **named}))  # type: ignore[attr-defined]
+    names = [f"{n:03}" for n in range(len(cases))]
+    found_at: dict[str, Any] = {"first_seen_at": T0, "last_seen_at": T0, "status": "resolved"}
+    world = World(
+        [Issue(name, key=f"ERR-{name}", url=f"https://errors.example/issues/{name}", **found_at) for name in names],
+        [Told(name, "resolved", T0 + DAY, release=version) for name, (version, *_) in zip(names, cases, strict=True)],
+        deploys=[
+            *DEPLOYS,
+            *(
+                Dep("custom", f"d{name}", **{"finished_at": T0 + HOUR, **_with_name(given, name)})
+                for name, (_, deploys, _) in zip(names, cases, strict=True)
+                for given in deploys
+            ),
+        ],
+    )
     with tracked(tmp_path, world) as warehouse:
         found = {row["external_id"]: row["fix_method"] for row in rows(warehouse, "FROM mart.error_issues")}
     assert found == {f"{n:03}": method for n, (*_, method) in enumerate(cases)}
 
 
 #: Sessions and crashes of a release and of the one before it.
-HEALTH = ((100, 40, 100, 10), (99, 40, 100, 10), (100, 40, 99, 10), (1000, 10, 1000, 12), (1000, 2, 1000, 60), (500, 0, 500, 0), (500, 9, 500, 0))  # fmt: skip
+HEALTH = (
+    *((100, 40, 100, 10), (99, 40, 100, 10), (100, 40, 99, 10), (1000, 10, 1000, 12)),
+    *((1000, 2, 1000, 60), (500, 0, 500, 0), (500, 9, 500, 0)),
+)
 
 
 def test_release_health_is_what_scipy_says(tmp_path: Path) -> None:
-    """Wilson's limits, an exact test of each release against the one before it, adjusted for all of them; no verdict on 99 sessions."""
+    """Wilson's limits, an exact test of each release against the one before it, adjusted for all; no verdict on 99 sessions."""
     sessions, deploys = [], []
     for n, (now, crashed, before, crashed_before) in enumerate(HEALTH):
         sessions += [
@@ -191,7 +217,10 @@ def test_release_health_is_what_scipy_says(tmp_path: Path) -> None:
             Sessions("10", before, crashed_before, f"S{n}", None, AS_OF_US - DAY),
         ]
         # By their names and days, 10 would come after 2.
-        deploys += [Dep("custom", f"a{n}", service=f"S{n}", version="10", finished_at=T0), Dep("custom", f"b{n}", service=f"S{n}", version="2", finished_at=T0 + DAY)]  # fmt: skip
+        for days, version in enumerate(("10", "2")):
+            deploys.append(
+                Dep("custom", f"{version}-{n}", service=f"S{n}", version=version, finished_at=T0 + days * DAY)
+            )
     with tracked(tmp_path, World(sessions=sessions, deploys=deploys)) as warehouse:
         found = {row["service"]: row for row in rows(warehouse, "FROM mart.release_health WHERE version = '2'")}
         first = rows(
@@ -245,8 +274,8 @@ def test_what_happened_together_at_its_limits(tmp_path: Path) -> None:
 
 
 def test_the_deploy_of_an_error_is_to_blame(tmp_path: Path) -> None:
-    """The error of a page came with a deploy of three days ago: that goes before the deploy that happened to come just before. One that
-    came back later blames the version that it came back with; without one, nothing. A person may refuse it."""
+    """The error of a page came with a deploy of ten days ago: that goes before the deploy that happened to come just before. One
+    that came back later blames the version that it came back with; without one, nothing. A person may refuse it."""
     world = World(
         issues=[
             Issue("new", key="E-1", first_seen_at=T0, first_release="1.0"),
@@ -303,7 +332,7 @@ def test_a_deploy_that_repairs_an_error_is_rework(tmp_path: Path) -> None:
 
 
 def test_a_key_that_is_a_ticket_too_joins_the_ticket_only(tmp_path: Path) -> None:
-    """CHECKOUT-12 is a ticket of one tool and an issue of another: the page joins its ticket as ever, and nothing is said of the issue."""
+    """CHECKOUT-12 is a ticket here and an issue there: the page joins its ticket as ever, and nothing is said of the issue."""
     records = [
         Rec("pagerduty", "P", {"detected": T0, "resolved": T0 + HOUR}),
         Rec("jira", "J", {"detected": T0, "resolved": T0 + HOUR}, key="CHECKOUT-12"),
@@ -316,6 +345,59 @@ def test_a_key_that_is_a_ticket_too_joins_the_ticket_only(tmp_path: Path) -> Non
         why = rows(warehouse, "SELECT why_not FROM core.links WHERE is_of_error")
     assert joined == [{"source": "jira", "role": "member"}, {"source": "pagerduty", "role": "primary"}]
     assert (evidence, why) == ([], [{"why_not": "records of several accounts have this name"}])
+
+
+def test_what_the_data_quality_tells(tmp_path: Path) -> None:
+    """Each finding counts what it is about and nothing else, at its limit; a source without issues has none."""
+    release = {"first_release": "1.0"}
+    world = World(
+        issues=[
+            Issue("0", key="E-0", first_seen_at=T0 - HOUR, **release),  # an hour before is the clock of a sender
+            Issue("1", key="E-1", first_seen_at=T0 - HOUR - 1, **release),
+            Issue("2", key="E-2", first_seen_at=None, environment="prod"),
+            Issue("3", key="E-3", first_seen_at=None, status="resolved", environment="prod-eu"),
+            Issue("4", key="E-4", first_seen_at=T0, status="resolved", environment="staging"),
+            Issue("5", key="E-5", first_seen_at=T0),
+            Issue("6", key="E-6", first_seen_at=1),  # 1970
+            Issue("7", key="E-7", first_seen_at=T0, status="resolved"),
+        ],
+        told=[Told("4", "resolved", T0), Told("5", "resolved", T0)],
+        sessions=[Sessions("1", 5, 6), Sessions("2", 5, 5, environment="emea")],
+        deploys=[Dep("custom", "d", version="1.0", finished_at=T0)],
+    )
+    with tracked(tmp_path, world) as warehouse:
+        build(warehouse, ("figures.findings_errors",))
+        found = rows(warehouse, "SELECT dq_check, source, n, total, examples FROM figures.findings_errors")
+    assert {row["dq_check"]: (row["n"], row["total"], row["examples"]) for row in found} == {
+        "error_before_its_release": (1, 2, ["E-1"]),
+        "error_resolved_without_time": (2, 3, ["E-3", "E-7"]),
+        "error_open_after_its_resolve": (1, 5, ["E-5"]),
+        "error_without_begin": (3, 8, ["E-2", "E-3", "E-6"]),
+        "error_environment_unmapped": (2, 4, ["emea", "prod-eu"]),
+        "error_sessions_impossible": (1, 2, ["1"]),
+    }
+    assert {row["source"] for row in found} == {"sentry"}
+
+
+def test_shares_of_what_is_known(tmp_path: Path) -> None:
+    """Of all issues and of those of each source: nothing is 0 % of no issues."""
+    world = World(
+        issues=[
+            Issue("0", team="red", suspect_commits=("abc",), first_release="1.0", first_seen_at=T0),
+            Issue("1", service=None, team="red"),
+            Issue("2", service=None, suspect_commits=()),
+            Issue("3", source="custom", key="E-3", first_seen_at=T0),
+        ],
+        deploys=[Dep("custom", "d", version="1.0", finished_at=T0)],
+        records=[Rec("pagerduty", "I", {"detected": T0})],
+        links=[Link("pagerduty", "I", "dedup", "dedup", "E-3", place="alert_key")],
+    )
+    with tracked(tmp_path, world) as warehouse:
+        found = rows(warehouse, "FROM mart.error_coverage")
+    counts = [[value for name, value in row.items() if not name.endswith("_pct")] for row in found]
+    assert counts == [["all", 4, 2, 2, 1, 1, 1, 1], ["custom", 1, 1, 0, 0, 0, 0, 1], ["sentry", 3, 1, 2, 1, 1, 1, 0]]
+    shares = ["with_service_pct", "with_incident_pct", "with_both_pct"]
+    assert [found[0][name] for name in shares] == [50.0, 25.0, 25.0]
 
 
 def test_versions_are_compared_as_people_mean_them() -> None:

@@ -193,8 +193,8 @@ def merged(worlds: list[World]) -> World:
 
 @more_where_slow(60, 600)
 def test_evidence_is_what_the_reference_says(tmp_path: Path, count: int) -> None:
-    """Issues are linked by the rules that link records, name by name and guard by guard; what only happened together stands apart; and
-    a deploy is blamed for the incident of an issue that came with it."""
+    """Issues are linked by the rules that link records, guard by guard; what only happened together stands apart; and a deploy is
+    blamed for the incident of an issue that came with it."""
     luck = random.Random(count)
     world = merged([world_of_evidence(luck, number) for number in range(count)])
     releases = reference.Releases(world.deploys)

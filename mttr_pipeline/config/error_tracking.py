@@ -54,7 +54,7 @@ class ErrorGate(Section):
 
 
 class PathValues(Section):
-    """`[errors.path_values]`: what the part of the product is worth that an issue is in. An issue has the largest value that applies."""
+    """`[errors.path_values]`: what the part of the product is worth that an issue is in: the largest value that applies."""
 
     services: ByService[PathValue] = Field(
         default_factory=dict, description="service -> its value; 0 for one that is not named"

@@ -60,7 +60,10 @@ fixes AS (
 ),
 -- The versions of events: later is that of the fix, and what production ran first after it. After a resolve, an earlier one may have it.
 numbered AS MATERIALIZED (
-    SELECT row_number() OVER () AS fix_no, * FROM fixes
+    SELECT row_number() OVER () AS fix_no, f.*, v.external_id IS NOT NULL AS has_versions
+    FROM fixes AS f
+    LEFT JOIN (SELECT DISTINCT source, external_id FROM staging.error_counts WHERE release IS NOT NULL) AS v
+        ON v.source = f.source AND v.external_id = f.external_id
 ),
 told AS (
     SELECT f.fix_no, t.release,
@@ -74,12 +77,14 @@ told AS (
     ) AS t ON t.source = f.source AND t.external_id = f.external_id AND t.release IS NOT NULL
     LEFT JOIN core.releases AS ran ON ran.service = f.service AND ran.release = release_key(t.release)
 ),
--- What was counted since the fix. A period ends when it was read, if that was before its end.
+-- What was counted since the fix. A period ends when it was read, if that was before its end. Without versions, counts say no more than that
+-- there were events after the last one that the issue knows of.
 counts AS (
     SELECT f.fix_no, f.fix_at, f.last_seen_at, f.known_until, c.began_at, c.minutes, c.release, c.events, c.read_at
     FROM numbered AS f
     JOIN staging.error_counts AS c ON c.source = f.source AND c.external_id = f.external_id AND c.began_at <= f.known_until
         AND c.began_at > f.fix_at - to_minutes(c.minutes) AND c.read_at > f.fix_at
+        AND (f.has_versions OR (f.last_seen_at <= f.fix_at AND c.events > 0))
 ),
 read AS (
     SELECT fix_no, fix_at, last_seen_at, known_until, began_at, minutes, least(began_at + to_minutes(minutes), max(read_at)) AS ended_at,

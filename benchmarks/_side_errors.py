@@ -53,7 +53,8 @@ SELECT
     false AS is_unhandled,
     TIMESTAMP '{as_of}' - to_microseconds((uniform(i, 3) * 90 * 86400e6)::BIGINT) AS first_seen_at,
     -- A third is quiet since it was first seen.
-    CASE WHEN i % 3 = 0 THEN first_seen_at ELSE TIMESTAMP '{as_of}' - to_microseconds((uniform(i, 4) * 86400e6)::BIGINT) END AS last_seen_at,
+    CASE WHEN i % 3 = 0 THEN first_seen_at
+        ELSE TIMESTAMP '{as_of}' - to_microseconds((uniform(i, 4) * 86400e6)::BIGINT) END AS last_seen_at,
     'v' || (hash(i + 7) % 400) AS first_release, 'v' || (hash(i + 8) % 400) AS last_release,
     'v' || (hash(i + 9) % 400) AS resolved_in_release,
     NULL::VARCHAR AS assigned, ['c' || i] AS suspect_commits, ['page:' || i % 9] AS tags,

@@ -40,7 +40,8 @@ class Releases:
     """What services ran in production."""
 
     def __init__(self, deps: Sequence[Dep]) -> None:
-        self.deploys = [real for real in reals(deps, AS_OF_US) if real.counts and real.best.service is not None]
+        self.reals = reals(deps, AS_OF_US)
+        self.deploys = [real for real in self.reals if real.counts and real.best.service is not None]
         self.deploys.sort(key=lambda real: (real.best.finished_at or 0, real.name))
         self.found: dict[tuple[str, str], Ran] = {}
         for real in self.deploys:
@@ -86,7 +87,14 @@ def episodes(issue: Issue, told: Sequence[Told], releases: Releases) -> list[Epi
     found = [Episode(began, "first seen", issue.first_release)]
     order = ("resolved", "regression", "reopened")
     later = [each for each in mine if each.event_type in order and each.happened_at >= began]
-    later.sort(key=lambda each: (each.happened_at, order.index(each.event_type), each.release or "", each.not_before or 0))
+    later.sort(
+        key=lambda each: (
+            each.happened_at,
+            order.index(each.event_type),
+            (each.release or "").split("@")[-1],
+            each.not_before or 0,
+        )
+    )
     last_fix: Told | None = None
     for each in later:
         is_open = found[-1].resolved_at is None
@@ -248,7 +256,9 @@ def _judge(
     used = [
         period
         for period in periods
-        if period[2] == 60 or not hours or not covered(max(period[0], fix.at), min(period[1], known), hours)
+        if period[2] == 60
+        or not hours
+        or not covered(max(period[0], fix.at), min(period[1], known), hours)
         # hours that only touch the day say nothing of it
         or not any(a < period[1] and b > period[0] for a, b in hours)
     ]
@@ -285,7 +295,9 @@ def _judge(
             fix.state, fix.confirmed_at = "confirmed", min(quiet)
 
 
-def weak(world: World, releases: Releases, links: set[tuple[str, str]], introduced: set[tuple[str, Name]]) -> set[tuple[str, str, str]]:
+def weak(
+    world: World, releases: Releases, links: set[tuple[str, str]], introduced: set[tuple[str, Name]]
+) -> set[tuple[str, str, str]]:
     """Incident, issue and method of what only happened together. `links` are pairs of incident and issue that a link joins."""
     found = set()
     for rec in world.records:
@@ -303,4 +315,3 @@ def weak(world: World, releases: Releases, links: set[tuple[str, str]], introduc
             elif rec.service == issue.service:
                 found.add((rec.id, issue.external_id, "service and time"))
     return found
-

@@ -1,5 +1,5 @@
-"""Drawn issues of error trackers with their histories, counts and deploys. Each has a service, versions and a short id of its own, so
-that one build is enough for many of them. Few instants, so that everything meets everything."""
+"""Drawn issues of error trackers with their histories, counts and deploys. Each has a service and a short id of its own, so that one
+build is enough for many of them. Few instants, so that everything meets everything."""
 
 from __future__ import annotations
 
@@ -78,7 +78,9 @@ def _periods(draw: st.DrawFn, start: int) -> list[Count]:
             read = draw(st.sampled_from([AS_OF_US, AS_OF_US, began + 20 * MINUTE]))
             versions = draw(st.lists(st.sampled_from([None, *VERSIONS]), min_size=1, max_size=3, unique=True))
             for version in versions:
-                made[began, minutes, version] = Count("x", began, draw(st.sampled_from([0, 0, 3])), minutes, version, read)
+                made[began, minutes, version] = Count(
+                    "x", began, draw(st.sampled_from([0, 0, 3])), minutes, version, read
+                )
     return list(made.values())
 
 
@@ -91,7 +93,16 @@ def _week(draw: st.DrawFn) -> list[Count]:
     made += [Count("x", AS_OF_US - DAY - 1, 1000), Count("x", AS_OF_US, 1000)][: draw(st.integers(0, 2))]
     for number in range(draw(st.sampled_from([0, 1, 2, 7, 9]))):
         began = AS_OF_US - (number + 2) * DAY - draw(st.sampled_from([0, 0, 0, 1])) * HOUR
-        made.append(Count("x", began, draw(st.sampled_from([5, 5, 5, 4, 6])), 1440, None, draw(st.sampled_from([AS_OF_US, AS_OF_US, began + HOUR]))))
+        made.append(
+            Count(
+                "x",
+                began,
+                draw(st.sampled_from([5, 5, 5, 4, 6])),
+                1440,
+                None,
+                draw(st.sampled_from([AS_OF_US, AS_OF_US, began + HOUR])),
+            )
+        )
     return list({(count.began_at, count.minutes): count for count in made}.values())
 
 
@@ -104,18 +115,24 @@ def side_by_side(worlds: Sequence[World]) -> World:
             found,
             issues=[
                 *found.issues,
-                *(replace(each, external_id=name, key=f"KEY-{name}", service=each.service and f"S{name}") for each in world.issues),
+                *(
+                    replace(each, external_id=name, key=f"KEY-{name}", service=each.service and f"S{name}")
+                    for each in world.issues
+                ),
             ],
             told=[*found.told, *(replace(each, external_id=name) for each in world.told)],
             counts=[*found.counts, *(replace(each, external_id=name) for each in world.counts)],
             deploys=[
                 *found.deploys,
                 *(
-                    replace(each, external_id=f"{name}{each.external_id}", service=f"S{name}", title=each.title and each.title.replace("KEY-x", f"KEY-{name}"))
+                    replace(
+                        each,
+                        external_id=f"{name}{each.external_id}",
+                        service=f"S{name}",
+                        title=each.title and each.title.replace("KEY-x", f"KEY-{name}"),
+                    )
                     for each in world.deploys
                 ),
             ],
-        )  # fmt: skip
+        )
     return found
-
-

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from delivery_worlds import company
+from error_company import ISSUES
+from error_company import company as company_with_errors
 from mart_cases import alone, built, many, rows
 from support import settings_for
 
@@ -45,10 +47,18 @@ def delivered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
         yield warehouse
 
 
+@pytest.fixture(scope="module")
+def with_errors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """A company with an error tracker, for the queries about it."""
+    with company_with_errors(tmp_path_factory.mktemp("errors"), ISSUES) as warehouse:
+        yield warehouse
+
+
 @pytest.mark.parametrize("query", QUERIES, ids=[query.splitlines()[0][:90] for query in QUERIES])
 def test_query_lists_what_is_behind_the_figure(query: str, request: pytest.FixtureRequest) -> None:
     """It runs in the published file's schema, finds something, and has as many rows as the figure it names."""
-    warehouse = request.getfixturevalue("delivered" if "FROM delivery" in query else "warehouse")
+    fixtures = {"FROM delivery": "delivered", "FROM error_": "with_errors"}
+    warehouse = request.getfixturevalue(next((name for text, name in fixtures.items() if text in query), "warehouse"))
     found = rows(warehouse, query)
     assert found
     named = re.match(r"-- row count: (.*)\n", query)

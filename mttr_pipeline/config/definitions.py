@@ -53,6 +53,13 @@ DEFINITIONS = {
     "noise": "resolved automatically and never acknowledged / incidents that a pager or machine alert tells of (Wilson)",
     "oncall_load": "a page is the first notification of a pager's record, or the record where its source tells of none; night is 22 "
     "to 8 h in the zone of the team, else the reporting time zone",
+    "errors": "an issue of an error tracker is an incident only where errors.incidents lets it pass; class: new (first seen less "
+    "than 24 h ago), regression, spike (24 h count >= 10 times the mean of up to 7 whole days before, mean >= 5), ongoing; order: "
+    "new, spiking, users, path value, earliest first seen; fix confirmed: 30 minutes without events after the deploy that fixes, "
+    "else the resolve, and no event of its version or a later one",
+    "release_health": "crashed sessions / sessions of production per release, Wilson limits; against the release before it: exact "
+    "conditional test (Przyborowski and Wilenski), Benjamini-Hochberg q over all releases; a verdict needs 100 sessions of both and "
+    "q < 0.05",
     "no_data": "NULL, never 0 and never 100 percent",
 }
 #: Settings of a source that cannot change a figure.

@@ -28,7 +28,8 @@ class ErrorGate(Section):
     """`[errors.incidents]`: which issues are records of incidents. All others are evidence in `error_issues`."""
 
     enabled: bool = Field(
-        False, description="whether issues that pass are records of incidents, as machine alerts; archived ones never pass"
+        False,
+        description="whether issues that pass are records of incidents, as machine alerts; archived ones never pass",
     )
     levels: tuple[Level, ...] = Field(("fatal", "error"), description="levels that may pass")
     new_in_release: bool = Field(
@@ -42,7 +43,8 @@ class ErrorGate(Section):
         default_factory=lambda: dict(DEFAULT_SEVERITIES), description="level -> severity of the incident"
     )
     urgent: Severity = Field(
-        "SEV2", description="severity of an unhandled one whose priority at the vendor is high, unless its level gives a worse one"
+        "SEV2",
+        description="severity of an unhandled one whose priority at the vendor is high, unless its level gives a worse one",
     )
 
     @field_validator("severities")
@@ -52,9 +54,11 @@ class ErrorGate(Section):
 
 
 class PathValues(Section):
-    """`[errors.path_values]`: what the part of the product is worth that an issue is in. An issue has the largest value that applies."""
+    """`[errors.path_values]`: what the part of the product is worth that an issue is in: the largest value that applies."""
 
-    services: ByService[PathValue] = Field(default_factory=dict, description="service -> its value; 0 for one that is not named")
+    services: ByService[PathValue] = Field(
+        default_factory=dict, description="service -> its value; 0 for one that is not named"
+    )
     tags: Words[PathValue] = Field(default_factory=dict, description="tag of issues, as `key:value` -> its value")
 
 

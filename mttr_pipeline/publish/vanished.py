@@ -19,12 +19,13 @@ from mttr_pipeline.warehouse.database import Warehouse
 from mttr_pipeline.warehouse.preparation import quoted
 
 # Gone for a reason that we know: deleted at the vendor, unreadable since its last change (and counted as that), or only in an
-# extract that was removed for its age.
+# extract that was removed for its age. An issue of an error tracker that is no incident any more is still in error_issues.
 _GONE = """
 SELECT b.source, b.external_id, bool_or(r.external_id IS NOT NULL) AS is_removed
 FROM records_before AS b
 ANTI JOIN mart.incident_sources AS now ON now.source = b.source AND now.external_id = b.external_id
 ANTI JOIN core.deleted_records AS d ON d.source = b.source AND d.external_id = b.external_id
+ANTI JOIN core.errors AS e ON e.source = b.source AND e.external_id = b.external_id
 ANTI JOIN ops.quarantine AS q ON q.external_id = b.external_id
 LEFT JOIN ops.removed_records AS r ON r.source = b.source AND r.external_id = b.external_id
 GROUP BY ALL

@@ -15,41 +15,44 @@ n_days = "whole days, the last seven that were over 24 hours before as_of, or as
 mean_daily_events = "mean events of those days; NULL without one"
 is_spiking = "whether the mean is at least 5, and the last 24 hours have at least ten times as many"
 */
-WITH periods AS (
-    SELECT source, external_id, began_at, minutes,
-        coalesce(arg_max(events, read_at) FILTER (release IS NULL), sum(events) FILTER (release IS NOT NULL)) AS events,
-        max(read_at) AS read_at
-    FROM (
-        SELECT source, external_id, began_at, minutes, text_or_null(release) AS release, arg_max(events, read_at) AS events, max(read_at) AS read_at
-        FROM staging.error_counts
-        GROUP BY ALL
-    )
-    GROUP BY source, external_id, began_at, minutes
+-- Numbers are compared faster than names.
+WITH issues AS (
+    SELECT source, external_id, row_number() OVER () AS issue_no, epoch_us(first_seen_at) AS first_us FROM core.errors
+),
+span AS (
+    SELECT epoch_us(as_of) AS as_of_us, epoch_us(as_of) - 86400000000 AS day_ago_us FROM config.run
+),
+near AS (
+    SELECT i.issue_no, i.first_us, c.minutes, epoch_us(c.began_at) AS began_us, c.events, c.release IS NULL AS is_total, epoch_us(c.read_at) AS read_us
+    FROM staging.error_counts AS c
+    JOIN issues AS i ON i.source = c.source AND i.external_id = c.external_id
+    WHERE c.began_at >= (SELECT as_of - INTERVAL 9 DAY FROM config.run) AND c.began_at < (SELECT as_of FROM config.run)
+),
+periods AS (
+    SELECT issue_no, first_us, minutes, began_us, coalesce(sum(events) FILTER (is_total), sum(events)) AS events, max(read_us) AS read_us
+    FROM near
+    CROSS JOIN span
+    WHERE (minutes = 60 AND began_us >= day_ago_us) OR (minutes = 1440 AND began_us + 86400000000 <= day_ago_us AND began_us >= first_us)
+    GROUP BY issue_no, first_us, minutes, began_us
 ),
 days AS (
-    SELECT p.*
+    SELECT p.issue_no, p.events
     FROM periods AS p
-    JOIN core.errors AS e ON e.source = p.source AND e.external_id = p.external_id
-    CROSS JOIN config.run AS run
-    WHERE p.minutes = 1440 AND p.began_at + INTERVAL 1 DAY <= least(p.read_at, run.as_of - INTERVAL 24 HOUR)
-        AND p.began_at > run.as_of - INTERVAL 9 DAY AND p.began_at >= e.first_seen_at
-    QUALIFY row_number() OVER (PARTITION BY p.source, p.external_id ORDER BY p.began_at DESC) <= 7
+    CROSS JOIN span
+    WHERE p.minutes = 1440 AND p.began_us + 86400000000 <= p.read_us AND p.began_us > day_ago_us - 8 * 86400000000
+    QUALIFY row_number() OVER (PARTITION BY p.issue_no ORDER BY p.began_us DESC) <= 7
 ),
 daily AS (
-    SELECT source, external_id, count(*) AS n_days, sum(events)::BIGINT AS events FROM days GROUP BY ALL
+    SELECT issue_no, count(*) AS n_days, sum(events)::BIGINT AS events FROM days GROUP BY issue_no
 ),
 hourly AS (
-    SELECT p.source, p.external_id, sum(p.events)::BIGINT AS events
-    FROM periods AS p
-    CROSS JOIN config.run AS run
-    WHERE p.minutes = 60 AND p.began_at >= run.as_of - INTERVAL 24 HOUR AND p.began_at < run.as_of
-    GROUP BY ALL
+    SELECT issue_no, sum(events)::BIGINT AS events FROM periods WHERE minutes = 60 GROUP BY issue_no
 )
 SELECT
     e.source, e.external_id, h.events AS events_24h, coalesce(d.n_days, 0)::INTEGER AS n_days, d.events / d.n_days AS mean_daily_events,
     -- In whole numbers: a mean of 5 and ten times as many are in.
     coalesce(d.events >= 5 * d.n_days AND h.events * d.n_days >= 10 * d.events, false) AS is_spiking
-FROM core.errors AS e
-LEFT JOIN hourly AS h ON h.source = e.source AND h.external_id = e.external_id
-LEFT JOIN daily AS d ON d.source = e.source AND d.external_id = e.external_id
+FROM issues AS e
+LEFT JOIN hourly AS h ON h.issue_no = e.issue_no
+LEFT JOIN daily AS d ON d.issue_no = e.issue_no
 WHERE h.events IS NOT NULL OR d.events IS NOT NULL

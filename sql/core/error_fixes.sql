@@ -58,48 +58,58 @@ fixes AS (
     LEFT JOIN core.error_episodes AS next ON next.source = p.source AND next.external_id = p.external_id AND next.episode = p.episode + 1
     WHERE r.first_ran_at IS NOT NULL OR n.deploy_no IS NOT NULL OR p.resolved_at IS NOT NULL
 ),
-counts AS (
-    SELECT c.source, c.external_id, c.began_at, c.minutes, short_version(c.release) AS release,
-        arg_max(c.events, c.read_at) AS events, max(c.read_at) AS read_at
-    FROM staging.error_counts AS c
-    SEMI JOIN fixes AS f ON f.source = c.source AND f.external_id = c.external_id
-    GROUP BY ALL
-),
 -- The versions of events: later is that of the fix, and what production ran first after it. After a resolve, an earlier one may have it.
+numbered AS MATERIALIZED (
+    SELECT row_number() OVER () AS fix_no, f.*, v.external_id IS NOT NULL AS has_versions
+    FROM fixes AS f
+    LEFT JOIN (SELECT DISTINCT source, external_id FROM staging.error_counts WHERE release IS NOT NULL) AS v
+        ON v.source = f.source AND v.external_id = f.external_id
+),
 told AS (
-    SELECT f.source, f.external_id, f.episode, t.release,
+    SELECT f.fix_no, t.release,
         coalesce(list_contains(f.fix_releases, release_key(t.release)) OR ran.first_ran_at >= f.fix_at, false) AS is_later,
         f.fix_method <> 'resolve' AND coalesce(ran.first_ran_at < f.fix_at AND NOT list_contains(f.fix_releases, ran.release), false) AS is_older
-    FROM fixes AS f
+    FROM numbered AS f
     JOIN (
-        SELECT source, external_id, release FROM counts
+        SELECT source, external_id, release FROM staging.error_counts WHERE release IS NOT NULL
         UNION SELECT source, external_id, last_release FROM fixes
         UNION SELECT source, external_id, next_release FROM fixes
     ) AS t ON t.source = f.source AND t.external_id = f.external_id AND t.release IS NOT NULL
     LEFT JOIN core.releases AS ran ON ran.service = f.service AND ran.release = release_key(t.release)
 ),
--- What was counted since the fix. A period ends when it was read, if that was before its end.
+-- What was counted since the fix. A period ends when it was read, if that was before its end. Without versions, counts say no more than that
+-- there were events after the last one that the issue knows of.
+counts AS (
+    SELECT f.fix_no, f.fix_at, f.last_seen_at, f.known_until, c.began_at, c.minutes, c.release, c.events, c.read_at
+    FROM numbered AS f
+    JOIN staging.error_counts AS c ON c.source = f.source AND c.external_id = f.external_id AND c.began_at <= f.known_until
+        AND c.began_at > f.fix_at - to_minutes(c.minutes) AND c.read_at > f.fix_at
+        AND (f.has_versions OR (f.last_seen_at <= f.fix_at AND c.events > 0))
+),
 read AS (
-    SELECT f.source, f.external_id, f.episode, f.fix_at, f.last_seen_at, f.known_until, c.began_at, c.minutes, max(c.read_at) AS read_at,
-        coalesce(sum(c.events) FILTER (c.release IS NULL), sum(c.events)) AS events,
-        coalesce(sum(c.events) FILTER (t.is_older), 0) AS older,
-        coalesce(sum(c.events) FILTER (t.is_later), 0) AS later
-    FROM fixes AS f
-    JOIN counts AS c ON c.source = f.source AND c.external_id = f.external_id AND c.began_at <= f.known_until
-    LEFT JOIN told AS t ON t.source = f.source AND t.external_id = f.external_id AND t.episode = f.episode AND t.release = c.release
+    SELECT fix_no, fix_at, last_seen_at, known_until, began_at, minutes, least(began_at + to_minutes(minutes), max(read_at)) AS ended_at,
+        coalesce(sum(events) FILTER (release IS NULL), sum(events)) AS events, bool_or(release IS NOT NULL) AS has_versions
+    FROM counts
+    GROUP BY fix_no, fix_at, last_seen_at, known_until, began_at, minutes
+),
+versions AS (
+    SELECT c.fix_no, c.began_at, c.minutes, sum(c.events) FILTER (t.is_older) AS older, sum(c.events) FILTER (t.is_later) AS later
+    FROM counts AS c
+    JOIN told AS t ON t.fix_no = c.fix_no AND t.release = c.release
     GROUP BY ALL
 ),
 since AS (
-    SELECT *, least(began_at + to_minutes(minutes), read_at) AS ended_at FROM read WHERE least(began_at + to_minutes(minutes), read_at) > fix_at
+    SELECT r.*, coalesce(v.older, 0) AS older, coalesce(v.later, 0) AS later
+    FROM read AS r
+    LEFT JOIN versions AS v ON r.has_versions AND v.fix_no = r.fix_no AND v.began_at = r.began_at AND v.minutes = r.minutes
 ),
 -- A day says nothing that its hours do not, where all of them since the fix are counted.
 hours AS (
-    SELECT d.source, d.external_id, d.episode, d.began_at
+    SELECT d.fix_no, d.began_at
     FROM since AS d
-    JOIN since AS h ON h.source = d.source AND h.external_id = d.external_id AND h.episode = d.episode AND h.minutes = 60
-        AND h.began_at < d.ended_at AND h.ended_at > d.began_at
+    JOIN since AS h ON h.fix_no = d.fix_no AND h.minutes = 60 AND h.began_at < d.ended_at AND h.ended_at > d.began_at
     WHERE d.minutes = 1440
-    GROUP BY ALL
+    GROUP BY d.fix_no, d.began_at
     HAVING sum(epoch_us(least(h.ended_at, d.ended_at)) - epoch_us(greatest(h.began_at, d.began_at, d.fix_at)))
         >= any_value(epoch_us(least(d.ended_at, d.known_until)) - epoch_us(greatest(d.began_at, d.fix_at)))
 ),
@@ -107,14 +117,13 @@ periods AS (
     SELECT s.*,
         -- Whether periods before it leave a gap since the fix.
         s.began_at > coalesce(max(s.ended_at) OVER (
-            PARTITION BY s.source, s.external_id, s.episode ORDER BY s.began_at, s.minutes ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
-            s.fix_at) AS after_gap
+            PARTITION BY s.fix_no ORDER BY s.began_at, s.minutes ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), s.fix_at) AS after_gap
     FROM since AS s
-    ANTI JOIN hours AS h ON s.minutes = 1440 AND h.source = s.source AND h.external_id = s.external_id AND h.episode = s.episode AND h.began_at = s.began_at
+    ANTI JOIN hours AS h ON s.minutes = 1440 AND h.fix_no = s.fix_no AND h.began_at = s.began_at
 ),
 counted AS (
     SELECT
-        source, external_id, episode,
+        fix_no,
         bool_or(began_at >= fix_at AND later > 0) AS comes_again,
         bool_or(began_at >= fix_at AND events > 0) AS goes_on,
         -- Whether all that happened up to the last event is counted, and is of older versions.
@@ -122,7 +131,7 @@ counted AS (
             AND bool_or(events > 0) FILTER (began_at <= last_seen_at AND ended_at > last_seen_at) AS is_all_older,
         min(greatest(began_at, fix_at)) FILTER (events = 0 AND greatest(began_at, fix_at) + INTERVAL 30 MINUTE <= least(ended_at, known_until)) AS quiet_from
     FROM periods
-    GROUP BY ALL
+    GROUP BY fix_no
 ),
 judged AS (
     SELECT
@@ -132,10 +141,10 @@ judged AS (
         coalesce(f.last_seen_at > f.fix_at, true) OR coalesce(c.goes_on, false) OR coalesce(f.next_at > f.fix_at, false) AS goes_on,
         coalesce(c.is_all_older, false) AND NOT coalesce(f.next_at > f.fix_at, false) AS is_all_older,
         least(c.quiet_from, CASE WHEN f.last_seen_at + INTERVAL 30 MINUTE <= f.known_until THEN f.last_seen_at END) AS quiet_from
-    FROM fixes AS f
-    LEFT JOIN counted AS c ON c.source = f.source AND c.external_id = f.external_id AND c.episode = f.episode
-    LEFT JOIN told AS l ON l.source = f.source AND l.external_id = f.external_id AND l.episode = f.episode AND l.release = f.last_release
-    LEFT JOIN told AS r ON r.source = f.source AND r.external_id = f.external_id AND r.episode = f.episode AND r.release = f.next_release
+    FROM numbered AS f
+    LEFT JOIN counted AS c ON c.fix_no = f.fix_no
+    LEFT JOIN told AS l ON l.fix_no = f.fix_no AND l.release = f.last_release
+    LEFT JOIN told AS r ON r.fix_no = f.fix_no AND r.release = f.next_release
 )
 SELECT
     source, external_id, episode, fix_at, fix_method, fix_deploy_no,

@@ -18,7 +18,14 @@ method = "link, else release, else service and time"
 is_weak = "whether it is no more than a coincidence in time"
 minutes_from_detected = "minutes from the detection of the incident to the first event of the issue, negative before it; of a link, to the begin of its episode. NULL where one of them is unknown"
 */
-WITH lasting AS (
+WITH seen AS (
+    SELECT e.source, e.external_id, e.service, epoch_us(e.first_seen_at) AS seen_us, r.deploy_no
+    FROM core.errors AS e
+    LEFT JOIN core.releases AS r ON r.service = e.service AND r.release = release_key(e.first_release)
+    WHERE e.first_seen_at IS NOT NULL AND e.service IS NOT NULL
+),
+-- Trackers forget: what ended before the first event of all issues is not looked at.
+lasting AS (
     SELECT incident_id, service, epoch_us(detected_at) AS detected_us, epoch_us(coalesce(occurred_at, detected_at)) - run.deploy_window_us AS from_us,
         -- Nobody knows how long an abandoned one lasted.
         greatest(epoch_us(coalesce(occurred_at, detected_at)),
@@ -26,13 +33,7 @@ WITH lasting AS (
     FROM core.incidents
     CROSS JOIN config.run AS run
     WHERE is_counted AND coalesce(occurred_at, detected_at) IS NOT NULL
-        AND (SELECT count(*) > 0 FROM core.errors)
-),
-seen AS (
-    SELECT e.source, e.external_id, e.service, epoch_us(e.first_seen_at) AS seen_us, r.deploy_no
-    FROM core.errors AS e
-    LEFT JOIN core.releases AS r ON r.service = e.service AND r.release = release_key(e.first_release)
-    WHERE e.first_seen_at IS NOT NULL AND e.service IS NOT NULL
+        AND greatest(occurred_at, detected_at, coalesce(resolved_at, closed_at, make_timestamptz(epoch_us(run.as_of)))) >= (SELECT make_timestamptz(min(seen_us)) FROM seen)
 ),
 -- Spans are cut into stretches that are at least as long as they are, a power of two hours: each lies in one stretch or in two.
 spans AS (

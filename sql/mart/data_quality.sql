@@ -128,6 +128,8 @@ findings AS (
     UNION ALL
     FROM figures.findings_learning
     UNION ALL
+    FROM figures.findings_errors
+    UNION ALL
     FROM figures.findings_words
     UNION ALL
     FROM figures.findings_records

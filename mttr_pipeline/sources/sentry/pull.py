@@ -166,6 +166,7 @@ class _Pull(Pull):
         #: Releases that were asked for in vain, also by an attempt that this one resumes.
         self._refused: dict[str, list[str]] = extract.facts.setdefault("not_readable", {})
         self._off: set[str] = set()
+        self._is_resumed = extract.resumed is not None or extract.records > 0
         self._lock = threading.Lock()
 
     def run(self) -> None:
@@ -184,7 +185,7 @@ class _Pull(Pull):
     def _errors(self, deployed: set[str]) -> Errors:
         """Land what is about errors; gives what the next pull is to know of it."""
         how = (self._organization, self._client, self._options, self._plan, self._extract, self._runner)
-        return ErrorsPull(*how, self._before.errors).run(deployed)
+        return ErrorsPull(*how, self._before.errors, self._is_resumed).run(deployed)
 
     # -- releases -----------------------------------------------------------------------------------------------
 

@@ -512,7 +512,7 @@ def test_a_filter_that_finds_nothing_is_noticed(tmp_path: Path) -> None:
     with site(here, tmp_path) as sentry:
         sentry.pull()
         manifest = sentry.pull(NOW + DAY)
-        assert counts(manifest)["error_filters_not_in_plan"] == 2
+        assert counts(manifest)["error_filters_not_in_plan"] == 1
         assert sentry.table("deletions") == []
 
 

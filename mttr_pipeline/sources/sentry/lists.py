@@ -81,10 +81,8 @@ class Lists:
         lacking = {status for status in OVER if not self._listed[status] and any(s == status for _, s in has)}
         if not lacking:
             return
-        before = len(self.rows)
         self._run(partial(self._walk, self._server.whole_list(), ""))
-        if len(self.rows) > before:
-            self.ignored |= {f"is:{status}" for status in lacking}
+        self.ignored |= {f"is:{status}" for status in lacking & {row.status for row in self.rows.values()}}
 
     def _run(self, *walks: Callable[[], list[Task]]) -> None:
         self._runner.run([Task("issues", walk) for walk in walks])

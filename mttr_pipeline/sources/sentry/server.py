@@ -97,7 +97,7 @@ def probe(client: HttpClient, organization: str) -> Server:
             raise NotListed(422)
     elif not rows:  # a server that does not know the category gives nothing
         other = msgspec.structs.replace(server, category=False)
-        rows = _first(client, organization, other) or []
+        rows = _first(client, organization, other, most=100) or []
         if any((found := issue_of(row)) and found.is_error for row in rows):
             server = other
         else:
@@ -105,7 +105,7 @@ def probe(client: HttpClient, organization: str) -> Server:
     sessions = answers(client, f"/organizations/{organization}/sessions/", _SESSIONS)
     is_sentry = server.dialect == "sentry"
     unseen = msgspec.structs.replace(server, sessions=sessions, scoped=is_sentry, activity=is_sentry)
-    issue = next((found for row in rows if (found := issue_of(row))), None)
+    issue = next((found for row in rows if (found := issue_of(row)) and found.is_error), None)
     if issue is None:
         return unseen
     detail = None
@@ -144,9 +144,9 @@ def answers(client: HttpClient, path: str, params: Params) -> bool:
     return True
 
 
-def _first(client: HttpClient, organization: str, server: Server) -> list[bytes] | None:
+def _first(client: HttpClient, organization: str, server: Server, most: int = 1) -> list[bytes] | None:
     """A few issues; None where the server does not understand the words of this dialect."""
-    params = [*(pair for pair in server.query() if pair[0] != "limit"), ("limit", "1")]
+    params = [*(pair for pair in server.query() if pair[0] != "limit"), ("limit", str(most))]
     if server.dialect == "sentry":
         params.append(("groupStatsPeriod", "24h"))
     try:

@@ -65,23 +65,23 @@ class ErrorSite(Site):
         self.server.now = as_of
         return super().pull(as_of, **asked)
 
-    def table(self, name: str, columns: str = "*") -> list[Any]:
+    def table(self, name: str, columns: str = "*", *, is_sound: bool = True) -> list[Any]:
         """The rows of a staging table of what is landed so far. All of them are built once a night, and keep what they promise."""
         night = [manifest.extract_id for manifest in self.landing.manifests(self.name)]
         if self.built is None or self.built[0] != night:
             self.forget()
-            self.built = (night, self._build())
+            self.built = (night, self._build(is_sound))
         found = self.built[1].con.execute(f"SELECT {columns} FROM staging.{self.name}_{name}").fetchall()
         return sorted(found, key=str)
 
-    def _build(self) -> Warehouse:
+    def _build(self, is_sound: bool) -> Warehouse:
         warehouse = Warehouse(self.folder / f"{new_run_id()}.duckdb", self.settings, NOW + 400 * DAY, "run")
         warehouse.load(self.landing)
         for model in warehouse.catalog:
             if model.account == self.name and model.schema == "staging":
                 warehouse.build(model)
                 assert [c for c in warehouse.check(model) if not c.passed] == [], model.table
-        assert warehouse.con.execute("SELECT * FROM ops.quarantine").fetchall() == []
+        assert not is_sound or warehouse.con.execute("SELECT * FROM ops.quarantine").fetchall() == []
         return warehouse
 
     def forget(self) -> None:

@@ -3,6 +3,7 @@ with how few requests."""
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,13 @@ from error_cases import DAY, HOUR, MINUTE, NOW, Organization, counts, plain, sit
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from mttr_pipeline.demo.kit.wire import Request, Response
 from mttr_pipeline.demo.profiles import Rule
 from mttr_pipeline.demo.sentry.truth import Act, Archived, Episode, Sessions, per_hour
 from mttr_pipeline.sources.pulling import build_source
+from mttr_pipeline.sources.sentry import SOURCE
 from mttr_pipeline.sources.sentry.pages import following
+from mttr_pipeline.warehouse.conformance import odd_record_problems
 
 HOW = "external_id, event_type, happened_at, not_before, provenance, actor_kind, release"
 QUIET = {"error_days_older_than_given": 640}
@@ -581,6 +585,95 @@ def test_sessions_of_releases(tmp_path: Path) -> None:
         assert len(sentry.requests("/sessions/")) == 1
         rows = sentry.table("release_sessions", "version, sessions")
         assert ("1.0", 900) in rows and ("1.5", 105) in rows, "a day that was over is not read again"
+
+
+# -- odd records -------------------------------------------------------------------------------------------------------
+
+ISSUE = {
+    "shortId": "CHECKOUT-1",
+    "title": "KeyError",
+    "permalink": "https://sentry.example.com/issues/1/",
+    "level": "error",
+    "status": "resolved",
+    "substatus": None,
+    "priority": "high",
+    "isUnhandled": True,
+    "count": "3",
+    "userCount": 1,
+    "firstSeen": "2026-09-30T00:00:00Z",
+    "lastSeen": "2026-09-30T01:00:00Z",
+    "numComments": 0,
+    "lifetime": {"count": "3", "userCount": 1, "firstSeen": "2026-09-30T00:00:00Z", "lastSeen": "2026-09-30T01:00:00Z"},
+    "project": {"id": "1", "slug": "checkout", "name": "Checkout"},
+    "statusDetails": {"inRelease": "checkout@1.0", "inCommit": {"id": "a"}},
+    "firstRelease": {"version": "checkout@1.0", "shortVersion": "1.0"},
+    "lastRelease": None,
+    "assignedTo": {"type": "team", "name": "Payments"},
+    "annotations": [{"url": "https://acme.example.com/browse/OPS-9"}],
+    "integrationIssues": [{"key": "OPS-1"}],
+    "sentryAppIssues": [],
+}
+ENTRY = {
+    "type": "set_resolved",
+    "dateCreated": "2026-09-30T02:00:00Z",
+    "user": {"id": "7", "name": "Ana"},
+    "app": None,
+    "data": {"version": None, "integration": None, "text": None},
+    "merged": [],
+}
+
+
+@pytest.mark.parametrize(
+    ("stream", "record"),
+    [
+        ("issues", {"before_at": None, "is_whole": True, "service": "", "team": "", "record": ISSUE}),
+        ("issue_activities", ENTRY),
+        ("issue_counts", {"minutes": 60, "points": [[1790820000, 3]]}),
+        ("projects", {"slug": "checkout", "name": "Checkout", "teams": ["Payments"]}),
+        (
+            "sessions",
+            {"project": "1", "environment": "production", "day": "2026-09-30T00:00:00Z", "sessions": 3, "crashed": 1},
+        ),
+    ],
+)
+def test_odd_records_harm_no_other(tmp_path: Path, stream: str, record: dict[str, Any]) -> None:
+    line = {"id": "1", "read_at": "2026-10-01T06:00:00Z", **record}
+    assert odd_record_problems(SOURCE, stream, line, tmp_path) == []
+
+
+ODD: list[Any] = [None, 7, -1e300, True, "", "text", [], {}, [[1]], {"a": {"b": [1]}}]
+
+
+def test_odd_members_of_the_answers_harm_no_other(tmp_path: Path) -> None:
+    """Over HTTP, since the pull itself reads them: each member of an issue and of an entry with values of other types."""
+    here = Organization()
+    at = NOW - DAY
+    here.issue(at, Episode(at, at + HOUR, by="Ana"), acts=[Act("note", at, "Ana", {"text": "x"})])
+    names = [*ISSUE, "stats", "activity", "issueCategory"]
+    odd = {str(n + 2): change for n, change in enumerate((name, value) for name in names for value in ODD)}
+    for _ in odd:
+        here.issue(at, acts=[Act("assigned", at, "Ana")])
+    handle = here.simulator.handle
+
+    def changed(row: Any) -> Any:
+        name, value = odd.get(str(row.get("id")), ("", None))
+        entry = {"id": "5", "type": "note", "dateCreated": "2026-09-30T02:00:00Z", "user": value, "data": value}
+        strange = [value, entry, {**entry, "type": value}, {**entry, "dateCreated": value}, {"data": {"issues": value}}]
+        return {**row, "activity": [*row.get("activity", []), *strange], **({name: value} if name else {})}
+
+    def answer(request: Request, now: datetime) -> Response:
+        response = handle(request, now)
+        if "/issues/" in request.path and response.status == 200:
+            body = json.loads(response.body)
+            response.body = json.dumps([*map(changed, body)] if isinstance(body, list) else changed(body)).encode()
+        return response
+
+    here.simulator.handle = answer  # type: ignore[method-assign]
+    with site(here, tmp_path) as sentry:
+        assert sentry.pull().status == "complete"
+        assert sentry.pull(NOW + DAY).status == "complete"
+        rows = dict(sentry.table("error_issues", "external_id, first_seen_at", is_sound=False))
+        assert rows["1"] == plain(at) and len(rows) >= len(odd) - 20
 
 
 # -- nights ------------------------------------------------------------------------------------------------------------

@@ -126,7 +126,7 @@ def probe(client: HttpClient, organization: str) -> Server:
         server,
         lifetime=isinstance(issue.lifetime, dict),
         activity=shown is not None and isinstance(shown.activity, list),
-        substatus=b'"substatus"' in rows[0],
+        substatus=any(b'"substatus"' in row for row in rows),
         issues_stats=not has_stats and answers(client, stats, (("groups", issue.name), ("statsPeriod", "24h"))),
         sessions=sessions,
         seen=True,

@@ -65,7 +65,7 @@ class Organization:
 @contextmanager
 def site(organization: Organization, folder: Path, *, limits: Any = None, **options: Any) -> Iterator[Site]:
     with VendorServer([organization.simulator], clock=NOW, limits=limits) as server:
-        yield Site("sentry", server, folder, **options)
+        yield Site("sentry", server, folder, **{"errors": False, **options})
 
 
 def asked(here: Site, part: str) -> list[str]:

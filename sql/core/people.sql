@@ -13,6 +13,8 @@ SELECT written, pseudonym(written) AS shown
 FROM (
     SELECT actor AS written FROM staging.events WHERE NOT is_machine(actor_kind)
     UNION
+    SELECT actor FROM staging.error_events WHERE NOT is_machine(actor_kind)
+    UNION
     SELECT responder FROM staging.responders WHERE is_person(kind)
 )
 WHERE written IS NOT NULL

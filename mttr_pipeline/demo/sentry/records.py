@@ -15,6 +15,7 @@ import msgspec
 
 from mttr_pipeline.demo.deploys import Deploy, told_again
 from mttr_pipeline.demo.kit.wire import iso_millis
+from mttr_pipeline.demo.sentry.truth import Errors
 
 Json = dict[str, Any]
 #: Services of whose deploys the organization is told beside the tool that makes them.
@@ -29,6 +30,7 @@ class Book:
     releases: list[Json]
     deploys: Mapping[str, list[Json]] = field(default_factory=dict)
     commits: Mapping[str, list[Json]] = field(default_factory=dict)
+    errors: Errors = field(default_factory=Errors)
 
 
 def release(version: str, created: datetime, projects: Sequence[str] = ("checkout",), **more: Any) -> Json:

@@ -1,4 +1,5 @@
-"""A Sentry over HTTP, or a GlitchTip: releases, deploys and commits, with the refusals of the real ones.
+"""A Sentry over HTTP, or a GlitchTip: releases, deploys and commits, and errors (`error_answers`), with the refusals of the real
+ones.
 
 A client has to cope with the following, so it is simulated (docs.sentry.io: Pagination, Rate limits; the OpenAPI descriptions):
 
@@ -21,6 +22,8 @@ from urllib.parse import unquote, urlencode
 from mttr_pipeline.demo.kit.paging import Paging
 from mttr_pipeline.demo.kit.snapshots import Snapshots
 from mttr_pipeline.demo.kit.wire import Request, Response, answer, encode
+from mttr_pipeline.demo.sentry.error_answers import SCOPES as ERROR_SCOPES
+from mttr_pipeline.demo.sentry.error_answers import ErrorAnswers, Refused, Traits
 from mttr_pipeline.demo.sentry.records import (
     Book,
     Flavour,
@@ -31,6 +34,7 @@ from mttr_pipeline.demo.sentry.records import (
     listed_release,
     told,
 )
+from mttr_pipeline.demo.sentry.truth import Errors
 
 if TYPE_CHECKING:
     from mttr_pipeline.demo.world import World
@@ -69,7 +73,8 @@ class SentryPaging(Paging):
 class SentrySimulator:
     """One organization, made from a world or from given records.
 
-    `scopes` are those of its token. `lists_deploys` is False for a GlitchTip from before 2026.
+    `scopes` are those of its token. `lists_deploys` is False for a GlitchTip from before 2026. `traits` say how the server differs
+    about errors.
     """
 
     name = "sentry"
@@ -82,14 +87,16 @@ class SentrySimulator:
         flavour: Flavour = "sentry",
         organization: str = "acme",
         token: str = "sntrys_demonstration",
-        scopes: tuple[str, ...] = ("org:read", "project:releases"),
+        scopes: tuple[str, ...] = ("org:read", "project:read", "project:releases", "event:read"),
         lists_deploys: bool = True,
+        traits: Traits | None = None,
         is_offered: bool = True,
     ) -> None:
         self._book_at = book_at
         self.flavour: Flavour = flavour
         self.organization, self.token, self.scopes = organization, token, scopes
         self.lists_deploys = lists_deploys
+        self.traits = traits or Traits()
         self._is_offered = is_offered
 
     @classmethod
@@ -106,14 +113,17 @@ class SentrySimulator:
         *,
         deploys: Mapping[str, list[Json]] | None = None,
         commits: Mapping[str, list[Json]] | None = None,
+        errors: Errors | None = None,
         **how: Any,
     ) -> SentrySimulator:
         """An organization that holds exactly these, odd ones included, whatever the clock says. `deploys` and `commits` are by
-        version: the deploys as they were posted, the oldest first. They may change between two requests."""
+        version: the deploys as they were posted, the oldest first. `errors` happen by the clock. All may change between two
+        requests."""
         book = Book(
             releases if isinstance(releases, list) else list(releases),
             {} if deploys is None else deploys,
             {} if commits is None else commits,
+            errors or Errors(),
         )
         return cls(lambda now: book, **how)
 
@@ -142,9 +152,9 @@ class SentrySimulator:
         return encode({"detail": "Invalid token" if status == 401 else message})
 
     def record_in(self, path: str) -> str | None:
-        """The version of the one release that a path asks about."""
+        """The version of the one release, or the id of the one issue, that a path asks about."""
         parts = path.split("/")
-        return unquote(parts[6]) if len(parts) == 8 and parts[5] == "releases" else None
+        return unquote(parts[6]) if len(parts) == 8 and parts[5] in ("releases", "issues") else None
 
     def handle(self, request: Request, now: datetime) -> Response:
         """Answer one request."""
@@ -155,10 +165,25 @@ class SentrySimulator:
                 if not SCOPES["release" if len(rest) > 1 else "list"] & set(self.scopes):
                     return self._refused(403, "You do not have permission to perform this action.")
                 return self._releases(request, rest, self._book_at(now))
+            case ["", "api", "0", *path] if request.method == "GET" and (found := self._errors(request, path, now)):
+                return found
         return self._refused(404, "The requested resource does not exist")
 
     def _refused(self, status: int, message: str) -> Response:
         return Response(status, self.error(status, message))
+
+    def _errors(self, request: Request, path: list[str], now: datetime) -> Response | None:
+        """The answer to a request about errors; None for a path that is about something else."""
+        what = "issues" if "issues" in path or "issues-stats" in path else path[2] if len(path) > 2 else ""
+        if what in ERROR_SCOPES and not ERROR_SCOPES[what] & set(self.scopes):
+            return self._refused(403, "You do not have permission to perform this action.")
+        answers = ErrorAnswers(
+            self._book_at(now), now, self.flavour, self.traits, self._page, self.organization, request.base_url
+        )
+        try:
+            return answers.answer(request, path)
+        except Refused as refusal:
+            return self._refused(refusal.status, str(refusal))
 
     def _releases(self, request: Request, rest: list[str], book: Book) -> Response:
         if rest == [""]:
@@ -180,7 +205,7 @@ class SentrySimulator:
         """One page, with the ones before and after it in a header."""
         try:
             _, offset, _ = (int(part) for part in (request.one("cursor") or "0:0:0").split(":"))
-            size = min(max(1, int(request.one("per_page") or MAX_PER_PAGE)), MAX_PER_PAGE)
+            size = min(max(1, int(request.one("per_page") or request.one("limit") or MAX_PER_PAGE)), MAX_PER_PAGE)
         except ValueError:
             return self._refused(400, "Invalid cursor parameter.")
         links = []

@@ -18,6 +18,8 @@ from mttr_pipeline.sources.kit.paging import MAX_PAGES, TokenExpired, read_by_to
 
 API = "/api/0"
 PER_PAGE = 100  # the most that Sentry gives
+Params = Sequence[tuple[str, str]]
+FULL: Params = (("per_page", str(PER_PAGE)),)
 
 
 class ListPage(NamedTuple):
@@ -33,11 +35,17 @@ def releases_path(organization: str, version: str | None = None, part: str = "")
     return f"/organizations/{organization}/releases/{one}{part and f'{part}/'}"
 
 
-def get_page(client: HttpClient, path: str, cursor: str | None = None, per_page: int = PER_PAGE) -> ListPage:
+def issues_path(organization: str, issue: str = "", part: str = "") -> str:
+    """The path of an organization's issues, of one of them, or of a list of that one."""
+    one = f"{quote(issue, safe='')}/" if issue else ""
+    return f"/organizations/{organization}/issues/{one}{part and f'{part}/'}"
+
+
+def get_page(client: HttpClient, path: str, cursor: str | None = None, params: Params = FULL) -> ListPage:
     """One page of a list. Raises TokenExpired for a cursor that is refused, and what `HttpClient.get` raises."""
-    params = [("per_page", str(per_page)), *([("cursor", cursor)] if cursor else [])]
+    asked = [*params, ("cursor", cursor)] if cursor else [*params]
     try:
-        rows, headers = client.fetch(path, params, parse=envelope.items)
+        rows, headers = client.fetch(path, asked, parse=envelope.items)
     except HttpRefused as error:
         if error.status == 400 and cursor:
             raise TokenExpired(str(error)) from error
@@ -60,6 +68,7 @@ def read_list(
     write: Callable[[Sequence[bytes]], object],
     is_past: Callable[[Sequence[bytes]], bool] = lambda rows: False,
     restart: Callable[[], object] = lambda: None,
+    params: Params = FULL,
 ) -> None:
     """Read a list to its end, or to a page of which `is_past` says that none behind it is wanted, and write each row once.
 
@@ -69,7 +78,7 @@ def read_list(
     def page(cursor: str | None) -> tuple[list[bytes], str | None]:
         if cursor is None:
             restart()
-        found = get_page(client, path, cursor)
+        found = get_page(client, path, cursor, params)
         return found.rows, None if is_past(found.rows) else found.following
 
     read_by_token(page, write, empty_pages=MAX_PAGES)

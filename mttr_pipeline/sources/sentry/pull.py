@@ -1,4 +1,5 @@
-"""Sentry's API, and GlitchTip's: the releases of an organization, the deploys of those that have any, and commits.
+"""Sentry's API, and GlitchTip's: the releases of an organization, the deploys of those that have any, and commits; then its errors,
+which `error_pull` reads.
 
 The list of releases has no filter by time and begins with those that were released last. It is read until a page of releases older
 than 30 days before the last pull. Sentry lists the last deploy only of each release, project and environment: it is read each night,
@@ -37,14 +38,16 @@ from mttr_pipeline.sources.kit.runner import Task
 from mttr_pipeline.sources.kit.source import HttpSource, instance_title, variables_of
 from mttr_pipeline.sources.kit.windows import iso
 from mttr_pipeline.sources.sentry import NO_COMMITS, NO_DEPLOYS, SentryAccess, SentryOptions
+from mttr_pipeline.sources.sentry.error_pull import ErrorsPull
+from mttr_pipeline.sources.sentry.memory import Errors, Site
 from mttr_pipeline.sources.sentry.pages import API, get_page, read_list, releases_path
-from mttr_pipeline.sources.sentry.releases import Record, Seen, Site, count_of, digest, landed, line_of, record_of
+from mttr_pipeline.sources.sentry.releases import Record, Seen, count_of, digest, landed, line_of, record_of
+from mttr_pipeline.sources.sentry.server import NOT_SHOWN, NotListed, probe
 
 AGAIN = timedelta(days=30)  # how old a release may be and be finalised, or brought out, since
 BEYOND = 300  # older releases that are remembered: they may stand on the last page that is read
 PER_FILE = 50  # releases whose deploys, or commits, are landed together
-#: What a server answers that does not have a list, or does not show it to this token.
-NOT_SHOWN = frozenset({403, 404, 405, 501})
+ONE = (("per_page", "1"),)
 THROTTLING = Throttling(headers="x-sentry-rate-limit")
 
 
@@ -82,6 +85,7 @@ class Sentry(HttpSource[SentryOptions]):
         variable = variables or variables_of(name)
         token = access.token.get_secret_value()
         self._rights = f"give the token in {variable('AUTH_TOKEN')} the scopes org:read and project:releases"
+        self._error_rights = f"give the token in {variable('AUTH_TOKEN')} the scope event:read"
         http = HttpClient(
             f"{access.url}{API}",
             instance_title("Sentry", "sentry", name),
@@ -107,14 +111,27 @@ class Sentry(HttpSource[SentryOptions]):
         return {"organization": self._organization, **commits}
 
     def check(self) -> str:
-        """Ask for the newest release, and for its deploys: a token or a server may give the one and not the other."""
-        page = get_page(self._client, releases_path(self._organization), per_page=1)
+        """Ask for the newest release, for its deploys, and for errors: a token or a server may give the one and not the other."""
+        said = self._check_releases()
+        return f"{said}; {self._check_errors()}" if self.options.errors else said
+
+    def _check_errors(self) -> str:
+        try:
+            server = probe(self._client, self._organization)
+        except NotListed as error:
+            remedy = f"this server does not list issues, or {self._error_rights}"
+            return f"no errors (status {error.status}): {remedy}"
+        said = "errors" if server.seen else "no errors yet"
+        return f"{said}, but {', '.join(server.lacks())}" if server.seen and server.lacks() else said
+
+    def _check_releases(self) -> str:
+        page = get_page(self._client, releases_path(self._organization), params=ONE)
         release = record_of(page.rows[0]) if page.rows else None
         said = f"ok: {self.title} reachable at {self._client.host}, "
         if release is None:
             return f"{said}no releases of {self._organization}"
         try:
-            get_page(self._client, releases_path(self._organization, release.version, "deploys"), per_page=1)
+            get_page(self._client, releases_path(self._organization, release.version, "deploys"), params=ONE)
         except HttpRefused as error:
             if error.status not in NOT_SHOWN:
                 raise
@@ -141,7 +158,7 @@ class _Pull(Pull):
         progress: Progress,
     ) -> None:
         super().__init__(client, options, plan, extract, progress)
-        self._organization = organization
+        self._organization, self._options = organization, options
         self._production = production_environments(options) if options.commits else frozenset()
         self._oldest = min(plan.since, plan.until) - AGAIN
         self._lag = max(OVERLAP, timedelta(minutes=options.lag_minutes))
@@ -150,6 +167,7 @@ class _Pull(Pull):
         #: Releases that were asked for in vain, also by an attempt that this one resumes.
         self._refused: dict[str, list[str]] = extract.facts.setdefault("not_readable", {})
         self._off: set[str] = set()
+        self._is_resumed = extract.resumed is not None or extract.records > 0
         self._lock = threading.Lock()
 
     def run(self) -> None:
@@ -162,7 +180,13 @@ class _Pull(Pull):
         self._runner.run(self._in_files("deploys", sorted({*changed, *waiting}), self._deploys_of))
         commits = self._wanted_commits(found)
         self._runner.run(self._in_files("commits", sorted(commits), self._commits_of))
-        self._remember(found, commits)
+        errors = self._errors({*self._before.releases, *found}) if self._options.errors else self._before.errors
+        self._remember(found, commits, errors)
+
+    def _errors(self, deployed: set[str]) -> Errors:
+        """Land what is about errors; gives what the next pull is to know of it."""
+        how = (self._organization, self._client, self._options, self._plan, self._extract, self._runner)
+        return ErrorsPull(*how, self._before.errors, self._is_resumed).run(deployed)
 
     # -- releases -----------------------------------------------------------------------------------------------
 
@@ -293,7 +317,7 @@ class _Pull(Pull):
 
     # -- the next pull ------------------------------------------------------------------------------------------
 
-    def _remember(self, found: dict[str, tuple[Record, str]], commits: set[str]) -> None:
+    def _remember(self, found: dict[str, tuple[Record, str]], commits: set[str], errors: Errors) -> None:
         """Keep what the next pull compares with: what may be on the pages that it reads."""
         for what, name in (("deploys", NO_DEPLOYS), ("commits", NO_COMMITS)):
             self._runner.count(name, len(self._refused.get(what, ())))  # not before: another attempt would again
@@ -316,4 +340,5 @@ class _Pull(Pull):
         floor = iso(until - AGAIN - self._lag - OVERLAP)
         older = sorted((seen.at, version) for version, seen in releases.items() if seen.at < floor and not seen.is_open)
         kept = {version: releases[version] for version in releases.keys() - {name for _, name in older[:-BEYOND]}}
-        self._extract.facts["site"] = msgspec.to_builtins(Site(self._organization, until, dict(sorted(kept.items()))))
+        site = Site(self._organization, until, dict(sorted(kept.items())), errors)
+        self._extract.facts["site"] = msgspec.to_builtins(site)

@@ -1,4 +1,4 @@
-"""What is landed of a release, and what a pull keeps of it for the next one. People, health and counts of errors are not landed:
+"""What is landed of a release, and what a pull keeps of one for the next pull. People, health and counts of errors are not landed:
 they change every night.
 
 What does not belong here: requests.
@@ -93,23 +93,6 @@ class Seen(msgspec.Struct):
     last: str = ""
     commits: int = 0
     is_open: bool = False
-
-
-class Site(msgspec.Struct):
-    """An account: its organization, the end of the newest pull, and the releases with deploys, by version."""
-
-    organization: str = ""
-    read_until: datetime | None = None
-    releases: dict[str, Seen] = {}
-
-    @classmethod
-    def of(cls, facts: dict[str, Any], organization: str) -> Site:
-        """What the last complete pull kept of this organization; nothing where another release of this program kept it."""
-        try:
-            found = msgspec.convert(facts.get("site", {}), cls, strict=False)
-        except msgspec.ValidationError:
-            return cls()
-        return found if found.organization == organization else cls()
 
 
 _RECORD = msgspec.json.Decoder(Record)

@@ -1,6 +1,6 @@
 /*
-description = """The newest answer about each release that has deploys, typed, without people and counts of errors. The date of a release is
-no finish: GlitchTip sets it with every call."""
+description = """The newest answer about each release that has deploys or is said to resolve an issue, typed, without people and counts of
+errors. The date of a release is no finish: GlitchTip sets it with every call."""
 key = ["external_id"]
 
 [columns]

@@ -115,6 +115,10 @@ class SourceOptions(Section):
         """Regular expressions that the SQL of the source reads from `config.patterns`."""
         return ()
 
+    def sql_settings(self) -> Iterator[tuple[str, str, str]]:
+        """Further settings that the SQL of the source reads from `config.source_settings`: name, key (may be empty), value."""
+        return iter(())
+
     def with_vocabulary(self, vocabulary: Vocabulary) -> Self:
         """This section with the words of `[vocabulary]` added to its tables. A word that it maps itself keeps that meaning."""
         added = {}

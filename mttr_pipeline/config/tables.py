@@ -104,6 +104,10 @@ def config_tables(settings: Settings, as_of: datetime, definition_hash: str) -> 
             "source VARCHAR, pattern VARCHAR",
             [[account.name, pattern] for account in accounts for pattern in account.options.patterns()],
         ),
+        "source_settings": (
+            "source VARCHAR, setting VARCHAR, key VARCHAR, value VARCHAR",
+            [[account.name, *row] for account in accounts for row in account.options.sql_settings()],
+        ),
         "link_reasons": ("reason VARCHAR", [[reason] for reason in file.correlation.reasons]),
         "decisions": (
             "source VARCHAR, external_id VARCHAR, other_source VARCHAR, other_external_id VARCHAR, decision VARCHAR, "
@@ -122,9 +126,9 @@ def config_tables(settings: Settings, as_of: datetime, definition_hash: str) -> 
             [list(vars(word).values()) for word in vocabulary(settings)],
         ),
         "findings": (
-            "fact VARCHAR, level VARCHAR, meaning VARCHAR",
+            "fact VARCHAR, level VARCHAR, meaning VARCHAR, is_of_newest BOOLEAN",
             sorted(
-                [fact, finding.level, finding.meaning]
+                [fact, finding.level, finding.meaning, finding.newest]
                 for source in {account.source.name: account.source for account in accounts}.values()
                 for fact, finding in source.findings.items()
             ),

@@ -38,6 +38,7 @@ YIELDS = (
     *("records", "events", "services", "teams", "responders", "sla_cycles", "deletions", "words"),
     *("pulled_alerts", "sites", "links", "deploys"),
     *("error_issues", "error_events", "error_counts", "release_sessions", "follow_ups"),
+    "findings",
 )
 
 #: The members of a received body, each as it came.
@@ -63,10 +64,12 @@ class Signature:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a fact that a source counts means in data quality: `level` is info or warn."""
+    """What a fact that a source counts means in data quality: `level` is info or warn. With `newest`, only what the newest pull
+    counted holds."""
 
     level: str
     meaning: str
+    newest: bool = False
 
 
 def whole_body(record: bytes, fields: Fields) -> Iterator[bytes | Unreadable]:
@@ -113,7 +116,7 @@ class Source:
     connect          `module:Class` that pulls it: Class(name, access, options, variables=account.variable)
     webhook          how received bodies look
     also_yields      suffixes of further values of the column `source`
-    findings         facts that its pulls or bodies count, by name, and what they mean
+    findings         facts that its pulls, bodies or SQL count, by name, and what they mean
     sql              folder with raw/<name>, staging/<name> and macros/<name>.sql; None: the project's own
     package          distribution that ships it; None: this project
     """

@@ -6,7 +6,7 @@ A channel is a record with a role of its own: it never tells when an incident wa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
@@ -15,7 +15,7 @@ from mttr_pipeline.config.environment import Environment
 from mttr_pipeline.config.names import Text, distinct
 from mttr_pipeline.config.options import LinkedOptions, Section
 from mttr_pipeline.config.values import Pattern, number
-from mttr_pipeline.sources.kit.declare import Finding, Source, Variable
+from mttr_pipeline.sources.kit.declare import Archive, Finding, GivenFiles, Source, Variable
 
 UNREADABLE = "channels_not_readable"
 PRIVATE = "private_channels_not_listed"
@@ -70,12 +70,16 @@ class SlackOptions(LinkedOptions):
         min_length=1,
         description="which channels are those of incidents: regular expressions for the name, or an earlier name, of a channel",
     )
-    private_channels: bool = Field(True, description="reads private channels too, as far as the app is a member of them")
+    private_channels: bool = Field(
+        True, description="reads private channels too, as far as the app is a member of them"
+    )
     standing: tuple[NamePattern, ...] = Field(
-        (), description="channels among them that are no incident, such as `^inc-general$`: regular expressions for the name"
+        (),
+        description="channels among them that are no incident, such as `^inc-general$`: regular expressions for the name",
     )
     standing_days: Annotated[int, number("days", 1, whole=True)] = Field(
-        7, description="a channel in which people wrote on more than this many days is no incident either, and told in the data quality"
+        7,
+        description="a channel in which people wrote on more than this many days is no incident either; the data quality tells",
     )
     quiet_days: Annotated[int, number("days", 1, whole=True)] = Field(
         90,
@@ -117,6 +121,18 @@ def read_access(environment: Environment) -> SlackAccess | None:
     return SlackAccess(token=token, url=environment.address("API_URL", "https://slack.com/api"))
 
 
+def _is_export(names: Collection[str]) -> bool:
+    from mttr_pipeline.sources.slack import export
+
+    return export.recognises(names)
+
+
+def _export(files: GivenFiles, options: SlackOptions) -> Iterator[tuple[str, bytes]]:
+    from mttr_pipeline.sources.slack import export
+
+    return export.lines(files, options)
+
+
 SOURCE = Source(
     name="slack",
     title="Slack",
@@ -134,6 +150,12 @@ SOURCE = Source(
     credentials="{TOKEN}",
     read_access=read_access,
     connect="mttr_pipeline.sources.slack.pull:Slack",
+    archive=Archive(
+        recognises=_is_export,
+        lines=_export,
+        nouns={"channels": "incident channel", "messages": "message", "pins": "list of pins", "users": "name"},
+        nothing="no channel has the name of an incident channel, see channels in [sources.slack]",
+    ),
     findings={
         UNREADABLE: Finding(
             "warn",
@@ -147,20 +169,23 @@ SOURCE = Source(
         ),
         LATER: Finding(
             "warn",
-            "incident channels that the newest pull had no time for: Slack restricts the app to 15 messages a request and one request "
-            "a minute. The next pull goes on with them; an internal app is not restricted",
+            "incident channels that the newest pull had no time for: Slack restricts the app to 15 messages a request and one "
+            "request a minute. The next pull goes on with them; an internal app is not restricted",
             newest=True,
         ),
         RESTRICTED: Finding(
             "warn",
-            "pulls by an app that Slack restricts to 15 messages a request and one request a minute: make an internal app in your own "
-            "workspace, see docs/slack.md",
+            "pulls by an app that Slack restricts to 15 messages a request and one request a minute: make an internal app in your "
+            "own workspace, see docs/slack.md",
             newest=True,
         ),
         NO_PINS: Finding("info", "channels whose pins the app may not read: it lacks the scope pins:read"),
-        NO_BOOKMARKS: Finding("info", "channels whose bookmarks the app may not read: it lacks the scope bookmarks:read"),
+        NO_BOOKMARKS: Finding(
+            "info", "channels whose bookmarks the app may not read: it lacks the scope bookmarks:read"
+        ),
         NO_USERS: Finding(
-            "info", "people whose names the app may not read, so that they are somebody else than in other tools: it lacks users:read"
+            "info",
+            "people whose names the app may not read, so that they are somebody else than in other tools: it lacks users:read",
         ),
         EDITED: Finding(
             "warn",

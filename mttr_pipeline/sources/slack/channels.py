@@ -123,9 +123,19 @@ def seconds_of(instant: datetime) -> float:
     return instant.astimezone(UTC).timestamp()
 
 
-def line_of(row: bytes, number: str, site: str | None, *, readable: bool = True, read: Known | None = None) -> bytes:
-    """The line of a channel: what has been read of it, and the channel as it was sent."""
-    head = msgspec.json.encode({"id": number, "site": site, "is_readable": readable, "read": read})
+def line_of(
+    row: bytes,
+    number: str | None,
+    site: str | None,
+    *,
+    readable: bool = True,
+    read: Known | None = None,
+    private: bool | None = None,
+) -> bytes:
+    """The line of a channel: what has been read of it, and the channel as it was sent. `private` is for one that does not say so
+    itself."""
+    told = {"id": number, "site": site, "is_readable": readable, "read": read, "is_private": private}
+    head = msgspec.json.encode({name: value for name, value in told.items() if value is not None})
     return head[:-1] + b',"record":' + row + b"}"
 
 

@@ -5,9 +5,10 @@ What does not belong here: what a pull reads.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from mttr_pipeline.errors import PermanentError
 from mttr_pipeline.sources.kit import envelope
-from mttr_pipeline.sources.kit.paging import read_by_token
 from mttr_pipeline.sources.slack import SlackOptions
 from mttr_pipeline.sources.slack.calls import PER_PAGE, RESTRICTED_ROWS, ListPage, SlackRefused, Web
 from mttr_pipeline.sources.slack.channels import Channel, Names, channel_of
@@ -54,11 +55,10 @@ def _channels(web: Web, options: SlackOptions, *, is_private: bool) -> list[Chan
     private = is_private and options.private_channels
     params = {"types": "public_channel,private_channel" if private else "public_channel", "limit": 999}
 
-    def keep(rows: object) -> None:
-        assert isinstance(rows, list | tuple)
+    def keep(rows: Iterable[bytes]) -> None:
         found.extend(channel for row in rows if (channel := channel_of(row)) and names.fit(channel))
 
-    read_by_token(lambda cursor: web.page("conversations.list", "channels", params, cursor), keep)
+    web.read("conversations.list", "channels", params, keep)
     return sorted(found, key=lambda channel: -channel.created)
 
 

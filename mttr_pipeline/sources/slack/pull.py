@@ -16,14 +16,13 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
-import msgspec
-
 from mttr_pipeline.errors import PermanentError
 from mttr_pipeline.landing.store import Extract
 from mttr_pipeline.progress import Progress
 from mttr_pipeline.sources.kit import envelope
 from mttr_pipeline.sources.kit.deadline import OutOfTime
 from mttr_pipeline.sources.kit.http import HttpClient
+from mttr_pipeline.sources.kit.paging import row_id
 from mttr_pipeline.sources.kit.plan import Plan
 from mttr_pipeline.sources.kit.pull import Pull
 from mttr_pipeline.sources.kit.ratelimit import Throttling
@@ -59,8 +58,10 @@ from mttr_pipeline.sources.slack.channels import (
     thread_state,
 )
 from mttr_pipeline.sources.slack.checking import check
+from mttr_pipeline.sources.slack.people import person_line
 
 PER_LIST = 999  # of channels; fewer may come although there are more
+ODD = "unreadable"  # the window of rows that are no channels
 PER_FILE = 50  # people landed together
 #: About this channel alone; everything else is about the token.
 _OF_THE_CHANNEL = {"not_in_channel", "channel_not_found", "missing_scope", "not_authorized", "is_archived"}
@@ -158,15 +159,20 @@ class _Pull(Pull):
 
     def _list(self, types: str) -> list[tuple[Channel, bytes]]:
         found: dict[str, tuple[Channel, bytes]] = {}
+        odd: list[bytes] = []
 
         def keep(rows: Iterable[bytes]) -> None:
             for row in rows:
                 channel = channel_of(row)
-                if channel is not None and self._names.fit(channel):
+                if channel is None:
+                    odd.append(line_of(row, row_id(row), self._address, readable=False))
+                elif self._names.fit(channel):
                     found[channel.id] = channel, row
 
         params = {"types": types, "exclude_archived": "false", "limit": PER_LIST}
         self._web.read("conversations.list", "channels", params, keep)
+        if odd:
+            self._extract.land("channels", ODD, odd)  # to end in quarantine
         return [found[number] for number in sorted(found)]
 
     def _is_in_range(self, channel: Channel) -> bool:
@@ -248,7 +254,8 @@ class _Pull(Pull):
         """Count the channels that cannot be read; the manifest names them. Raises PermanentError when none can be."""
         if self._unreadable and len(self._unreadable) == channels:
             raise PermanentError(
-                f"{self._client.title}: none of the {channels} incident channels can be read. {next(iter(self._unreadable.values()))}"
+                f"{self._client.title}: none of the {channels} incident channels can be read. "
+                f"{next(iter(self._unreadable.values()))}"
             )
         counted = len(self._extract.facts.get("unreadable_channels", {}))  # by an attempt that this one resumes
         self._extract.facts["unreadable_channels"] = dict(sorted(self._unreadable.items()))
@@ -309,13 +316,3 @@ class _Pull(Pull):
         self._site["channels"] = known
         people = self._writers() if "users.info" not in self._denied and self._extract.windows("users") else set()
         self._site["users"] = sorted({*self._site.get("users", []), *people})
-
-
-def person_line(number: str, user: Any) -> bytes | None:
-    """The line of somebody: the id, and the name that other tools know too."""
-    if not isinstance(user, dict):
-        return None
-    profile = user.get("profile") if isinstance(user.get("profile"), dict) else {}
-    name = user.get("real_name") or profile.get("real_name") or user.get("name")
-    is_bot = user.get("is_bot") is True or number == "USLACKBOT"
-    return msgspec.json.encode({"id": number, "name": name if isinstance(name, str) else None, "is_bot": is_bot})

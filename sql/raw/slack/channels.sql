@@ -27,7 +27,7 @@ SELECT
     TRY(epoch_instant(try_cast(record.created AS DOUBLE))) AS created_at,
     TRY(epoch_instant(try_cast(record.updated AS DOUBLE))) AS updated_at,
     coalesce(try_cast(record.is_archived AS BOOLEAN), false) AS is_archived,
-    coalesce(try_cast(record.is_private AS BOOLEAN), false) AS is_private,
+    coalesce(try_cast(record.is_private AS BOOLEAN), is_private, false) AS is_private,
     coalesce(is_readable, true) AS is_readable,
     CASE
         WHEN text_or_null(id) IS NULL THEN 'no id'
@@ -37,7 +37,7 @@ SELECT
     END AS reject_reason,
     landed_in
 FROM landed({
-    id: 'VARCHAR', site: 'VARCHAR', is_readable: 'BOOLEAN',
+    id: 'VARCHAR', site: 'VARCHAR', is_readable: 'BOOLEAN', is_private: 'BOOLEAN',
     record: 'STRUCT("name" VARCHAR, name_normalized VARCHAR, previous_names VARCHAR[], topic STRUCT("value" VARCHAR),
         purpose STRUCT("value" VARCHAR), created VARCHAR, updated VARCHAR, is_archived VARCHAR, is_private VARCHAR)'
 })

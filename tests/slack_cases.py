@@ -42,7 +42,9 @@ class Office(Site):
             warehouse.close()
 
     def events(self, where: str = "true") -> list[Any]:
-        return self.table("staging.slack_events", "external_id, event_type, date_trunc('second', happened_at), provenance", where)
+        return self.table(
+            "staging.slack_events", "external_id, event_type, date_trunc('second', happened_at), provenance", where
+        )
 
     def methods(self) -> list[str]:
         """The methods that were called since the last pull began, in order."""

@@ -270,7 +270,7 @@ def test_no_channel_can_be_read(tmp_path: Path) -> None:
         room.member = False
     with (
         office(workspace, tmp_path) as slack,
-        pytest.raises(PermanentError, match="none of the 3 .*not_in_channel.*invite the app"),
+        pytest.raises(PermanentError, match=r"none of the 3 .*not_in_channel.*invite the app"),
     ):
         slack.pull()
 
@@ -485,7 +485,7 @@ def test_doctor_says_what_it_found(tmp_path: Path) -> None:
         with pytest.raises(PermanentError, match="lacks the scopes channels:history; add them to the app"):
             source.check()
         simulator.token = "xoxb-other"
-        with pytest.raises(PermanentError, match="invalid_auth.*check SLACK_TOKEN"):
+        with pytest.raises(PermanentError, match=r"invalid_auth.*check SLACK_TOKEN"):
             source.check()
         source.close()
 

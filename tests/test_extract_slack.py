@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from mttr_pipeline.demo.kit.limits import Limit
 from mttr_pipeline.demo.profiles import Rule
 from mttr_pipeline.demo.slack import Workspace
 from mttr_pipeline.demo.slack.records import ts_of
+from mttr_pipeline.demo.slack.simulator import _Refused
 from mttr_pipeline.errors import PermanentError
 from mttr_pipeline.sources.kit.deadline import OutOfTime
 from mttr_pipeline.sources.pulling import build_source
@@ -418,22 +418,36 @@ def test_another_app_that_has_no_time_fails_and_goes_on(tmp_path: Path) -> None:
 # -- faults ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("profile", ["heavy", "token_expired"])
-def test_faults_change_nothing(tmp_path: Path, profile: str) -> None:
+def test_faults_change_nothing(tmp_path: Path) -> None:
+    """Lost answers, half ones, repeated pages: the rows are the same, each once."""
     landed = []
-    for name in ("none", profile):
-        workspace = history(6, 25)
+    for name in ("none", "heavy"):
+        workspace = history(4, 25)
         with office(workspace, tmp_path / name, how={"page_rows": 10}) as slack:
             slack.server.set_faults(name)
             manifest = slack.pull()
-            landed.append(
-                {
-                    (stream, json.dumps(row, sort_keys=True))
-                    for stream in ("messages", "pins", "bookmarks", "users")
-                    for row in slack.rows(manifest, stream)
-                }
-            )
+            rows = [
+                (stream, json.dumps(row, sort_keys=True))
+                for stream in ("messages", "pins", "bookmarks", "users")
+                for row in slack.rows(manifest, stream)
+            ]
+            assert len(rows) == len(set(rows))
+            landed.append(set(rows))
     assert landed[0] == landed[1]
+
+
+def test_a_cursor_that_is_not_known_any_more_begins_the_list_anew(tmp_path: Path) -> None:
+    with office(history(1, 20), tmp_path, how={"page_rows": 8}) as slack:
+        simulator: Any = slack.server.simulators["slack"]
+        whole, late = simulator._answer, itertools.count()
+
+        def once(method: str, request: Any, now: Any) -> Any:
+            if method == "conversations.history" and request.one("cursor") and next(late) == 0:
+                raise _Refused("invalid_cursor")
+            return whole(method, request, now)
+
+        simulator._answer = once
+        assert len(slack.rows(slack.pull(), "messages")) == 21
 
 
 def test_a_pull_that_was_interrupted_goes_on(tmp_path: Path) -> None:
@@ -552,7 +566,7 @@ MESSAGE = {
             "channels",
             {"id": "C1", "site": "https://acme.slack.com/", "is_readable": True, "read": None, "record": ROOM.listed()},
         ),
-        ("messages", {"channel": "C1", "record": MESSAGE}),
+        ("messages", {"id": "C1/1", "channel": "C1", "record": MESSAGE}),
         ("pins", {"id": "C1", "items": [{"message": MESSAGE}]}),
         ("bookmarks", {"id": "C1", "bookmarks": [{"title": "x", "link": "https://x.example/"}]}),
         ("users", {"id": "U01", "name": "Ana Diaz", "is_bot": False}),
@@ -566,17 +580,16 @@ ODD: list[Any] = [None, 7, -1e300, True, "", "text", [], {}, [[1]], {"a": {"b": 
 
 
 def test_odd_members_of_the_answers_harm_no_other(tmp_path: Path) -> None:
-    """Over HTTP, since the pull itself reads them."""
+    """Over HTTP, since the pull itself reads them: members of a channel and of a message with values of other types."""
     workspace = history(2)
-    for place, (name, value) in enumerate((n, v) for n in ROOM.listed() if n not in ("id", "name") for v in ODD):
+    odd = ("created", "updated", "is_archived", "previous_names", "name_normalized", "topic")
+    for place, (name, value) in enumerate((n, v) for n in odd for v in ODD):
         workspace.room(f"inc-odd-{place}", NOW - DAY, extra={name: value})
-    for place, (name, value) in enumerate((n, v) for n in MESSAGE for v in ODD if n != "ts"):
-        workspace.rooms[0].say(
-            NOW - DAY + place * SECOND, "odd", **{name: value}
-        ) if name != "text" and name != "user" else None
+    for place, (name, value) in enumerate((n, v) for n in MESSAGE for v in ODD if n not in ("ts", "text", "user")):
+        workspace.rooms[0].say(NOW - DAY + place * SECOND, "odd", **{name: value})
     with office(workspace, tmp_path, lookback_days=1) as slack:
         assert slack.pull().status == "complete"
-        slack.server.now = NOW + timedelta(hours=1)
+        slack.server.now = NOW + HOUR
         assert slack.pull(NOW + HOUR).status == "complete"
         records = {row[0] for row in slack.table("staging.slack_records", "key")}
-        assert {"inc-0", "inc-1"} <= records and len(records) > 100
+        assert {"inc-0", "inc-1"} <= records and len(records) > 20

@@ -139,9 +139,10 @@ def line_of(
     return head[:-1] + b',"record":' + row + b"}"
 
 
-def message_line(channel: str, row: bytes) -> bytes:
-    """The line of a message, which does not name its channel."""
-    return b'{"channel":' + msgspec.json.encode(channel) + b',"record":' + row + b"}"
+def message_line(channel: str, message: Message | None, row: bytes) -> bytes:
+    """The line of a message, which does not name its channel. Its id is made of both; None where it has no ts."""
+    head = msgspec.json.encode({"id": f"{channel}/{message.ts}" if message else None, "channel": channel})
+    return head[:-1] + b',"record":' + row + b"}"
 
 
 def list_line(channel: str, name: str, rows: Iterable[bytes]) -> bytes:

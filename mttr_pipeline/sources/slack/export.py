@@ -103,7 +103,7 @@ def _channel(
                 seen.add(message.ts)
                 if message.user and not message.bot_id:
                     writers.add(message.user)
-            yield "messages", message_line(channel.id, message_row)
+            yield "messages", message_line(channel.id, message, message_row)
     pinned = envelope.decode_as(_PINNED, row)
     pins = [msgspec.json.encode({"message": {"ts": pin.id}}) for pin in pinned.pins] if pinned else []
     yield "pins", list_line(channel.id, "items", pins)

@@ -221,7 +221,7 @@ class _Pull(Pull):
                         latest = later(latest, message.ts)
                         if state := thread_state(message):
                             threads[message.ts] = state
-                    write(message_line(channel.id, row))
+                    write(message_line(channel.id, message, row))
 
             self._web.read("conversations.history", "messages", {**params, **since}, keep)
             told = known.get("threads", {})

@@ -1,9 +1,10 @@
 /*
 description = """The newest payload of each message of incident channels of Slack, typed. ts is the id of a message in its channel and its time,
 and stays a text: as a number it would lose digits. The messages of tools have their content in blocks and attachments."""
-key = ["channel_id", "ts"]
+key = ["external_id"]
 
 [columns]
+external_id = "id of the channel and ts"
 channel_id = "channel that it is in"
 ts = "its id in the channel"
 sent_at = "when it was sent, to the second; further digits keep messages of one second in order"
@@ -22,7 +23,7 @@ landed_in = "landing file"
 */
 WITH read AS (
     SELECT
-        channel, record, landed_in,
+        id, channel, record, landed_in,
         coalesce(text_or_null(record.bot_id), text_or_null(record.bot_profile.id)) AS bot,
         concat_ws(chr(10),
             text_or_null(record."text"),
@@ -32,13 +33,14 @@ WITH read AS (
             slack_texts(record.attachments, '$[*].fallback')
         ) AS everything
     FROM landed({
-        channel: 'VARCHAR',
+        id: 'VARCHAR', channel: 'VARCHAR',
         record: 'STRUCT(ts VARCHAR, thread_ts VARCHAR, subtype VARCHAR, "user" VARCHAR, bot_id VARCHAR, app_id VARCHAR, username VARCHAR,
             bot_profile STRUCT(id VARCHAR, app_id VARCHAR, "name" VARCHAR), "text" VARCHAR, topic VARCHAR, purpose VARCHAR, blocks JSON,
             attachments JSON, edited STRUCT(ts VARCHAR))'
     })
 )
 SELECT
+    id AS external_id,
     channel AS channel_id,
     record.ts AS ts,
     slack_instant(record.ts) AS sent_at,
@@ -55,6 +57,7 @@ SELECT
     record_pages_in(concat_ws(' ', record."text", record.blocks::VARCHAR, record.attachments::VARCHAR)) AS named,
     slack_instant(record.edited.ts) AS edited_at,
     CASE
+        WHEN text_or_null(id) IS NULL THEN 'no id'
         WHEN text_or_null(channel) IS NULL THEN 'no channel'
         WHEN slack_instant(record.ts) IS NULL THEN 'ts is no time of Slack: ' || coalesce(left(record.ts, 40), 'missing')
     END AS reject_reason,

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr
 
 from mttr_pipeline.config.environment import Environment
-from mttr_pipeline.config.names import Text, distinct
+from mttr_pipeline.config.names import Text, distinct, normalize
 from mttr_pipeline.config.options import LinkedOptions, Section
 from mttr_pipeline.config.values import Pattern, number
 from mttr_pipeline.sources.kit.declare import Archive, Finding, GivenFiles, Source, Variable
@@ -92,9 +92,9 @@ class SlackOptions(LinkedOptions):
         "was sent",
     )
     tools: Annotated[dict[Text, tuple[WordPattern, ...]], AfterValidator(distinct)] = Field(
-        default_factory=lambda: dict(_TOOLS),
+        default_factory=dict,
         description="name, bot id or app id of a bot that tells of status and severity -> regular expressions for its messages, "
-        "whose group is the new one; by default the bots of incident.io, Rootly, FireHydrant and PagerDuty",
+        "whose group is the new one; the bots of incident.io, Rootly, FireHydrant and PagerDuty are known",
     )
 
     def sql_settings(self) -> Iterator[tuple[str, str, str]]:
@@ -103,7 +103,9 @@ class SlackOptions(LinkedOptions):
         yield from (("standing", "", pattern) for pattern in self.standing)
         yield "standing_days", "", str(self.standing_days)
         yield "edited_marks", "", self.edited_marks
-        yield from (("tool", bot, pattern) for bot, patterns in self.tools.items() for pattern in patterns)
+        own = {normalize(bot) for bot in self.tools}
+        tools = {bot: patterns for bot, patterns in _TOOLS.items() if normalize(bot) not in own} | self.tools
+        yield from (("tool", bot, pattern) for bot, patterns in tools.items() for pattern in patterns)
 
 
 class SlackAccess(Section):

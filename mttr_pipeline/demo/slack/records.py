@@ -157,7 +157,7 @@ class Room:
         pinned = {pin["ts"] for pin in self.pins}
         threads: dict[str, list[str]] = {}
         for row in rows:
-            if row.get("thread_ts"):
+            if isinstance(row.get("thread_ts"), str):
                 threads.setdefault(row["thread_ts"], []).append(row["ts"])
             if row["ts"] in pinned:
                 row["pinned_to"] = [self.id]

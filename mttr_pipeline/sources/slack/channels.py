@@ -23,13 +23,19 @@ class Channel(msgspec.Struct):
     """The few fields of a conversation that decide whether it is read. Instants are seconds, `updated` is milliseconds."""
 
     id: str
-    name: str = ""
-    name_normalized: str = ""
-    previous_names: list[str] = []
+    name: str | None = None
+    name_normalized: str | None = None
+    previous_names: list[str] | None = None
     created: float = 0
-    updated: float = 0
-    is_archived: bool = False
-    is_private: bool = False
+    updated: float | None = None
+    is_archived: bool | None = None
+    is_private: bool | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """Its name, and those that it had."""
+        found = [self.name, self.name_normalized, *(self.previous_names or ())]
+        return [name for name in found if name]
 
 
 class Message(msgspec.Struct):
@@ -37,7 +43,7 @@ class Message(msgspec.Struct):
 
     ts: str
     thread_ts: str | None = None
-    reply_count: int = 0
+    reply_count: int | None = None
     latest_reply: str | None = None
     user: str | None = None
     bot_id: str | None = None
@@ -64,8 +70,7 @@ class Names:
 
     def fit(self, channel: Channel) -> bool:
         """Whether a channel is one of incidents, by its name or one that it had: tools rename the channel of an incident."""
-        names = [channel.name, channel.name_normalized, *channel.previous_names]
-        return any(pattern.search(name) for pattern in self._patterns for name in names if name)
+        return any(pattern.search(name) for pattern in self._patterns for name in channel.names)
 
 
 def channel_of(row: bytes) -> Channel | None:
@@ -85,10 +90,10 @@ def landed_channel(line: bytes) -> Landed | None:
 
 def is_settled(channel: Channel, known: Known | None, now: datetime, quiet_days: int) -> bool:
     """Whether nothing new can be in a channel: it is archived and was read since, or nothing was said in it for long."""
-    if not known or known.get("updated") != channel.updated or bool(known.get("archived")) != channel.is_archived:
+    if not known or known.get("updated") != channel.updated or bool(known.get("archived")) != bool(channel.is_archived):
         return False
     last = float(known.get("latest") or channel.created)
-    return channel.is_archived or now.timestamp() - last > quiet_days * 86_400
+    return bool(channel.is_archived) or now.timestamp() - last > quiet_days * 86_400
 
 
 def thread_state(message: Message) -> list[Any] | None:

@@ -92,7 +92,7 @@ def _channel(
     files: GivenFiles, channel: Channel, row: bytes, days: dict[str, list[str]], writers: set[str], *, is_private: bool
 ) -> Iterator[tuple[str, bytes]]:
     """What is landed of a channel. The folder of one that was renamed meanwhile may have an earlier name."""
-    folder = next((name for name in (channel.name, *channel.previous_names) if name in days), None)
+    folder = next((name for name in channel.names if name in days), None)
     seen = set()
     for day in days[folder] if folder else ():
         for message_row in _list(files, day):

@@ -24,15 +24,15 @@ SELECT
     regexp_extract(site, '^https?://[^/\s]+') AS site_url,
     text_or_null(record.topic."value") AS topic,
     text_or_null(record.purpose."value") AS purpose,
-    TRY(epoch_instant(try_cast(record.created AS DOUBLE))) AS created_at,
-    TRY(epoch_instant(try_cast(record.updated AS DOUBLE))) AS updated_at,
+    TRY(epoch_instant(try_cast(record.created AS BIGINT))) AS created_at,
+    TRY(epoch_instant(try_cast(record.updated AS BIGINT))) AS updated_at,
     coalesce(try_cast(record.is_archived AS BOOLEAN), false) AS is_archived,
     coalesce(try_cast(record.is_private AS BOOLEAN), is_private, false) AS is_private,
     coalesce(is_readable, true) AS is_readable,
     CASE
         WHEN text_or_null(id) IS NULL THEN 'no id'
         WHEN coalesce(text_or_null(record."name"), text_or_null(record.name_normalized)) IS NULL THEN 'no name'
-        WHEN TRY(epoch_instant(try_cast(record.created AS DOUBLE))) IS NULL
+        WHEN TRY(epoch_instant(try_cast(record.created AS BIGINT))) IS NULL
             THEN 'created is no number of seconds: ' || coalesce(left(record.created, 40), 'missing')
     END AS reject_reason,
     landed_in

@@ -27,7 +27,7 @@ STAMPS = (
     *("root_cause_found", "mitigated", "resolved", "closed"),
 )
 ROLES = {"pagerduty": "pager", "opsgenie": "pager", "opsgenie_incident": "pager", "jira": "ticket", "custom": "ticket"}
-ROLES |= {"alertmanager": "machine alert", "sentry": "machine alert"}
+ROLES |= {"alertmanager": "machine alert", "sentry": "machine alert", "slack": "channel"}
 ORDER = ("pager", "ticket", "machine alert", "channel")
 TABLES = (
     *("core.links", "core.groups", "core.members", "core.evidence", "core.golden", "core.incidents"),
@@ -278,6 +278,7 @@ def reference(
         }
         if len({t for t, _ in mine}) > 3 and max(gap for _, gap in mine) > DAY:
             lists.add(name)
+    standing = _standing(named, near, {rec.node: rec for rec in recs})
     edges: list[tuple[int, int, Node, Node, str]] = []
     for link, target in named:
         own = (link.source, link.id)
@@ -294,7 +295,7 @@ def reference(
             continue
         if link.reason in is_name:
             several = link.text_id is not None and len(texts[(own, link.text_id, _tool(link, [target]))]) > 1
-            if several or len(namers[target]) > 3 or own in lists or gap > DAY:
+            if several or len(namers[target]) > 3 or own in lists or {own, target} & standing or gap > DAY:
                 continue
         if any(rec.kind != "incident" for rec in by_name[own] + by_name[target]):
             continue
@@ -319,6 +320,22 @@ def reference(
             joins.append((2, 0, rec.node, (rec.source, rec.duplicate_of, 1), "merged"))
     groups = [group for group in _joined(recs, joins, refused) if len(group) > 1]
     return groups, [(a, b, reason) for _, _, a, b, reason in edges]
+
+
+def _standing(named: Sequence[tuple[Link, Name]], near: Any, by_node: dict[Node, Rec]) -> set[Name]:
+    """Channels that go with records of one tool that are more than a day apart."""
+    beside: dict[tuple[Name, str], list[Rec]] = {}
+    for link, target in named:
+        gap, a, b = near[(link, target)]
+        if link.reason in ("url", "key", "text") and gap <= DAY and link.source != target[0]:
+            for name, other in (((link.source, link.id), b), (target, a)):
+                if ROLES[name[0]] == "channel":
+                    beside.setdefault((name, other[0]), []).append(by_node[other])
+    return {
+        name
+        for (name, _), others in beside.items()
+        if max(rec.began for rec in others) - min(rec.ended for rec in others) > DAY
+    }
 
 
 def _targets(link: Link, recs: Sequence[Rec]) -> list[Name]:

@@ -387,6 +387,7 @@ def test_the_doctor_without_credentials(tmp_path: Path) -> None:
         "github",
         "gitlab",
         "sentry",
+        "slack",
         *CLOUD,
     }
     assert all(said.startswith("ok") for said in found.values())

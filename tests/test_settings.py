@@ -28,6 +28,7 @@ CREDENTIALS = {
     "opsgenie": {"OPSGENIE_API_KEY": "secret-og"},
     "pagerduty": {"PAGERDUTY_TOKEN": "secret-pd"},
     "sentry": {"SENTRY_AUTH_TOKEN": "secret-sn", "SENTRY_ORG": "acme"},
+    "slack": {"SLACK_TOKEN": "secret-sl"},
 }
 
 EVERYTHING = {k: v for env in CREDENTIALS.values() for k, v in env.items()}

@@ -136,6 +136,7 @@ def test_the_order_of_vendors_and_histories_stays() -> None:
         "github",
         "gitlab",
         "sentry",
+        "slack",
     ]
     assert [*TOOLS] == ["pagerduty", "opsgenie", "opsgenie_incident", "jira", "jira-dc", "jsm", "alertmanager"]
     assert [*DEMO] == [*DOCUMENTED] == [vendor.name for vendor in VENDORS]

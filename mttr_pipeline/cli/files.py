@@ -16,22 +16,30 @@ from mttr_pipeline.hidden import one_line
 def land(settings: Settings, files: Sequence[str], preset: str | None, wait_seconds: float) -> str:
     """Land files and say what came of it. Raises ConfigError for a file that cannot come in, and for an unknown preset."""
     from mttr_pipeline.defs.resources import held, prepared
+    from mttr_pipeline.intake.archives import import_archive, is_archive
     from mttr_pipeline.intake.importer import import_files
     from mttr_pipeline.intake.presets import preset as preset_of
     from mttr_pipeline.landing.store import Landing, new_run_id
 
     chosen = preset_of(preset, settings) if preset is not None else None
+    exports = [name for name in files if is_archive(Path(name))]
+    if exports and (len(files) > 1 or preset is not None):
+        raise ConfigError(f"{exports[0]} is imported by itself, without other files and without --as.")
     folder = prepared(settings.data_dir)
     with held(folder, wait_seconds), _written(folder, "No record of this import is taken."), Bars() as bars:
-        report = import_files(
-            [Path(name) for name in files],
-            Landing(folder / "landing"),
-            new_run_id(),
-            accounts=settings.accounts,
-            progress=bars,
-            preset=chosen,
-            zone=settings.account("custom").options.time_zone,
-        )
+        landing = Landing(folder / "landing")
+        if exports:
+            report = import_archive(Path(exports[0]), landing, new_run_id(), settings.accounts)
+        else:
+            report = import_files(
+                [Path(name) for name in files],
+                landing,
+                new_run_id(),
+                accounts=settings.accounts,
+                progress=bars,
+                preset=chosen,
+                zone=settings.account("custom").options.time_zone,
+            )
     shown = "\n".join(map(one_line, str(report).splitlines()))  # it names files as they are called
     return (
         f"{shown}\nPublish them with `mttr rebuild`, or by the next `mttr run`. Take them back with `mttr import --undo "

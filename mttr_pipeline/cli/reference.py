@@ -158,7 +158,9 @@ def _own() -> Iterator[Source]:
 def _default(field: FieldInfo) -> str:
     """The default of a key as TOML has it."""
     value = field.get_default(call_default_factory=True)
-    return "none" if value is None or value in ({}, ()) else _code(json.dumps(value, ensure_ascii=False))
+    if value is None or value in ({}, ()):
+        return "none"
+    return _code(json.dumps(value, ensure_ascii=False).replace("|", "\\|"))  # in a table, also within code
 
 
 def _grouped(given: Mapping[str, str]) -> str:

@@ -128,8 +128,8 @@ class SourceOptions(Section):
         """Regular expressions that the SQL of the source reads from `config.patterns`."""
         return ()
 
-    def lists(self) -> Iterator[tuple[str, str]]:
-        """Names that the SQL of the source reads from `config.lists`: list, and name as it is compared."""
+    def sql_settings(self) -> Iterator[tuple[str, str, str]]:
+        """Further settings that the SQL of the source reads from `config.source_settings`: name, key (may be empty), value."""
         return iter(())
 
     def with_vocabulary(self, vocabulary: Vocabulary) -> Self:

@@ -124,9 +124,9 @@ def config_tables(settings: Settings, as_of: datetime, definition_hash: str) -> 
             [["service", name, points] for name, points in file.errors.path_values.services.items()]
             + [["tag", normalize(name), points] for name, points in file.errors.path_values.tags.items()],
         ),
-        "lists": (
-            "source VARCHAR, list VARCHAR, word VARCHAR",
-            [[account.name, *line] for account in accounts for line in account.options.lists()],
+        "source_settings": (
+            "source VARCHAR, setting VARCHAR, key VARCHAR, value VARCHAR",
+            [[account.name, *row] for account in accounts for row in account.options.sql_settings()],
         ),
         "link_reasons": ("reason VARCHAR", [[reason] for reason in file.correlation.reasons]),
         "decisions": (
@@ -146,9 +146,9 @@ def config_tables(settings: Settings, as_of: datetime, definition_hash: str) -> 
             [list(vars(word).values()) for word in vocabulary(settings)],
         ),
         "findings": (
-            "fact VARCHAR, level VARCHAR, meaning VARCHAR",
+            "fact VARCHAR, level VARCHAR, meaning VARCHAR, is_of_newest BOOLEAN",
             sorted(
-                [fact, finding.level, finding.meaning]
+                [fact, finding.level, finding.meaning, finding.newest]
                 for source in {account.source.name: account.source for account in accounts}.values()
                 for fact, finding in source.findings.items()
             ),

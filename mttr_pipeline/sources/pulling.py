@@ -146,8 +146,11 @@ def _attempt(
 ) -> Manifest:
     """Run one extract to its end, or write down why it failed."""
     before = source.requests
-    if complete and "site" in complete[-1].facts and not plan.full_refresh:
-        extract.facts.setdefault("site", complete[-1].facts["site"])  # what was probed once is kept
+    probed = next((manifest.facts["site"] for manifest in reversed(complete) if "site" in manifest.facts), None)
+    if (
+        probed is not None and not plan.full_refresh
+    ):  # what was probed once is kept; an import in between has probed nothing
+        extract.facts.setdefault("site", probed)
     try:
         source.extract(plan, extract, progress)
         if loaded is not None:

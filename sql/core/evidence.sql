@@ -4,7 +4,7 @@ then order_us, then precedence gives the stamp. Rows of one rank say the same th
 Stamps that an integration copied are no evidence. Merged records give detection and acknowledgement only, alerts that page for the
 incident the acknowledgement only.
 occurred, root_cause_found: the ticket's, else by precedence. detected: the earliest by a pager, an alert or a field of a ticket; the
-creation of a ticket or channel only where nothing else detected. acknowledged: the earliest by a person in a pager, else the earliest in a
+creation of a ticket only where nothing else detected, that of a channel where there is no ticket either. acknowledged: the earliest by a person in a pager, else the earliest in a
 pager, a ticket, an alert, a channel. investigating: by precedence. mitigated: a field, else a status, else a note. resolved: the last one
 of the pagers; where they have none, and where there is no pager, the last one of the tickets; of alerts where there is neither, of channels
 where there is nothing else. closed: the ticket's, where its resolve counts as the close beside a pager; else by precedence."""
@@ -50,7 +50,12 @@ SELECT incident_id, 'occurred' AS stamp, 1 AS rank, 0 AS order_us, ticket_first 
 FROM said
 WHERE is_full AND occurred_at IS NOT NULL AND copied_stamps & 1 = 0
 UNION ALL
-SELECT incident_id, 'detected', CASE WHEN NOT correlates OR role IN ('pager', 'machine alert') OR detected_provenance = 'field' THEN 1 ELSE 2 END,
+SELECT incident_id, 'detected',
+    CASE
+        WHEN NOT correlates OR role IN ('pager', 'machine alert') OR detected_provenance = 'field' THEN 1
+        WHEN role = 'channel' THEN 3
+        ELSE 2
+    END,
     epoch_us(detected_at), precedence, source, detected_at, detected_provenance
 FROM said
 WHERE (is_full OR NOT is_responder) AND detected_at IS NOT NULL AND copied_stamps & 2 = 0

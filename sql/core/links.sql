@@ -4,7 +4,8 @@ the record it names, and holds for the pair of their episodes whose lifetimes ar
 followed, the first reason that applies is given:
 correlation is off, or the reason is not among those of [correlation]; the record named is not here, is deleted, or is the same record;
 the name fits records of several accounts; a person refused the pair; both are of one source (url, key, text, dedup); the text names several records of that tool; more than 3 records
-name this one, or the record names more than 3 and not all of them within 24 hours (url, key, text: templates, parents, lists); one of the
+name this one, or the record names more than 3 and not all of them within 24 hours (url, key, text: templates, parents, lists); one of the two is a channel that goes with two records
+of one tool that are more than 24 hours apart (url, key, text: a standing channel); one of the
 two is no incident, such as a false alarm, which keeps its own row; one has no usable stamp; their lifetimes are more than 24 hours apart
 (url, key, text). A deduplication key is a link only between a page and another record that has the same key while it lasts: an alert's
 group joins alerts to a page, never to each other, and long-lived keys come again. A vendor's own link and a decision have no guard in time: without a near episode they hold for
@@ -193,6 +194,24 @@ lists AS (
     GROUP BY source, external_id
     HAVING count(DISTINCT other_source || chr(31) || other_external_id) > 3 AND max(apart_us) > 86400000000
 ),
+-- A channel lives as long as people use it, so its own lifetime tells no incident from the next.
+beside AS (
+    SELECT source, external_id, other_source, other_record_id FROM placed WHERE is_name AND apart_us <= 86400000000
+    UNION ALL
+    SELECT other_source, other_external_id, source, record_id FROM placed WHERE is_name AND apart_us <= 86400000000
+),
+standing AS (
+    SELECT DISTINCT source, external_id
+    FROM (
+        SELECT b.source, b.external_id
+        FROM beside AS b
+        JOIN config.record_sources AS a ON a.source = b.source AND a.role = 'channel'
+        JOIN core.standalone AS o ON o.record_id = b.other_record_id
+        WHERE b.other_source <> b.source
+        GROUP BY b.source, b.external_id, b.other_source
+        HAVING max(epoch_us(o.began_at)) - min(epoch_us(o.ended_at)) > 86400000000
+    )
+),
 kinds AS (
     SELECT source, external_id, kind FROM core.vendor_records WHERE kind <> 'incident'
 ),
@@ -201,11 +220,14 @@ guarded AS (
         p.*,
         CASE WHEN p.is_of_error THEN n.named_by ELSE n.record_named_by END AS named_by,
         CASE WHEN p.is_of_error THEN t.names ELSE t.record_names END AS names,
-        l.external_id IS NOT NULL AND (p.is_of_error OR l.is_of_records) AS is_in_list
+        l.external_id IS NOT NULL AND (p.is_of_error OR l.is_of_records) AS is_in_list,
+        c.external_id IS NOT NULL OR oc.external_id IS NOT NULL AS is_standing
     FROM placed AS p
     LEFT JOIN texts AS t ON t.source = p.source AND t.external_id = p.external_id AND t.text_id = p.text_id AND t.tool = p.tool
     LEFT JOIN namers AS n ON n.other_source = p.other_source AND n.other_external_id = p.other_external_id
     LEFT JOIN lists AS l ON l.source = p.source AND l.external_id = p.external_id
+    LEFT JOIN standing AS c ON c.source = p.source AND c.external_id = p.external_id
+    LEFT JOIN standing AS oc ON oc.source = p.other_source AND oc.external_id = p.other_external_id
 )
 SELECT
     p.source,
@@ -224,7 +246,7 @@ SELECT
     NOT p.is_of_error AND p.is_name AND p.record_id IS NOT NULL AND p.apart_us <= 86400000000 AND p.source <> p.other_source
         AND refused.external_id IS NULL
         AND kind.kind IS NULL AND other_kind.kind IS NULL AND run.correlates AND p.fits = 1
-        AND (coalesce(p.names, 1) > 1 OR p.named_by > 3 OR p.is_in_list) AS is_doubt,
+        AND (coalesce(p.names, 1) > 1 OR p.named_by > 3 OR p.is_in_list OR p.is_standing) AS is_doubt,
     p.is_of_error,
     CASE
         WHEN NOT run.correlates THEN 'correlation is off'
@@ -240,6 +262,8 @@ SELECT
         WHEN p.is_name AND p.names > 1 THEN 'the text names several records of one tool'
         WHEN p.is_name AND p.named_by > 3 THEN 'more than 3 records name it: a template, a parent or a list'
         WHEN p.is_name AND p.is_in_list THEN 'it names more than 3 records of different times: a list'
+        WHEN p.is_name AND p.is_standing
+            THEN 'the channel goes with records of one tool that are more than 24 hours apart: a standing channel'
         WHEN kind.kind IS NOT NULL OR other_kind.kind IS NOT NULL THEN 'one of the two is no incident: ' || coalesce(kind.kind, other_kind.kind)
         WHEN p.record_id IS NULL THEN 'a record has no usable stamp'
         WHEN p.is_name AND p.apart_us > 86400000000 THEN 'their lifetimes are more than 24 hours apart'

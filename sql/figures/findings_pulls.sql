@@ -43,7 +43,8 @@ reported AS (
     JOIN loads AS l ON l.source = f.source
     LEFT JOIN config.findings AS d ON d.fact = f.fact
     WHERE f.fact NOT LIKE '%_repeats' AND f.fact NOT LIKE '%_deleted_at_source'
-        AND (f.extract_id = l.last_extract OR (f.fact NOT LIKE '%_not_in_plan' AND f.fact NOT LIKE '%_not_readable' AND f.fact NOT LIKE '%_named_twice'
+        AND (f.extract_id = l.last_extract OR (NOT coalesce(d.is_of_newest, false) AND f.fact NOT LIKE '%_not_in_plan'
+            AND f.fact NOT LIKE '%_not_readable' AND f.fact NOT LIKE '%_named_twice'
             AND f.fact NOT IN ('audit_windows_postponed', 'audit_answers_not_believed')))
 )
 SELECT

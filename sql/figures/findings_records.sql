@@ -71,3 +71,10 @@ FROM (
     UNION ALL
     SELECT source, true FROM core.deleted_records
 ) GROUP BY source
+UNION ALL
+SELECT f.fact, f.source, count(DISTINCT f.external_id), any_value(r.records), d.level, d.meaning,
+    (list(DISTINCT f.example ORDER BY f.example) FILTER (WHERE f.example IS NOT NULL))[1:5]
+FROM staging.findings AS f
+JOIN config.findings AS d ON d.fact = f.fact
+JOIN (SELECT source, sum(fetched)::BIGINT AS records FROM ops.loads GROUP BY source) AS r ON r.source = f.source
+GROUP BY f.fact, f.source, d.level, d.meaning

@@ -90,7 +90,7 @@ CREATE OR REPLACE MACRO named_in(texts) AS
             record_pages_in(t."text"), lambda page: {'place': t.place, 'text_id': t.text_id, 'url': page}), [])));
 
 -- The class of an address or key that stands in a place.
-CREATE OR REPLACE MACRO link_reason(place, target_kind) AS CASE WHEN place IN ('note', 'comment') THEN 'text' ELSE target_kind END;
+CREATE OR REPLACE MACRO link_reason(place, target_kind) AS CASE WHEN place IN ('note', 'comment', 'message') THEN 'text' ELSE target_kind END;
 
 -- Everything that a text names, each as the kind of target and the target. Keys count in some places only.
 CREATE OR REPLACE MACRO targets_in(text, reads_keys) AS list_concat(

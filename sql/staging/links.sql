@@ -9,9 +9,9 @@ optional = ["text_id", "target_source", "is_responder"]
 [columns]
 source = "source of the record in which the link stands, as in records"
 external_id = "that record"
-place = "where it stands: associated_alert, responder_alert, incident_id, external_reference, remote_link, issue_link, conference_bridge, field, mapped_field, tag, title, description, note, comment, url, alert_key or group_key"
+place = "where it stands: associated_alert, responder_alert, incident_id, external_reference, remote_link, issue_link, conference_bridge, field, mapped_field, tag, title, description, topic, purpose, bookmark, pin, first_message, note, comment, message, url, alert_key or group_key"
 text_id = "the text that it is part of, unique in the record; NULL for a place that holds one link"
-reason = "class of the link: vendor, url, key, text (an address or a key in a note or comment) or dedup"
+reason = "class of the link: vendor, url, key, text (an address or a key in a note, comment or message) or dedup"
 target_kind = "what target is: id, url, key or dedup; deploy where a field names the deploy that introduced the incident, which joins no records"
 target_source = "source that the target is of, where the vendor says it; never NULL for an id"
 target = "the other record: its external_id, the canonical address of its page, its key (or an id, as people wrote it), or a deduplication key; of a deploy its id, version, commit or address as people wrote it"

@@ -58,11 +58,11 @@ class JiraOptions(LinkedOptions):
         description="labels of a post-mortem or action that say that a test was added, as does a field mapped to `test_added`",
     )
 
-    def lists(self) -> Iterator[tuple[str, str]]:
+    def sql_settings(self) -> Iterator[tuple[str, str, str]]:
         """See SourceOptions."""
-        yield from (("post_mortem_action_link", normalize(name)) for name in self.post_mortem_action_links)
-        yield from (("incident_action_link", normalize(name)) for name in self.incident_action_links)
-        yield from (("test_label", normalize(name)) for name in self.test_labels)
+        yield from (("post_mortem_action_link", normalize(name), name) for name in self.post_mortem_action_links)
+        yield from (("incident_action_link", normalize(name), name) for name in self.incident_action_links)
+        yield from (("test_label", normalize(name), name) for name in self.test_labels)
 
     def configured_words(self) -> Iterator[tuple[str, str, str, str]]:
         """Besides the tables for all projects, the statuses of one."""

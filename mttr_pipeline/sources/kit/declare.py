@@ -17,11 +17,11 @@ received bodies, the demo and the tests. What does not belong here: how a source
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from pydantic import SecretStr
@@ -38,6 +38,7 @@ YIELDS = (
     *("records", "events", "services", "teams", "responders", "sla_cycles", "deletions", "words"),
     *("pulled_alerts", "sites", "links", "deploys"),
     *("error_issues", "error_events", "error_counts", "release_sessions", "follow_ups"),
+    "findings",
 )
 
 #: The members of a received body, each as it came.
@@ -63,10 +64,12 @@ class Signature:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a fact that a source counts means in data quality: `level` is info or warn."""
+    """What a fact that a source counts means in data quality: `level` is info or warn. With `newest`, only what the newest pull
+    counted holds."""
 
     level: str
     meaning: str
+    newest: bool = False
 
 
 def whole_body(record: bytes, fields: Fields) -> Iterator[bytes | Unreadable]:
@@ -92,6 +95,46 @@ class Webhook:
     facts: Callable[[Fields], Mapping[str, int]] | None = None
 
 
+class BadArchive(ConfigError):
+    """An export that is not safe, or damaged."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"The export {path} is not imported: {reason}. Export it again, and import it as it came.")
+
+
+class GivenFiles(Protocol):
+    """The files of an export, by their paths in it with `/` between folders."""
+
+    @property
+    def path(self) -> Path:
+        """Where the export stands."""
+        ...
+
+    @property
+    def names(self) -> Collection[str]:
+        """The paths of all files."""
+        ...
+
+    def read(self, name: str) -> bytes:
+        """The content of a file. Raises KeyError for a name that is not there, BadArchive for one that is too large."""
+        ...
+
+
+@dataclass(frozen=True)
+class Archive:
+    """An export of this source, as a folder or a zip file, which `mttr import` takes.
+
+    `recognises` says whether the names of its files are those of such an export. `lines` gives stream and line of everything that is
+    landed; the lines are those of a pull. `nouns` is what one line of each stream is called. `nothing` explains an export of which
+    nothing is landed.
+    """
+
+    recognises: Callable[[Collection[str]], bool]
+    lines: Callable[[GivenFiles, Any], Iterator[tuple[str, bytes]]]
+    nouns: Mapping[str, str]
+    nothing: str
+
+
 def _no_access(environment: Environment) -> None:
     return None
 
@@ -112,8 +155,9 @@ class Source:
     read_access      credentials and addresses of an account, None when they are not set
     connect          `module:Class` that pulls it: Class(name, access, options, variables=account.variable)
     webhook          how received bodies look
+    archive          how an export of it is read
     also_yields      suffixes of further values of the column `source`
-    findings         facts that its pulls or bodies count, by name, and what they mean
+    findings         facts that its pulls, bodies or SQL count, by name, and what they mean
     sql              folder with raw/<name>, staging/<name> and macros/<name>.sql; None: the project's own
     package          distribution that ships it; None: this project
     """
@@ -130,6 +174,7 @@ class Source:
     read_access: Callable[[Environment], Any | None] = _no_access
     connect: str | None = None
     webhook: Webhook | None = None
+    archive: Archive | None = None
     also_yields: Sequence[str] = ()
     findings: Mapping[str, Finding] = field(default_factory=dict)
     sql: Path | None = None

@@ -79,7 +79,7 @@ named AS (
     SELECT a.external_id, about.incident_id
     FROM wanted AS a
     JOIN pairs AS l ON l.one = a.external_id
-    JOIN config.lists AS allowed ON allowed.source = '${source}' AND allowed.list = 'post_mortem_action_link' AND allowed.word = l.word
+    JOIN config.source_settings AS allowed ON allowed.source = '${source}' AND allowed.setting = 'post_mortem_action_link' AND allowed.key = l.word
     JOIN wanted AS p ON p.external_id = l.other AND p.kind = 'post_mortem'
     LEFT JOIN about ON about.external_id = p.external_id
     WHERE a.kind = 'action'
@@ -87,7 +87,7 @@ named AS (
     SELECT a.external_id, i.external_id
     FROM wanted AS a
     JOIN pairs AS l ON l.one = a.external_id
-    JOIN config.lists AS allowed ON allowed.source = '${source}' AND allowed.list = 'incident_action_link' AND allowed.word = l.word
+    JOIN config.source_settings AS allowed ON allowed.source = '${source}' AND allowed.setting = 'incident_action_link' AND allowed.key = l.word
     JOIN staging.${source}_issues AS i ON i.external_id = l.other
     WHERE a.kind = 'action'
 ),
@@ -121,6 +121,6 @@ SELECT
     p.landed_in
 FROM placed AS p
 CROSS JOIN config.run AS run
-CROSS JOIN (SELECT coalesce(list(word), []) AS words FROM config.lists WHERE source = '${source}' AND list = 'test_label') AS labels
+CROSS JOIN (SELECT coalesce(list(key), []) AS words FROM config.source_settings WHERE source = '${source}' AND setting = 'test_label') AS labels
 LEFT JOIN done ON done.external_id = p.external_id
 LEFT JOIN tested ON tested.external_id = p.external_id

@@ -236,6 +236,19 @@ def test_an_issue_that_became_part_of_another_one_counts_once(tmp_path: Path) ->
         assert sentry.table("deletions", "external_id") == [("2",)]
 
 
+def test_people_get_pseudonyms(tmp_path: Path) -> None:
+    """Who did something is a person; a rule and an app are none."""
+    here = Organization()
+    at = NOW - DAY
+    here.issue(
+        at, Episode(at, at + HOUR, by="Ana Diaz"), acts=[Act("assigned", at, None, {"integration": "codeowners"})]
+    )
+    with site(here, tmp_path) as sentry:
+        sentry.pull()
+        assert sentry.core("people", "written") == [("Ana Diaz",)]
+        assert sentry.core("people", "shown LIKE 'person-________'") == [(True,)]
+
+
 # -- numbers -----------------------------------------------------------------------------------------------------------
 
 
@@ -585,6 +598,18 @@ def test_sessions_of_releases(tmp_path: Path) -> None:
         assert len(sentry.requests("/sessions/")) == 1
         rows = sentry.table("release_sessions", "version, sessions")
         assert ("1.0", 900) in rows and ("1.5", 105) in rows, "a day that was over is not read again"
+
+
+def test_a_day_with_more_releases_than_one_answer_holds_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = Organization()
+    here.issue(NOW - DAY)
+    for n in range(30):
+        here.errors.sessions.append(Sessions(f"checkout@1.{n}", "checkout", NOW - (n % 3) * DAY, 100))
+    monkeypatch.setattr("mttr_pipeline.sources.sentry.sessions.POINTS", 20)
+    with site(here, tmp_path, since="2026-09-28") as sentry:
+        assert counts(sentry.pull()) == {"release_session_days_cut": 3}
 
 
 # -- odd records -------------------------------------------------------------------------------------------------------

@@ -293,7 +293,7 @@ class IssuesPull:
             self.counted[NO_RESOLVE_TIMES] += len(self.known)
         oldest = self._read_at - timedelta(days=DAYS)
         wanted = self._since or self._plan.since
-        if self._server.dialect == "sentry" and wanted < oldest - DAY:
+        if self.known and self._server.dialect == "sentry" and wanted < oldest - DAY:
             self.counted[OLDER_THAN_GIVEN] += (oldest - wanted).days
 
 

@@ -29,9 +29,7 @@ class Organization:
         self.releases: list[Any] = []
         self.deploys: dict[str, list[Any]] = {}
         self.errors = Errors(teams={"checkout": ("Payments",), "search": ("Search", "Platform")})
-        self.simulator = SentrySimulator.from_records(
-            self.releases, deploys=self.deploys, errors=self.errors, **how
-        )
+        self.simulator = SentrySimulator.from_records(self.releases, deploys=self.deploys, errors=self.errors, **how)
 
     def issue(self, first_seen: datetime, *episodes: Episode, until: datetime | None = None, **more: Any) -> ErrorIssue:
         """One more issue, with two events in each hour until it was resolved, or `until`, whichever is earlier."""

@@ -1,5 +1,5 @@
-"""Errors of Sentry and GlitchTip pulled over HTTP from their simulator: what is resolved when, told by servers that do not say it, and
-with how few requests."""
+"""Errors of Sentry and GlitchTip pulled over HTTP from their simulator: what is resolved when, told by servers that do not say it,
+and with how few requests."""
 
 from __future__ import annotations
 
@@ -289,12 +289,11 @@ def test_a_server_without_lifetime_is_asked_for_one_issue(tmp_path: Path, has_hi
 
 @pytest.mark.parametrize("flavour", ["sentry", "glitchtip"])
 def test_events_per_day_and_hour(tmp_path: Path, flavour: str) -> None:
-    """The last day is not over: it says when it was read. Two nights give what one gives. GlitchTip leaves out days without events."""
+    """The last day is not over: it says when it was read. Two nights give what one gives. GlitchTip leaves out days without
+    events."""
     here = Organization(flavour=flavour)
     day = NOW.replace(hour=0)
-    here.issue(
-        day - 3 * DAY, events={**per_hour(day - 3 * DAY, day - 3 * DAY, 4), **per_hour(day, day + 40 * HOUR, 3)}
-    )
+    here.issue(day - 3 * DAY, events={**per_hour(day - 3 * DAY, day - 3 * DAY, 4), **per_hour(day, day + 40 * HOUR, 3)})
     with site(here, tmp_path) as sentry:
         sentry.pull()
         days = {row[0]: row[1:] for row in sentry.table("error_counts", "began_at, minutes, events, read_at")}
@@ -403,9 +402,7 @@ def test_some_projects_and_environments_only(tmp_path: Path, flavour: str) -> No
     here = Organization(flavour=flavour)
     history(here)
     here.errors.issues[1].environment = "staging"
-    with site(
-        here, tmp_path, error_projects=["search", "nowhere"], error_environments=["production"]
-    ) as sentry:
+    with site(here, tmp_path, error_projects=["search", "nowhere"], error_environments=["production"]) as sentry:
         manifest = sentry.pull()
         assert counts(manifest)["error_projects_not_readable"] == 1
         assert len(sentry.ids(manifest, "issues")) == 29
@@ -467,7 +464,9 @@ def test_glitchtip_tells_no_time_of_a_resolve(tmp_path: Path) -> None:
             "error_resolve_times_not_in_plan": 1,
             "release_sessions_not_in_plan": 1,
         }
-        assert sentry.requests("422") == [] and [line.status for line in sentry.server.log if line.status == 422] == [422]
+        assert sentry.requests("422") == [] and [line.status for line in sentry.server.log if line.status == 422] == [
+            422
+        ]
         sentry.pull(NOW + DAY)
         sentry.pull(NOW + 2 * DAY)
         assert sentry.events(HOW) == [
@@ -477,7 +476,10 @@ def test_glitchtip_tells_no_time_of_a_resolve(tmp_path: Path) -> None:
         assert sentry.events("notes, happened_at", kinds="note") == [("Mitigated: off", plain(NOW + HOUR))]
         assert sentry.table("error_issues", "events > 1, users, url, substatus") == [(True, None, None, None)]
         source = build_source("sentry", sentry.settings)
-        assert "errors, but no history of an issue, so a resolve is known to the time between two runs only" in source.check()
+        assert (
+            "errors, but no history of an issue, so a resolve is known to the time between two runs only"
+            in source.check()
+        )
         source.close()
 
 
@@ -509,7 +511,9 @@ def test_a_server_that_ignores_a_parameter_gives_the_same(tmp_path: Path, ignore
             here.errors.issues[5].deleted_at = NOW + HOUR
             manifest = sentry.pull(NOW + DAY)
             found.append((sentry.ids(manifest, "issues"), sentry.events(), len(sentry.table("error_issues"))))
-            assert ("error_filters_not_in_plan" in counts(manifest)) == (place == 1 and ignored != {"environment"} and knows)
+            assert ("error_filters_not_in_plan" in counts(manifest)) == (
+                place == 1 and ignored != {"environment"} and knows
+            )
     assert found[0] == found[1] and found[0][0] == ["4"] and found[0][2] == 29
 
 

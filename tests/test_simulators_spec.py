@@ -458,7 +458,9 @@ def test_sentry_errors(flavour: Any) -> None:
         fetch(running, "sentry", f"{base}issues/1/", 405)
         check(name, schema(f"{described}projects/"), _projects(fetch(running, "sentry", f"{base}projects/")))
         for part in ("", "comments/", "tags/"):
-            check(name, schema(f"/api/0/issues/{{issue_id}}/{part}"), fetch(running, "sentry", f"/api/0/issues/1/{part}"))
+            check(
+                name, schema(f"/api/0/issues/{{issue_id}}/{part}"), fetch(running, "sentry", f"/api/0/issues/1/{part}")
+            )
         stats = fetch(running, "sentry", f"{base}issues-stats/?groups=1&groups=2&statsPeriod=14d")
         for row in stats:
             assert row["stats"]["14d"] and row["userCount"] == int(row["count"])

@@ -298,8 +298,8 @@ class IssuesPull:
 
 
 def _has_history(before: Known, row: Issue) -> bool:
-    """Whether something happened to an issue that its history tells. One that is resolved, as it was, and has new events may have come
-    back in between."""
+    """Whether something happened to an issue that its history tells. One that is resolved, as it was, and has new events may have
+    come back in between."""
     seen = row.last_seen
     is_back = row.status == "resolved" and seen is not None and int(seen.timestamp()) > before.last_seen
     return is_back or before.state != row.state()

@@ -72,6 +72,19 @@ class ErrorSite(Site):
         found = self.built[1].con.execute(f"SELECT {columns} FROM staging.{self.name}_{name}").fetchall()
         return sorted(found, key=str)
 
+    def core(self, name: str, columns: str) -> list[Any]:
+        """The rows of a table of all sources."""
+        table = f"core.{name}"
+        warehouse = Warehouse(self.folder / f"{new_run_id()}.duckdb", self.settings, NOW + 400 * DAY, "run")
+        try:
+            warehouse.load(self.landing)
+            for model in warehouse.catalog:
+                if model.table in {table, *warehouse.catalog.upstream(table)}:
+                    warehouse.build(model)
+            return warehouse.con.execute(f"SELECT {columns} FROM {table}").fetchall()
+        finally:
+            warehouse.close()
+
     def _build(self, is_sound: bool) -> Warehouse:
         warehouse = Warehouse(self.folder / f"{new_run_id()}.duckdb", self.settings, NOW + 400 * DAY, "run")
         warehouse.load(self.landing)

@@ -1,5 +1,5 @@
-"""Errors of Sentry and GlitchTip pulled over HTTP from their simulator: what is resolved when, told by servers that do not say it, and
-with how few requests."""
+"""Errors of Sentry and GlitchTip pulled over HTTP from their simulator: what is resolved when, told by servers that do not say it,
+and with how few requests."""
 
 from __future__ import annotations
 
@@ -236,6 +236,19 @@ def test_an_issue_that_became_part_of_another_one_counts_once(tmp_path: Path) ->
         assert sentry.table("deletions", "external_id") == [("2",)]
 
 
+def test_people_get_pseudonyms(tmp_path: Path) -> None:
+    """Who did something is a person; a rule and an app are none."""
+    here = Organization()
+    at = NOW - DAY
+    here.issue(
+        at, Episode(at, at + HOUR, by="Ana Diaz"), acts=[Act("assigned", at, None, {"integration": "codeowners"})]
+    )
+    with site(here, tmp_path) as sentry:
+        sentry.pull()
+        assert sentry.core("people", "written") == [("Ana Diaz",)]
+        assert sentry.core("people", "shown LIKE 'person-________'") == [(True,)]
+
+
 # -- numbers -----------------------------------------------------------------------------------------------------------
 
 
@@ -276,7 +289,8 @@ def test_a_server_without_lifetime_is_asked_for_one_issue(tmp_path: Path, has_hi
 
 @pytest.mark.parametrize("flavour", ["sentry", "glitchtip"])
 def test_events_per_day_and_hour(tmp_path: Path, flavour: str) -> None:
-    """The last day is not over: it says when it was read. Two nights give what one gives. GlitchTip leaves out days without events."""
+    """The last day is not over: it says when it was read. Two nights give what one gives. GlitchTip leaves out days without
+    events."""
     here = Organization(flavour=flavour)
     day = NOW.replace(hour=0)
     here.issue(day - 3 * DAY, events={**per_hour(day - 3 * DAY, day - 3 * DAY, 4), **per_hour(day, day + 40 * HOUR, 3)})
@@ -588,6 +602,18 @@ def test_sessions_of_releases(tmp_path: Path) -> None:
         assert len(sentry.requests("/sessions/")) == 1
         rows = sentry.table("release_sessions", "version, sessions")
         assert ("1.0", 900) in rows and ("1.5", 105) in rows, "a day that was over is not read again"
+
+
+def test_a_day_with_more_releases_than_one_answer_holds_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = Organization()
+    here.issue(NOW - DAY)
+    for n in range(30):
+        here.errors.sessions.append(Sessions(f"checkout@1.{n}", "checkout", NOW - (n % 3) * DAY, 100))
+    monkeypatch.setattr("mttr_pipeline.sources.sentry.sessions.POINTS", 20)
+    with site(here, tmp_path, since="2026-09-28") as sentry:
+        assert counts(sentry.pull()) == {"release_session_days_cut": 3}
 
 
 # -- odd records -------------------------------------------------------------------------------------------------------

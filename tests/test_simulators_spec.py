@@ -26,6 +26,7 @@ from mttr_pipeline.demo.github import GitHubSimulator, deployments
 from mttr_pipeline.demo.github.records import release
 from mttr_pipeline.demo.sentry import SentrySimulator
 from mttr_pipeline.demo.sentry import records as sentry_records
+from mttr_pipeline.demo.sentry.truth import Act, Archived, Episode, ErrorIssue, Errors, Sessions, per_hour
 
 SPECS = Path(__file__).resolve().parent.parent.parent / "shared" / "specs"
 pytestmark = pytest.mark.skipif(not SPECS.is_dir(), reason=f"no vendor specifications in {SPECS}")
@@ -394,3 +395,78 @@ def test_sentry_answers(flavour: Any, name: str, operation: str) -> None:
             found = fetch(running, "sentry", f"{one}{part}/")
             assert found
             check(name, schema(f"{operation}{{version}}/{part}/"), found)
+
+
+@pytest.mark.parametrize("flavour", ["sentry", "glitchtip"])
+def test_sentry_errors(flavour: Any) -> None:
+    """Issues in each state, lists and one of them, projects, counts, comments, tags and sessions."""
+    at = UNTIL - timedelta(days=2)
+    hour = timedelta(hours=1)
+    note = Act("note", at + hour, "Ana", {"text": "Mitigated: off"})
+    ends = [
+        [Episode(at)],
+        [Episode(at, at + hour, by="Ana"), Episode(at + 2 * hour)],
+        [Episode(at, at + hour, "next_release", "Ana", "v2", at)],
+        [Episode(at, at + hour, "commit", "Ana", "v2", at)],
+    ]
+    book = Errors(
+        [
+            ErrorIssue(
+                n,
+                "checkout",
+                "KeyError",
+                at,
+                episodes=episodes,
+                acts=[note],
+                events=per_hour(at, UNTIL, 3),
+                first_release="v1",
+                assigned=("user", "Ana"),
+                tickets=("OPS-1",),
+                pages=("https://tickets.example.com/1",),
+                tags={"component": "Cart"},
+                archived=[Archived(at + hour)] if n == 1 else [],
+            )
+            for n, episodes in enumerate(ends, 1)
+        ],
+        [Sessions("v1", "checkout", at, 100, 3)],
+        {"checkout": ("Payments",)},
+    )
+    simulator = SentrySimulator.from_records([], errors=book, flavour=flavour)
+    name = "sentry.json" if flavour == "sentry" else "glitchtip_subset.json"
+    organization = "organization_id_or_slug" if flavour == "sentry" else "organization_slug"
+
+    def schema(path: str) -> tuple[str, ...]:
+        return ("paths", path, "get", "responses", "200", "content", "application/json", "schema")
+
+    base, described = "/api/0/organizations/acme/", f"/api/0/organizations/{{{organization}}}/"
+    with VendorServer([simulator], limits=None, clock=UNTIL) as running:
+        sort = "date&expand=integrationIssues&expand=sentryAppIssues" if flavour == "sentry" else "-last_seen"
+        rows = fetch(running, "sentry", f"{base}issues/?query=&sort={sort}")
+        assert len(rows) == 4
+        check(name, schema(f"{described}issues/"), rows)
+        if flavour == "sentry":
+            for row in rows:
+                one = fetch(running, "sentry", f"{base}issues/{row['id']}/")
+                check(name, schema(f"{described}issues/{{issue_id}}/"), one)
+            tag = fetch(running, "sentry", f"{base}issues/1/tags/component/")
+            check(name, schema(f"{described}issues/{{issue_id}}/tags/{{key}}/"), tag)
+            counted = fetch(running, "sentry", f"{base}sessions/?field=sum(session)&interval=1d&statsPeriod=7d")
+            check(name, schema(f"{described}sessions/"), counted)
+            fetch(running, "sentry", f"{base}issues/?sort=last_seen", 400)
+            return
+        fetch(running, "sentry", f"{base}issues/?sort=new", 422)
+        fetch(running, "sentry", f"{base}issues/1/", 405)
+        check(name, schema(f"{described}projects/"), _projects(fetch(running, "sentry", f"{base}projects/")))
+        for part in ("", "comments/", "tags/"):
+            check(
+                name, schema(f"/api/0/issues/{{issue_id}}/{part}"), fetch(running, "sentry", f"/api/0/issues/1/{part}")
+            )
+        stats = fetch(running, "sentry", f"{base}issues-stats/?groups=1&groups=2&statsPeriod=14d")
+        for row in stats:
+            assert row["stats"]["14d"] and row["userCount"] == int(row["count"])
+        check(name, schema(f"{described}issues-stats/"), stats)
+
+
+def _projects(rows: list[Any]) -> list[Any]:
+    """Projects with what their document asks for and no reader of errors does."""
+    return [{"isMember": True, "scrubIPAddresses": True, **row} for row in rows]

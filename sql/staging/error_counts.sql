@@ -1,5 +1,6 @@
 /*
-description = """How many events the issues of error trackers had, per hour and per day, as far as vendors keep them. One row per issue and period."""
+description = """How many events the issues of error trackers had, per hour and per day, as far as vendors keep them. One row per issue and period:
+an hour without a row had none, a day without one was not read."""
 gathered = true
 not_null = ["source", "external_id", "began_at", "minutes", "events"]
 optional = ["release"]

@@ -47,6 +47,26 @@ SCOPES = {
     "projects": {"org:read", "project:read"},
     "sessions": {"org:read"},
 }
+#: Members of an issue in a list that no reader here looks at.
+UNREAD: Json = {
+    "derivedData": {
+        "blocker": "none",
+        "progress": "none",
+        "status": "none",
+        "viewCount": 0,
+        "hasOpenFixPr": False,
+        "isAssigned": False,
+        "hasRootCause": False,
+        "lastCompletedAutofixStep": "none",
+        "lastProgressedAt": None,
+    },
+    "inbox": {"reason": 0, "reason_details": None, "date_added": "2026-09-01T00:00:00Z"},
+    "owners": {"type": "suspectCommit", "owner": "user:7", "date_added": "2026-09-01T00:00:00Z"},
+    "latestEventHasAttachments": False,
+    "matchingEventId": None,
+    "matchingEventEnvironment": None,
+    "sessionCount": 0,
+}
 _PERIOD = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": HOUR, "d": DAY, "w": 7 * DAY}
 
 
@@ -241,7 +261,7 @@ class ErrorAnswers:
             ]
         if "sentryAppIssues" in expand:
             row["sentryAppIssues"] = []
-        return row
+        return {**row, **UNREAD}
 
     def _series(self, issue: ErrorIssue, period: str) -> list[list[int]]:
         step, n = {"14d": (DAY, 14), "30d": (DAY, 30)}.get(period, (HOUR, 24))
@@ -269,7 +289,10 @@ class ErrorAnswers:
                         "type": "note",
                         "data": dict(act.data),
                         "dateCreated": iso_millis(act.at),
-                        "user": {"id": sum((act.by or "").encode()), "name": act.by, "email": "somebody@example.com"},
+                        "user": {
+                            "id": str(sum((act.by or "").encode())),
+                            "email": "somebody@example.com",
+                        },
                     }
                     for place, act in enumerate(notes, 1)
                 ]

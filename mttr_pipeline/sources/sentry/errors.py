@@ -293,13 +293,13 @@ class IssuesPull:
             self.counted[NO_RESOLVE_TIMES] += len(self.known)
         oldest = self._read_at - timedelta(days=DAYS)
         wanted = self._since or self._plan.since
-        if self._server.dialect == "sentry" and wanted < oldest - DAY:
+        if self.known and self._server.dialect == "sentry" and wanted < oldest - DAY:
             self.counted[OLDER_THAN_GIVEN] += (oldest - wanted).days
 
 
 def _has_history(before: Known, row: Issue) -> bool:
-    """Whether something happened to an issue that its history tells. One that is resolved, as it was, and has new events may have come
-    back in between."""
+    """Whether something happened to an issue that its history tells. One that is resolved, as it was, and has new events may have
+    come back in between."""
     seen = row.last_seen
     is_back = row.status == "resolved" and seen is not None and int(seen.timestamp()) > before.last_seen
     return is_back or before.state != row.state()

@@ -25,7 +25,7 @@ landed_in = "="
 intervals_are_ordered = "not_before IS NULL OR not_before <= happened_at"
 */
 WITH issues AS (
-    SELECT external_id, coalesce(min(first_seen_at), min(shown_first_seen_at)) AS first_seen_at
+    SELECT external_id, least(min(first_seen_at), min(shown_first_seen_at)) AS first_seen_at
     FROM raw.${source}_issues
     GROUP BY external_id
 ),

@@ -39,7 +39,7 @@ WITH newest AS (
 ever AS (
     SELECT
         external_id,
-        coalesce(min(first_seen_at), min(shown_first_seen_at)) AS first_seen_at,
+        least(min(first_seen_at), min(shown_first_seen_at)) AS first_seen_at,
         max(last_seen_at) AS last_seen_at,
         arg_min(is_unhandled, read_at) AS is_unhandled,
         arg_max(first_release, read_at) AS first_release,

@@ -17,7 +17,7 @@ is_unexplained = "whether no entry explains the change to this state; NULL where
 landed_in = "landing file"
 */
 WITH firsts AS (
-    SELECT external_id, coalesce(min(first_seen_at), min(shown_first_seen_at)) AS first_seen_at FROM raw.${source}_issues GROUP BY external_id
+    SELECT external_id, least(min(first_seen_at), min(shown_first_seen_at)) AS first_seen_at FROM raw.${source}_issues GROUP BY external_id
 ),
 known AS (
     SELECT

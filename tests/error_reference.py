@@ -250,8 +250,11 @@ def _judge(
     hours = [(began, end) for began, end, minutes, *_ in periods if minutes == 60]
 
     def covered(start: int, stop: int, spans: Iterable[tuple[int, int]]) -> bool:
-        spans = list(spans)
-        return all(any(a <= at < b for a, b in spans) for at in range(start, stop, 10 * MINUTE))
+        reached = start
+        for begin, end in sorted(spans):
+            if begin <= reached:
+                reached = max(reached, end)
+        return reached >= stop
 
     used = [
         period

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
-SCRIPTS = ("pagerduty_pull.py", "backfill.py", "metrics.py", "nights.py", "correlation.py")
+SCRIPTS = ("pagerduty_pull.py", "backfill.py", "metrics.py", "nights.py", "correlation.py", "errors.py")
 
 
 def run(script: str, *arguments: str) -> str:
@@ -69,3 +69,9 @@ def test_many_nights_against_one() -> None:
 def test_correlation_against_all_other_tables() -> None:
     told = run("correlation.py", "--rows", "20000", "--runs", "1")
     assert "| core.golden" in told and "| correlation / all other tables" in told
+
+
+@pytest.mark.slow
+def test_issues_of_error_trackers_beside_incidents() -> None:
+    told = run("errors.py", "--incidents", "3000", "--deploys", "600", "--issues", "500", "--runs", "1")
+    assert "| core.error_fixes" in told and "times the CPU seconds of one scan" in told

@@ -41,6 +41,7 @@ def test_without_the_gate_no_figure_changes(tmp_path: Path) -> None:
         with company(tmp_path / name, world) as warehouse:
             found[name] = published(warehouse)
             evidence = rows(warehouse, "SELECT external_id, method FROM mart.incident_errors ORDER BY ALL")
+    assert not [row for row in found["without"]["data_quality"] if row[0].startswith("error_")]
     for tables in found.values():
         assert tables.pop("data_quality_status")
         tables["data_quality"] = [row for row in tables["data_quality"] if not row[0].startswith("error_")]

@@ -84,7 +84,7 @@ counts AS (
     FROM numbered AS f
     JOIN staging.error_counts AS c ON c.source = f.source AND c.external_id = f.external_id AND c.began_at <= f.known_until
         AND c.began_at > f.fix_at - to_minutes(c.minutes) AND c.read_at > f.fix_at
-        AND (f.has_versions OR (f.last_seen_at <= f.fix_at AND c.events > 0))
+        AND (f.has_versions OR f.last_seen_at <= f.fix_at)
 ),
 read AS (
     SELECT fix_no, fix_at, last_seen_at, known_until, began_at, minutes, least(began_at + to_minutes(minutes), max(read_at)) AS ended_at,

@@ -53,7 +53,8 @@ SELECT incident_id AS record_id, source, external_id,
 FROM mart.incidents;
 INSERT INTO core.timeline BY NAME
 SELECT source, external_id AS record_id, external_id AS member_id, external_id || '/' || event AS event_id,
-    event AS event_type, 1 AS episode, make_timestamp(epoch_us(started_at)) + to_seconds(10) AS happened_at, 9 AS rank, 'api' AS provenance, 'human' AS actor_kind
+    event AS event_type, 1 AS episode, make_timestamp(epoch_us(started_at)) + to_seconds(10) AS happened_at, 9 AS rank,
+    'api' AS provenance, 'human' AS actor_kind
 FROM mart.incidents, (SELECT unnest(['notified', 'assigned', 'notified']) AS event) AS e;
 CREATE TABLE main.given_follow_ups AS
 SELECT

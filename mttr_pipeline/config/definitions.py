@@ -47,7 +47,8 @@ DEFINITIONS = {
     "introduced_by": "an explicit link, else the latest successful production deploy of the service, no rollback, with an exact "
     "finish, that finished at most deploys.window_minutes before the impact began",
     "learning": "a post-mortem is due for a resolved SEV1 or SEV2 at the resolve + 5 weekdays, at the same time of day in the "
-    "reporting time zone; completion and on-time share of those that are due (Wilson), not yet due is left out; median days of completed ones",
+    "reporting time zone; completion and on-time share of those that are due (Wilson), not yet due is left out; median days of "
+    "completed ones",
     "recurrence": "another incident with the same deduplication key and service, root cause and service, or record within 30 days / "
     "incidents that began at least 30 days before as_of and have a key or a root cause (Wilson)",
     "noise": "resolved automatically and never acknowledged / incidents that a pager or machine alert tells of (Wilson)",

@@ -228,3 +228,42 @@ def test_incidents_are_learned_from_as_the_company_did(world: World, tmp_path: P
     assert told and told <= written
     best = {incident for incident, _, _ in written if incident in severe}
     assert best <= {incident for incident, _, _ in told}
+
+
+def test_who_noticed_an_incident_is_mapped(tmp_path: Path) -> None:
+    """A field goes before the kind of reporter; a word that no map contains is told, and the reporter is no substitute for it."""
+    told = [
+        ("Customer report", "atlassian"),
+        ("Kunde", "app"),
+        (None, "customer"),
+        (None, "app"),
+        (None, None),
+        ("Nobody", None),
+    ]
+    issues = []
+    for number, (word, account) in enumerate(told, 1):
+        fields: dict[str, Any] = {
+            "summary": f"Issue {number}",
+            "issuetype": {"id": "1", "name": "Incident"},
+            "customfield_7": word,
+        }
+        fields |= {"created": "2026-09-01T10:00:00.000+0000", "updated": "2026-09-01T10:00:00.000+0000"}
+        fields |= {"project": {"id": "1", "key": "OPS"}, "status": {"id": "1", "name": "Open"}}
+        fields["reporter"] = (
+            {"accountId": str(number), "accountType": account, "displayName": "Somebody"} if account else None
+        )
+        issues.append(
+            {"id": str(number), "key": f"OPS-{number}", "fields": fields, "changelog": {"total": 0, "histories": []}}
+        )
+    simulator = JiraSimulator.from_issues(issues, fields=[{"id": "customfield_7", "name": "Detected by"}])
+    with VendorServer([simulator], clock=NOW, limits=None) as server:
+        site = Site(server, tmp_path, detection={"Kunde": "customer", "customer-report": "customer"})
+        manifest = site.pull(NOW)
+        query = "SELECT external_id, detected_by FROM core.vendor_records ORDER BY external_id"
+        found = site.rows(["core.vendor_records"], query)
+        findings = site.rows(
+            ["figures.findings_words"], "FROM figures.findings_words WHERE dq_check = 'unmapped_detection'"
+        )
+    assert [row["detected_by"] for row in found] == ["customer", "customer", "customer", "monitor", None, None]
+    assert [(row["n"], row["total"], row["examples"]) for row in findings] == [(1, 5, ["Nobody"])]
+    assert manifest.facts["counts"]["no_post_mortem_type"] == 1

@@ -166,7 +166,7 @@ def _follow(warehouse: Warehouse, told: Sequence[Told], follow_ups: Sequence[Fol
             "source": "jira",
             "external_id": one.id,
             "kind": one.kind,
-            "incident_source": "jira" if one.by_ticket else source[one.of],
+            "incident_source": "jira" if one.by_ticket else source.get(one.of, "pagerduty"),
             "incident_id": f"{one.of}-ticket" if one.by_ticket else one.of,
             "title": f"about {one.of}",
             "created_at": one.created_at,

@@ -446,7 +446,7 @@ def test_statuses_that_no_mapping_knows(tmp_path: Path) -> None:
     [
         (
             "pagerduty_is_routine",
-            ("notify", "trigger", "assign", "escalate", "custom_field_value_change"),
+            ("trigger", "exhaust_escalation_path", "service_change", "custom_field_value_change"),
             ("conjure", ""),
         ),
         (

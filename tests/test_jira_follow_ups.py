@@ -5,6 +5,7 @@ Each test says what would go wrong without it. What the tables make of these row
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -65,23 +66,23 @@ class Site:
         finally:
             source.close()
 
-    def follow_ups(self, as_of: datetime = AS_OF) -> set[tuple[Any, ...]]:
+    def follow_ups(self) -> set[tuple[Any, ...]]:
         """Kind, id, ticket, due, completed and whether a test was added."""
+        query = """SELECT kind, external_id, incident_id, due_at::TIMESTAMPTZ, completed_at::TIMESTAMPTZ, is_test
+            FROM staging.jira_follow_ups"""
+        return {tuple(row.values()) for row in self.rows(staging_of("jira"), query)}
+
+    def rows(self, tables: Sequence[str], query: str, as_of: datetime = AS_OF) -> list[dict[str, Any]]:
+        """What a query finds after these tables were made of everything that has landed. Every promise was checked."""
         warehouse = Warehouse(self.folder / f"{new_run_id()}.duckdb", self.settings(), as_of, "run")
         try:
             warehouse.load(self.landing)
-            tables = staging_of("jira")
             needed = set(tables).union(*(default_catalog().upstream(table) for table in tables))
             for model in default_catalog():
                 if model.table in needed:
                     warehouse.build(model)
                     assert [check for check in warehouse.check(model) if not check.passed] == [], model.table
-            found = rows(
-                warehouse,
-                """SELECT kind, external_id, incident_id, due_at::TIMESTAMPTZ, completed_at::TIMESTAMPTZ, is_test
-                FROM staging.jira_follow_ups""",
-            )
-            return {tuple(row.values()) for row in found}
+            return rows(warehouse, query)
         finally:
             warehouse.close()
 
@@ -200,3 +201,69 @@ def test_an_action_that_is_gone_spoils_no_batch(world: World, tmp_path: Path) ->
         found = {row["id"] for row in landed_rows(Landing(tmp_path / "landing"), manifest, "actions")}
     assert found == set(actions) - {actions[3]}
     assert manifest.facts["counts"]["actions_not_readable"] == 1
+
+
+def test_incidents_are_learned_from_as_the_company_did(world: World, tmp_path: Path) -> None:
+    """From the requests to the published table: each severe incident that was resolved has its row, with a review or without."""
+    now = NOW
+    with VendorServer([JiraSimulator.from_world(world)], clock=now, limits=None) as server:
+        site = Site(server, tmp_path)
+        site.pull(now)
+        found = site.rows(
+            ["mart.follow_ups"],
+            """SELECT i.external_id AS incident, f.external_id, f.completed_at, f.is_wanted, i.source
+            FROM mart.follow_ups AS f JOIN mart.incidents AS i USING (incident_id) WHERE f.kind = 'post_mortem'""",
+            now,
+        )
+    written = {
+        (incident, review.id, us(review.completed) if review.completed and review.completed <= now else None)
+        for review in world.reviews
+        if review.tool == "jira" and review.created <= now
+        for incident in review.incidents
+    }
+    counted = [one.row for one in world.incidents(now, ["jira"]) if one.row.kind == "incident" and one.row.episode == 1]
+    severe = {row.external_id for row in counted if row.severity in ("SEV1", "SEV2") and row.resolved_at is not None}
+    assert severe and {row["incident"] for row in found if row["is_wanted"]} >= severe
+    told = {(row["incident"], row["external_id"], row["completed_at"]) for row in found if row["external_id"]}
+    assert told and told <= written
+    best = {incident for incident, _, _ in written if incident in severe}
+    assert best <= {incident for incident, _, _ in told}
+
+
+def test_who_noticed_an_incident_is_mapped(tmp_path: Path) -> None:
+    """A field goes before the kind of reporter; a word that no map contains is told, and the reporter is no substitute for it."""
+    told = [
+        ("Customer report", "atlassian"),
+        ("Kunde", "app"),
+        (None, "customer"),
+        (None, "app"),
+        (None, None),
+        ("Nobody", None),
+    ]
+    issues = []
+    for number, (word, account) in enumerate(told, 1):
+        fields: dict[str, Any] = {
+            "summary": f"Issue {number}",
+            "issuetype": {"id": "1", "name": "Incident"},
+            "customfield_7": word,
+        }
+        fields |= {"created": "2026-09-01T10:00:00.000+0000", "updated": "2026-09-01T10:00:00.000+0000"}
+        fields |= {"project": {"id": "1", "key": "OPS"}, "status": {"id": "1", "name": "Open"}}
+        fields["reporter"] = (
+            {"accountId": str(number), "accountType": account, "displayName": "Somebody"} if account else None
+        )
+        issues.append(
+            {"id": str(number), "key": f"OPS-{number}", "fields": fields, "changelog": {"total": 0, "histories": []}}
+        )
+    simulator = JiraSimulator.from_issues(issues, fields=[{"id": "customfield_7", "name": "Detected by"}])
+    with VendorServer([simulator], clock=NOW, limits=None) as server:
+        site = Site(server, tmp_path, detection={"Kunde": "customer", "customer-report": "customer"})
+        manifest = site.pull(NOW)
+        query = "SELECT external_id, detected_by FROM core.vendor_records ORDER BY external_id"
+        found = site.rows(["core.vendor_records"], query)
+        findings = site.rows(
+            ["figures.findings_words"], "FROM figures.findings_words WHERE dq_check = 'unmapped_detection'"
+        )
+    assert [row["detected_by"] for row in found] == ["customer", "customer", "customer", "monitor", None, None]
+    assert [(row["n"], row["total"], row["examples"]) for row in findings] == [(1, 5, ["Nobody"])]
+    assert manifest.facts["counts"]["no_post_mortem_type"] == 1

@@ -15,6 +15,7 @@ import pytest
 from correlation_cases import DAY, HOUR, Rec
 from learning_cases import (
     MINUTE,
+    TABLES,
     WINDOWS,
     Follow,
     Told,
@@ -348,6 +349,23 @@ def test_the_queue_of_the_unowned(tmp_path: Path) -> None:
         ("open", "both", True),
         ("young", "team", False),
     ]
+
+
+@pytest.mark.parametrize("is_clean", [True, False])
+def test_findings_about_learning(tmp_path: Path, is_clean: bool) -> None:
+    """What is about no incident, and what nobody can know, is counted, and only where it is so."""
+    told = [page(detected_by="monitor" if is_clean else None, via="integration" if is_clean else None)]
+    told = [replace(one, notified=((T0 + MINUTE, "ana"),) if is_clean else ()) for one in told]
+    follow_ups = [Follow("p", "post_mortem", "i" if is_clean else "nobody's")]
+    with learned(tmp_path, told, follow_ups, tables=(*TABLES, "figures.findings_learning")) as warehouse:
+        found = rows(warehouse, "FROM figures.findings_learning")
+    n = 0 if is_clean else 1
+    assert {(row["dq_check"], row["source"], row["n"], row["total"], row["level"]) for row in found} == {
+        ("follow_up_of_no_incident", "jira", n, 1, "warn"),
+        ("detection_unknown", "pagerduty", n, 1, "share"),
+        ("pages_without_notifications", "pagerduty", n, 1, "share"),
+    }
+    assert [row["examples"] for row in found if row["level"] == "warn"] == [None if is_clean else ["p"]]
 
 
 def test_nothing_gives_no_rows(tmp_path: Path) -> None:

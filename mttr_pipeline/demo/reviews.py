@@ -66,6 +66,7 @@ def reviews_of(seed: int, cases: Sequence[Case], share: float) -> tuple[list[Cas
 def _needs_one(case: Case) -> bool:
     return (
         case.issue_type == "incident"
+        and case.story != "false_alarm"
         and case.severity in ("SEV1", "SEV2")
         and case.ends() is not None
         and case.last("deleted") is None

@@ -23,7 +23,7 @@ WITH records AS (
             THEN without_addresses(coalesce(text_or_null(r.alert_rule), nullif(title_template(s.title), ''))) END AS alert_rule,
         s.detected_at IS DISTINCT FROM i.detected_at AS is_another,
         list_position(['pager', 'ticket', 'machine alert', 'channel'], s.role) AS place,
-        epoch_us(s.started_at) AS started_us
+        epoch_us(s.started_at) AS started_us, m.record_id IS NULL AS is_alone
     FROM core.incidents AS i
     JOIN core.incident_sources AS l ON l.incident_id = i.incident_id
     JOIN core.standalone AS s ON s.record_id = l.record_id
@@ -31,13 +31,23 @@ WITH records AS (
     LEFT JOIN core.members AS m ON m.record_id = s.record_id
     WHERE i.is_counted
 )
+-- Most records stand alone: of them nothing has to be chosen.
+SELECT
+    incident_no,
+    coalesce(detected_by, 'unknown') AS detected_by,
+    CASE WHEN detected_by IS NOT NULL THEN reported_via END AS reported_via,
+    CASE WHEN alert_rule IS NOT NULL THEN source END AS rule_source,
+    alert_rule
+FROM records
+WHERE is_alone
+UNION ALL
 SELECT
     incident_no,
     coalesce(arg_min(detected_by, (reported_via <> 'field', is_another, place, started_us, source, external_id))
-        FILTER (detected_by IS NOT NULL), 'unknown') AS detected_by,
-    arg_min(reported_via, (reported_via <> 'field', is_another, place, started_us, source, external_id))
-        FILTER (detected_by IS NOT NULL) AS reported_via,
-    arg_min(source, (role <> 'machine alert', started_us, source, external_id)) FILTER (alert_rule IS NOT NULL) AS rule_source,
-    arg_min(alert_rule, (role <> 'machine alert', started_us, source, external_id)) FILTER (alert_rule IS NOT NULL) AS alert_rule
+        FILTER (detected_by IS NOT NULL), 'unknown'),
+    arg_min(reported_via, (reported_via <> 'field', is_another, place, started_us, source, external_id)) FILTER (detected_by IS NOT NULL),
+    arg_min(source, (role <> 'machine alert', started_us, source, external_id)) FILTER (alert_rule IS NOT NULL),
+    arg_min(alert_rule, (role <> 'machine alert', started_us, source, external_id)) FILTER (alert_rule IS NOT NULL)
 FROM records
+WHERE NOT is_alone
 GROUP BY incident_no

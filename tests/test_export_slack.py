@@ -172,6 +172,7 @@ def test_an_import_is_repeated_and_taken_back(tmp_path: Path) -> None:
 
 def refused(tmp_path: Path, path: Path, told: str) -> None:
     """A sentence, and nothing that could be loaded."""
+    tmp_path.mkdir(exist_ok=True)
     with office(Workspace(), tmp_path / "here") as slack:
         with pytest.raises(ConfigError, match=told) as raised:
             brought_in(slack, path)

@@ -407,6 +407,8 @@ def test_a_restricted_app_goes_on_within_its_deadline(tmp_path: Path) -> None:
             "figures.findings_pulls", "dq_check", "dq_check IN ('channels_left_for_the_next_pull', 'restricted_app')"
         )
         assert told == []
+        people = slack.table("staging.slack_responders", "DISTINCT responder")
+        assert people == [("Ana Diaz",), ("Wei Chen",)], "those of the first pull are asked for by the second"
 
 
 def test_another_app_that_has_no_time_fails_and_goes_on(tmp_path: Path) -> None:

@@ -66,7 +66,12 @@ class Found:
     def __init__(self, slack: Office) -> None:
         slack.pull(slack.server.now)
         warehouse = slack.built(
-            "core.incidents", "core.incident_sources", "core.incident_conflicts", "mart.links", "core.golden"
+            "core.incidents",
+            "core.incident_sources",
+            "core.incident_conflicts",
+            "mart.links",
+            "core.golden",
+            "figures.findings_records",
         )
         try:
             rows = warehouse.con.execute("SELECT * FROM mart.incidents ORDER BY detected_at")
@@ -78,6 +83,8 @@ class Found:
             self.members: dict[str, set[Any]] = {}
             for incident, *row in members.fetchall():
                 self.members.setdefault(incident, set()).add(tuple(row))
+            told = "SELECT dq_check, n, level, examples FROM figures.findings_records SEMI JOIN config.findings ON fact = dq_check"
+            self.findings = warehouse.con.execute(f"{told} ORDER BY ALL").fetchall()
             links = "SELECT place, link_reason, why FROM mart.links WHERE source = 'slack' ORDER BY ALL"
             self.links = warehouse.con.execute(links).fetchall()
             self.conflicts = warehouse.con.execute(
@@ -250,6 +257,7 @@ def test_an_archived_channel_without_a_stamp_is_never_open(tmp_path: Path) -> No
     assert [(one["status"], one["resolved_at"], one["closed_at"]) for one in found.incidents] == [
         ("closed", None, None)
     ] * 5
+    assert found.findings == [("channels_archived_in_bulk", 5, "info", [f"inc-{n}" for n in range(5)])]
 
 
 def test_a_channel_alone_is_a_whole_incident(tmp_path: Path) -> None:

@@ -306,6 +306,7 @@ def test_a_severity_that_no_map_contains(tmp_path: Path) -> None:
     with built(tmp_path, one_record_each("Sev-Zero")) as warehouse:
         found = severities(warehouse)
         kinds = {name: source for name, source in registry().sources.items() if "records" in source.yields}
+        kinds.pop("slack")  # its severities are SEVn in a text: there is no other word
         assert set(found) == {s for name, source in kinds.items() for s in source.record_sources(name)} - {"custom"}
         for source, severity in found.items():
             assert severity == ("SEV3", "default"), source
@@ -327,7 +328,7 @@ def test_a_severity_that_mttr_toml_maps(level: str, tmp_path: Path) -> None:
         for source in found:
             assert finding(warehouse, "unmapped_severity", source) == (0, 1, "ok", None)
         unmet = "SELECT source, n, total FROM figures.findings_words WHERE dq_check = 'setting_matches_nothing' ORDER BY source"
-        kinds = [name for name, source in registry().sources.items() if "records" in source.yields]
+        kinds = [name for name, source in registry().sources.items() if "records" in source.yields and name != "slack"]
         where = ["configuration"] if level == "vocabulary" else sorted(kinds)
         assert rows(warehouse.con, unmet) == [{"source": source, "n": 0, "total": 1} for source in where]
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice
@@ -59,11 +60,8 @@ def import_archive(path: Path, landing: Landing, run_id: str, accounts: Sequence
             extract.facts = {"unreadable": 0}
             extract.finish()
         except BaseException as error:
-            told = BadArchive(str(path), str(error)) if isinstance(error, zipfile.BadZipFile) else error
             with suppress(OSError):
-                extract.fail(str(told) if isinstance(told, MttrError) else type(told).__name__)
-            if told is not error:
-                raise told from error
+                extract.fail(str(error) if isinstance(error, MttrError) else type(error).__name__)
             raise
     return report
 
@@ -148,9 +146,12 @@ class _Zip(Files):
         return {"name": str(self.path), "bytes": self.path.stat().st_size, "sha256": digest}
 
     def _chunks(self, name: str) -> Iterator[bytes]:
-        with self._zip.open(name) as stream:
-            while chunk := stream.read(_CHUNK):
-                yield chunk
+        try:
+            with self._zip.open(name) as stream:
+                while chunk := stream.read(_CHUNK):
+                    yield chunk
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+            raise BadArchive(str(self.path), f"{name[:80]!r} is damaged") from error
 
 
 @contextmanager

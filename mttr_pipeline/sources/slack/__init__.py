@@ -34,12 +34,10 @@ CHANGED = (
     r"(?i)\b(?:status|severity)\b[^\n]{0,80}?\bto:?\s+([a-z0-9]+(?:[ -][a-z0-9]+){0,3}?)"
     r"(?:\s+(?:by|at|on|in|from)\b|\s*[^a-z0-9 -]|\s*$)"
 )
-PAGED = r"(?i)^(triggered|acknowledged|resolved)\b[^\n]{0,20}#[0-9]+"
 _TOOLS = {
     "incident.io": (CHANGED,),
     "Rootly": (CHANGED,),
     "FireHydrant": (CHANGED,),
-    "PagerDuty": (CHANGED, PAGED),
 }
 
 
@@ -94,7 +92,7 @@ class SlackOptions(LinkedOptions):
     tools: Annotated[dict[Text, tuple[WordPattern, ...]], AfterValidator(distinct)] = Field(
         default_factory=dict,
         description="name, bot id or app id of a bot that tells of status and severity -> regular expressions for its messages, "
-        "whose group is the new one; the bots of incident.io, Rootly, FireHydrant and PagerDuty are known",
+        "whose group is the new one; the bots of incident.io, Rootly and FireHydrant are known",
     )
 
     def sql_settings(self) -> Iterator[tuple[str, str, str]]:

@@ -125,6 +125,7 @@ class _Pull(Pull):
         self._lock = threading.Lock()
         self._unreadable: dict[str, str] = {}
         self._denied: set[str] = set()  # methods that the token has no scope for
+        self._has_asked = False  # for the names of all who wrote
 
     def run(self) -> None:
         self._address = envelope.decode_text(self._web.call("auth.test").get("url"))
@@ -134,6 +135,7 @@ class _Pull(Pull):
             self._runner.run([Task("channels", lambda one=one: self._channel(*one)) for one in wanted])  # type: ignore[misc]
             self._report_unreadable(len(channels))
             self._runner.run(self._people())
+            self._has_asked = "users.info" not in self._denied
         except OutOfTime:
             done = set(self._extract.windows("channels"))
             if not self._web.pages.are_restricted or not done:
@@ -185,7 +187,7 @@ class _Pull(Pull):
 
     def _channel(self, channel: Channel, row: bytes) -> list[Task]:
         """Land the messages of a channel, its lists, and then itself."""
-        if self._extract.has("channels", channel.id):
+        if self._is_landed(channel):
             return []
         try:
             read = self._messages(channel)
@@ -200,6 +202,13 @@ class _Pull(Pull):
         self._list_of(channel, "bookmarks", "bookmarks.list", {"channel_id": channel.id}, "bookmarks", NO_BOOKMARKS)
         self._extract.land("channels", channel.id, [line_of(row, channel.id, self._address, read=read)])
         return []
+
+    def _is_landed(self, channel: Channel) -> bool:
+        """Whether an earlier attempt landed it whole."""
+        if not self._extract.has("channels", channel.id):
+            return False
+        landed = (landed_channel(line) for line in self._extract.read("channels", channel.id))
+        return any(one is not None and one.is_readable for one in landed)
 
     def _messages(self, channel: Channel) -> Known:
         """Land the messages that may be new, and give what is known of the channel then."""
@@ -265,8 +274,7 @@ class _Pull(Pull):
 
     def _people(self) -> Iterator[Task]:
         """Tasks that read the names of those who wrote and were not known: other tools know people by their names."""
-        known = set(self._site.get("users", []))
-        wanted = sorted(self._writers() - known)
+        wanted = sorted(self._unnamed())
 
         def task(key: str, part: list[str]) -> Task:
             def work() -> list[Task]:
@@ -280,16 +288,16 @@ class _Pull(Pull):
             if not self._extract.has("users", part[0]):
                 yield task(part[0], part)
 
-    def _writers(self) -> set[str]:
-        """Ids of people whose messages this pull landed."""
-        found = set()
+    def _unnamed(self) -> set[str]:
+        """Ids of people whose messages this pull landed, or an earlier one that could not ask, and who are not known."""
+        found = set(self._site.get("unnamed", []))
         for key in self._extract.windows("messages"):
             for line in self._extract.read("messages", key):
                 row = envelope.members(line).get("record", b"")
                 message = message_of(row)
                 if message and message.user and not message.bot_id:
                     found.add(message.user)
-        return found
+        return found - set(self._site.get("users", []))
 
     def _person(self, number: str) -> bytes | None:
         """The name of somebody, and nothing else about them; None where it cannot be read, as of other companies' people."""
@@ -307,12 +315,14 @@ class _Pull(Pull):
 
     def _remember(self) -> None:
         """Keep what the next pull has to know, as the landed lines have it: an earlier attempt may have landed some."""
-        known = dict(self._known)
+        known = dict(self._site.get("channels", {}))
         for key in self._extract.windows("channels"):
             for line in self._extract.read("channels", key):
                 landed = landed_channel(line)
                 if landed is not None and landed.read:
                     known[landed.id] = landed.read
         self._site["channels"] = known
-        people = self._writers() if "users.info" not in self._denied and self._extract.windows("users") else set()
-        self._site["users"] = sorted({*self._site.get("users", []), *people})
+        people = sorted(self._unnamed())
+        self._site["unnamed"] = [] if self._has_asked else people
+        if self._has_asked:
+            self._site["users"] = sorted({*self._site.get("users", []), *people})

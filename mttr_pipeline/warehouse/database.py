@@ -109,11 +109,12 @@ class Warehouse:
         self.con.execute("ATTACH ':memory:' AS facts")
         self._facts: set[str] = set()
         self._set_options()
-        self.con.execute(loading.OPS)
+        with transaction(self.con):
+            self.con.execute(loading.OPS)
+            for schema in ("raw", "staging", "core", "figures"):
+                self.con.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
         if not self.con.execute("SELECT 1 FROM duckdb_tables() WHERE database_name = 'mart'").fetchall():
             self.con.execute("DELETE FROM ops.builds WHERE table_name LIKE 'mart.%'")
-        for schema in ("raw", "staging", "core", "figures"):
-            self.con.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
         self._drop_leftovers()
 
     def close(self) -> None:

@@ -35,7 +35,7 @@ from mttr_pipeline.sources.kit.windows import Window, gaps, split, split_for, st
 INTERRUPTED_SECONDS = 2.0  # that the threads have to end after a signal
 FEW = 2  # threads that a pull begins with
 LOOK_SECONDS = 0.1  # between two looks whether more threads make sense
-BUSY = 0.5  # CPU seconds a second, of the whole process, from which on they do not
+BUSY = 0.5  # CPU seconds a second, of all threads of the pull, from which on they do not
 HALF_PAGE = 50  # records per window of a listing that is unstable: they fit on one page with room to spare
 
 
@@ -204,7 +204,7 @@ class Runner:
         done: Counter[str] = Counter()
         running: dict[Future[list[Task]], Task] = {}
         pool = ThreadPoolExecutor(self._connections, thread_name_prefix=self.extract.source)
-        threads = _Threads(self._connections)
+        threads = _Threads(self._client, self._connections)
         try:
             while waiting or running:
                 while waiting and len(running) < threads.wanted:
@@ -251,24 +251,24 @@ class Runner:
 
 
 class _Threads:
-    """How many threads make sense: few at first, and twice as many, up to the connections, whenever they left the processor idle.
+    """How many threads make sense: few at first, and as many as connections are allowed once these mostly waited.
 
     Where a vendor answers faster than Python works, more of them only take its lock from each other: eight threads take a third more
     CPU seconds for the same pages than two.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, client: HttpClient, most: int) -> None:
         self.wanted = min(FEW, most)
-        self._most = most
-        self._looked, self._worked = time.monotonic(), time.process_time()
+        self._client, self._most = client, most
+        self._looked, self._worked = time.monotonic(), client.cpu_seconds
 
     def look(self) -> None:
-        """Whether the processor was idle since the last look."""
+        """How much the threads worked since the last look."""
         seconds = time.monotonic() - self._looked
         if seconds >= LOOK_SECONDS:
-            if time.process_time() - self._worked < BUSY * seconds:
-                self.wanted = min(2 * self.wanted, self._most)
-            self._looked, self._worked = time.monotonic(), time.process_time()
+            if self._client.cpu_seconds - self._worked < BUSY * seconds:
+                self.wanted = self._most
+            self._looked, self._worked = time.monotonic(), self._client.cpu_seconds
 
 
 class _Whole:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mttr_pipeline.warehouse.database import Warehouse
 
 TABLES = "CREATE TEMP TABLE IF NOT EXISTS ahead (name VARCHAR, path VARCHAR)"
-_FILES = 8  # read by one statement: to plan one takes as long as to read a file or two
+_FILES = 6  # read by one statement: to plan one takes as long as to read a file or two
 _MOST = 64_000_000  # compressed bytes of a pull, as many as are loaded together
 
 

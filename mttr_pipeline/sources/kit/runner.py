@@ -35,7 +35,7 @@ from mttr_pipeline.sources.kit.windows import Window, gaps, split, split_for, st
 INTERRUPTED_SECONDS = 2.0  # that the threads have to end after a signal
 FEW = 2  # threads that a pull begins with
 LOOK_SECONDS = 0.1  # between two looks whether more threads make sense
-BUSY = 0.5  # CPU seconds a second, of all threads of the pull, from which on they do not
+BUSY = 0.3  # CPU seconds a second, of all threads of the pull, from which on they do not
 HALF_PAGE = 50  # records per window of a listing that is unstable: they fit on one page with room to spare
 
 

@@ -289,9 +289,8 @@ def _keep_newest(con: duckdb.DuckDBPyConnection, part: Part, table: str, reading
     if reading.has_repeats:
         both = " AND ".join(f"d.{column} IS NOT DISTINCT FROM r.{column}" for column in model.key)
         keys = ", ".join(f"d.{column}" for column in model.key)
-        file = (
-            "d.landed_in" if model.by_record else "NULL"
-        )  # files that were read ahead do not stand in the order of landing
+        # Files that were read ahead do not stand in the order of landing.
+        file = "d.landed_in" if model.by_record else "NULL"
         con.execute(
             f"""CREATE OR REPLACE TEMP TABLE places AS
             WITH repeated AS (SELECT {key} FROM {table} GROUP BY ALL HAVING count(*) > 1),

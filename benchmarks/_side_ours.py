@@ -16,6 +16,7 @@ from mttr_pipeline.sources.pagerduty import PagerDutyAccess, PagerDutyOptions
 from mttr_pipeline.sources.pagerduty.pull import PagerDuty
 from mttr_pipeline.sources.pulling import pull
 from mttr_pipeline.sources.registry import load_settings
+from mttr_pipeline.warehouse.ahead import reading_ahead
 from mttr_pipeline.warehouse.database import open_meanwhile
 
 
@@ -44,7 +45,11 @@ def main() -> None:
         warehouse = open_meanwhile(options.data / "work.duckdb", settings, as_of, run_id)
     source = PagerDuty("pagerduty", access, pagerduty)
     try:
-        manifest = pull(source, settings, landing, run_id, as_of=as_of, since=since)
+        if options.pull_only or landing.latest("pagerduty"):
+            manifest = pull(source, settings, landing, run_id, as_of=as_of, since=since)
+        else:
+            with reading_ahead(warehouse, landing) as followed:
+                manifest = pull(source, settings, followed, run_id, as_of=as_of, since=since)
     finally:
         source.close()
     pulled = time.perf_counter()

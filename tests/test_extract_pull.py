@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import platform
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,9 +19,11 @@ from mttr_pipeline.config.options import SourceOptions
 from mttr_pipeline.errors import ConfigError, ContractError, MttrError, PermanentError
 from mttr_pipeline.landing.manifest import Manifest
 from mttr_pipeline.landing.store import Extract, Landing
-from mttr_pipeline.progress import Progress
+from mttr_pipeline.progress import Progress, Silent
+from mttr_pipeline.sources.kit.http import HttpClient
 from mttr_pipeline.sources.kit.memory import share_memory
 from mttr_pipeline.sources.kit.plan import believed, make_plan, next_high_water
+from mttr_pipeline.sources.kit.runner import Runner, Task
 from mttr_pipeline.sources.pulling import Plan, build_source, pull
 
 NOW = datetime(2026, 10, 1, 6, tzinfo=UTC)
@@ -319,3 +323,25 @@ def test_threads_share_memory_where_the_library_can() -> None:
 def test_a_source_that_is_not_there(tmp_path: Path, name: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         build_source(name, settings_for(tmp_path))
+
+
+def test_a_vendor_that_is_waited_for_is_asked_by_all_connections(landing: Landing) -> None:
+    """A pull begins with few threads. Here each task waits until as many others are under way as connections are allowed."""
+    together = threading.Barrier(8)
+
+    def work() -> Iterable[Task]:
+        together.wait(60)
+        return []
+
+    client = HttpClient("http://127.0.0.1:9", "Acme", SourceOptions(connections=8))
+    Runner(landing.begin("acme", "run-1", {}), client, 8, Silent()).run([Task("things", work) for _ in range(16)])
+    client.close()
+
+
+def test_a_pull_leaves_the_search_for_garbage_as_it_was(landing: Landing, tmp_path: Path) -> None:
+    """Objects that stayed out of it for good would never be freed, in a process that pulls every night."""
+    source, seen = Canned(), []  # type: ignore[var-annotated]
+    source.trouble = lambda: seen.append(gc.get_freeze_count())
+    pull(source, settings_for(tmp_path), landing, "run-1", as_of=NOW)
+    assert seen[0] > 0
+    assert gc.get_freeze_count() == 0

@@ -5,7 +5,7 @@ on. What was not asked for is not materialized either: an asset that looks new h
 """
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import datetime
 
 import dagster as dg
@@ -20,6 +20,7 @@ from mttr_pipeline.intake import inbox, received
 from mttr_pipeline.landing.manifest import Attempt, Manifest
 from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.sources.pulling import build_source, foreseen, pull
+from mttr_pipeline.warehouse.ahead import reading_ahead
 from mttr_pipeline.warehouse.catalog import catalog
 from mttr_pipeline.warehouse.known import WarehouseRecords
 
@@ -85,12 +86,15 @@ def pulled(
     context: dg.AssetExecutionContext, run: RunResource, name: str, since: datetime | None, until: datetime | None
 ) -> Manifest:
     """Pull one account as the run says, of this window. Raises MttrError."""
-    with foreseen(name), closing(build_source(name, run.settings)) as source:
-        run.open_meanwhile()
+    with foreseen(name), closing(build_source(name, run.settings)) as source, ExitStack() as stack:
+        loaded = _loaded_records(run, name, context)
+        opening = run.open_meanwhile()
+        # What a first pull lands is read meanwhile; later ones land little, and ask for what is loaded.
+        landed = stack.enter_context(reading_ahead(opening, run.landing)) if loaded is None else run.landing
         return pull(
             source,
             run.settings,
-            run.landing,
+            landed,
             run.id,
             as_of=run.clock,
             since=since,
@@ -98,7 +102,7 @@ def pulled(
             full_refresh=run.full_refresh,
             progress=progress.current(),
             deadline=run.deadline,
-            loaded=_loaded_records(run, name, context),
+            loaded=loaded,
         )
 
 

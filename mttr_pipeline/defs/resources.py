@@ -161,15 +161,14 @@ class RunResource(dg.ConfigurableResource):
     @property
     def warehouse(self) -> Warehouse:
         """The warehouse, opened at the first use or meanwhile."""
-        self.open_meanwhile()
-        assert self._opening is not None
-        return self._opening()
+        return self.open_meanwhile()()
 
-    def open_meanwhile(self) -> None:
-        """Begin to open the warehouse, in another thread. Whoever uses it hears what went wrong."""
+    def open_meanwhile(self) -> Callable[[], Warehouse]:
+        """Begin to open the warehouse, in another thread, and give what waits for it. Whoever uses it hears what went wrong."""
         if self._opening is None:
             path = self._settings.data_dir / "work.duckdb"
             self._opening = open_meanwhile(path, self._settings, self._as_of, self._run_id)
+        return self._opening
 
     def _close(self) -> None:
         if self._opening is not None:

@@ -25,7 +25,7 @@ import shutil
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -74,9 +74,10 @@ def new_run_id(now: datetime | None = None) -> str:
 
 @dataclass
 class Landing:
-    """The folder of all extracts."""
+    """The folder of all extracts. `follower` is told each file as soon as it is landed, in the thread that landed it."""
 
     root: Path
+    follower: Callable[[str, LandedFile], object] | None = None  # the folder of the extract below `root`, its file
 
     def begin(self, source: str, run_id: str, plan: dict[str, Any]) -> Extract:
         """Start an extract, or resume the source's newest one if it is unfinished and has the same plan (plain JSON).
@@ -89,8 +90,8 @@ class Landing:
             begun = manifest.plan if manifest else read_json(previous / "plan.json")
             unfinished = manifest is None or manifest.status != "complete"
             if unfinished and begun is not None and resumable(begun, plan) and not _begun_ahead_of_the_clock(begun):
-                return Extract(previous, source, run_id, begun, manifest)
-        return Extract(self._free_folder(source, run_id), source, run_id, plan, None)
+                return Extract(previous, source, run_id, begun, manifest, self.follower)
+        return Extract(self._free_folder(source, run_id), source, run_id, plan, None, self.follower)
 
     def manifests(self, source: str | None = None) -> list[Manifest]:
         """The manifests of one source or of all, complete and failed, oldest first.
@@ -225,6 +226,7 @@ class Extract:
 
     plan      what the extract is to read, as plain JSON
     resumed   the manifest that an earlier, failed attempt left; None without one
+    follower  see `Landing`
     requests  those of this attempt, for the manifest
     facts     what the source learned and counted, as plain JSON, for the manifest
     """
@@ -234,6 +236,7 @@ class Extract:
     run_id: str
     plan: dict[str, Any]
     resumed: Manifest | None
+    follower: Callable[[str, LandedFile], object] | None = None
     requests: int = 0
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -330,6 +333,8 @@ class Extract:
             before = self._files.get((stream, window))
             self._counts[stream] += write.count - (before.records if before else 0)
             self._files[(stream, window)] = landed
+        if self.follower is not None:
+            self.follower(f"{self.source}/{self.extract_id}", landed)
 
     def finish(self, high_water: datetime | None = None) -> Manifest:
         """End a complete extract: write the manifest that allows it to be loaded. Raises OSError."""

@@ -46,8 +46,8 @@ class LineWriter:
         """Hand what was written to the compression. Raises OSError."""
         records = self._records
         self.count += len(records)
-        block = b"\n".join([*records, b""])  # looked at as a whole: a look at every line costs more
-        if block.count(b"\n") != len(records) or b"\r" in block:
+        block = b"\n".join([*records, b""])  # looked at as a whole where that is faster than a look at every line
+        if any(b"\n" in record for record in records) or b"\r" in block:
             records = [record.translate(_NEWLINES) for record in records]
             block = b"\n".join([*records, b""])
         if is_suspicious(block) or has_mark(block):

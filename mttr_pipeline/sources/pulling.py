@@ -22,7 +22,7 @@ from mttr_pipeline.sources.kit.audit import Audit, AuditableSource, LoadedRecord
 from mttr_pipeline.sources.kit.deadline import Deadline
 from mttr_pipeline.sources.kit.declare import connection
 from mttr_pipeline.sources.kit.explain import safe_to_show
-from mttr_pipeline.sources.kit.memory import share_memory
+from mttr_pipeline.sources.kit.memory import share_memory, undisturbed
 from mttr_pipeline.sources.kit.plan import Plan, believed, make_plan, next_high_water
 from mttr_pipeline.sources.kit.source import LimitedSource, Source
 
@@ -51,6 +51,7 @@ def foreseen(name: str) -> Iterator[None]:
         ) from error
 
 
+@undisturbed()
 def pull(
     source: Source,
     settings: Settings,

@@ -109,11 +109,11 @@ class Warehouse:
         self.con.execute("ATTACH ':memory:' AS facts")
         self._facts: set[str] = set()
         self._set_options()
-        self.con.execute(loading.OPS)
+        with transaction(self.con):
+            schemas = (f"CREATE SCHEMA IF NOT EXISTS {name}" for name in ("raw", "staging", "core", "figures"))
+            self.con.execute("; ".join([loading.OPS, *schemas]))
         if not self.con.execute("SELECT 1 FROM duckdb_tables() WHERE database_name = 'mart'").fetchall():
             self.con.execute("DELETE FROM ops.builds WHERE table_name LIKE 'mart.%'")
-        for schema in ("raw", "staging", "core", "figures"):
-            self.con.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
         self._drop_leftovers()
 
     def close(self) -> None:
@@ -135,7 +135,7 @@ class Warehouse:
 
     def _set_options(self) -> None:
         amount, unit = str(self.con.execute("SELECT current_setting('memory_limit')").fetchall()[0][0]).split()
-        for name, value in {
+        options = {
             "TimeZone": "UTC",
             "preserve_insertion_order": "true",
             "enable_progress_bar": "false",
@@ -143,8 +143,8 @@ class Warehouse:
             "temp_directory": str(self.path.parent / ".spill"),
             "checkpoint_threshold": "256MB",  # as it comes, a run stops at every 16 MB to put its files in order
             "perfect_ht_threshold": "0",  # groups of few small numbers would be finished by one thread alone
-        }.items():
-            self.con.execute(f"SET {name} = {quoted(value)}")
+        }
+        self.con.execute("; ".join(f"SET {name} = {quoted(value)}" for name, value in options.items()))
 
     def _attach(self, path: Path, name: str, options: str = "") -> None:
         try:

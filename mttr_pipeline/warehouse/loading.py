@@ -11,7 +11,7 @@ the pulls did (`pulls`), a vendor's field, which is the matter of `sql/raw`, and
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,13 +23,14 @@ from mttr_pipeline.errors import ContractError
 from mttr_pipeline.landing import completed
 from mttr_pipeline.landing.manifest import Manifest
 from mttr_pipeline.landing.store import UNDONE, Landing
-from mttr_pipeline.warehouse import removals
+from mttr_pipeline.warehouse import ahead, removals
 from mttr_pipeline.warehouse.columns import columns_of
 from mttr_pipeline.warehouse.fingerprint import raw_fingerprint
 from mttr_pipeline.warehouse.mending import LIMITS
 from mttr_pipeline.warehouse.models import Model
+from mttr_pipeline.warehouse.preparation import point_at
 from mttr_pipeline.warehouse.pulls import PULLS, record_pulls
-from mttr_pipeline.warehouse.streams import NotTogether, load_streams, point_at
+from mttr_pipeline.warehouse.streams import NotTogether, load_streams
 from mttr_pipeline.warehouse.transaction import transaction
 
 if TYPE_CHECKING:  # the catalog tries out tables of other packages with what is here
@@ -49,6 +50,7 @@ CREATE TABLE IF NOT EXISTS ops.quarantine_content (source VARCHAR, extract_id VA
 CREATE TABLE IF NOT EXISTS ops.fingerprint (value VARCHAR);
 CREATE TABLE IF NOT EXISTS ops.builds (table_name VARCHAR, run_id VARCHAR);
 {removals.TABLES}
+{ahead.TABLES};
 {PULLS}
 """
 
@@ -79,7 +81,10 @@ def load(
         and f"{manifest.source}/{manifest.extract_id}" not in loaded
         and (sources is None or manifest.source in sources)
     ]
-    return sum(_load_together(con, catalog, landing, batch) for batch in _batches(new))
+    try:
+        return sum(_load_together(con, catalog, landing, batch) for batch in _batches(new))
+    finally:
+        ahead.forget(con)
 
 
 def _batches(manifests: Sequence[Manifest]) -> Iterator[list[Manifest]]:
@@ -182,14 +187,17 @@ def create_raw_tables(con: duckdb.DuckDBPyConnection, models: Iterable[Model], c
         empty = Path(folder) / "empty.jsonl.zst"
         empty.write_bytes(zstandard.compress(b""))
         point_at(con, [str(empty)], Path(folder))
-        for model in missing:
-            if types := columns_of(catalog, model).types if catalog else None:
-                columns = ", ".join(f'"{name}" {kind}' for name, kind in types.items())
-                con.execute(f"CREATE TABLE {model.table} ({columns})")
-            else:
-                con.execute(
-                    f"CREATE TABLE {model.table} AS SELECT * EXCLUDE (reject_reason) FROM ({model.sql}) LIMIT 0"
-                )
+        con.execute(
+            "; ".join(_creation(model, columns_of(catalog, model).types if catalog else {}) for model in missing)
+        )
+
+
+def _creation(model: Model, types: Mapping[str, str]) -> str:
+    """SQL that makes the empty table."""
+    if types:
+        columns = ", ".join(f'"{name}" {kind}' for name, kind in types.items())
+        return f"CREATE TABLE {model.table} ({columns})"
+    return f"CREATE TABLE {model.table} AS SELECT * EXCLUDE (reject_reason) FROM ({model.sql}) LIMIT 0"
 
 
 def start_over_if_outdated(con: duckdb.DuckDBPyConnection, catalog: Catalog, settings: Settings) -> None:

@@ -60,7 +60,7 @@ _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 SAME = "="
 _KEYS = {
     *("description", "columns", "like", "types", "optional", "published", "gathered", "yields", "inbox", "depends"),
-    *("not_null", "unique", "assert", "key", "version", "python", "view"),
+    *("not_null", "unique", "assert", "key", "version", "by_record", "python", "view"),
 }
 
 
@@ -68,11 +68,12 @@ _KEYS = {
 class Model:
     """One table: where it lives, what it means, the SELECT that makes it and what must hold for it.
 
-    `account` is the account whose payloads it is made of, None for tables of all sources. `source`, `stream`, `key` and
-    `version` are set for raw tables only: which landed stream is read, what identifies a record in it and which column tells the
-    newer of two. `hidden` are tables it reads through a macro or through `python`, the function that makes `computed`. A `view`
-    is stored nowhere. `like` is the table whose column texts this one takes over. `yields` names the gathered table that it is a
-    part of; `gathered` marks that table itself, whose `types` and columns every part owes, but for the `optional` ones.
+    `account` is the account whose payloads it is made of, None for tables of all sources. `source`, `stream`, `key`,
+    `version` and `by_record` are set for raw tables only: which landed stream is read, what identifies a record in it, which column
+    tells the newer of two, and whether each row is made of one record alone, so that files may be read one after the other.
+    `hidden` are tables it reads through a macro or through `python`, the function that makes `computed`. A `view` is stored nowhere.
+    `like` is the table whose column texts this one takes over. `yields` names the gathered table that it is a part of; `gathered`
+    marks that table itself, whose `types` and columns every part owes, but for the `optional` ones.
     """
 
     schema: str
@@ -89,6 +90,7 @@ class Model:
     stream: str | None = None
     key: tuple[str, ...] = ()
     version: str | None = None
+    by_record: bool = False
     hidden: tuple[str, ...] = ()
     python: str | None = None
     like: str | None = None
@@ -183,6 +185,7 @@ def parse_model(text: str, schema: str, name: str, *, where: str | None = None, 
         stream=(account if header.get("inbox") else name) if raw else None,
         key=tuple(header.get("key", ())),
         version=header.get("version"),
+        by_record=header.get("by_record", False),
         hidden=tuple(header.get("depends", ())),
         python=header.get("python"),
         like=header.get("like"),

@@ -32,11 +32,11 @@ def prepare(
     with transaction(con):
         # An earlier release had other tables there.
         con.execute("DROP SCHEMA IF EXISTS config CASCADE; CREATE SCHEMA config")
-        for name, (ddl, rows) in config_tables(settings, as_of, definition_hash).items():
-            con.execute(f"CREATE TABLE config.{name} ({ddl})")
+        tables = config_tables(settings, as_of, definition_hash)
+        tables["alert_history"] = told.HISTORY, told.history(settings.data_dir, as_of)
+        con.execute("; ".join(f"CREATE TABLE config.{name} ({ddl})" for name, (ddl, _) in tables.items()))
+        for name, (_, rows) in tables.items():
             insert_rows(con, f"config.{name}", rows)
-        con.execute(f"CREATE TABLE config.alert_history ({told.HISTORY})")
-        insert_rows(con, "config.alert_history", told.history(settings.data_dir, as_of))
         con.execute(VIEWS)
         variants = ", ".join(quoted(name) for name in sorted(variants_in_force(settings.file)))
         con.execute(f"CREATE TYPE config.variant AS ENUM ({variants})")
@@ -49,7 +49,8 @@ def prepare(
     with suppress(duckdb.InvalidInputException):
         con.remove_function("redacted")
     con.create_function("redacted", lambda text: redact(text), ["VARCHAR"], "VARCHAR")
-    con.execute(macros)
+    with transaction(con):  # each macro for itself would be flushed to disk
+        con.execute(macros)
     if hints := pattern(_secrets(settings)):
         con.execute(
             # Temporary: a macro of the working database is kept in its file, with the secrets.
@@ -75,6 +76,12 @@ def insert_rows(con: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Seque
     if rows:
         columns = [list(column) for column in zip(*rows, strict=True)]
         con.execute(f"INSERT INTO {table} SELECT {', '.join(['unnest(?)'] * len(columns))}", columns)
+
+
+def point_at(con: duckdb.DuckDBPyConnection, files: Sequence[str], root: Path) -> None:
+    """Say which files the macro `landed` reads, and what to cut off their names."""
+    con.execute("SET VARIABLE files = ?", [list(files)])
+    con.execute("SET VARIABLE landing_root = ?", [f"{root}/"])
 
 
 def quoted(text: str | Path) -> str:

@@ -21,10 +21,10 @@ import duckdb
 from mttr_pipeline.errors import ContractError
 from mttr_pipeline.landing.manifest import LandedFile, Manifest
 from mttr_pipeline.landing.store import NOT_PULLED, TOMBSTONES
-from mttr_pipeline.warehouse import quarantine
+from mttr_pipeline.warehouse import ahead, quarantine
 from mttr_pipeline.warehouse.mending import LIMITS, Mended, mend
 from mttr_pipeline.warehouse.models import Model
-from mttr_pipeline.warehouse.preparation import insert_rows, quoted
+from mttr_pipeline.warehouse.preparation import insert_rows, point_at, quoted
 
 if TYPE_CHECKING:
     from mttr_pipeline.warehouse.catalog import Catalog
@@ -144,12 +144,6 @@ def load_streams(
     ledger.write(con)
 
 
-def point_at(con: duckdb.DuckDBPyConnection, files: Sequence[str], root: Path) -> None:
-    """Say which files the macro `landed` reads, and what to cut off their names."""
-    con.execute("SET VARIABLE files = ?", [list(files)])
-    con.execute("SET VARIABLE landing_root = ?", [f"{root}/"])
-
-
 def _parts(
     con: duckdb.DuckDBPyConnection,
     catalog: Catalog,
@@ -206,9 +200,12 @@ def _read_files(
     con: duckdb.DuckDBPyConnection, part: Part, table: str, copies: Mended
 ) -> dict[str, tuple[int, int, int]]:
     """Extract -> the number of rows, of rejects and of distinct keys."""
-    point_at(con, *copies.instead_of(part.paths, part.root))
-    # Its rowid is the order of landing. A row_number() over the files would say the same on one thread instead of all.
-    con.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {part.model.sql}")
+    read = set() if copies.copies else ahead.take(con, part.model, set(part.paths), table)
+    if left := [path for path in part.paths if path not in read]:
+        point_at(con, *copies.instead_of(left, part.root))
+        # Its rowid is the order of reading. A row_number() over the files would say the same on one thread instead of all.
+        begin = f"INSERT INTO {table}" if read else f"CREATE OR REPLACE TEMP TABLE {table} AS"
+        con.execute(f"{begin} {part.model.sql}")
     key = ", ".join(part.model.key)
     found = con.execute(
         f"SELECT {part.extract_of_row}, count(*), count(reject_reason), "
@@ -292,16 +289,18 @@ def _keep_newest(con: duckdb.DuckDBPyConnection, part: Part, table: str, reading
     if reading.has_repeats:
         both = " AND ".join(f"d.{column} IS NOT DISTINCT FROM r.{column}" for column in model.key)
         keys = ", ".join(f"d.{column}" for column in model.key)
+        # Files that were read ahead do not stand in the order of landing.
+        file = "d.landed_in" if model.by_record else "NULL"
         con.execute(
             f"""CREATE OR REPLACE TEMP TABLE places AS
             WITH repeated AS (SELECT {key} FROM {table} GROUP BY ALL HAVING count(*) > 1),
             found AS (
-                SELECT {keys}, d.rowid AS landed_row, {version} AS version, {part.extract_of_row} AS extract_id
+                SELECT {keys}, d.rowid AS landed_row, {file} AS file, {version} AS version, {part.extract_of_row} AS extract_id
                 FROM {table} AS d JOIN repeated AS r ON {both}
             ),
             first AS (
                 SELECT *, row_number() OVER (
-                    PARTITION BY {key}, extract_id ORDER BY version DESC NULLS LAST, landed_row DESC) AS place
+                    PARTITION BY {key}, extract_id ORDER BY version DESC NULLS LAST, file DESC, landed_row DESC) AS place
                 FROM found
             ),
             last AS (

@@ -90,6 +90,7 @@ class HttpClient:
         self.host = urlsplit(base_url).netloc
         self.requests = 0  # sent so far, retries included
         self.retries = 0
+        self.cpu_seconds = 0.0  # of the threads that ask, up to the last request of each
         self._options = options
         self._headers = {"Accept": "application/json", "User-Agent": _USER_AGENT, **(headers or {})}
         self._auth = auth
@@ -226,8 +227,11 @@ class HttpClient:
         """Send the request once. Raises Retry when another try makes sense, and Moved where it has to go elsewhere."""
         with self._connections:
             self._limiter.acquire()
+            worked = time.thread_time()
             with self._lock:
                 self.requests += 1
+                self.cpu_seconds += worked - getattr(self._local, "worked", 0.0)
+            self._local.worked = worked
             sent = self._clock()
             try:
                 status, headers, content = self._exchange(asked)

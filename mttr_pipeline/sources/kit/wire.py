@@ -25,6 +25,10 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 #: Seconds that the response under way in this thread may still take.
 SecondsLeft = Callable[[], float]
 
+_BUFFER = (
+    1 << 18
+)  # bytes of a response that are read at a time: a page at once, where the usual 8 KiB take several reads
+
 
 class BoundedAdapter(requests.adapters.HTTPAdapter):
     """One connection at a time, without retries, without a read beyond `seconds_left()`. `opened` is told every new socket."""
@@ -121,7 +125,7 @@ class _Source:
         self._sock, self._seconds_left = sock, seconds_left
 
     def makefile(self, _mode: str) -> io.BufferedReader[Any]:
-        return io.BufferedReader(_BoundedReader(self._sock, self._seconds_left))
+        return io.BufferedReader(_BoundedReader(self._sock, self._seconds_left), _BUFFER)
 
 
 class _BoundedReader(io.RawIOBase):

@@ -3,6 +3,7 @@ description = """The newest payload of each PagerDuty incident, typed. `acknowle
 empties it when the incident is resolved (PagerDuty REST API reference, Incident)."""
 key = ["external_id"]
 version = "updated_at"
+by_record = true
 
 [columns]
 external_id = "id, immutable"

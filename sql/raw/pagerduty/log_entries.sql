@@ -2,6 +2,7 @@
 description = """PagerDuty log entries: the append-only history that acknowledgement and resolve times come from. The feed
 names an incident's id, agent and channel; types outside the documented list are kept as sent."""
 key = ["external_id"]
+by_record = true
 
 [columns]
 external_id = "id of the log entry"

@@ -63,7 +63,9 @@ def issues(draw: st.DrawFn) -> World:
         resolved_in_release=draw(versions),
         updated_at=draw(st.sampled_from([None, AS_OF_US, AS_OF_US, AS_OF_US - HOUR, AS_OF_US + HOUR])),
     )
-    return World([issue], told, [*draw(_periods(start)), *draw(_week())], deploys=deploys)
+    # A tracker counts a period of an issue and a version once.
+    counts = {(each.began_at, each.minutes, each.release): each for each in [*draw(_periods(start)), *draw(_week())]}
+    return World([issue], told, list(counts.values()), deploys=deploys)
 
 
 @st.composite

@@ -56,7 +56,7 @@ def short(version: str | None) -> str | None:
     return version and version.split("@")[-1]
 
 
-@more_where_slow(120, 400)
+@more_where_slow(120, 1500)
 def test_every_issue_is_what_the_reference_says(tmp_path: Path, count: int) -> None:
     """Drawn histories, counts and deploys: episodes, classes, the order of the work, and the state of every fix."""
     world = side_by_side(drawn(issues(), count))

@@ -16,11 +16,11 @@ reported_via = "field, integration, reporter or role; NULL where nothing says it
 rule_source = "source of the record that the rule is of; NULL without a rule"
 alert_rule = "the rule; NULL where neither a machine alert nor a page tells of the incident"
 */
-WITH records AS (
+WITH found AS (
     SELECT
         i.rowid AS incident_no, s.source, s.external_id, s.role, r.detected_by, r.reported_via,
         CASE WHEN s.role IN ('pager', 'machine alert') AND NOT coalesce(m.is_responder, false)
-            THEN without_addresses(coalesce(text_or_null(r.alert_rule), nullif(title_template(s.title), ''))) END AS alert_rule,
+            THEN coalesce(text_or_null(r.alert_rule), nullif(title_template(s.title), '')) END AS rule,
         s.detected_at IS DISTINCT FROM i.detected_at AS is_another,
         list_position(['pager', 'ticket', 'machine alert', 'channel'], s.role) AS place,
         epoch_us(s.started_at) AS started_us, m.record_id IS NULL AS is_alone
@@ -30,6 +30,9 @@ WITH records AS (
     JOIN core.vendor_records AS r ON r.source = s.source AND r.external_id = s.external_id
     LEFT JOIN core.members AS m ON m.record_id = s.record_id
     WHERE i.is_counted
+),
+records AS (
+    SELECT *, without_addresses(rule) AS alert_rule FROM found
 )
 -- Most records stand alone: of them nothing has to be chosen.
 SELECT

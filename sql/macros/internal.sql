@@ -269,8 +269,12 @@ CREATE OR REPLACE MACRO possible_instant(stamp, as_of) AS
 -- What titles of alerts of one rule have in common: ids and numbers are left out, and white space is one blank.
 CREATE OR REPLACE MACRO one_blank(text) AS
     CASE WHEN regexp_matches(text, '\s\s|[^ \S]') THEN trim(regexp_replace(text, '\s+', ' ', 'g')) ELSE trim(text) END;
-CREATE OR REPLACE MACRO title_template(title) AS left(one_blank(regexp_replace(title,
-    '[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|\b[0-9a-fA-F]{12,}\b|[0-9]+(?:[.,:][0-9]+)*', '#', 'g')), 120);
+CREATE OR REPLACE MACRO without_ids(text) AS
+    CASE WHEN regexp_matches(text, '[0-9a-fA-F]{12}') -- few have one: the rest is asked one question
+        THEN regexp_replace(regexp_replace(text, '[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}', '#', 'g'), '\b[0-9a-fA-F]{12,}\b', '#', 'g')
+        ELSE text END;
+CREATE OR REPLACE MACRO title_template(title) AS
+    left(one_blank(regexp_replace(without_ids(title), '[0-9]+([.,:][0-9]+)*', '#', 'g')), 120);
 
 -- Five weekdays after a local time, at the same time of day; the first weekday after it is day 1.
 CREATE OR REPLACE MACRO five_weekdays_after(local_time) AS

@@ -376,3 +376,62 @@ def test_a_service_and_a_team_have_their_own_on_their_pages(tmp_path: Path) -> N
     )
     assert "Post-mortems that are due" in blue and "Login is slow" in blue and "Login is slow" not in shop
     assert not [word for word in ("Errors", "Post-mortem", "worse") if word in other]
+
+
+# -- much, and little --------------------------------------------------------------------------------------------------
+
+
+def _page(**changed: dict[str, Any]) -> str:
+    """The text of the page of the first company, with other parts of its documents."""
+    documents = shown("everything").documents
+    return tidy(reports.render({name: {**told, **changed.get(name, {})} for name, told in documents.items()}))
+
+
+def test_long_lists_are_cut_and_say_so() -> None:
+    """What is left out is said, with where it is; a list that is whole says nothing of that."""
+    documents = shown("everything").documents
+    tracked, told, compliance = documents["errors"], documents["learning"], documents["compliance"]
+    breach = next(row for row in compliance["worst_breaches"] if row["errors"])
+    rota = {**next(row for row in told["oncall"] if row["scope"] == "team" and row["window_start"]), "scope": "rota"}
+    page = _page(
+        errors={
+            "issues": tracked["issues"] * 2,
+            "unresolved_count": 14,
+            "releases": [{**tracked["releases"][0], "service": f"app {n}"} for n in range(22)],
+        },
+        learning={
+            "overdue": told["overdue"] * 11,
+            "overdue_count": 11,
+            "unowned": told["unowned"] * 11,
+            "unowned_count": 11,
+            "oncall": [*told["oncall"], {**rota, "scope_value": "Follow the sun"}],
+        },
+        compliance={"worst_breaches": [{**breach, "errors": {**breach["errors"], "n": 7}}]},
+    )
+    whole = shown("everything").text
+    for sentence in (
+        "These 20 are the newest. All of them are in the table release_health.",
+        "These 10 come first. All of them are in the table error_issues.",
+        "These 10 are the most severe, then the longest overdue. All of them are in the table follow_ups.",
+        "11 incidents that are open or began in the last 30 days have no service or no team. All of them are in the table",
+        "11 incidents of SEV1 and SEV2 have no completed post-mortem after it was due.",
+        "; 7 in all. Near in time is no proof.",
+        "Pages by rota, last 30 days",
+    ):
+        assert sentence in page and sentence not in whole, sentence
+    assert "Follow the sun" in page and page.count("app 21") == 1 == page.count("Login is slow 32.8 days") - 9
+
+
+def test_figures_that_nobody_can_know_have_no_row() -> None:
+    """No row of a pager without one; and no 0 for a window that nothing is known of."""
+    calm = shown("in order").section("learning")
+    for name in ("Pages", "Noise", "Acknowledgement of a page", "Recurrence", "Open follow-up actions", "Test added"):
+        assert name not in calm, name
+    assert "Acknowledgement of a page" not in shown("everything").section("learning")
+    oncall = [
+        {**row, "acknowledgment_median_minutes": 4.5, "n_acknowledged": n}
+        for row, n in zip(shown("everything").documents["learning"]["oncall"], (5, 4) * 9, strict=False)
+    ]
+    page = _page(learning={"oncall": oncall})
+    assert "Acknowledgement of a page" in page
+    assert "4.5 min (5)" in page and "not enough data (4)" in page

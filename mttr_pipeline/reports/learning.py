@@ -76,7 +76,6 @@ class Overdue(Named):
     post_mortem_url: str | None
     resolved_at: Instant
     due_at: Instant
-    overdue_days: float
 
 
 class Recurrence(Row):
@@ -254,10 +253,8 @@ def overdue(con: duckdb.DuckDBPyConnection, most: int, dimension: str | None = N
         f"""SELECT {columns(Overdue)} FROM (
             SELECT i.incident_id, i.source, i.external_id, i.key, i.title, i.url, f.severity,
                 coalesce(f.service, 'unknown') AS service, coalesce(f.team, 'unknown') AS team, f.state,
-                f.key AS post_mortem_key, f.url AS post_mortem_url, f.resolved_at, f.due_at,
-                (epoch_us(run.as_of) - epoch_us(f.due_at)) / 8.64e10 AS overdue_days
+                f.key AS post_mortem_key, f.url AS post_mortem_url, f.resolved_at, f.due_at
             FROM (SELECT *, {POST_MORTEM_STATE} AS state {_OVERDUE}) AS f
-            CROSS JOIN config.run AS run
             JOIN mart.incidents AS i ON i.incident_id = f.incident_id
         )
         QUALIFY row_number() OVER ({each} ORDER BY severity, due_at, incident_id) <= {most}

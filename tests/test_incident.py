@@ -153,13 +153,14 @@ def test_a_database_of_an_earlier_release_gives_what_it_has(data: Path, tmp_path
 def tracked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A company with an error tracker and post-mortems: one incident with a linked issue and one that is only near in time."""
     folder = tmp_path_factory.mktemp("tracked")
+    old = replace(EVERYTHING.links[0], target="SHOP-old")
     told = replace(
         EVERYTHING,
         incidents=[
             *EVERYTHING.incidents,
             incident("before", days=12, minutes=30, severity="SEV3", title="Cart is empty"),
         ],
-        links=[*EVERYTHING.links, replace(EVERYTHING.links[0], id="before")],
+        links=[*EVERYTHING.links, replace(old, id="before"), old],
     )
     with company(folder / "work", told) as warehouse:
         publish(warehouse, folder / "published", "20261101T000000000Z-0000")
@@ -170,6 +171,7 @@ def test_errors_say_what_ties_them(tracked: Path) -> None:
     """A linked issue with its episode; one that is near in time is called that, in the list and in the timeline."""
     found = asked(tracked, "custom:checkout")
     assert [(row["key"], row["method"], row["is_weak"]) for row in found["errors"]] == [
+        ("SHOP-old", "link", False),
         ("SHOP-cause", "link", False),
         ("SHOP-near", "service and time", True),
     ]
@@ -177,6 +179,7 @@ def test_errors_say_what_ties_them(tracked: Path) -> None:
         row["external_id"]: (row["what"], row["text"]) for row in found["timeline"] if row["what"].startswith("error")
     }
     assert told == {
+        "old": ("error first seen", "SHOP-old error old"),
         "cause": ("error first seen", "SHOP-cause error cause"),
         "near": ("error first seen", "SHOP-near error near (near in time)"),
     }
@@ -186,7 +189,7 @@ def test_errors_say_what_ties_them(tracked: Path) -> None:
         .out.split()
     )
     assert "linked to it" in shown and "near in time: of its service" in shown
-    assert [(row["external_id"], row["error"]) for row in found["same_errors"]] == [("before", "SHOP-cause")]
+    assert [(row["external_id"], row["error"]) for row in found["same_errors"]] == [("before", "SHOP-old")]
     assert asked(tracked, "custom:before")["same_errors"] == []
     assert asked(tracked, "custom:late")["errors"] == []
 

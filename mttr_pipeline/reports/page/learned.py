@@ -104,7 +104,9 @@ def _median(shown: Markup, n: int, what: str) -> Cell | None:
 
 def _days(period: dict[str, Any]) -> Cell | None:
     row = period["post_mortems"]
-    return _median(days(row["median_days"]), row["n_days"], "post-mortem") if row and row["n_days"] else None
+    if row is None or row["median_days"] is None:
+        return None
+    return _median(days(row["median_days"]), row["n_days"], "post-mortem")
 
 
 def _tested(period: dict[str, Any]) -> Cell | None:

@@ -60,6 +60,7 @@ def test_every_figure_of_a_section_is_in_a_document(section: str) -> None:
 NO_TEST = "The periods are not compared by a test, so a difference between them may be chance."
 NO_POST_MORTEM = "No post-mortem is known, so nothing is said of missing ones."
 COMES_BACK = "Whether an incident comes back is known 30 days after it began."
+UNKNOWN = "who or what noticed them. The others may have been noticed in another way."
 AT_DETECTION = "The others count at the detection of their record."
 OVERDUE = "of SEV1 and SEV2 has no completed post-mortem after it was due."
 UNOWNED = "open or began in the last 30 days has no service or no team."
@@ -70,6 +71,7 @@ SCALE = "The scale does not begin at 0."
 HAD_A_FIX = "had a fix: "
 WEAK = "Near in time is no proof."
 SENTENCES = (
+    UNKNOWN,
     *(NO_TEST, NO_POST_MORTEM, COMES_BACK, AT_DETECTION, OVERDUE, UNOWNED, NO_ISSUE, ORDER, ENOUGH, SCALE, HAD_A_FIX),
     WEAK,
 )
@@ -80,7 +82,7 @@ SENTENCES = (
     [
         (
             "everything",
-            {NO_TEST, COMES_BACK, AT_DETECTION, OVERDUE, UNOWNED, ORDER, ENOUGH, SCALE, HAD_A_FIX, WEAK},
+            {UNKNOWN, NO_TEST, COMES_BACK, AT_DETECTION, OVERDUE, UNOWNED, ORDER, ENOUGH, SCALE, HAD_A_FIX, WEAK},
         ),
         ("incidents alone", set()),
         ("nothing", set()),
@@ -266,7 +268,7 @@ def test_every_figure_of_learning_stands_beside_its_n() -> None:
         "0 % 0 % to 79.3 % 0 of 1 due 50 % 9.5 % to 90.5 % 1 of 2 due",
         "Resolve to post-mortem not enough data 1 post-mortem no data not enough data 1 post-mortem",
         "Open follow-up actions 1 of 2, 0 overdue",
-        "Detected by customers 3.2 % 0.6 % to 16.2 % 1 of 31 incidents none of 12 incidents",
+        "Detected by customers 3.2 % 0.6 % to 16.2 % 1 of 31 known none of 12 known",
         "Noise 63.6 % 46.6 % to 77.8 % 21 of 33 incidents",
         "Pages 33 19 at night",
     ):
@@ -281,6 +283,7 @@ def test_what_is_overdue_repeats_and_makes_noise_is_named() -> None:
         r"Login is slow due 29 Sep 2026 SEV2, login, team blue, resolved 22 Sep 2026: no post-mortem is known\.",
         section,
     )
+    assert f"It is known of 31 of 33 incidents {UNKNOWN}" in section
     assert "Disk full shop root cause: disk 29 3 h 52 min 30 Oct 2026" in section
     assert "Disk full on a host custom 21 29 72.4 % 54.3 % to 85.3 % 21 7" in section
     assert "Whose is this? SEV2 service and team open 29 Oct 2026" in section

@@ -143,8 +143,9 @@ def _noise(period: dict[str, Any]) -> Cell | None:
 def _customers(period: dict[str, Any]) -> Cell | None:
     row, known = period["customers"], period["detection"]
     if row is not None:
-        return _shared(row, "share", row["n"], row["n_known"])
-    return known and Cell(Markup("none"), sample=Markup("of {}").format(plural(known["n_known"], "incident")))
+        known_part = Markup("{} of {} known").format(count(row["n"]), count(row["n_known"]))
+        return _shared(row, "share", row["n"], row["n_known"], known_part)
+    return known and Cell(Markup("none"), sample=Markup("of {} known").format(count(known["n_known"])))
 
 
 def _owned(period: dict[str, Any]) -> Cell | None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+from learned_worlds import EVERYTHING, company, incident
 from support_e2e import REPOSITORY, finished_run, latest, mttr, query
+
+from mttr_pipeline.publish import publish
 
 RECORDS = REPOSITORY / "tests" / "fixtures" / "evidence.jsonl"
 
@@ -143,3 +147,69 @@ def test_a_database_of_an_earlier_release_gives_what_it_has(data: Path, tmp_path
     found = asked(tmp_path, "custom:NOW")
     assert "deploys" not in found and "links_not_followed" not in found
     assert found["similar"] and found["timeline"]
+
+
+@pytest.fixture(scope="module")
+def tracked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A company with an error tracker and post-mortems: one incident with a linked issue and one that is only near in time."""
+    folder = tmp_path_factory.mktemp("tracked")
+    old = replace(EVERYTHING.links[0], target="SHOP-old")
+    told = replace(
+        EVERYTHING,
+        incidents=[
+            *EVERYTHING.incidents,
+            incident("before", days=12, minutes=30, severity="SEV3", title="Cart is empty"),
+        ],
+        links=[*EVERYTHING.links, replace(old, id="before"), old],
+    )
+    with company(folder / "work", told) as warehouse:
+        publish(warehouse, folder / "published", "20261101T000000000Z-0000")
+    return folder
+
+
+def test_errors_say_what_ties_them(tracked: Path) -> None:
+    """A linked issue with its episode; one that is near in time is called that, in the list and in the timeline."""
+    found = asked(tracked, "custom:checkout")
+    assert [(row["key"], row["method"], row["is_weak"]) for row in found["errors"]] == [
+        ("SHOP-old", "link", False),
+        ("SHOP-cause", "link", False),
+        ("SHOP-near", "service and time", True),
+    ]
+    told = {
+        row["external_id"]: (row["what"], row["text"]) for row in found["timeline"] if row["what"].startswith("error")
+    }
+    assert told == {
+        "old": ("error first seen", "SHOP-old error old"),
+        "cause": ("error first seen", "SHOP-cause error cause"),
+        "near": ("error first seen", "SHOP-near error near (near in time)"),
+    }
+    shown = " ".join(
+        mttr("--data-dir", tracked, "incident", "custom:checkout", cwd=tracked, env={"COLUMNS": "220"})
+        .ended(0)
+        .out.split()
+    )
+    assert "linked to it" in shown and "near in time: of its service" in shown
+    assert [(row["external_id"], row["error"]) for row in found["same_errors"]] == [("before", "SHOP-old")]
+    assert asked(tracked, "custom:before")["same_errors"] == []
+    assert asked(tracked, "custom:late")["errors"] == []
+
+
+def test_post_mortems_are_in_the_list_and_in_the_timeline(tracked: Path) -> None:
+    """Completed ones at their time; that one is missing is said, because others are known."""
+    found = asked(tracked, "custom:basket")
+    assert [(row["kind"], row["external_id"], row["on_time"]) for row in found["follow_ups"]] == [
+        ("post_mortem", "PM-1", True),
+        ("action", "ACT-1", None),
+        ("action", "ACT-2", None),
+    ]
+    completed = [(row["what"], row["text"]) for row in found["timeline"] if "completed" in row["what"]]
+    assert completed == [("post-mortem completed", "PM-1 about basket"), ("action completed", "ACT-2 about basket")]
+    (missing,) = asked(tracked, "custom:late")["follow_ups"]
+    assert (missing["external_id"], missing["is_due"], missing["on_time"]) == (None, True, False)
+
+
+def test_no_post_mortem_is_missing_where_none_is_known(data: Path) -> None:
+    """A company that writes them elsewhere must not read that it has none."""
+    assert asked(data, "custom:NOW")["follow_ups"] == [] and asked(data, "custom:NOW")["errors"] == []
+    shown = mttr("--data-dir", data, "incident", "custom:NOW", cwd=data).ended(0).out
+    assert "Post-mortem" not in shown and "Errors" not in shown

@@ -16,6 +16,7 @@ import duckdb
 import pytest
 from delivery_cases import Dep
 from delivery_worlds import build_with
+from learned_worlds import EVERYTHING, company
 from support import AS_OF_US, instant, iso, land_custom, open_warehouse, rows
 from support_e2e import REPOSITORY
 
@@ -146,15 +147,25 @@ def con(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyCon
         yield found
 
 
-def test_the_page_has_twenty_five_questions() -> None:
-    assert list(QUESTIONS) == list(range(1, 26))
-    assert len(re.findall("```sql", PAGE)) == 25
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The published file of a company with an error tracker, post-mortems, alert rules and pages."""
+    folder = tmp_path_factory.mktemp("learned")
+    with company(folder, EVERYTHING) as warehouse:
+        path = publish(warehouse, folder / "published", "run-1").folder / "mttr.duckdb"
+    with duckdb.connect(str(path), read_only=True) as found:
+        yield found
+
+
+def test_the_page_has_thirty_five_questions() -> None:
+    assert list(QUESTIONS) == list(range(1, 36))
+    assert len(re.findall("```sql", PAGE)) == 35
 
 
 @pytest.mark.parametrize("number", QUESTIONS, ids=lambda number: QUESTIONS[number][0])
-def test_every_question_has_an_answer(con: duckdb.DuckDBPyConnection, number: int) -> None:
+def test_every_question_has_an_answer(request: pytest.FixtureRequest, number: int) -> None:
     """A query that runs and finds nothing would pass for good news."""
-    assert rows(con, QUESTIONS[number][1])
+    assert rows(request.getfixturevalue("con" if number < 26 else "learned"), QUESTIONS[number][1])
 
 
 def took(one: Record) -> int:
@@ -344,3 +355,47 @@ def test_deploys_of_other_services_and_durations_with_a_deploy(con: duckdb.DuckD
         resolved = [took(one) / 6e7 for one in them if "resolved" in one]
         assert (found[side]["incidents"], found[side]["resolved"]) == (len(them), len(resolved))
         assert found[side]["median_minutes"] == pytest.approx(median(resolved))
+
+
+def test_errors_fixes_and_releases(learned: duckdb.DuckDBPyConnection) -> None:
+    issues = {issue.external_id: issue for issue in EVERYTHING.tracked.issues}
+    classes = {"new": ["new"], "spike": ["spike"], "regression": ["again"], "ongoing": ["old", "cause", "near", "back"]}
+    assert {row["class"]: (row["issues"], row["most_users"], row["without_users"]) for row in answer(learned, 26)} == {
+        name: (len(them), max(issues[n].users or 0 for n in them) or None, sum(issues[n].users is None for n in them))
+        for name, them in classes.items()
+    }
+    assert [(row["external_id"], row["service"]) for row in answer(learned, 27)] == [("new", None)]
+    assert [(row["key"], row["fix_method"], row["version"]) for row in answer(learned, 28)] == [
+        ("SHOP-back", "release", "2.2")
+    ]
+    found = answer(learned, 29)
+    assert [(row["version"], row["verdict"]) for row in found] == [("2.0", "worse"), ("2.1", "better")]
+    assert [row["crash_ratio"] for row in found] == [pytest.approx(0.04 / 0.001), pytest.approx(0.002 / 0.04)]
+
+
+def test_post_mortems_repeaters_noise_and_nights(learned: duckdb.DuckDBPyConnection) -> None:
+    assert {row["team"]: (row["due"], row["overdue"]) for row in answer(learned, 30)} == {"blue": (1, 1), "red": (1, 0)}
+    (severe,) = answer(learned, 31)
+    assert (severe["severity"], severe["post_mortems"]) == ("SEV1", 1)
+    assert severe["median_days"] == pytest.approx(
+        28 - 24 - 1200 / 1440
+    )  # made after 28 days, over after 1200 min, done after 24
+    disks = [one for one in EVERYTHING.incidents if one["external_id"].startswith("disk")]
+    (worst,) = answer(learned, 32)
+    assert (worst["kind"], worst["repeat_key"], worst["incidents"]) == ("root cause", "disk", len(disks))
+    noisy = [alert for alert in EVERYTHING.alerts if alert.auto_resolved]
+    (rule,) = answer(learned, 33)
+    assert (rule["rule"], rule["n"], rule["noise"], rule["noise_pages"]) == (
+        "Disk full on a host",
+        40,
+        len(noisy),
+        len(noisy),
+    )
+    assert [(row["service"], row["by_customers"], row["n_known"]) for row in answer(learned, 34)] == [("shop", 1, 42)]
+    nights: dict[str, list[bool]] = defaultdict(list)
+    for one in EVERYTHING.incidents:
+        hour = datetime.fromisoformat(one["detected_at"]).hour
+        nights[one.get("team", "unknown")].append(hour >= 22 or hour < 8)
+    assert {row["team"]: (row["pages"], row["night_pages"]) for row in answer(learned, 35)} == {
+        team: (len(them), sum(them)) for team, them in nights.items()
+    }

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from chromium import EXECUTABLE, Chromium, Page
 from delivery_worlds import shown
+from learned_worlds import shown as learned
 from pypdf import PdfReader
 from report_cases import HISTORIES, published_twice, rendered
 from support_e2e import finished_run, latest
@@ -32,7 +33,8 @@ def browser() -> Iterator[Chromium]:
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The page of the demo company, of no incidents, and of records with odd text; and of a company with many services its
-    page, the list of them, and one of theirs; and of one with deploys."""
+    page, the list of them, and one of theirs; and of one with deploys, and of one
+    with errors and post-mortems."""
     folder = tmp_path_factory.mktemp("pages")
     generation, _ = published_twice()
     found = {
@@ -47,10 +49,12 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         found[name].write_text(rendered(name)[1], encoding="utf-8")
     found["delivery"] = folder / "delivery.html"
     found["delivery"].write_text(shown("delivery").page, encoding="utf-8")
+    found["learned"] = folder / "learned.html"
+    found["learned"].write_text(learned("everything").page, encoding="utf-8")
     return found
 
 
-@pytest.fixture(params=["demo", "nothing", "odd", "thin", "many", "list", "member", "delivery"])
+@pytest.fixture(params=["demo", "nothing", "odd", "thin", "many", "list", "member", "delivery", "learned"])
 def file(request: pytest.FixtureRequest, pages: dict[str, Path]) -> Path:
     return pages[request.param]
 
@@ -112,7 +116,7 @@ def test_it_prints(browser: Chromium, pages: dict[str, Path], tmp_path: Path) ->
     assert closed > 5
     assert len(folded) > 100
     assert len(missing) < len(folded) / 20, missing  # a cell that is broken over two pages
-    assert 1 <= len(paper.pages) <= 30
+    assert 1 <= len(paper.pages) <= 34
 
 
 def test_paper_has_everything_that_a_search_hides(browser: Chromium, pages: dict[str, Path], tmp_path: Path) -> None:

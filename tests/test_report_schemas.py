@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 from correlation_cases import DAY, HOUR, Link, Rec, correlated
 from delivery_worlds import shown
+from learned_worlds import shown as learned
 from report_cases import ago, errors, incident
 from support import AS_OF, AS_OF_US, door
 from support_e2e import REPOSITORY, clean_env, finished_run, latest
@@ -45,6 +46,7 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, reports.Docum
     with correlated(tmp_path_factory.mktemp("conflicts"), [page, ticket], [link]) as warehouse:
         other["data_quality"]["conflicts"] = data_quality.document(warehouse.con)["conflicts"]
     other["delivery"] = shown("delivery").documents["delivery"]
+    other |= {name: learned("everything").documents[name] for name in ("errors", "learning")}
     return {
         name: {key: value if value != [] else other[name][key] for key, value in document.items()}
         for name, document in demo.items()

@@ -109,9 +109,34 @@ _PARTS: Mapping[str, tuple[Sequence[str], str]] = {
         WHERE why IS NOT NULL
         ORDER BY why, detected_at DESC, incident_id LIMIT {SIMILAR}""",
     ),
+    "errors": (
+        ("incident_errors", "error_issues"),
+        """SELECT l.method, l.is_weak, l.minutes_from_detected, e.source, e.external_id, e.key, e.title, e.url, e.level, e.service,
+            e.status, e.users, e.events, e.first_seen_at, e.last_seen_at, e.first_release, e.fix_state, e.fix_at
+        FROM incident_errors AS l
+        SEMI JOIN asked USING (incident_id)
+        JOIN error_issues AS e ON e.source = l.source AND e.external_id = l.external_id
+        ORDER BY l.is_weak, l.method, e.first_seen_at, e.source, e.external_id""",
+    ),
+    "same_errors": (
+        ("incident_errors", "error_issues", "incidents"),
+        f"""SELECT i.incident_id, i.source, i.external_id, i.key, i.title, i.url, i.detected_at, i.resolve_minutes,
+            coalesce(e.key, e.external_id) AS error, e.title AS error_title
+        FROM incident_errors AS own
+        SEMI JOIN asked USING (incident_id)
+        JOIN incident_errors AS other ON other.source = own.source AND other.external_id = own.external_id AND NOT other.is_weak
+        JOIN error_issues AS e ON e.source = own.source AND e.external_id = own.external_id
+        JOIN incidents AS i ON i.incident_id = other.incident_id
+        CROSS JOIN asked AS a
+        WHERE NOT own.is_weak AND i.incident_id <> a.incident_id AND i.detected_at < a.detected_at
+        ORDER BY i.detected_at DESC, i.incident_id, error LIMIT {SIMILAR}""",
+    ),
     "follow_ups": (
         ("follow_ups",),
-        "SELECT * EXCLUDE (incident_id) FROM follow_ups SEMI JOIN asked USING (incident_id) ORDER BY kind DESC, due_at, external_id",
+        # That there is no post-mortem is known only where any post-mortem is.
+        """SELECT * EXCLUDE (incident_id) FROM follow_ups SEMI JOIN asked USING (incident_id)
+        WHERE external_id IS NOT NULL OR EXISTS (FROM follow_ups WHERE kind = 'post_mortem' AND external_id IS NOT NULL)
+        ORDER BY kind DESC, due_at, external_id""",
     ),
     "breaches": (
         ("target_breaches",),
@@ -127,6 +152,33 @@ _TIMELINE: Mapping[str, tuple[Sequence[str], str]] = {
             source, external_id, actor, notes AS text, NULL::VARCHAR AS url, provenance
         FROM incident_events SEMI JOIN asked USING (incident_id)
         QUALIFY event_type <> 'note' OR count(*) OVER (PARTITION BY source, external_id, "at", actor, notes) = 1""",
+    ),
+    # Of an issue that a link joins, all of the episode that it is about; of one that is only near in time, that it began.
+    "errors": (
+        ("incident_errors", "error_issues", "error_episodes"),
+        """WITH episodes AS (
+            SELECT p.*, l.is_weak, e.url,
+                concat_ws(' ', e.key, e.title) || CASE WHEN l.is_weak THEN ' (near in time)' ELSE '' END AS text
+            FROM incident_errors AS l
+            SEMI JOIN asked USING (incident_id)
+            JOIN error_issues AS e ON e.source = l.source AND e.external_id = l.external_id
+            JOIN error_episodes AS p ON p.source = l.source AND p.external_id = l.external_id
+            CROSS JOIN asked AS a
+            WHERE p.began_at <= a.ended_at AND coalesce(p.resolved_at >= a.began_at, true)
+        )
+        SELECT began_at AS "at", CASE began_by WHEN 'first seen' THEN 'error first seen' ELSE 'error ' || began_by END AS what,
+            source, external_id, NULL::VARCHAR AS actor, text, url,
+            CASE WHEN began_not_before IS NULL THEN 'api' ELSE 'derived' END AS provenance
+        FROM episodes
+        UNION ALL
+        SELECT resolved_at, 'error resolved', source, external_id, NULL, text, url, resolved_provenance
+        FROM episodes WHERE resolved_at IS NOT NULL AND NOT is_weak""",
+    ),
+    "post_mortems": (
+        ("follow_ups",),
+        """SELECT completed_at AS "at", CASE kind WHEN 'action' THEN 'action' ELSE 'post-mortem' END || ' completed' AS what,
+            source, external_id, NULL::VARCHAR AS actor, concat_ws(' ', key, title) AS text, url, 'api' AS provenance
+        FROM follow_ups SEMI JOIN asked USING (incident_id) WHERE completed_at IS NOT NULL""",
     ),
 }
 #: What ended an earlier incident, as far as anybody said or did something that can be read.
@@ -241,6 +293,12 @@ def _of_deploy(row: Row) -> Row:
     }
 
 
+#: What ties an issue of an error tracker to the incident, in words.
+TIES = {
+    "link": "linked to it",
+    "release": "near in time: new with the deploy linked to it",
+    "service and time": "near in time: of its service",
+}
 #: What ties a deploy to the incident, in words.
 RELATIONS = {
     "introduced": "introduced it",

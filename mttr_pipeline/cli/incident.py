@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mttr_pipeline.cli.answer import json_of
-from mttr_pipeline.cli.evidence import RELATIONS, Row, evidence
+from mttr_pipeline.cli.evidence import RELATIONS, TIES, Row, evidence
 from mttr_pipeline.cli.exits import DONE, Globals, exits
 from mttr_pipeline.cli.published import database, opened
 from mttr_pipeline.cli.terminal import minutes, wide_console
@@ -29,9 +29,11 @@ _SECTIONS = (
     ("conflicts", "Stamps that its records disagree about", None),
     ("breaches", "Target", None),
     ("deploys", "Deploys", "No deploy of its service is known before or during it."),
+    ("errors", "Errors", None),
     ("timeline", "Timeline", "Nothing is known."),
     ("follow_ups", "Post-mortem and follow-ups", None),
     ("links_not_followed", "Named in its records, and kept apart", None),
+    ("same_errors", "Earlier ones with the same error", None),
     ("similar", "Similar earlier ones", "None with the same record, a similar title or the same root cause."),
 )
 #: A text and the address that it leads to.
@@ -184,9 +186,27 @@ _SAID: Mapping[str, Callable[[Row], list[tuple[str, Cell]]]] = {
         ("who", _plain(row["actor"])),
         ("text", _plain(row["text"])),
     ],
+    "errors": lambda row: [
+        ("issue", _record(row)),
+        ("title", _plain(row["title"])),
+        ("relation", _plain(TIES[row["method"]])),
+        ("min after detected", _plain(minutes(row["minutes_from_detected"]))),
+        ("level", _plain(row["level"])),
+        ("users", _plain(None if row["users"] is None else f"{row['users']:,}")),
+        ("status", _plain(row["status"])),
+        ("fix", _plain(row["fix_state"])),
+    ],
+    "same_errors": lambda row: [
+        ("incident", _record(row)),
+        ("title", _plain(row["title"])),
+        ("error", _plain(" ".join(filter(None, (row["error"], row["error_title"]))))),
+        ("detected", _plain(_moment(row["detected_at"]))),
+        ("min", _plain(minutes(row["resolve_minutes"]))),
+    ],
     "follow_ups": lambda row: [
         ("kind", _plain(row["kind"].replace("_", " "))),
         ("record", (row.get("key") or row["external_id"] or "none", row.get("url"))),
+        ("title", _plain(row.get("title"))),
         ("due", _plain(_moment(row["due_at"]))),
         ("completed", _plain(_moment(row["completed_at"]))),
         ("on time", _plain({True: "yes", False: "no", None: None}[row["on_time"]])),

@@ -77,9 +77,8 @@ def wide_console() -> Console:
 
 
 def print_summary(generation: Path, console: Console) -> None:
-    """What was published: the last 30 days against the 30 before, per severity, how fresh each source is, targets, downtime, and
-    deploys, and whether the
-    data bears figures. Where it does not, that comes first."""
+    """What was published: the last 30 days against the 30 before, per severity, how fresh each source is, targets, downtime,
+    deploys, errors and post-mortems, and whether the data bears figures. Where it does not, that comes first."""
     with duckdb.connect(str(generation / "mttr.duckdb"), read_only=True) as con:
         con.execute("SET TimeZone = 'UTC'")
         # A line stays one line, however long: what is broken over lines cannot be searched for.
@@ -91,6 +90,8 @@ def print_summary(generation: Path, console: Console) -> None:
             *filter(None, [targets_line(con), records_line(con)]),
             *downtime_lines(con),
             *deploys_lines(con),
+            *errors_lines(con),
+            *learning_lines(con),
             *names_lines(con),
         ]
         for part in (quality, *parts) if is_red else (*parts, quality):
@@ -236,6 +237,31 @@ def deploys_lines(con: duckdb.DuckDBPyConnection) -> list[str]:
             text += f", {explicit:,} of them because it is named" if linked else ""
         found.append(text)
     return found
+
+
+def errors_lines(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """Unresolved issues by class, and releases that crash more than the one before; nothing without an error tracker."""
+    found = []
+    for unresolved, new, regressions, ineffective in con.execute(
+        """SELECT count(triage_rank), count(*) FILTER (class = 'new'), count(*) FILTER (class = 'regression'),
+            count(*) FILTER (fix_state = 'ineffective' AND status = 'unresolved')
+        FROM error_issues HAVING count(*) > 0"""
+    ).fetchall():
+        text = f" errors        {unresolved:,} unresolved"
+        text += f", of which {new:,} new and {regressions:,} back after a resolve" if unresolved else ""
+        found.append(f"{text}; {ineffective:,} with a fix that did not hold" if ineffective else text)
+    return found
+
+
+def learning_lines(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """Post-mortems of all incidents of SEV1 and SEV2 that are due; nothing where no post-mortem of any incident is known."""
+    return [
+        f" post-mortems  {completed:,} of {n:,} that are due are completed, {on_time:,} on time"
+        for n, completed, on_time in con.execute(
+            """SELECT n, completed, on_time FROM learning
+            WHERE scope = 'all' AND window_start IS NULL AND completed IS NOT NULL AND n > 0"""
+        ).fetchall()
+    ]
 
 
 def names_lines(con: duckdb.DuckDBPyConnection) -> list[str]:

@@ -20,7 +20,7 @@ from mttr_pipeline.defs.resources import RunResource, explained
 from mttr_pipeline.defs.tables import asset_key
 from mttr_pipeline.errors import ContractError
 from mttr_pipeline.publish import latest
-from mttr_pipeline.reports import compliance, data_quality, delivery, downtime
+from mttr_pipeline.reports import compliance, data_quality, delivery, downtime, errors, learning
 
 REPORT = dg.AssetKey(["report", "summary"])
 _TARGETS, _FINDINGS = asset_key("mart.target_compliance"), asset_key("mart.data_quality_status")
@@ -85,6 +85,8 @@ def _figures(documents: dict[str, reports.Document]) -> dict[str, Any]:
     for row in delivery.recent(documents["delivery"]["figures"]):
         if row["scope"] == "all":
             found |= delivery.numbers(row)
+    found |= errors.numbers(documents["errors"])
+    found |= learning.numbers(documents["learning"], summary["period"]["start"])
     for row in compliance.recent(documents["compliance"]["targets"]):
         found[f"compliance_pct_{row['severity']}"] = row["compliance_pct"]
         found[f"compliance_n_{row['severity']}"] = row["incidents_count"]

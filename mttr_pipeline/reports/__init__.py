@@ -11,7 +11,17 @@ from pathlib import Path
 
 import duckdb
 
-from mttr_pipeline.reports import bottlenecks, comparisons, compliance, data_quality, delivery, summary, trend
+from mttr_pipeline.reports import (
+    bottlenecks,
+    comparisons,
+    compliance,
+    data_quality,
+    delivery,
+    errors,
+    learning,
+    summary,
+    trend,
+)
 from mttr_pipeline.reports.document import Document, dumps, instant_text
 from mttr_pipeline.reports.members import member_details
 from mttr_pipeline.reports.openmetrics import metrics
@@ -39,6 +49,8 @@ DOCUMENTS = {
     "compliance": compliance.document,
     "bottlenecks": bottlenecks.document,
     "delivery": delivery.document,
+    "errors": errors.document,
+    "learning": learning.document,
     "data_quality": data_quality.document,
 }
 

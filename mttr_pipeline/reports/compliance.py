@@ -23,6 +23,7 @@ from mttr_pipeline.reports.document import (
     query,
     rows,
 )
+from mttr_pipeline.reports.evidence import Errors, PostMortemOf, with_evidence
 from mttr_pipeline.reports.records import Records, with_records
 
 MAX_BREACHES = 50
@@ -119,6 +120,8 @@ class Breach(BreachRow):
     records: Records
     deploys: Deploys
     no_deploy_before: NoDeployBefore
+    errors: Errors
+    post_mortem: PostMortemOf
 
 
 class Compliance(Head):
@@ -186,7 +189,7 @@ def failing(targets: list[Document], severity: str) -> list[str]:
 
 def _breaches(con: duckdb.DuckDBPyConnection, source: str) -> list[Document]:
     found = rows(con, BreachRow, f"{source} ORDER BY over_minutes DESC, incident_id LIMIT {MAX_BREACHES}")
-    return with_what_changed(con, with_records(con, found))
+    return with_evidence(con, with_what_changed(con, with_records(con, found)))
 
 
 _OPEN = "FROM mart.target_breaches WHERE is_open"

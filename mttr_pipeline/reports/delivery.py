@@ -26,6 +26,7 @@ from mttr_pipeline.reports.document import (
     query,
     rows,
 )
+from mttr_pipeline.reports.evidence import Errors, PostMortemOf, with_evidence
 
 MAX_WORST = 10
 
@@ -146,6 +147,8 @@ class WorstIncident(IncidentRow):
     """One of the worst incidents that a deploy introduced."""
 
     deploys: Deploys
+    errors: Errors
+    post_mortem: PostMortemOf
 
 
 class Delivery(Head):
@@ -175,7 +178,7 @@ def document(con: duckdb.DuckDBPyConnection) -> Document:
         "environments": rows(
             con, EnvironmentOfDeploys, "FROM mart.deploy_environments ORDER BY source, deploys DESC, environment"
         ),
-        "worst_incidents": with_deploys(con, query(con, _WORST)),
+        "worst_incidents": with_evidence(con, with_deploys(con, query(con, _WORST))),
     }
 
 

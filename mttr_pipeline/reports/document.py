@@ -103,8 +103,8 @@ def phase_model(con: duckdb.DuckDBPyConnection) -> str:
 
 
 def columns(kind: type[JsonObject]) -> str:
-    """The fields of `kind` as the columns of a SELECT."""
-    return ", ".join(f'"{name}"' for name in kind.__struct_fields__)
+    """The fields of `kind` as the columns of a SELECT, by their names in the JSON."""
+    return ", ".join(f'"{name}"' for name in kind.__struct_encode_fields__)
 
 
 def by_name(column: str) -> str:

@@ -10,12 +10,15 @@ from dataclasses import dataclass, field
 
 import duckdb
 
+from mttr_pipeline.reports import errors, learning
 from mttr_pipeline.reports.compliance import BreachRow
 from mttr_pipeline.reports.deploys import with_what_changed
 from mttr_pipeline.reports.document import Document, by_name, columns, query
+from mttr_pipeline.reports.evidence import with_evidence
 from mttr_pipeline.reports.records import with_records
 
-MOST = 10  # breaches of each kind
+MOST = 10  # breaches of each kind, and overdue post-mortems
+MOST_ISSUES = 5
 
 
 @dataclass
@@ -27,23 +30,38 @@ class MemberDetails:
     open: list[Document] = field(default_factory=list)
     open_count: int = 0
     related: list[str] = field(default_factory=list)
+    issues: list[Document] = field(default_factory=list)
+    overdue: list[Document] = field(default_factory=list)
+    releases: list[Document] = field(default_factory=list)
 
 
 def member_details(con: duckdb.DuckDBPyConnection, dimension: str) -> dict[str, MemberDetails]:
     """Member -> what is known of it; members without any of it are not there."""
     found: dict[str, MemberDetails] = defaultdict(MemberDetails)
-    for row in with_what_changed(con, with_records(con, query(con, _breaches(dimension, _RECENT)))):
+    for row in _evident(con, _breaches(dimension, _RECENT)):
         found[row[dimension]].recent_count = row.pop("breaches")
         found[row[dimension]].recent.append(row)
-    for row in with_what_changed(con, with_records(con, query(con, _breaches(dimension, "is_open")))):
+    for row in _evident(con, _breaches(dimension, "is_open")):
         found[row[dimension]].open_count = row.pop("breaches")
         found[row[dimension]].open.append(row)
+    for row in errors.triage(con, MOST_ISSUES, dimension):
+        found[row[dimension]].issues.append(row)
+    for row in learning.overdue(con, MOST, dimension):
+        found[row[dimension]].overdue.append(row)
+    if dimension == "service":
+        for row in errors.releases(con):
+            found[row["service"]].releases.append(row)
     related = "team" if dimension == "service" else "service"
     for row in query(
         con, f"SELECT service, team FROM mart.services WHERE team IS NOT NULL ORDER BY {by_name('service')}"
     ):
         found[row[dimension]].related.append(row[related])
     return dict(found)
+
+
+def _evident(con: duckdb.DuckDBPyConnection, text: str) -> list[Document]:
+    """The incidents of a query, with what is known of each."""
+    return with_evidence(con, with_what_changed(con, with_records(con, query(con, text))))
 
 
 _RECENT = "started_at >= (SELECT min(window_start) FROM mart.target_compliance)"

@@ -42,6 +42,20 @@ def _delivery(name: str, help_text: str, column: str, unit: str = "") -> Family:
     return Family(name, f"{help_text}, of the last 30 days", _DELIVERY.format(column=column), unit=unit)
 
 
+_NEWEST = """SELECT service, {column} FROM mart.release_health
+    QUALIFY row_number() OVER (PARTITION BY service ORDER BY released_at DESC NULLS LAST, version DESC) = 1 ORDER BY 1"""
+
+
+def _learned(name: str, help_text: str, table: str, column: str, unit: str = "", where: str = "true") -> Family:
+    query = f"SELECT {column} FROM mart.{table} WHERE scope = 'all' AND {_LAST_30} AND {where}"
+    return Family(name, f"{help_text}, of the last 30 days", query, unit=unit)
+
+
+def _whole(name: str, help_text: str, table: str, column: str, unit: str = "") -> Family:
+    query = f"SELECT {column} FROM mart.{table} WHERE scope = 'all' AND window_start IS NULL"
+    return Family(name, f"{help_text}, of the whole history", query, unit=unit)
+
+
 def _period(name: str, help_text: str, column: str, unit: str = "") -> Family:
     return Family(name, f"{help_text}, of the last 30 days", _PERIOD.format(column=column), ("severity",), unit)
 
@@ -129,6 +143,81 @@ FAMILIES = (
         "ratio",
     ),
     _delivery("mttr_deploys_rework", "deploys that repair", "rework_deploys"),
+    Family(
+        "mttr_error_issues",
+        "unresolved issues of error trackers",
+        """SELECT "class", count(*) FROM mart.error_issues
+        WHERE status = 'unresolved' AND "class" IS NOT NULL GROUP BY ALL ORDER BY 1""",
+        ("class",),
+    ),
+    Family(
+        "mttr_error_fixes",
+        "issues by the state of their newest fix, of those whose fix was out in the last 90 days",
+        """SELECT fix_state, count(*) FROM mart.error_issues CROSS JOIN config.run AS run
+        WHERE fix_state IS NOT NULL AND epoch_us(fix_at) >= epoch_us(run.as_of) - 90 * 86400000000 GROUP BY ALL ORDER BY 1""",
+        ("state",),
+    ),
+    Family(
+        "mttr_release_crash_free_ratio",
+        "share of sessions of the newest release of a service that did not crash",
+        _NEWEST.format(column="crash_free_pct / 100"),
+        ("service",),
+        "ratio",
+    ),
+    Family("mttr_release_sessions", "sessions behind the share", _NEWEST.format(column="sessions"), ("service",)),
+    _whole(
+        "mttr_post_mortem_completion_ratio",
+        "share of the incidents of SEV1 and SEV2 with a completed post-mortem, of those where it is due",
+        "learning",
+        "completion_pct / 100",
+        "ratio",
+    ),
+    _whole(
+        "mttr_post_mortems_due",
+        "incidents behind the share",
+        "learning",
+        "CASE WHEN completed IS NOT NULL THEN n END",
+    ),
+    _whole(
+        "mttr_recurrence_ratio",
+        "share of incidents that came back within 30 days",
+        "recurrence",
+        "recurrence_pct / 100",
+        "ratio",
+    ),
+    _whole("mttr_recurrence_incidents", "incidents behind the share", "recurrence", "CASE WHEN n > 0 THEN n END"),
+    _learned(
+        "mttr_noise_ratio",
+        "share of incidents of alerts that resolved automatically and that nobody acknowledged",
+        "noise",
+        "noise_pct / 100",
+        "ratio",
+    ),
+    _learned("mttr_noise_incidents", "incidents behind the share", "noise", "n"),
+    _learned("mttr_noise_night_pages", "pages at night for noise", "noise", "noise_night_pages"),
+    _learned(
+        "mttr_detected_by_customers_ratio",
+        "share of incidents that customers noticed first",
+        "detection_sources",
+        "coalesce(max(share_pct) FILTER (detected_by = 'customer'), 0) / 100",
+        "ratio",
+        "n_known > 0 HAVING count(*) > 0",
+    ),
+    _learned(
+        "mttr_detection_known", "incidents behind the share", "detection_sources", "max(n_known)", "", "n_known > 0"
+    ),
+    Family(
+        "mttr_pages",
+        "pages of the last 30 days",
+        f"SELECT scope_value, pages FROM mart.oncall_load WHERE scope = 'team' AND {_LAST_30} ORDER BY 1",
+        ("team",),
+    ),
+    Family(
+        "mttr_night_pages",
+        "pages of the last 30 days from 22 to 8 h",
+        f"SELECT scope_value, night_pages FROM mart.oncall_load WHERE scope = 'team' AND {_LAST_30} ORDER BY 1",
+        ("team",),
+    ),
     Family(
         "mttr_incidents_abandoned",
         "open incidents that are abandoned",

@@ -14,6 +14,8 @@ from mttr_pipeline.reports.compliance import Compliance
 from mttr_pipeline.reports.data_quality import DataQuality
 from mttr_pipeline.reports.delivery import Delivery
 from mttr_pipeline.reports.document import JsonObject
+from mttr_pipeline.reports.errors import Errors
+from mttr_pipeline.reports.learning import Learning
 from mttr_pipeline.reports.summary import Summary
 from mttr_pipeline.reports.trend import Trend
 
@@ -25,6 +27,8 @@ TYPES: dict[str, type[JsonObject]] = {
     "compliance": Compliance,
     "bottlenecks": Bottlenecks,
     "delivery": Delivery,
+    "errors": Errors,
+    "learning": Learning,
     "data_quality": DataQuality,
 }
 

@@ -12,7 +12,7 @@ unique = [["service", "version"]]
 crashed_are_sessions = "crashed BETWEEN 0 AND sessions"
 limits_are_ordered = "crash_free_low_pct <= crash_free_pct + 1e-9 AND crash_free_pct <= crash_free_high_pct + 1e-9"
 known_verdict = "verdict IN ('better', 'worse', 'no clear change')"
-verdict_needs_sessions = "verdict IS NULL OR (sessions >= 100 AND sessions_before >= 100)"
+verdict_needs_sessions = "verdict IS NULL OR coalesce(sessions >= 100 AND sessions_before >= 100, false)"
 
 [columns]
 service = "service, `unknown` where nothing says it"

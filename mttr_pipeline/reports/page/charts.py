@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     Chart = alt.Chart | alt.LayerChart | alt.VConcatChart
 
 WIDE, NARROW = 940, 318
+MOST_BARS = 20  # more cannot be told apart on one page
 _LIGHT = {
     "--ink": "#1b1f24",
     "--muted": "#57606a",
@@ -248,6 +249,65 @@ def deploys(weeks: Sequence[Document]) -> Callable[[int], alt.Chart]:
                 opacity=alt.when("datum.is_partial").then(alt.value(0.5)).otherwise(alt.value(1)),
             )
             .properties(width=width, height=150, title="Deploys to production")
+        )
+
+    return draw
+
+
+def crash_free(releases: Sequence[Document]) -> Callable[[int], alt.LayerChart]:
+    """Per release the share of sessions without a crash, with its limits."""
+    import altair as alt
+
+    shown = [
+        {
+            "release": f"{row['service']} {row['version']}",
+            "free": row["crash_free_pct"],
+            "low": row["crash_free_low_pct"],
+            "high": row["crash_free_high_pct"],
+        }
+        for row in releases
+    ]
+
+    def draw(width: int) -> alt.LayerChart:
+        # Not from 0: the differences that matter are parts of a percent.
+        near = alt.Scale(domainMax=100, zero=False)
+        base = alt.Chart(alt.Data(values=shown)).encode(y=alt.Y("release:N", sort=None, axis=alt.Axis(**_NAMES)))
+        limits = base.mark_rule(color=_SOFT, strokeWidth=8, strokeCap="round").encode(
+            x=alt.X("low:Q", scale=near, axis=alt.Axis(title="sessions without a crash, %", tickCount=5)),
+            x2=alt.X2("high:Q"),
+        )
+        dots = base.mark_point(color=_ACCENT, filled=True, size=110, opacity=1).encode(x=alt.X("free:Q", scale=near))
+        return (limits + dots).properties(width=width, height=40 * len(shown))
+
+    return draw
+
+
+def pages(teams: Sequence[Document]) -> Callable[[int], alt.Chart]:
+    """Per team a bar of its pages, those at night first."""
+    import altair as alt
+
+    states = ("at night", "by day")
+    shown = [
+        {"team": row["scope_value"], "place": place, "state": states[place], "pages": pages}
+        for row in teams
+        for place, pages in enumerate((row["night_pages"], row["pages"] - row["night_pages"]))
+    ]
+
+    def draw(width: int) -> alt.Chart:
+        return (
+            alt.Chart(alt.Data(values=shown))
+            .mark_bar(stroke=_PAPER)
+            .encode(
+                x=alt.X("pages:Q", axis=alt.Axis(title="pages", tickCount=5, tickMinStep=1)),
+                y=alt.Y("team:N", sort=None, axis=alt.Axis(**_NAMES)),
+                order=alt.Order("place:Q"),
+                color=alt.Color(
+                    "state:N",
+                    scale=alt.Scale(domain=list(states), range=[_INK, _SOFT]),
+                    legend=alt.Legend(title=None, orient="bottom", columnPadding=28, columns=len(states)),
+                ),
+            )
+            .properties(width=width, height=34 * len(teams))
         )
 
     return draw

@@ -28,6 +28,16 @@ SECTIONS = {
         ),
         "delivery",
     ),
+    "errors": Files(
+        (*("error_issues", "error_episodes", "incident_errors"), *("error_coverage", "release_health")), "errors"
+    ),
+    "learning": Files(
+        (
+            *("learning", "follow_ups", "recurrence", "repeaters", "noise", "detection_sources"),
+            *("ownership", "unowned_incidents", "oncall_load"),
+        ),
+        "learning",
+    ),
     "bottlenecks": Files(("bottlenecks_current", "opportunities", "recommendations"), "bottlenecks"),
     "quality": Files(
         (

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from markupsafe import Markup
 
 from mttr_pipeline.reports.document import Document
-from mttr_pipeline.reports.page import charts, deploys, outages, verdict
+from mttr_pipeline.reports.page import charts, deploys, errors, learned, outages, verdict
 from mttr_pipeline.reports.page.view import has_data, weeks_of
 
 _WIDTH = 640
@@ -33,6 +33,8 @@ def markdown(documents: Mapping[str, Document]) -> str:
         parts.append("\n".join(f"- {_plain(line)}" for line in lines))
         picture = base64.b64encode(charts.png(charts.deploys(documents["delivery"]["weeks"])(_WIDTH))).decode()
         parts.append(f"![deploys to production by week, last 90 days](data:image/png;base64,{picture})")
+    more = [*errors.lines(documents["errors"]), *learned.lines(documents["learning"], documents["summary"])]
+    parts.append("\n".join(f"- {_plain(line)}" for line in more))
     return "\n\n".join(filter(None, parts))
 
 

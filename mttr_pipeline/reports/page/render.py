@@ -20,7 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from mttr_pipeline.reports.document import Document
-from mttr_pipeline.reports.page import changes, deploys, files, names, outages, rules, verdict, words
+from mttr_pipeline.reports.page import changes, deploys, errors, files, names, outages, rules, verdict, words
 from mttr_pipeline.reports.page.view import context
 
 _FOLDER = Path(__file__).parent / "templates"
@@ -85,6 +85,12 @@ def _environment() -> Environment:
         "delivery_sample": deploys.sample,
         "deploy_name": deploys.name_of,
         "introduced": deploys.introduced,
+        "error_name": errors.name_of,
+        "class_of_issue": errors.CLASSES.__getitem__,
+        "tied": errors.tied,
+        "health": errors.verdict,
+        "health_colour": rules.health_colour,
+        "post_mortem": errors.post_mortem,
         "since": changes.since,
         "left_out": changes.left_out,
         "change_colour": rules.change_colour,

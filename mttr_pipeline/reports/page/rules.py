@@ -16,7 +16,8 @@ MEAN_LIMITS_EVENTS = 100  # limits of a capped mean, and of a ratio of two, need
 SIGNIFICANT_Q = 0.05
 SHARES_N = 20  # incidents that have every phase
 SHARES_COVERAGE_PCT = 25  # or this part of the resolved incidents
-DEPLOYS_N = 5  # a median over deploys needs so many
+MEDIAN_N = 5  # a median over deploys, post-mortems, pages or assignments needs so many
+SESSIONS_N = 100  # with fewer sessions of a release nothing is said of its health
 STALE_AFTER = timedelta(hours=36)  # a nightly source that missed a night
 _COLOURS = {"critical": "bad", "warning": "fair", "healthy": "good"}
 
@@ -72,8 +73,20 @@ def shows_in_median(row: Document) -> bool:
 
 
 def shows_median(n: int) -> bool:
-    """Whether the page may show a median over deploys."""
-    return n >= DEPLOYS_N
+    """Whether the page may show a median over deploys, post-mortems, pages or assignments."""
+    return n >= MEDIAN_N
+
+
+def shows_health(sessions: int) -> bool:
+    """Whether the chart of releases may show one with so many sessions."""
+    return sessions >= SESSIONS_N
+
+
+def health_colour(row: Document) -> str | None:
+    """Colour of a release: only of a verdict of the test."""
+    if row["q"] is None or row["q"] >= SIGNIFICANT_Q:
+        return None
+    return {"better": "good", "worse": "bad"}.get(row["verdict"])
 
 
 def is_stale(source: Document, as_of: str) -> bool:

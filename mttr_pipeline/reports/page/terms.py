@@ -55,6 +55,43 @@ TERMS: tuple[tuple[str, str], ...] = (
         "incidents that were detected in it. If no detection is known, the first stamp counts.",
     ),
 )
+#: Of the section Errors, where there is one.
+ERRORS: tuple[tuple[str, str], ...] = (
+    (
+        "Class of an issue",
+        "New: first seen in the last 24 hours. Back after a resolve: its episode began with a regression. Spiking: the last 24 "
+        "hours have at least ten times the events of a day of the week before, which has at least 5 a day. Else it is ongoing.",
+    ),
+    (
+        "Fix",
+        "A fix held if the first 30 minutes after it had no event. It did not hold if events came from the fixed version or a "
+        "later one. Events from older versions say nothing about it.",
+    ),
+    (
+        "Crash-free sessions",
+        "The share of sessions of a release in production that did not crash. A release is called worse or better than the one "
+        "before it only if chance is an unlikely cause: q is below 0.05 after correction for the number of releases. Both need "
+        "100 sessions.",
+    ),
+)
+#: Of the section Learning, where there is one.
+LEARNING: tuple[tuple[str, str], ...] = (
+    (
+        "Post-mortem",
+        "Every incident of SEV1 and SEV2 needs one, five weekdays after it was resolved. One that is not due yet is in no share.",
+    ),
+    (
+        "Recurrence",
+        "The share of incidents after which another one with the same deduplication key or root cause of the same service began "
+        "within 30 days. Incidents without such a key are not asked.",
+    ),
+    ("Noise", "Incidents of alerts that resolved automatically and that nobody acknowledged."),
+    (
+        "Page",
+        "A pager's first notification for a record, else the record itself at its detection. Night is from 22 to 8 h by the "
+        "clocks of the team, else of the report.",
+    ),
+)
 #: Of the section Delivery, where there is one.
 DELIVERY: tuple[tuple[str, str], ...] = (
     (

@@ -12,8 +12,8 @@ from mttr_pipeline.reports import downtime
 from mttr_pipeline.reports.comparisons import DIMENSIONS
 from mttr_pipeline.reports.compliance import recent as recent_targets
 from mttr_pipeline.reports.document import Document
-from mttr_pipeline.reports.page import charts, deploys, names, outages, rules, verdict, words
-from mttr_pipeline.reports.page.terms import DELIVERY, TERMS
+from mttr_pipeline.reports.page import charts, deploys, errors, learned, names, outages, rules, verdict, words
+from mttr_pipeline.reports.page.terms import DELIVERY, ERRORS, LEARNING, TERMS
 
 NO_COMPARISON: Document = {"verdict": "not enough data", "q": None, "is_mixed": False, "hangs_on_abandoned": False}
 SECTIONS = {
@@ -24,10 +24,16 @@ SECTIONS = {
     "open": "Open and past target",
     "compare": "Severities, services and teams",
     "delivery": "Delivery",
+    "errors": "Errors",
+    "learning": "Learning",
     "bottlenecks": "Bottlenecks and recommendations",
     "quality": "Data quality",
     "definitions": "Definitions",
 }
+
+
+#: Those that are shown only where there is something, in their order.
+_OPTIONAL = ("delivery", "errors", "learning")
 
 
 def context(documents: Mapping[str, Document]) -> dict[str, Any]:
@@ -40,11 +46,14 @@ def context(documents: Mapping[str, Document]) -> dict[str, Any]:
     weeks = weeks_of(documents["trend"])
     compared, unlisted = _compared(documents["comparisons"])
     down, unlisted["downtime"] = _recent_downtime(documents["comparisons"])
-    delivered = deploys.section(documents)
+    delivered, tracked, learning = (part.section(documents) for part in (deploys, errors, learned))
+    missing = {name for name, part in zip(_OPTIONAL, (delivered, tracked, learning), strict=True) if not part}
     return {
         **documents,
-        "sections": [(name, text) for name, text in SECTIONS.items() if name != "delivery" or delivered],
+        "sections": [(name, text) for name, text in SECTIONS.items() if name not in missing],
         "delivered": delivered,
+        "tracked": tracked,
+        "learned": learning,
         "search_label": "Search services, teams, breaches and findings",
         "pages": {"severity": {}, **names.with_pages(documents["comparisons"])},
         "warning": verdict.warning(documents),
@@ -81,7 +90,12 @@ def context(documents: Mapping[str, Document]) -> dict[str, Any]:
         "warnings": [row for row in quality["findings"] if row["status"] == "warn"],
         "counted_once": next((row for row in quality["correlation"] if row["scope"] == "all" and row["joined"]), None),
         "joint": [row for row in quality["correlation"] if row["scope"] == "pair"],
-        "terms": TERMS + DELIVERY if delivered and delivered["ran"] else TERMS,
+        "terms": (
+            TERMS
+            + (DELIVERY if delivered and delivered["ran"] else ())
+            + (ERRORS if tracked else ())
+            + (LEARNING if learning else ())
+        ),
     }
 
 

@@ -36,7 +36,7 @@ groups AS (
             WHEN i.resolved_at IS NOT NULL THEN epoch_us(i.resolved_at) - epoch_us(i.detected_at)
             WHEN NOT status_is_over(i.status) THEN epoch_us(run.as_of) - epoch_us(i.detected_at)
         END))::BIGINT AS us,
-        bit_xor(hash(n.incident_no)) AS same, max((n.started_us, n.incident_no)) AS last
+        bit_xor(hash(n.incident_no)) AS same, arg_max(n.incident_no, (n.started_us, n.incident_no)) AS last_no
     FROM near AS n
     JOIN core.incidents AS i ON i.rowid = n.incident_no
     CROSS JOIN config.run AS run
@@ -74,5 +74,5 @@ SELECT
     i.started_at AS last_started_at
 FROM placed AS p
 JOIN core.windows AS w ON w.window_id = p.window_id
-JOIN core.incidents AS i ON i.rowid = p.last[2]
+JOIN core.incidents AS i ON i.rowid = p.last_no
 ORDER BY w.window_start NULLS FIRST, p.place

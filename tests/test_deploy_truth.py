@@ -6,6 +6,7 @@ What deploys and links must be follows from the facts by the plain reference of 
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,16 +21,19 @@ import pytest
 from correlation_cases import HOUR, Rec
 from delivery_cases import Dep, Real, causes, is_production, reals
 from deploy_cases import Site
-from support_e2e import UNTIL, latest, mttr, scratch
+from error_truth import SERVICE, deploy_of, issues_of, named_by
+from sharing import made_once, scratch
+from support_e2e import UNTIL, latest, mttr
 from test_delivery import figures
 
-from mttr_pipeline.demo import VendorServer, World, deliver
+from mttr_pipeline.demo import REVIEWED, VendorServer, World, deliver
 from mttr_pipeline.demo.cdevents.records import PIPELINE, event_id
 from mttr_pipeline.demo.deploy_stories import ticket_of
 from mttr_pipeline.demo.deploys import Deploy
 from mttr_pipeline.demo.gitlab.records import deployment_id, made_by_api
 from mttr_pipeline.demo.pagerduty.changes import KEPT, change_id, mirrored
 from mttr_pipeline.demo.profiles import PROFILES
+from mttr_pipeline.demo.registry import TOOLS
 from mttr_pipeline.demo.sentry.records import told as told_to_sentry
 from mttr_pipeline.demo.sentry.records import version_of
 from mttr_pipeline.errors import PermanentError
@@ -44,9 +48,14 @@ def microseconds(at: datetime) -> int:
     return (at - datetime(1970, 1, 1, tzinfo=at.tzinfo)) // timedelta(microseconds=1)
 
 
+@functools.cache
+def the_company() -> World:
+    return World(10, UNTIL, days=70, volumes=VOLUMES, linked=0.5, weekly=1.5, reviews=REVIEWED)
+
+
 @pytest.fixture(scope="module")
 def company() -> World:
-    return World(10, UNTIL, days=70, volumes=VOLUMES, linked=0.5, weekly=1.5)
+    return the_company()
 
 
 def night(company: World, server: VendorServer, data: Path, now: datetime, since: datetime | None = None) -> None:
@@ -58,16 +67,21 @@ def night(company: World, server: VendorServer, data: Path, now: datetime, since
     mttr("--data-dir", data, "--config", config, "run", "--as-of", now.isoformat(), env=server.env(*VENDORS)).ended(0)
 
 
-@pytest.fixture(scope="module")
-def nights(company: World) -> list[Path]:
+def generations() -> list[Path]:
     """What was published after each of two nights."""
-    data = scratch() / "deploys/data"
-    found = []
-    with VendorServer(company, limits=None) as server:
+    folder = made_once("deploys", both_nights)
+    return sorted((folder / "data" / "published").glob("2*"))
+
+
+def both_nights(folder: Path) -> None:
+    with VendorServer(the_company(), limits=None) as server:
         for number, now in enumerate(NIGHTS):
-            night(company, server, data, now, NIGHTS[number - 1] if number else None)
-            found.append(latest(data))
-    return found
+            night(the_company(), server, folder / "data", now, NIGHTS[number - 1] if number else None)
+
+
+@pytest.fixture(scope="module")
+def nights() -> list[Path]:
+    return generations()
 
 
 def told(deploy: Deploy, now: datetime, finishes: dict[str, int]) -> Dep | None:
@@ -169,7 +183,32 @@ def expected(company: World, nights: Sequence[datetime], generation: Path) -> li
         for deploy in mirrored(company.deploys)
         if deploy.finished and nights[0] - KEPT <= deploy.finished <= now
     ]  # fmt: skip
-    return reals(deps, microseconds(now))
+    return reals(caused(company, deps, now), microseconds(now))
+
+
+def caused(company: World, deps: Sequence[Dep], now: datetime) -> list[Dep]:
+    """The deploys, of which some caused an incident by an error: it began with what the deploy brought out, and names the incident."""
+    found = list(deps)
+    for issue in issues_of(company, now):
+        record, bad = named_by(company, issue, now), deploy_of(company, issue.first_release, now)
+        if record is None or bad is None:
+            continue
+        service = SERVICE[issue.project]
+        mine = [
+            one
+            for one in found
+            if (one.sha, one.service) == (bad.sha, service) and one.status == "success" and one.finished_at
+        ]
+        names = [
+            f"{one.row.external_id}#{one.row.episode}"
+            for one in company.incidents(now, (*VOLUMES, "alertmanager"))
+            if (TOOLS[record[0]].source, record[1], 1) in one.records
+        ]
+        if not names:  # deleted
+            continue
+        first = min(mine, key=lambda one: one.finished_at or 0)
+        found[found.index(first)] = replace(first, caused=(*first.caused, *names))
+    return found
 
 
 def read(generation: Path, sql: str) -> list[tuple[Any, ...]]:

@@ -80,7 +80,7 @@ def _review(
     assert end is not None
     created = end.replace(microsecond=0) + luck.randint(1, 3) * DAY + luck.randint(0, 300) * MINUTE
     review = _issue(seed, tool, number, created, about[0], "post_mortem", f"Review: {about[0].title}")
-    completed = created + (luck.randint(1, 3) if luck.random() < 0.67 else luck.randint(6, 12)) * DAY
+    completed: datetime | None = created + (luck.randint(1, 3) if luck.random() < 0.67 else luck.randint(6, 12)) * DAY
     completed = None if luck.random() < 0.15 else completed
     if completed is not None:
         review.add(completed, "resolved", "ana", value="human")

@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 
 from mttr_pipeline.demo import company
-from mttr_pipeline.demo.deploy_stories import deploys_of
+from mttr_pipeline.demo.deploy_stories import deploys_of, ticket_of
 from mttr_pipeline.demo.deploys import Deploy
 from mttr_pipeline.demo.facts import Case, identifier
 from mttr_pipeline.demo.kit.vendor import Tool
@@ -92,6 +92,14 @@ class World:
     def instants(self, *tools: str) -> list[datetime]:
         """When anything happens in these tools."""
         return [fact.at for case in self.cases if case.tool in tools for fact in case.facts]
+
+    def named(self, incident: tuple[str, str]) -> tuple[str, str]:
+        """What other tools call an incident: the address of its first record's page and the key of its ticket, each empty without
+        one."""
+        page = TOOLS[incident[0]].page
+        group = next((group for group in self.groups if group[0] == incident), (incident,))
+        tickets = (ticket_of(self.by_id[record]) for record in group[1:])
+        return page(self.by_id[incident]) if page else "", next(filter(None, tickets), "")
 
     def truth(self, now: datetime | None = None) -> list[Truth]:
         """What the pipeline must find at `now` (default `until`): one row per record and episode."""

@@ -5,6 +5,7 @@ Nothing here reads a rendered payload or shares code with the pipeline.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +15,7 @@ from mttr_pipeline.demo.company import SERVICES
 from mttr_pipeline.demo.deploys import Deploy
 from mttr_pipeline.demo.sentry.records import slug_of, told, version_of
 from mttr_pipeline.demo.sentry.stories import errors_of
-from mttr_pipeline.demo.sentry.truth import ErrorIssue
+from mttr_pipeline.demo.sentry.truth import ErrorIssue, Errors
 
 SERVICE = {slug_of(service.name): service.name for service in SERVICES}
 #: The vendor writes down that an issue came back so long after the event.
@@ -42,7 +43,12 @@ class Told:
 
 def issues_of(world: World, now: datetime) -> list[ErrorIssue]:
     """The issues that are there."""
-    return [one for one in errors_of(world).issues if one.is_there(now)]
+    return [one for one in _errors(world).issues if one.is_there(now)]
+
+
+@functools.cache
+def _errors(world: World) -> Errors:
+    return errors_of(world)
 
 
 def deploy_of(world: World, release: str | None, now: datetime) -> Deploy | None:

@@ -36,10 +36,11 @@ from mttr_pipeline.demo.profiles import PROFILES
 from mttr_pipeline.demo.registry import TOOLS
 from mttr_pipeline.demo.sentry.records import told as told_to_sentry
 from mttr_pipeline.demo.sentry.records import version_of
+from mttr_pipeline.demo.slack.stories import channels_of
 from mttr_pipeline.errors import PermanentError
 
 VOLUMES = {"pagerduty": 150, "opsgenie": 60, "opsgenie_incident": 10, "jira": 20, "jsm": 30}
-VENDORS = ("pagerduty", "opsgenie", "jira", "jsm", "github", "gitlab", "sentry")
+VENDORS = ("pagerduty", "opsgenie", "jira", "jsm", "github", "gitlab", "sentry", "slack")
 #: Between them a release is brought out again: only who has read the first night knows that it is a rollback.
 NIGHTS = (UNTIL - timedelta(days=5), UNTIL + timedelta(days=1))
 
@@ -146,6 +147,11 @@ def incidents(company: World, now: datetime) -> list[Rec]:
         for record in group[1:]
         if (key := ticket_of(company.by_id[record]))
     }
+    said = {
+        one.incident: one.mitigated
+        for one in channels_of(company)
+        if one.mitigated and (one.edited or one.mitigated) <= now
+    }
     found = []
     for one in company.incidents(now, (*VOLUMES, "alertmanager")):
         row = one.row
@@ -154,7 +160,7 @@ def incidents(company: World, now: datetime) -> list[Rec]:
         at = {
             "occurred": row.occurred_at,
             "detected": row.counted_detected_at,
-            "mitigated": row.mitigated_at,
+            "mitigated": row.mitigated_at or said.get((row.tool, row.external_id)),
             "resolved": row.resolved_at,
         }
         name = f"{row.external_id}#{row.episode}"
@@ -187,7 +193,8 @@ def expected(company: World, nights: Sequence[datetime], generation: Path) -> li
 
 
 def caused(company: World, deps: Sequence[Dep], now: datetime) -> list[Dep]:
-    """The deploys, of which some caused an incident by an error: it began with what the deploy brought out, and names the incident."""
+    """The deploys, of which some caused an incident by an error: it began with what the deploy brought out, and names the
+    incident."""
     found = list(deps)
     for issue in issues_of(company, now):
         record, bad = named_by(company, issue, now), deploy_of(company, issue.first_release, now)
@@ -270,11 +277,18 @@ def test_every_deploy_link_and_figure_is_the_truth(nights: list[Path], company: 
 def test_one_full_pull_is_the_truth_however_much_goes_wrong(company: World) -> None:
     """What was read night by night is what one pull reads, with every kind of fault on the way; but for refusals that do not say how
     long to wait, which takes minutes and is tested with a clock of its own."""
-    data = scratch() / "deploys-at-once/data"
+    is_the_truth(company, NIGHTS[1:], at_once())
+
+
+def at_once() -> Path:
+    """What was published after one pull of everything, with faults."""
+    return latest(made_once("deploys-at-once", one_night) / "data")
+
+
+def one_night(folder: Path) -> None:
     faults = tuple(rule for rule in PROFILES["heavy"] if rule.kind != "throttle_silent")
-    with VendorServer(company, faults=faults, seed=3, limits=None) as server:
-        night(company, server, data, NIGHTS[1])
-    is_the_truth(company, NIGHTS[1:], latest(data))
+    with VendorServer(the_company(), faults=faults, seed=3, limits=None) as server:
+        night(the_company(), server, folder / "data", NIGHTS[1])
 
 
 def test_what_broke_is_linked_to_its_incident(nights: list[Path], company: World) -> None:

@@ -19,7 +19,7 @@ from mttr_pipeline.demo.deploys import Deploy
 from mttr_pipeline.demo.facts import Case, identifier
 from mttr_pipeline.demo.kit.vendor import Tool
 from mttr_pipeline.demo.late_changes import add_late_changes
-from mttr_pipeline.demo.linked import Group, Linked
+from mttr_pipeline.demo.linked import SERIOUS, Group, Linked, is_paged
 from mttr_pipeline.demo.registry import TOOLS, VOLUMES
 from mttr_pipeline.demo.reviews import Review, reviews_of
 from mttr_pipeline.demo.stories import Story, assign_stories, play
@@ -100,6 +100,19 @@ class World:
         group = next((group for group in self.groups if group[0] == incident), (incident,))
         tickets = (ticket_of(self.by_id[record]) for record in group[1:])
         return page(self.by_id[incident]) if page else "", next(filter(None, tickets), "")
+
+    def serious(self) -> list[Case]:
+        """The plain serious incidents of pagers, in the order in which they began."""
+        again = {(case.tool, case.flap_of) for case in self.cases}
+        found = [
+            case
+            for case in self.cases
+            if case.severity in SERIOUS
+            and is_paged(case)
+            and case.story == "plain"
+            and (case.tool, case.id) not in again
+        ]
+        return sorted(found, key=lambda case: (case.created, case.id))
 
     def truth(self, now: datetime | None = None) -> list[Truth]:
         """What the pipeline must find at `now` (default `until`): one row per record and episode."""

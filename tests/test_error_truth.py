@@ -46,7 +46,8 @@ def is_the_truth(nights: Sequence[datetime], generation: Path) -> None:
         read(
             generation,
             """SELECT s.source, s.external_id, e.external_id, e.method
-            FROM incident_errors AS e JOIN incidents AS i USING (incident_id) JOIN incident_sources AS s USING (incident_id) WHERE i.resolved_at IS NOT NULL AND s.episode = 1
+            FROM incident_errors AS e JOIN incidents AS i USING (incident_id) JOIN incident_sources AS s USING (incident_id)
+            WHERE i.resolved_at IS NOT NULL AND s.episode = 1
             AND s.source <> 'slack'""",
         )
     )
@@ -120,7 +121,8 @@ def channels_are_the_truth(now: datetime, generation: Path) -> None:
 
 
 def learning_is_the_truth(now: datetime, generation: Path) -> None:
-    """Each serious incident that is over has one row with its post-mortem, or without one, and the day on which it is due."""
+    """Each serious incident that is over has one row with its post-mortem, or without one, and when that is due; and each has the
+    actions of its post-mortems."""
     company = the_company()
     begins: dict[tuple[str, str], list[tuple[int, datetime]]] = {}
     for row in company.truth(now):
@@ -139,18 +141,39 @@ def learning_is_the_truth(now: datetime, generation: Path) -> None:
         if row.severity not in ("SEV1", "SEV2") or row.resolved_at is None or is_flapping:
             continue
         done = [(review.completed or now, review.id) for record in one.records for review in about.get(record, ())]
-        first = min(((min(at, now), name) for at, name in done), default=(now, None))
-        at, name = first[0] if first[0] < now else None, first[1]
+        first = min(((min(at, now), name) for at, name in done), default=None)
+        at, name = (known(first[0], now - timedelta(seconds=1)), first[1]) if first else (None, None)
         wanted.add((row.source, row.external_id, row.episode, name, due(row.resolved_at), at))
     found = read(
         generation,
         """SELECT i.source, i.external_id, i.episode, f.external_id, f.due_at, f.completed_at
-        FROM follow_ups AS f JOIN incidents AS i USING (incident_id) WHERE f.kind = 'post_mortem' AND f.is_wanted AND i.flap_count = 0""",
+        FROM follow_ups AS f JOIN incidents AS i USING (incident_id)
+        WHERE f.kind = 'post_mortem' AND f.is_wanted AND i.flap_count = 0""",
     )
     assert set(found) == wanted and len(found) == len(wanted)
+    actions = {
+        (row.source, row.external_id, row.episode, action.id, action.due, known(action.completed, now), action.is_test)
+        for one in counted(company, now)
+        for row in [one.row]
+        for record in one.records
+        for review in about.get(record, ())
+        for action in review.actions
+        if action.created <= now
+    }
+    told = read(
+        generation,
+        """SELECT i.source, i.external_id, i.episode, f.external_id, f.due_at, f.completed_at, f.is_test
+        FROM follow_ups AS f JOIN incidents AS i USING (incident_id) WHERE f.kind = 'action'""",
+    )
+    assert set(told) == actions and len(told) == len(actions) > 10
     names = [name for *_, name, _, _ in found if name]
     assert len(names) > len(set(names)), "one is about two incidents"
     assert 0 < len(names) < len(found) and any(at and at > due_at for *_, due_at, at in found), "missing and late ones"
+
+
+def known(at: datetime | None, now: datetime) -> datetime | None:
+    """An instant that has come."""
+    return at if at and at <= now else None
 
 
 def due(resolved: datetime) -> datetime:
@@ -207,3 +230,12 @@ def test_the_story_has_every_way_of_ending(nights: list[Path]) -> None:
         "worse",
         "no clear change",
     }
+    marks = {
+        at
+        for (at,) in read(
+            nights[1], "SELECT date_trunc('second', mitigated_at) FROM incidents WHERE mitigated_source = 'slack'"
+        )
+    }
+    channels = channels_of(the_company())
+    assert any(one.edited and one.mitigated in marks for one in channels) and any(one.older for one in channels)
+    assert {one.named_in for one in channels} == {"topic", "ticket", "bookmark", "bot"}

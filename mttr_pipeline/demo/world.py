@@ -34,7 +34,8 @@ class World:
              For many records in little time, make `days` and `future` short and the volume large.
     linked   share of the serious incidents that have a ticket, and alerts of a monitor, beside the pager's record; see `linked`
     reviews  share of the serious tickets that have a post-mortem; see `reviews`
-    weekly   ordinary deploys of a service in a week, with those that break it beside them; see `deploy_stories`
+    weekly   ordinary deploys of a service in a week, with those that break it beside them; see `deploy_stories`. Vendors that track
+             errors, or have channels, tell of the incidents of such a company only
 
     Raises ValueError when `until` has no time zone, or a volume is that of no tool.
     """

@@ -1,16 +1,16 @@
 """The incident channels of the demonstration company.
 
 For a third of the serious incidents a channel is made minutes after the page. Its topic, its bookmark or the first message of a bot
-names the page or the ticket. People say there when users had service again, sometimes in a message that said something else before it
-was edited, and days later why it broke. It is archived at the end. Traps stand beside them: a standing channel, and talk about
-older incidents.
+names the page or the ticket. People say there when users had service again, at times in a message that said something else before
+it was edited, and hours later, in an older thread, why it broke. It is archived at the end. Traps stand beside them: a standing
+channel, and talk about older incidents.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -43,9 +43,9 @@ class Channel:
     created: datetime
     named_in: str
     mitigated: datetime | None
-    edited: datetime | None
     cause: datetime | None
     archived: datetime
+    edited: datetime | None = None
     older: tuple[str, ...] = ()
 
     def instants(self) -> list[datetime]:
@@ -57,13 +57,14 @@ class Channel:
 def channels_of(world: World) -> list[Channel]:
     """The channels of a company that deploys, in the order in which they were made; none of another one."""
     serious = world.serious() if world.deploys else []
-    return sorted(
-        (_channel(world, place, case, serious) for place, case in enumerate(serious) if place % 3 == 0), key=_made
-    )
-
-
-def _made(channel: Channel) -> datetime:
-    return channel.created
+    found = [_channel(world, place, case, serious) for place, case in enumerate(serious) if place % 3 == 0]
+    found.sort(key=lambda one: (one.created, one.incident))
+    # One mark that nothing else tells of became one when the message was edited.
+    for place, one in enumerate(found):
+        if one.mitigated and not any(fact.kind == "mitigated" for fact in world.by_id[one.incident].facts):
+            found[place] = replace(one, edited=one.mitigated + 40 * MINUTE)
+            break
+    return found
 
 
 def _channel(world: World, place: int, case: Case, serious: Sequence[Case]) -> Channel:
@@ -91,7 +92,6 @@ def _channel(world: World, place: int, case: Case, serious: Sequence[Case]) -> C
         created=created,
         named_in=places[place // 3 % 4],
         mitigated=mitigated,
-        edited=mitigated + 40 * MINUTE if mitigated and place % 9 == 3 else None,
         cause=cause if place % 2 else None,
         archived=archived.replace(microsecond=0),
         older=older if place % 5 == 0 else (),

@@ -142,8 +142,9 @@ def learning_is_the_truth(now: datetime, generation: Path) -> None:
             continue
         done = [(review.completed or now, review.id) for record in one.records for review in about.get(record, ())]
         first = min(((min(at, now), name) for at, name in done), default=None)
-        at, name = (known(first[0], now - timedelta(seconds=1)), first[1]) if first else (None, None)
-        wanted.add((row.source, row.external_id, row.episode, name, due(row.resolved_at), at))
+        review_id = first[1] if first else None
+        at = first[0] if first and first[0] < now else None
+        wanted.add((row.source, row.external_id, row.episode, review_id, due(row.resolved_at), at))
     found = read(
         generation,
         """SELECT i.source, i.external_id, i.episode, f.external_id, f.due_at, f.completed_at

@@ -6,6 +6,7 @@ What deploys and links must be follows from the facts by the plain reference of 
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,22 +21,26 @@ import pytest
 from correlation_cases import HOUR, Rec
 from delivery_cases import Dep, Real, causes, is_production, reals
 from deploy_cases import Site
-from support_e2e import UNTIL, latest, mttr, scratch
+from error_truth import SERVICE, deploy_of, issues_of, named_by
+from sharing import made_once, scratch
+from support_e2e import UNTIL, latest, mttr
 from test_delivery import figures
 
-from mttr_pipeline.demo import VendorServer, World, deliver
+from mttr_pipeline.demo import REVIEWED, VendorServer, World, deliver
 from mttr_pipeline.demo.cdevents.records import PIPELINE, event_id
 from mttr_pipeline.demo.deploy_stories import ticket_of
 from mttr_pipeline.demo.deploys import Deploy
 from mttr_pipeline.demo.gitlab.records import deployment_id, made_by_api
 from mttr_pipeline.demo.pagerduty.changes import KEPT, change_id, mirrored
 from mttr_pipeline.demo.profiles import PROFILES
+from mttr_pipeline.demo.registry import TOOLS
 from mttr_pipeline.demo.sentry.records import told as told_to_sentry
 from mttr_pipeline.demo.sentry.records import version_of
+from mttr_pipeline.demo.slack.stories import channels_of
 from mttr_pipeline.errors import PermanentError
 
 VOLUMES = {"pagerduty": 150, "opsgenie": 60, "opsgenie_incident": 10, "jira": 20, "jsm": 30}
-VENDORS = ("pagerduty", "opsgenie", "jira", "jsm", "github", "gitlab", "sentry")
+VENDORS = ("pagerduty", "opsgenie", "jira", "jsm", "github", "gitlab", "sentry", "slack")
 #: Between them a release is brought out again: only who has read the first night knows that it is a rollback.
 NIGHTS = (UNTIL - timedelta(days=5), UNTIL + timedelta(days=1))
 
@@ -44,9 +49,14 @@ def microseconds(at: datetime) -> int:
     return (at - datetime(1970, 1, 1, tzinfo=at.tzinfo)) // timedelta(microseconds=1)
 
 
+@functools.cache
+def the_company() -> World:
+    return World(10, UNTIL, days=70, volumes=VOLUMES, linked=0.5, weekly=1.5, reviews=REVIEWED)
+
+
 @pytest.fixture(scope="module")
 def company() -> World:
-    return World(10, UNTIL, days=70, volumes=VOLUMES, linked=0.5, weekly=1.5)
+    return the_company()
 
 
 def night(company: World, server: VendorServer, data: Path, now: datetime, since: datetime | None = None) -> None:
@@ -58,16 +68,21 @@ def night(company: World, server: VendorServer, data: Path, now: datetime, since
     mttr("--data-dir", data, "--config", config, "run", "--as-of", now.isoformat(), env=server.env(*VENDORS)).ended(0)
 
 
-@pytest.fixture(scope="module")
-def nights(company: World) -> list[Path]:
+def generations() -> list[Path]:
     """What was published after each of two nights."""
-    data = scratch() / "deploys/data"
-    found = []
-    with VendorServer(company, limits=None) as server:
+    folder = made_once("deploys", both_nights)
+    return sorted((folder / "data" / "published").glob("2*"))
+
+
+def both_nights(folder: Path) -> None:
+    with VendorServer(the_company(), limits=None) as server:
         for number, now in enumerate(NIGHTS):
-            night(company, server, data, now, NIGHTS[number - 1] if number else None)
-            found.append(latest(data))
-    return found
+            night(the_company(), server, folder / "data", now, NIGHTS[number - 1] if number else None)
+
+
+@pytest.fixture(scope="module")
+def nights() -> list[Path]:
+    return generations()
 
 
 def told(deploy: Deploy, now: datetime, finishes: dict[str, int]) -> Dep | None:
@@ -132,6 +147,11 @@ def incidents(company: World, now: datetime) -> list[Rec]:
         for record in group[1:]
         if (key := ticket_of(company.by_id[record]))
     }
+    said = {
+        one.incident: one.mitigated
+        for one in channels_of(company)
+        if one.mitigated and (one.edited or one.mitigated) <= now
+    }
     found = []
     for one in company.incidents(now, (*VOLUMES, "alertmanager")):
         row = one.row
@@ -140,7 +160,7 @@ def incidents(company: World, now: datetime) -> list[Rec]:
         at = {
             "occurred": row.occurred_at,
             "detected": row.counted_detected_at,
-            "mitigated": row.mitigated_at,
+            "mitigated": row.mitigated_at or said.get((row.tool, row.external_id)),
             "resolved": row.resolved_at,
         }
         name = f"{row.external_id}#{row.episode}"
@@ -169,7 +189,33 @@ def expected(company: World, nights: Sequence[datetime], generation: Path) -> li
         for deploy in mirrored(company.deploys)
         if deploy.finished and nights[0] - KEPT <= deploy.finished <= now
     ]  # fmt: skip
-    return reals(deps, microseconds(now))
+    return reals(caused(company, deps, now), microseconds(now))
+
+
+def caused(company: World, deps: Sequence[Dep], now: datetime) -> list[Dep]:
+    """The deploys, of which some caused an incident by an error: it began with what the deploy brought out, and names the
+    incident."""
+    found = list(deps)
+    for issue in issues_of(company, now):
+        record, bad = named_by(company, issue, now), deploy_of(company, issue.first_release, now)
+        if record is None or bad is None:
+            continue
+        service = SERVICE[issue.project]
+        mine = [
+            one
+            for one in found
+            if (one.sha, one.service) == (bad.sha, service) and one.status == "success" and one.finished_at
+        ]
+        names = [
+            f"{one.row.external_id}#{one.row.episode}"
+            for one in company.incidents(now, (*VOLUMES, "alertmanager"))
+            if (TOOLS[record[0]].source, record[1], 1) in one.records
+        ]
+        if not names:  # deleted
+            continue
+        first = min(mine, key=lambda one: one.finished_at or 0)
+        found[found.index(first)] = replace(first, caused=(*first.caused, *names))
+    return found
 
 
 def read(generation: Path, sql: str) -> list[tuple[Any, ...]]:
@@ -231,11 +277,18 @@ def test_every_deploy_link_and_figure_is_the_truth(nights: list[Path], company: 
 def test_one_full_pull_is_the_truth_however_much_goes_wrong(company: World) -> None:
     """What was read night by night is what one pull reads, with every kind of fault on the way; but for refusals that do not say how
     long to wait, which takes minutes and is tested with a clock of its own."""
-    data = scratch() / "deploys-at-once/data"
+    is_the_truth(company, NIGHTS[1:], at_once())
+
+
+def at_once() -> Path:
+    """What was published after one pull of everything, with faults."""
+    return latest(made_once("deploys-at-once", one_night) / "data")
+
+
+def one_night(folder: Path) -> None:
     faults = tuple(rule for rule in PROFILES["heavy"] if rule.kind != "throttle_silent")
-    with VendorServer(company, faults=faults, seed=3, limits=None) as server:
-        night(company, server, data, NIGHTS[1])
-    is_the_truth(company, NIGHTS[1:], latest(data))
+    with VendorServer(the_company(), faults=faults, seed=3, limits=None) as server:
+        night(the_company(), server, folder / "data", NIGHTS[1])
 
 
 def test_what_broke_is_linked_to_its_incident(nights: list[Path], company: World) -> None:

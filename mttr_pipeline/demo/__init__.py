@@ -9,9 +9,10 @@
         world.truth(server.now)              # what the pipeline must find
 
 Each folder but `kit` is one vendor: it declares itself in `__init__.py` and holds the module that renders facts into the
-vendor's objects and the modules that serve them. `company`, `facts`, `stories`, `linked`, `deploys`, `deploy_stories`,
-`late_changes`, `world`, `truth` and `true_incidents` make the history; `server`, `faults` and `profiles` serve it over HTTP;
-`deliveries` sends what is only sent; `registry` finds the vendors. None of them names a vendor.
+vendor's objects and the modules that serve them; `stories` in one is what only that vendor tells of. `company`, `facts`,
+`stories`, `linked`, `deploys`, `deploy_stories`, `late_changes`, `reviews`, `world`, `truth` and `true_incidents` make the
+history; `server`, `faults` and `profiles` serve it over HTTP; `deliveries` sends what is only sent; `registry` finds the vendors.
+None of them names a vendor.
 
 Names are imported when they are first used, so that `profiles` can be imported without the rest.
 """

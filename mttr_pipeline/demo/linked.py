@@ -48,7 +48,7 @@ class Linked:
             if case.flap_of:
                 self._again.setdefault((case.tool, case.flap_of), []).append(case)
         desks = [TOOLS[name] for name in dict.fromkeys(case.tool for case in cases) if TOOLS[name].is_desk]
-        paged = [case for case in cases if _is_paged(case)]
+        paged = [case for case in cases if is_paged(case)]
         if not desks or not paged:
             return
         self._desk = desks[0]
@@ -209,7 +209,7 @@ def _page(case: Case) -> str:
     return page(case)
 
 
-def _is_paged(case: Case) -> bool:
+def is_paged(case: Case) -> bool:
     """Whether a ticket can copy what happens to a pager's record; at its priority, which it must have."""
     tool = TOOLS[case.tool]
     return (

@@ -14,12 +14,12 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 
 from mttr_pipeline.demo import company
-from mttr_pipeline.demo.deploy_stories import deploys_of
+from mttr_pipeline.demo.deploy_stories import deploys_of, ticket_of
 from mttr_pipeline.demo.deploys import Deploy
 from mttr_pipeline.demo.facts import Case, identifier
 from mttr_pipeline.demo.kit.vendor import Tool
 from mttr_pipeline.demo.late_changes import add_late_changes
-from mttr_pipeline.demo.linked import Group, Linked
+from mttr_pipeline.demo.linked import SERIOUS, Group, Linked, is_paged
 from mttr_pipeline.demo.registry import TOOLS, VOLUMES
 from mttr_pipeline.demo.reviews import Review, reviews_of
 from mttr_pipeline.demo.stories import Story, assign_stories, play
@@ -34,7 +34,8 @@ class World:
              For many records in little time, make `days` and `future` short and the volume large.
     linked   share of the serious incidents that have a ticket, and alerts of a monitor, beside the pager's record; see `linked`
     reviews  share of the serious tickets that have a post-mortem; see `reviews`
-    weekly   ordinary deploys of a service in a week, with those that break it beside them; see `deploy_stories`
+    weekly   ordinary deploys of a service in a week, with those that break it beside them; see `deploy_stories`. Vendors that track
+             errors, or have channels, tell of the incidents of such a company only
 
     Raises ValueError when `until` has no time zone, or a volume is that of no tool.
     """
@@ -92,6 +93,27 @@ class World:
     def instants(self, *tools: str) -> list[datetime]:
         """When anything happens in these tools."""
         return [fact.at for case in self.cases if case.tool in tools for fact in case.facts]
+
+    def named(self, incident: tuple[str, str]) -> tuple[str, str]:
+        """What other tools call an incident: the address of its first record's page and the key of its ticket, each empty without
+        one."""
+        page = TOOLS[incident[0]].page
+        group = next((group for group in self.groups if group[0] == incident), (incident,))
+        tickets = (ticket_of(self.by_id[record]) for record in group[1:])
+        return page(self.by_id[incident]) if page else "", next(filter(None, tickets), "")
+
+    def serious(self) -> list[Case]:
+        """The plain serious incidents of pagers, in the order in which they began."""
+        again = {(case.tool, case.flap_of) for case in self.cases}
+        found = [
+            case
+            for case in self.cases
+            if case.severity in SERIOUS
+            and is_paged(case)
+            and case.story == "plain"
+            and (case.tool, case.id) not in again
+        ]
+        return sorted(found, key=lambda case: (case.created, case.id))
 
     def truth(self, now: datetime | None = None) -> list[Truth]:
         """What the pipeline must find at `now` (default `until`): one row per record and episode."""

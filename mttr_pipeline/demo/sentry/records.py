@@ -151,8 +151,9 @@ def told(deploys: Iterable[Deploy]) -> list[Deploy]:
     return [*own, *(msgspec.structs.replace(one, number=500_000 + one.number) for one in others)] if own else []
 
 
-def book_of(deploys: Iterable[Deploy], now: datetime) -> Book:
-    """What was posted by `now`: a release of each version of a service, made with its first deploy that went well."""
+def book_of(deploys: Iterable[Deploy], now: datetime, errors: Errors) -> Book:
+    """What was posted by `now`: a release of each version of a service, made with its first deploy that went well. `errors` happen
+    by the clock."""
     done = [one for one in deploys if one.outcome == "success" and one.ends_by(now)]
     releases: dict[str, Json] = {}
     posted: dict[str, list[Json]] = {}
@@ -165,4 +166,4 @@ def book_of(deploys: Iterable[Deploy], now: datetime) -> Book:
         started = iso_millis(one.started) if one.started else None
         row = deploy(one.number, at, one.environment, dateStarted=started, dateFinished=iso_millis(at))
         posted.setdefault(version, []).append(row)
-    return Book(list(releases.values()), posted, commits)
+    return Book(list(releases.values()), posted, commits, errors)

@@ -34,6 +34,7 @@ from mttr_pipeline.demo.sentry.records import (
     listed_release,
     told,
 )
+from mttr_pipeline.demo.sentry.stories import errors_of
 from mttr_pipeline.demo.sentry.truth import Errors
 
 if TYPE_CHECKING:
@@ -101,10 +102,10 @@ class SentrySimulator:
 
     @classmethod
     def from_world(cls, world: World) -> SentrySimulator:
-        """The deploys that the company tells it of; without any, nothing is offered to be read."""
-        deploys = told(world.deploys)
+        """The deploys that the company tells it of, and its errors; without any deploys, nothing is offered to be read."""
+        deploys, errors = told(world.deploys), errors_of(world)
         instants = [one.finished for one in deploys if one.finished]
-        return cls(Snapshots(instants, lambda now: book_of(deploys, now)).at, is_offered=bool(deploys))
+        return cls(Snapshots(instants, lambda now: book_of(deploys, now, errors)).at, is_offered=bool(deploys))
 
     @classmethod
     def from_records(

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -22,8 +22,10 @@ from urllib.parse import urlencode
 
 from mttr_pipeline.demo.kit.limits import Budget, Limit
 from mttr_pipeline.demo.kit.paging import Paging
+from mttr_pipeline.demo.kit.snapshots import Snapshots
 from mttr_pipeline.demo.kit.wire import Request, Response, answer, encode
 from mttr_pipeline.demo.slack.records import Json, Room, Workspace, newest_first
+from mttr_pipeline.demo.slack.stories import channels_of, instants_of, workspace_of
 
 if TYPE_CHECKING:
     from mttr_pipeline.demo.world import World
@@ -117,11 +119,19 @@ class SlackSimulator:
         if restricted:
             limits |= {"conversations.history": restriction, "conversations.replies": restriction}
         self._budgets = {method: Budget(limit) for method, limit in limits.items()}
+        #: Of a workspace that changes with the clock alone.
+        self._workspace_at: Callable[[datetime], Workspace] | None = None
 
     @classmethod
     def from_world(cls, world: World) -> SlackSimulator:
-        """The company talks about its incidents elsewhere: nothing is offered to be read."""
-        return cls(Workspace(), is_offered=False)
+        """The channels of the company; one that has none talks elsewhere, and nothing is offered to be read."""
+        channels = channels_of(world)
+        if not channels:
+            return cls(Workspace(), is_offered=False)
+        simulator = cls(Workspace())
+        snapshots = Snapshots(instants_of(channels, world), lambda now: workspace_of(channels, world, now))
+        simulator._workspace_at = snapshots.at
+        return simulator
 
     # -- what the server asks --------------------------------------------------------------------------------------
 
@@ -143,6 +153,8 @@ class SlackSimulator:
 
     def handle(self, request: Request, now: datetime) -> Response:
         """Answer one request."""
+        if self._workspace_at is not None:
+            self.workspace = self._workspace_at(now)
         method = request.path.removeprefix("/api/")
         headers = {"X-OAuth-Scopes": ",".join(self.scopes)}
         try:

@@ -435,6 +435,17 @@ def test_what_a_rollback_is(tmp_path: Path) -> None:
         assert {row["id"] for row in told_of if row[mark]} == expected, mark
 
 
+def test_a_version_with_a_package_is_no_e_mail_address(tmp_path: Path) -> None:
+    """What looks like one is masked in texts; a version that nobody can read is no evidence. Others are shown as they are."""
+    versions = {"package": "shop-web@1.2.3", "slash": "a/b@1+2", "commit": "5f5724f", "two": "@acme/shop@2.0.1"}
+    deps = [Dep("custom", name, version=version, finished_at=T0) for name, version in versions.items()]
+    with delivered(tmp_path, [], deps) as warehouse:
+        shown = {
+            row["id"]: row["version"] for row in rows(warehouse, "SELECT external_id AS id, version FROM mart.deploys")
+        }
+    assert shown == {"package": "1.2.3", "slash": "a/b@1+2", "commit": "5f5724f", "two": "2.0.1"}
+
+
 def test_no_deploys_give_no_figures(tmp_path: Path) -> None:
     """No row, rather than a change failure rate of 0 % for a company whose deploys nobody reads."""
     with delivered(tmp_path, [page("I", T0)], []) as warehouse:

@@ -363,7 +363,7 @@ def test_an_issue_deleted_before_its_changelog_is_read_spoils_no_batch(tmp_path:
     with site(simulator, tmp_path, "project = OPS") as jira_site:
         manifest = jira_site.pull()
         assert set(jira_site.histories(manifest)) == {"1", "2", "4", "5"}
-        assert manifest.facts["counts"] == {"deleted_between_list_and_detail": 1}
+        assert manifest.facts["counts"] == {"deleted_between_list_and_detail": 1, "no_post_mortem_type": 1}
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)

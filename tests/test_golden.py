@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,8 @@ def drawn(seed: int) -> Group:
         if place and source == "opsgenie" and not rec.duplicate_of and luck.random() < 0.5:
             responders.add(rec.id)
         recs.append(rec)
+    if len({rec.source for rec in recs}) == 1:  # nothing is copied where there is no other tool
+        recs = [replace(rec, copied=()) for rec in recs]
     return Group(tuple(recs), frozenset(responders))
 
 
@@ -96,7 +98,7 @@ def expected(group: Group) -> dict[str, Any]:
     # "A responder alert and a merged record may give the first acknowledgement, never identity, title, severity or resolved"
     whole = [r for r in ordered if not r.duplicate_of and r.id not in group.responders]
     tickets_first = sorted(whole, key=lambda r: r.role != "ticket")  # stable
-    pagers, tickets, alerts = ([r for r in whole if r.role == role] for role in ORDER[:3])
+    pagers, tickets, alerts, channels = ([r for r in whole if r.role == role] for role in ORDER)
 
     found: dict[str, Any] = {"incident_id": uuid(whole[0].node)}
     for name, asked in (("occurred", tickets_first), ("investigating", whole), ("root_cause_found", tickets_first)):
@@ -104,7 +106,10 @@ def expected(group: Group) -> dict[str, Any]:
     # "the earliest machine detection"; "a responder alert never gives detected", a merged record may
     seen = [r for r in ordered if r.id not in group.responders]
     machine = [r for r in seen if r.role in ("pager", "machine alert") or r.via.get("detected") == "field"]
-    found |= stamp("detected", earliest(said(machine, "detected")) or earliest(said(seen, "detected")), "detected")
+    # "a ticket's or channel's creation moves it only when nothing else detected"; a channel is made after its ticket
+    made = [r for r in seen if r.role != "channel"]
+    detected = next(filter(None, (earliest(said(records, "detected")) for records in (machine, made, seen))), None)
+    found |= stamp("detected", detected, "detected")
     # "the earliest acknowledgement by a person in a pager"; then by a machine, then in a ticket, then in an alert
     paged = list(said([r for r in ordered if r.role == "pager"], "acknowledged"))
     by_person = [r for r in paged if r.acknowledged_by not in ("integration", "timeout")]
@@ -121,7 +126,7 @@ def expected(group: Group) -> dict[str, Any]:
     # "the pager's last resolve; without a pager the ticket's"
     ends = list(said(pagers, "resolved")) or list(said(tickets, "resolved"))
     if not (pagers or tickets):
-        ends = list(said(alerts, "resolved"))
+        ends = list(said(alerts or channels, "resolved"))
     found |= stamp("resolved", best(ends, lambda r: -r.at["resolved"]), "resolved")
     # "closed from the ticket", "a ticket's Done then counts as closed"
     found |= {"closed_at": None, "closed_source": None}

@@ -6,7 +6,7 @@ like = "figures.findings_words"
 */
 WITH known AS (
     SELECT
-        r.source, coalesce(r.title, r.version, r.external_id) AS name, r.status, r.finished_at, r.finished_precision, r.service, r.is_production, r.record_no,
+        r.source, coalesce(r.title, readable_version(r.version), r.external_id) AS name, r.status, r.finished_at, r.finished_precision, r.service, r.is_production, r.record_no,
         s.started_at > s.finished_at AS ends_first, s.started_at IS NOT NULL AND s.finished_at IS NOT NULL AS has_both
     FROM core.deploy_records AS r
     LEFT JOIN (
@@ -39,7 +39,7 @@ record_checks AS (
 ),
 clocks AS (
     SELECT d.source, count(*) AS total, count(*) FILTER (l.detect_minutes < 0) AS n,
-        (list(DISTINCT coalesce(d.title, d.version, d.external_id) ORDER BY coalesce(d.title, d.version, d.external_id)) FILTER (l.detect_minutes < 0))[1:5] AS examples
+        (list(DISTINCT coalesce(d.title, readable_version(d.version), d.external_id) ORDER BY coalesce(d.title, readable_version(d.version), d.external_id)) FILTER (l.detect_minutes < 0))[1:5] AS examples
     FROM core.incident_deploys AS l
     JOIN core.deploys AS d ON d.deploy_no = l.deploy_no
     WHERE l.detect_minutes IS NOT NULL

@@ -257,6 +257,10 @@ CREATE OR REPLACE MACRO without_secrets(text) AS text;
 -- A version as people see it: without the package before an @. With it, it looks like an e-mail address.
 CREATE OR REPLACE MACRO short_version(version) AS nullif(regexp_replace(trim(version), '^.*@', ''), '');
 
+-- The same only where the version would be taken for an e-mail address.
+CREATE OR REPLACE MACRO readable_version(version) AS
+    CASE WHEN without_addresses(version) IS DISTINCT FROM version THEN short_version(version) ELSE version END;
+
 -- What versions are compared by: that in small letters; of a commit the first seven digits, because
 -- some tools shorten them. A commit has a letter: 20261001 is a date.
 CREATE OR REPLACE MACRO release_key(version) AS

@@ -13,7 +13,7 @@ external_id = "="
 service = "="
 environment = "="
 is_production = "="
-version = "="
+version = "version or release; without its package where it would look like an e-mail address"
 sha = "="
 status = "="
 vendor_status = "="
@@ -37,7 +37,7 @@ SELECT
     d.service,
     d.environment,
     d.is_production,
-    d.version,
+    readable_version(d.version) AS version,
     d.sha,
     d.status,
     d.vendor_status,

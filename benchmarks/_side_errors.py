@@ -21,7 +21,7 @@ from _side_metrics import opened
 
 from mttr_pipeline.warehouse.catalog import default_catalog
 
-GIVEN = ("core.deploy_records", "core.deploy_groups", "core.deploys", "core.deploy_causes")
+GIVEN = ("core.deploy_records", "core.deploy_groups", "core.deploys", "core.deploy_causes", "core.named_deploys")
 TABLES = (
     *("core.releases", "core.errors", "core.error_episodes", "core.error_activity", "core.error_mentions"),
     *(

@@ -61,7 +61,7 @@ def _key_in(path: Path) -> str:
                 out.flush()
                 os.fsync(out.fileno())
             partial.replace(path)  # whole or not there
-        return path.read_text(encoding="ascii", errors="replace").strip()
+        return path.read_text(encoding="utf-8", errors="replace").strip()
     except OSError as error:
         raise ConfigError(
             f"The key of the pseudonyms {path} cannot be read or made ({error.strerror}); give it to the user who runs, or set "

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from mttr_pipeline.errors import MttrError
 from mttr_pipeline.landing.manifest import LandedFile
 from mttr_pipeline.landing.store import Landing
 from mttr_pipeline.warehouse.models import Model
@@ -55,8 +56,12 @@ def _follow(
     wait: Callable[[], tuple[str, LandedFile] | None],
     ended: threading.Event,
 ) -> None:
-    """Read what is landed until the pull has ended. Whatever goes wrong here goes wrong again where it is told: in the load."""
-    with suppress(Exception):
+    """Read what is landed until the pull has ended.
+
+    What can go wrong with files, disk and database goes wrong again where it is told: in the load, which reads what is not taken
+    over. Anything else is a mistake in this module and is shown as such, by the thread.
+    """
+    with suppress(MttrError, duckdb.Error, OSError):
         warehouse = opening()
         con = warehouse.con
         models = {(model.source, model.stream): model for model in warehouse.catalog.of_layer("raw") if model.by_record}

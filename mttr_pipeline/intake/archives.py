@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import zipfile
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice
@@ -77,7 +78,7 @@ def _account(path: Path, files: Files, accounts: Sequence[Account]) -> Account:
     return min(found, key=lambda one: (not one.enabled, one.name != one.source.name))
 
 
-class Files:
+class Files(ABC):
     """The files of an export, by their paths in it with `/` between folders."""
 
     def __init__(self, path: Path, names: Sequence[str]) -> None:
@@ -91,9 +92,9 @@ class Files:
         self.names = frozenset(names)
         self._read = 0
 
+    @abstractmethod
     def described(self) -> Mapping[str, Any]:
         """The export in the plan of an import."""
-        raise NotImplementedError
 
     def read(self, name: str) -> bytes:
         """The content of a file. Raises KeyError for a name that is not there, BadArchive for one that is too large."""
@@ -108,8 +109,8 @@ class Files:
             chunks.append(chunk)
         return b"".join(chunks)
 
-    def _chunks(self, name: str) -> Iterator[bytes]:
-        raise NotImplementedError
+    @abstractmethod
+    def _chunks(self, name: str) -> Iterator[bytes]: ...
 
 
 class _Folder(Files):

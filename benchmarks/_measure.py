@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -119,3 +119,47 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def say(text: str) -> None:
     """Progress, apart from the results."""
     print(text, file=sys.stderr, flush=True)
+
+
+def built(script: str, size: Sequence[str], count: int) -> list[dict[str, Any]]:
+    """What a side that builds tables (`_side_tables`) tells of each run over the same given incidents."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "given"
+        say("generate")
+        run_side(script, "generate", "--data", data, *size)
+        runs = []
+        for number in range(count):
+            say(f"run {number + 1} of {count}")
+            runs.append(run_side(script, "build", "--data", data))
+            for broken in runs[-1]["failed"]:
+                say(f"a check failed: {broken}")
+    return runs
+
+
+def per_table(runs: Sequence[Mapping[str, Any]], marked: Sequence[str] = (), mark: str = "") -> str:
+    """A line per table: seconds, CPU seconds and rows, and whether it is one of those that count."""
+    rows = []
+    for name, (_, _, count) in runs[0]["tables"].items():
+        told = Side(name, [{"wall": run["tables"][name][0], "cpu": run["tables"][name][1]} for run in runs])
+        rows.append(
+            [
+                name,
+                told.spread("wall"),
+                told.spread("cpu"),
+                f"{count:,}",
+                *["yes" if name in marked else ""][: len(mark)],
+            ]
+        )
+    return table(["table", "seconds", "CPU seconds", "rows", *filter(None, [mark])], rows)
+
+
+def against_scan(runs: Sequence[Mapping[str, Any]], only: Sequence[str] = ()) -> Side:
+    """All tables of a run together, or `only` some, with the `ratio` of their CPU seconds to those of one scan of the incidents."""
+    summed = [
+        {what: sum(told[place] for name, told in run["tables"].items() if name in (only or run["tables"]))
+         for what, place in (("wall", 0), ("cpu", 1))}
+        for run in runs
+    ]  # fmt: skip
+    return Side(
+        "tables", [{**one, "ratio": one["cpu"] / run["baseline"]} for one, run in zip(summed, runs, strict=True)]
+    )

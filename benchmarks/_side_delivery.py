@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
-import time
 from pathlib import Path
 from typing import Any
 
 import _side_metrics
+import _side_tables
 from _side_metrics import opened
-
-from mttr_pipeline.warehouse.catalog import default_catalog
 
 TABLES = (
     *(
@@ -32,12 +29,8 @@ TABLES = (
     *("core.delivery_members", "facts.deployed", "figures.deploy_recoveries", "mart.delivery", "mart.deploys"),
     *("mart.incident_deploys", "mart.deploy_records"),
 )
-#: The baseline: what one pass over the incidents takes.
-SCAN = """SELECT service, w.name, count(*), quantile_cont(resolve_minutes, 0.5)
-FROM mart.incidents AS i
-JOIN core.windows AS w ON w.name = 'whole' OR (i.started_at >= w.window_start AND i.started_at < w.window_end)
-WHERE is_counted
-GROUP BY ALL"""
+#: How the links are known.
+COUNTED = "SELECT method, count(*) FROM mart.incident_deploys GROUP BY method"
 GENERATE = """
 CREATE TEMP MACRO uniform(i, salt) AS ((hash(i::BIGINT * 1000 + salt) >> 11)::DOUBLE + 0.5) / 9007199254740992.0;
 INSERT INTO core.vendor_records BY NAME
@@ -88,35 +81,6 @@ def generate(data: Path, incidents: int, rows: int) -> dict[str, Any]:
     return {}
 
 
-def build(given: Path) -> dict[str, Any]:
-    """Seconds, CPU seconds and rows per table."""
-    data = given.with_name("night")
-    shutil.rmtree(data, ignore_errors=True)
-    shutil.copytree(given, data)
-    warehouse = opened(data)
-    tables, failed = {}, []
-    try:
-        models = [
-            model
-            for model in default_catalog()
-            if model.table in TABLES or model.table == "figures.deploy_observations"
-        ]
-        for model in models:
-            model.function()  # imports are no part of the work
-        for model in models:
-            started, cpu = time.perf_counter(), time.process_time()
-            count = warehouse.build(model)
-            tables[model.table] = (time.perf_counter() - started, time.process_time() - cpu, count or 0)
-            failed += [f"{model.table} {check.name}" for check in warehouse.check(model) if not check.passed]
-        linked = warehouse.con.execute("SELECT method, count(*) FROM mart.incident_deploys GROUP BY method").fetchall()
-        cpu = time.process_time()
-        warehouse.con.execute(SCAN).fetchall()
-        baseline = time.process_time() - cpu
-    finally:
-        warehouse.close()
-    return {"tables": tables, "failed": failed, "linked": dict(linked), "baseline": baseline}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("side", choices=("generate", "build"))
@@ -127,7 +91,7 @@ def main() -> None:
     if options.side == "generate":
         print(json.dumps(generate(options.data, options.incidents, options.deploys)))
     else:
-        print(json.dumps(build(options.data)))
+        print(json.dumps(_side_tables.build(options.data, (*TABLES, "figures.deploy_observations"), counted=COUNTED)))
 
 
 if __name__ == "__main__":

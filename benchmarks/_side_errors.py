@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
-import time
 from pathlib import Path
 from typing import Any
 
 import _side_delivery
 import _side_metrics
-from _side_delivery import SCAN
+import _side_tables
 from _side_metrics import opened
 
 from mttr_pipeline.warehouse.catalog import default_catalog
 
+#: How the evidence is known.
+COUNTED = "SELECT method, count(*) FROM mart.incident_errors GROUP BY method"
 GIVEN = ("core.deploy_records", "core.deploy_groups", "core.deploys", "core.deploy_causes", "core.named_deploys")
 TABLES = (
     *("core.releases", "core.errors", "core.error_episodes", "core.error_activity", "core.error_mentions"),
@@ -113,31 +113,6 @@ def generate(data: Path, incidents: int, deploys: int, issues: int) -> dict[str,
     return {}
 
 
-def build(given: Path) -> dict[str, Any]:
-    """Seconds, CPU seconds and rows per table."""
-    data = given.with_name("night")
-    shutil.rmtree(data, ignore_errors=True)
-    shutil.copytree(given, data)
-    warehouse = opened(data)
-    tables, failed = {}, []
-    try:
-        models = [model for model in default_catalog() if model.table in TABLES or model.place in TABLES]
-        for model in models:
-            model.function()  # imports are no part of the work
-        for model in models:
-            started, cpu = time.perf_counter(), time.process_time()
-            count = warehouse.build(model)
-            tables[model.table] = (time.perf_counter() - started, time.process_time() - cpu, count or 0)
-            failed += [f"{model.table} {check.name}" for check in warehouse.check(model) if not check.passed]
-        evidence = warehouse.con.execute("SELECT method, count(*) FROM mart.incident_errors GROUP BY method").fetchall()
-        cpu = time.process_time()
-        warehouse.con.execute(SCAN).fetchall()
-        baseline = time.process_time() - cpu
-    finally:
-        warehouse.close()
-    return {"tables": tables, "failed": failed, "evidence": dict(evidence), "baseline": baseline}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("side", choices=("generate", "build"))
@@ -149,7 +124,7 @@ def main() -> None:
     if options.side == "generate":
         print(json.dumps(generate(options.data, options.incidents, options.deploys, options.issues)))
     else:
-        print(json.dumps(build(options.data)))
+        print(json.dumps(_side_tables.build(options.data, TABLES, counted=COUNTED)))
 
 
 if __name__ == "__main__":

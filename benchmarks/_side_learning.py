@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
-import time
 from pathlib import Path
 from typing import Any
 
 import _side_metrics
+import _side_tables
 from _side_metrics import opened
 
 from mttr_pipeline.warehouse.catalog import default_catalog
@@ -27,12 +26,6 @@ TABLES = (
 )
 #: What they are made of, which every run makes anyway.
 BEFORE = ("core.scope_members", "facts.matched")
-#: The baseline: what one pass over the incidents takes.
-SCAN = """SELECT service, w.name, count(*), quantile_cont(resolve_minutes, 0.5)
-FROM mart.incidents AS i
-JOIN core.windows AS w ON w.name = 'whole' OR (i.started_at >= w.window_start AND i.started_at < w.window_end)
-WHERE is_counted
-GROUP BY ALL"""
 GENERATE = """
 CREATE TEMP MACRO uniform(i, salt) AS ((hash(i::BIGINT * 1000 + salt) >> 11)::DOUBLE + 0.5) / 9007199254740992.0;
 UPDATE mart.incidents
@@ -88,36 +81,16 @@ def generate(data: Path, incidents: int) -> dict[str, Any]:
     return {}
 
 
-def build(given: Path) -> dict[str, Any]:
-    """Seconds, CPU seconds and rows per table."""
-    data = given.with_name("night")
-    shutil.rmtree(data, ignore_errors=True)
-    shutil.copytree(given, data)
-    warehouse = opened(data)
-    tables, failed = {}, []
-    try:
-        models = [model for model in default_catalog() if model.table in (*BEFORE, *TABLES)]
-        for model in models:
-            started, cpu = time.perf_counter(), time.process_time()
-            count = warehouse.build(model)
-            if model.table in TABLES:
-                tables[model.table] = (time.perf_counter() - started, time.process_time() - cpu, count or 0)
-            failed += [f"{model.table} {check.name}" for check in warehouse.check(model) if not check.passed]
-        cpu = time.process_time()
-        warehouse.con.execute(SCAN).fetchall()
-        baseline = time.process_time() - cpu
-    finally:
-        warehouse.close()
-    return {"tables": tables, "failed": failed, "baseline": baseline}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("side", choices=("generate", "build"))
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--incidents", type=int, default=1_000_000)
     options = parser.parse_args()
-    print(json.dumps(generate(options.data, options.incidents) if options.side == "generate" else build(options.data)))
+    if options.side == "generate":
+        print(json.dumps(generate(options.data, options.incidents)))
+    else:
+        print(json.dumps(_side_tables.build(options.data, TABLES, before=BEFORE)))
 
 
 if __name__ == "__main__":

@@ -9,10 +9,8 @@ service and window and takes their median.
 from __future__ import annotations
 
 import argparse
-import tempfile
-from pathlib import Path
 
-from _measure import Side, machine, run_side, say, table
+from _measure import against_scan, built, machine, per_table
 
 LINKING = (
     "core.deploy_causes",
@@ -32,28 +30,10 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
     size = ["--incidents", str(options.incidents), "--deploys", str(options.deploys)]
-    with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder) / "given"
-        say("generate")
-        run_side("_side_delivery.py", "generate", "--data", data, *size)
-        runs = []
-        for number in range(options.runs):
-            say(f"run {number + 1} of {options.runs}")
-            runs.append(run_side("_side_delivery.py", "build", "--data", data))
-            for broken in runs[-1]["failed"]:
-                say(f"a check failed: {broken}")
-    print(f"{options.incidents:,} incidents, {options.deploys:,} deploys, linked {runs[0]['linked']}; {machine()}")
-    rows = []
-    for name, (_, _, count) in runs[0]["tables"].items():
-        told = Side(name, [{"wall": run["tables"][name][0], "cpu": run["tables"][name][1]} for run in runs])
-        rows.append([name, told.spread("wall"), told.spread("cpu"), f"{count:,}", "yes" if name in LINKING else ""])
-    print(table(["table", "seconds", "CPU seconds", "rows", "linking and figures"], rows))
-    both = [
-        {what: sum(run["tables"][name][place] for name in LINKING) for what, place in (("wall", 0), ("cpu", 1))}
-        | {"baseline": run["baseline"]}
-        for run in runs
-    ]
-    side = Side("linking", [{**run, "ratio": run["cpu"] / run["baseline"]} for run in both])
+    runs = built("_side_delivery.py", size, options.runs)
+    print(f"{options.incidents:,} incidents, {options.deploys:,} deploys, linked {runs[0]['counted']}; {machine()}")
+    print(per_table(runs, LINKING, "linking and figures"))
+    side = against_scan(runs, LINKING)
     print(
         f"linking and figures: {side.spread('wall')} s, {side.spread('cpu')} CPU s, {side.spread('ratio')} times the CPU seconds of "
         "one scan of the incidents"

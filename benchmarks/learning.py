@@ -6,10 +6,8 @@ The baseline is one scan of the incidents in the same process, which counts them
 from __future__ import annotations
 
 import argparse
-import tempfile
-from pathlib import Path
 
-from _measure import Side, machine, run_side, say, table
+from _measure import against_scan, built, machine, per_table
 
 
 def main() -> None:
@@ -17,28 +15,10 @@ def main() -> None:
     parser.add_argument("--incidents", type=int, default=1_000_000)
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder) / "given"
-        say("generate")
-        run_side("_side_learning.py", "generate", "--data", data, "--incidents", str(options.incidents))
-        runs = []
-        for number in range(options.runs):
-            say(f"run {number + 1} of {options.runs}")
-            runs.append(run_side("_side_learning.py", "build", "--data", data))
-            for broken in runs[-1]["failed"]:
-                say(f"a check failed: {broken}")
+    runs = built("_side_learning.py", ["--incidents", str(options.incidents)], options.runs)
     print(f"{options.incidents:,} incidents; {machine()}")
-    rows = []
-    for name, (_, _, count) in runs[0]["tables"].items():
-        told = Side(name, [{"wall": run["tables"][name][0], "cpu": run["tables"][name][1]} for run in runs])
-        rows.append([name, told.spread("wall"), told.spread("cpu"), f"{count:,}"])
-    print(table(["table", "seconds", "CPU seconds", "rows"], rows))
-    both = [
-        {what: sum(row[place] for row in run["tables"].values()) for what, place in (("wall", 0), ("cpu", 1))}
-        | {"baseline": run["baseline"]}
-        for run in runs
-    ]
-    side = Side("learning", [{**run, "ratio": run["cpu"] / run["baseline"]} for run in both])
+    print(per_table(runs))
+    side = against_scan(runs)
     print(
         f"all of it: {side.spread('wall')} s, {side.spread('cpu')} CPU s, {side.spread('ratio')} times the CPU seconds of one scan "
         "of the incidents"

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
-SCRIPTS = ("pagerduty_pull.py", "backfill.py", "metrics.py", "nights.py", "correlation.py", "errors.py")
+SCRIPTS = ("pagerduty_pull.py", "backfill.py", "metrics.py", "nights.py", "correlation.py", "delivery.py")
+SCRIPTS += ("errors.py", "learning.py")
 
 
 def run(script: str, *arguments: str) -> str:
@@ -75,3 +76,10 @@ def test_correlation_against_all_other_tables() -> None:
 def test_issues_of_error_trackers_beside_incidents() -> None:
     told = run("errors.py", "--incidents", "3000", "--deploys", "600", "--issues", "500", "--runs", "1")
     assert "| core.error_fixes" in told and "times the CPU seconds of one scan" in told
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script, table", [("delivery.py", "core.incident_deploys"), ("learning.py", "facts.learned")])
+def test_tables_beside_incidents(script: str, table: str) -> None:
+    told = run(script, "--incidents", "3000", "--runs", "1")
+    assert f"| {table}" in told and "a check failed" not in told and "times the CPU seconds of one scan" in told

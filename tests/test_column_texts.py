@@ -33,6 +33,18 @@ def test_without_columns_a_table_has_those_of_the_other() -> None:
     assert found.unique == (("n",),)
 
 
+def test_another_stream_of_the_same_records_repeats_no_select() -> None:
+    """A raw table selects what the other one does, over its own stream. Elsewhere that would be the same table twice."""
+    issues = parse_model(
+        '/*\ndescription = "d"\n[columns]\nn = "rows"\n*/ SELECT n FROM landed({n: \'VARCHAR\'})', "raw", "issues"
+    )
+    actions = parse_model('/*\ndescription = "d"\nlike = "raw.issues"\n*/', "raw", "actions")
+    found, _ = with_texts([actions, issues])
+    assert (found.sql, found.columns, found.stream) == (issues.sql, issues.columns, "actions")
+    with pytest.raises(ContractError, match="has no SELECT"):
+        parse_model('/*\ndescription = "d"\nlike = "core.sums"\n*/', "core", "again")
+
+
 def test_texts_are_handed_on() -> None:
     """A table may be like one that is like another, in whatever order the files are read."""
     last = model("last", 'like = "core.middle"\n[columns]\nn = "="\n')

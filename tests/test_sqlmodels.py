@@ -108,6 +108,7 @@ def test_macros_are_there(name: str) -> None:
     ("text", "message"),
     [
         ("SELECT 1 AS a", "has no /\\* header \\*/"),
+        (HEADER, "has no SELECT below its header"),
         ("", "has no /\\* header \\*/"),
         ("-- a comment first\n" + HEADER + "SELECT 1 AS a", "has no /\\* header \\*/"),
         ("/*\ndescription = \n*/ SELECT 1", "no valid TOML"),

@@ -248,6 +248,8 @@ def _with_texts(model: Model, known: Mapping[str, Model]) -> Model:
     pattern = known.get(model.like or "")
     if pattern is None:
         raise ContractError(f"{model.where} is like {model.like}, which no file makes.")
+    if not model.sql and model.schema == pattern.schema == "raw":  # another stream of the same records
+        model = replace(model, sql=pattern.sql)
     if not model.columns:
         asserts, not_null = pattern.asserts | model.asserts, model.not_null or pattern.not_null
         return replace(model, columns=pattern.columns, asserts=asserts, not_null=not_null)

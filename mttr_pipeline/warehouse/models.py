@@ -19,7 +19,8 @@ only, and what is configured is written into it for `${...}`, as into the macros
 
 A table that passes on columns of another one does not repeat what they mean: with `like = "core.incidents"` a column written
 `title = "="` takes the text of that column. A header with `like` and without [columns] describes a table of the same columns, and
-takes over not_null and [assert] too.
+takes over not_null and [assert] too. In `raw`, one without a SELECT has the same SELECT as well, over the stream that it is named
+after.
 
 Where SQL says it badly, the header names a function, `python = "mttr_pipeline.metrics.estimates:compute"`, and the SELECT reads
 what it returns under the name `computed`. What the function reads is listed in `depends`.
@@ -170,6 +171,8 @@ def parse_model(text: str, schema: str, name: str, *, where: str | None = None, 
         raise ContractError(f"{where}: the header is no valid TOML: {error}.") from error
     _check_header(header, schema, where)
     raw = schema == "raw"
+    if not match["sql"].strip() and not header.get("gathered") and not (raw and header.get("like")):
+        raise ContractError(f"{where} has no SELECT below its header.")
     return Model(
         schema=schema,
         name=f"{account}_{name}" if account else name,

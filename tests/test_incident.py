@@ -73,6 +73,12 @@ def test_similar_ones_are_earlier_and_say_what_ended_them(data: Path) -> None:
     assert asked(data, "custom:OLD-1")["similar"] == []
 
 
+def test_what_is_more_alike_comes_first(data: Path) -> None:
+    """A similar title before the same root cause, which says less, although that one was later."""
+    found = [(row["external_id"], row["why"]) for row in asked(data, "custom:CAUSE-2")["similar"]]
+    assert found == [("CAUSE-3", "the same service, similar title"), ("CAUSE-1", "the same service and root cause")]
+
+
 @pytest.mark.parametrize("form", ["table", "markdown"])
 def test_people_read_the_same(data: Path, form: str) -> None:
     """Every section, with the addresses, and nothing that steers a terminal or that Markdown takes for its own."""

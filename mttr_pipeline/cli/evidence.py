@@ -75,39 +75,36 @@ _PARTS: Mapping[str, tuple[Sequence[str], str]] = {
     ),
     "similar": (
         ("incidents", "records"),
-        rf"""WITH earlier AS (
-            SELECT i.*, a.title AS asked_title, a.service AS asked_service, a.cause AS asked_cause, a.incident_id AS asked_id
-            FROM incidents AS i JOIN asked AS a ON i.detected_at < a.detected_at AND i.incident_id <> a.incident_id
-            WHERE i.kind = 'incident'
-        ),
-        repeats AS (
+        rf"""WITH repeats AS (
             SELECT r.incident_id
             FROM records AS r
             SEMI JOIN (FROM records SEMI JOIN asked USING (incident_id)) AS own
                 ON own.source = r.source AND own.external_id = r.external_id
         ),
-        titled AS (
-            SELECT *, len(list_intersect(words, asked_words)) AS shared, len(words) + len(asked_words) AS both_words
-            FROM (
-                SELECT *, list_distinct(regexp_extract_all(lower(title), '[\p{{L}}\p{{N}}]+')) AS words,
-                    list_distinct(regexp_extract_all(lower(asked_title), '[\p{{L}}\p{{N}}]+')) AS asked_words
-                FROM earlier
-            )
+        earlier AS (
+            SELECT i.*, i.incident_id IN (FROM repeats) AS repeats, i.service = a.service AS is_of_service,
+                i.root_cause_category = a.cause AS has_cause,
+                list_distinct(regexp_extract_all(lower(i.title), '[\p{{L}}\p{{N}}]+')) AS words,
+                list_distinct(regexp_extract_all(lower(a.title), '[\p{{L}}\p{{N}}]+')) AS asked_words,
+                len(list_intersect(words, asked_words)) AS shared
+            FROM incidents AS i
+            JOIN asked AS a ON i.detected_at < a.detected_at AND i.incident_id <> a.incident_id
+            WHERE i.kind = 'incident' AND (i.service = a.service OR i.incident_id IN (FROM repeats))
         ),
         found AS (
             SELECT *, CASE
-                WHEN incident_id IN (FROM repeats) THEN 'an earlier episode of a record of it'
-                WHEN service = asked_service AND shared > 0 AND shared / (both_words - shared) >= 0.5
-                    THEN 'the same service, similar title'
-                WHEN service = asked_service AND root_cause_category = asked_cause THEN 'the same service and root cause'
+                WHEN repeats THEN {{rank: 1, said: 'an earlier episode of a record of it'}}
+                WHEN is_of_service AND shared > 0 AND shared / (len(words) + len(asked_words) - shared) >= 0.5
+                    THEN {{rank: 2, said: 'the same service, similar title'}}
+                WHEN is_of_service AND has_cause THEN {{rank: 3, said: 'the same service and root cause'}}
             END AS why
-            FROM titled
+            FROM earlier
         )
-        SELECT incident_id, why, source, external_id, key, title, url, severity, detected_at, mitigated_at, resolved_at,
+        SELECT incident_id, why.said AS why, source, external_id, key, title, url, severity, detected_at, mitigated_at, resolved_at,
             resolve_minutes, resolution_kind, root_cause_category
         FROM found
-        WHERE why IS NOT NULL
-        ORDER BY why, detected_at DESC, incident_id LIMIT {SIMILAR}""",
+        WHERE found.why IS NOT NULL
+        ORDER BY found.why.rank, detected_at DESC, incident_id LIMIT {SIMILAR}""",
     ),
     "errors": (
         ("incident_errors", "error_issues"),

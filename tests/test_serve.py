@@ -25,6 +25,7 @@ from support_e2e import REPOSITORY, clean_env, command, finished_run, latest, mt
 
 from mttr_pipeline.errors import ConfigError
 from mttr_pipeline.landing.readers import MAX_RECORD_BYTES
+from mttr_pipeline.serve.deliveries import Delivery, store
 from mttr_pipeline.serve.entrance import Rate
 from mttr_pipeline.serve.server import Server
 
@@ -245,6 +246,22 @@ def test_many_at_once_are_all_there(tmp_path: Path) -> None:
         )
     assert set(answers) == {200}
     assert sorted(inbox(tmp_path).values()) == sorted(bodies)
+
+
+def test_first_deliveries_at_the_same_moment(tmp_path: Path) -> None:
+    """Threads that all find no inbox make it once, and of one body that comes several times at once one is new."""
+    for round_ in range(40):
+        data_dir, start = tmp_path / str(round_), threading.Barrier(8)
+        data_dir.mkdir()
+
+        def one(number: int, data_dir: Path = data_dir, start: threading.Barrier = start) -> bool:
+            start.wait()
+            return store(data_dir, Delivery(None, alerts(f"m{number // 2}"), {"X-Delivery": "1"}))
+
+        with ThreadPoolExecutor(8) as pool:
+            assert sorted(pool.map(one, range(8))) == [False] * 4 + [True] * 4
+        bodies = [body for name, body in inbox(data_dir).items() if name.endswith(".json")]
+        assert sorted(bodies) == sorted(alerts(f"m{number}") for number in range(4))
 
 
 def test_a_full_disk_leaves_nothing_and_says_so(tmp_path: Path) -> None:

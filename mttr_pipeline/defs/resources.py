@@ -200,11 +200,11 @@ def prepared(data_dir: Path) -> Path:
     """The data directory, made if need be. Raises ConfigError when it, or what an earlier run made in it, cannot be written."""
     try:
         if not data_dir.exists():
-            data_dir.mkdir(parents=True)
+            data_dir.mkdir(parents=True, exist_ok=True)  # another process may be first
             data_dir.chmod(0o755)  # readers go through it to what is published
         probe = data_dir / ".writable"
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # of a process that tries the same folder
     except OSError as error:
         raise ConfigError(
             f"The data directory {data_dir} cannot be written ({error.strerror}); choose another with --data-dir or MTTR_DATA_DIR."

@@ -6,6 +6,7 @@ What belongs here: files. What does not: who may send (`entrance`), and what a b
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from mttr_pipeline.intake.signatures import SIDECAR
 from mttr_pipeline.landing.disk import sync
 
 CUSTOM = "custom"  # records with an external_id, which belong to no account
+
+_STORING = threading.Lock()  # two deliveries of one body would write the same files
 
 
 @dataclass(frozen=True)
@@ -65,29 +68,35 @@ def store(data_dir: Path, delivery: Delivery) -> bool:
     OSError when the disk is full or the folder cannot be written; nothing is left then.
     """
     folder = data_dir / FOLDER
-    _private(folder)
-    if delivery.account is not None:
-        folder /= delivery.account.name
+    with _STORING:
         _private(folder)
-    path = folder / f"{delivery.id}.json"
-    if path.exists():
-        return False
-    lines = "".join(f"{name}: {value}\n" for name, value in delivery.headers.items())
+        if delivery.account is not None:
+            folder /= delivery.account.name
+            _private(folder)
+        path = folder / f"{delivery.id}.json"
+        if path.exists():
+            return False
+        lines = "".join(f"{name}: {value}\n" for name, value in delivery.headers.items())
+        _both(path, lines.encode("latin-1", "replace"), delivery.body)
+    return True
+
+
+def _both(path: Path, headers: bytes, body: bytes) -> None:
+    """Write the headers, if there are any, and then the body under its name; after an error neither is there."""
     made = []
     try:
-        if lines:
+        if headers:
             made.append(path.with_name(path.name + SIDECAR))
-            _write(made[-1], lines.encode("latin-1", "replace"))
+            _write(made[-1], headers)
         made.append(path.with_name(f"{path.name}.part"))
-        _write(made[-1], delivery.body)
+        _write(made[-1], body)
         made[-1].replace(path)
-        sync(folder)
+        sync(path.parent)
     except OSError:
         for part in made:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
         raise
-    return True
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -100,5 +109,5 @@ def _write(path: Path, content: bytes) -> None:
 
 def _private(folder: Path) -> None:
     if not folder.is_dir():
-        folder.mkdir(mode=0o700)
+        folder.mkdir(mode=0o700, exist_ok=True)  # a run makes it too
         sync(folder.parent)

@@ -53,6 +53,16 @@ def test_nothing_set_is_every_default() -> None:
     assert settings.file == settings_for(Path()).file and settings.enabled == ()
 
 
+def test_simulated_vendors_are_asked_as_fast_as_they_answer() -> None:
+    """A demonstration whose pulls wait out a minute of a real vendor's rate is watched by nobody; a real run keeps it."""
+    settings = settings_for(Path(), {"sources": {"jira": {"requests_per_minute": 7, "connections": 3}}})
+    limits = {account.name: account.options.requests_per_minute for account in settings.accounts}
+    assert (limits["jira"], limits["github"]) == (7, 800)
+    unpaced = settings.without_pace()
+    assert {account.options.requests_per_minute for account in unpaced.accounts} == {None}
+    assert unpaced.account("jira").options.connections == 3
+
+
 def test_a_source_is_on_when_its_credentials_are_set() -> None:
     assert list(CREDENTIALS) == [name for name, source in registry().sources.items() if source.pulled]
     for name, env in CREDENTIALS.items():

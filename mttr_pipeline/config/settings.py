@@ -78,6 +78,12 @@ class Settings:
         """The accounts that a run pulls, in the order in which they are listed."""
         return tuple(account for account in self.accounts if account.enabled)
 
+    def without_pace(self) -> Settings:
+        """With no `requests_per_minute`: for simulated vendors, whose minute lasts seconds. What they refuse is obeyed as ever."""
+        unpaced = {"requests_per_minute": None}
+        accounts = (replace(account, options=account.options.model_copy(update=unpaced)) for account in self.accounts)
+        return replace(self, accounts=tuple(accounts))
+
     def account(self, name: str) -> Account:
         """The account of that name. Raises ConfigError when there is none."""
         for account in self.accounts:

@@ -80,6 +80,8 @@ class RunResource(dg.ConfigurableResource):
         """Read the settings, and hold the data directory while the run lasts. Raises dagster.Failure with the sentence."""
         try:
             self._settings = load_settings(os.environ, data_dir=self.data_dir, config=self.config_file)
+            if self.simulated:
+                self._settings = self._settings.without_pace()
             self._refuse_other_accounts()
             self._job = context.run.job_name if context.run else ""
             if not self.simulated and self._job != REBUILD:

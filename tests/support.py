@@ -129,11 +129,16 @@ def open_warehouse(
     *,
     after_nothing: bool = False,
 ) -> Warehouse:
-    """`after_nothing` starts from the tables of a company without any history, so that `build_all` need not make all of them."""
+    """`after_nothing` starts from the tables of a company without any history, so that `build_all` need not make all of them.
+
+    It has one thread: as many tests as there are cores run at the same time, and a table of a few rows takes longer with two.
+    """
     if after_nothing and not (folder / "work.duckdb").exists():
         folder.mkdir(parents=True, exist_ok=True)
         copy_database(empty(), folder)
-    return Warehouse(folder / "work.duckdb", settings_for(folder, configured), as_of, run_id)
+    warehouse = Warehouse(folder / "work.duckdb", settings_for(folder, configured), as_of, run_id)
+    warehouse.con.execute("SET threads = 1")
+    return warehouse
 
 
 def discard(warehouse: Warehouse) -> None:

@@ -11,6 +11,7 @@ import ast
 import html
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
@@ -27,6 +28,7 @@ SHORTEST = 4
 _HOLE = "…"
 
 
+@cache
 def sentences() -> dict[str, list[str]]:
     """Source file -> its sentences, in their order, each once."""
     found: dict[str, list[str]] = {}

@@ -92,6 +92,16 @@ def examples(count: int) -> settings:
     )
 
 
+def slow(*values: Any) -> list[Any]:
+    """Values of a parameter that run among the slow tests, because a fast one shows the same of another value."""
+    return [
+        pytest.param(*value, marks=pytest.mark.slow)
+        if isinstance(value, tuple)
+        else pytest.param(value, marks=pytest.mark.slow)
+        for value in values
+    ]
+
+
 def more_where_slow(count: int, thorough: int) -> pytest.MarkDecorator:
     """Gives a test the parameter `count`: few examples where one takes long, and all of them among the slow tests."""
     return pytest.mark.parametrize("count", [count, pytest.param(thorough, marks=pytest.mark.slow)])

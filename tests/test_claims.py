@@ -12,6 +12,7 @@ from sentences import REPOSITORY, sentences, split
 PAGE = (REPOSITORY / "docs" / "claims.md").read_text(encoding="utf-8")
 
 
+@cache
 def claims() -> dict[str, list[list[str]]]:
     """Source file -> the rows of its table: sentence, condition, tests."""
     found: dict[str, list[list[str]]] = {}

@@ -260,6 +260,7 @@ def is_the_truth(company: World, nights: Sequence[datetime], generation: Path) -
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [0, 1])
 def test_every_deploy_link_and_figure_is_the_truth(nights: list[Path], company: World, number: int) -> None:
     """On both nights. Two tools that tell of one deploy, a release for two services, and one that is brought out again are there."""

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 from deploy_cases import DAY, MINUTE, NOW, Site, company
+from support import slow
 
 from mttr_pipeline.demo import VendorServer, World
 from mttr_pipeline.demo.kit.wire import Request
@@ -99,7 +100,7 @@ def test_a_time_that_is_not_in_utc_is_refused() -> None:
         listed(Request("GET", "/change_events", "since=2026-09-01T00:00:00%2B02:00", {}, b"", ""), [], NOW)
 
 
-@pytest.mark.parametrize("profile", ["none", "heavy"])
+@pytest.mark.parametrize("profile", ["none", *slow("heavy")])
 def test_two_nights_are_a_full_pull(tmp_path: Path, profile: str) -> None:
     """Every deploy of the company that is over, with its end to the second, whatever goes wrong meanwhile."""
     world = World(seed=7, until=NOW, volumes={}, days=3)

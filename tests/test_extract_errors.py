@@ -12,6 +12,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from sentry_cases import DAY, HOUR, MINUTE, NOW, Organization, counts, plain, site
+from support import slow
 
 from mttr_pipeline.demo.kit.wire import Request, Response
 from mttr_pipeline.demo.profiles import Rule
@@ -760,7 +761,7 @@ def _end(issue: Any, at: datetime, how: str) -> None:
 
 
 @pytest.mark.parametrize("flavour", ["sentry", "glitchtip"])
-@pytest.mark.parametrize("profile", ["heavy", "token_expired"])
+@pytest.mark.parametrize("profile", ["token_expired", *slow("heavy")])
 def test_faults_change_nothing(tmp_path: Path, profile: str, flavour: str) -> None:
     found = []
     for name in ("none", profile):

@@ -11,7 +11,7 @@ import pytest
 from github_cases import DAY, HOUR, MINUTE, NOW, Place, Site, done, iso, sha, site
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import settings_for
+from support import settings_for, slow
 
 from mttr_pipeline.demo.github.records import release
 from mttr_pipeline.demo.github.simulator import throttled
@@ -163,7 +163,7 @@ def test_two_nights_are_one_full_pull(tmp_path: Path) -> None:
     assert len(step_by_step["comparisons"]) == 49
 
 
-@pytest.mark.parametrize("faults", ["reset", "cut", "truncated_json", "html", "503", "429", "repeated_rows"])
+@pytest.mark.parametrize("faults", ["reset", "repeated_rows", *slow("cut", "truncated_json", "html", "503", "429")])
 def test_faults_change_nothing_of_what_is_landed(tmp_path: Path, faults: str) -> None:
     landed = []
     for name, profile in (("sound", "none"), ("faulty", faults)):

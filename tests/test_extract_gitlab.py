@@ -16,7 +16,7 @@ from deploy_cases import Site, company
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from staging_cases import staging_of
-from support import settings_for
+from support import settings_for, slow
 
 from mttr_pipeline.demo import VendorServer, World
 from mttr_pipeline.demo.gitlab import GitLabSimulator
@@ -288,7 +288,7 @@ def test_the_rate_limit_is_obeyed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "profile", ["heavy", "cut", "truncated_json", "html", "rows_vanish", "rows_appear", "repeated_rows"]
+    "profile", ["cut", "rows_vanish", "rows_appear", "repeated_rows", *slow("heavy", "truncated_json", "html")]
 )
 def test_faults_change_nothing_in_what_is_landed(tmp_path: Path, profile: str) -> None:
     rows = [
@@ -474,7 +474,7 @@ def told(site: Site) -> list[Any]:
     return site.deploys("* EXCLUDE (landed_in)")
 
 
-@pytest.mark.parametrize("profile", ["none", "heavy"])
+@pytest.mark.parametrize("profile", ["none", *slow("heavy")])
 def test_two_nights_are_a_full_pull(tmp_path: Path, profile: str) -> None:
     world = World(seed=7, until=NOW, volumes={}, days=3)
     world.deploys = company(NOW + 2 * DAY)

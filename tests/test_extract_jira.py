@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import landed_rows, settings_for
+from support import landed_rows, settings_for, slow
 
 from mttr_pipeline.demo import VendorServer, World
 from mttr_pipeline.demo.jira import Flavour, JiraSimulator
@@ -366,7 +366,7 @@ def test_an_issue_deleted_before_its_changelog_is_read_spoils_no_batch(tmp_path:
         assert manifest.facts["counts"] == {"deleted_between_list_and_detail": 1, "no_post_mortem_type": 1}
 
 
-@pytest.mark.parametrize("flavour", FLAVOURS)
+@pytest.mark.parametrize("flavour", [FLAVOURS[0], *slow(*FLAVOURS[1:])])
 def test_faults_change_nothing_in_what_is_landed(tmp_path: Path, flavour: Flavour) -> None:
     rows = [issue(n, NOW - n * DAY) for n in range(1, 260)]
     with site(JiraSimulator.from_issues(rows, flavour), tmp_path, "project = OPS") as jira_site:

@@ -14,7 +14,7 @@ import pytest
 from deploy_cases import Site
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import settings_for
+from support import settings_for, slow
 
 from mttr_pipeline.demo import VendorServer
 from mttr_pipeline.demo.kit.limits import Limit
@@ -225,7 +225,7 @@ def test_a_renamed_project_is_one_service(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("flavour", ["sentry", "glitchtip"])
-@pytest.mark.parametrize("profile", ["heavy", "token_expired"])
+@pytest.mark.parametrize("profile", ["token_expired", *slow("heavy")])
 def test_faults_change_nothing(tmp_path: Path, profile: str, flavour: str) -> None:
     landed = []
     for name in ("none", profile):

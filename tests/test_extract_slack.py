@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from slack_cases import DAY, HOUR, MINUTE, NOW, SECOND, counts, office, plain
-from support import settings_for
+from support import settings_for, slow
 
 from mttr_pipeline.demo.kit.limits import Limit
 from mttr_pipeline.demo.profiles import Rule
@@ -428,10 +428,11 @@ def test_another_app_that_has_no_time_fails_and_goes_on(tmp_path: Path) -> None:
 # -- faults ------------------------------------------------------------------------------------------------------------
 
 
-def test_faults_change_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("profile", ["cut", *slow("heavy")])
+def test_faults_change_nothing(tmp_path: Path, profile: str) -> None:
     """Lost answers, half ones, repeated pages: the rows are the same, each once."""
     landed = []
-    for name in ("none", "heavy"):
+    for name in ("none", profile):
         workspace = history(4, 25)
         with office(workspace, tmp_path / name, how={"page_rows": 10}) as slack:
             slack.server.set_faults(name)

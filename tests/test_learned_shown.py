@@ -12,7 +12,7 @@ import pytest
 from learned_worlds import EVERYTHING, WORLDS, Company, company, incident, shown, tidy
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from report_cases import errors
-from support import AS_OF
+from support import AS_OF, slow
 
 from mttr_pipeline import reports
 from mttr_pipeline.reports import learning
@@ -34,7 +34,7 @@ def _numbers(node: Any) -> list[Any]:
     return [node] if isinstance(node, int | float) and not isinstance(node, bool) else []
 
 
-@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize("world", ["everything", *slow(*(world for world in WORLDS if world != "everything"))])
 def test_the_documents_are_valid_and_of_the_tables(world: str) -> None:
     """Also where almost nothing is known. A reader can look up every figure in a published table; counts are counts of rows."""
     documents = shown(world).documents

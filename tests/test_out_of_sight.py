@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import build_all, open_warehouse, rows, settings_for
+from support import build_all, open_warehouse, rows, settings_for, slow
 
 from mttr_pipeline.demo import VendorServer
 from mttr_pipeline.demo.jira import Flavour, JiraSimulator
@@ -108,7 +108,7 @@ class Nights:
             warehouse.close()
 
 
-@pytest.mark.parametrize("flavour", ["cloud", "dc"])
+@pytest.mark.parametrize("flavour", ["cloud", *slow("dc")])
 def test_archived_and_hidden_issues_stay_and_deleted_ones_go(tmp_path: Path, flavour: Flavour) -> None:
     """An archived project took its whole history with it, under a green light. Few issues of each project are asked for."""
     everything = site_of(SIZES)

@@ -14,6 +14,7 @@ from delivery_worlds import shown
 from learned_worlds import shown as learned
 from pypdf import PdfReader
 from report_cases import HISTORIES, published_twice, rendered
+from support import slow
 from support_e2e import finished_run, latest
 
 pytestmark = pytest.mark.skipif(
@@ -254,6 +255,9 @@ def test_contrast(browser: Chromium, pages: dict[str, Path], dark: bool) -> None
         assert page.evaluate(CONTRAST) == []
 
 
+@pytest.mark.parametrize(
+    "file", ["nothing", "odd", "list", "member", "learned", *slow("demo", "thin", "many", "delivery")], indirect=True
+)
 def test_axe_finds_nothing(browser: Chromium, file: Path) -> None:
     """No problem for screen readers or keyboards, by the rules of axe-core. A long page repeats what short ones have."""
     with browser.page(file) as page:

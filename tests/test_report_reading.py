@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from report_cases import Reader, incident
-from support import door
+from support import door, slow
 
 from mttr_pipeline import reports
 from mttr_pipeline.reports.page.terms import TERMS
@@ -35,7 +35,7 @@ def test_services_without_an_incident_are_counted_below_the_downtime(tmp_path: P
     assert "abandoned incidents" not in text
 
 
-@pytest.mark.parametrize(("days", "named"), [(1, "1 day"), (2.5, "2.5 days")])
+@pytest.mark.parametrize(("days", "named"), [(2.5, "2.5 days"), *slow((1, "1 day"))])
 def test_after_how_long_an_incident_is_abandoned(tmp_path: Path, days: float, named: str) -> None:
     """Whoever sets another time reads that time in every sentence."""
     records = [incident("lost", days=40, minutes=None), incident("fine", days=2, minutes=60)]

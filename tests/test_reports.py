@@ -16,7 +16,7 @@ from typing import Any
 import dagster as dg
 import pytest
 from report_cases import HISTORIES, Reader, ago, errors, published_twice, rendered
-from support import AS_OF, land_custom
+from support import AS_OF, land_custom, slow
 from support_e2e import finished_run, latest, published
 
 from mttr_pipeline import reports
@@ -169,24 +169,29 @@ def test_members_of_the_comparison_are_rows_of_mttr_stats(demo: Path) -> None:
                 "8 past their target",
             ],
         ),
-        (
-            "only invalid",
-            ["Too few incidents of the last 30 days have recovered", "8 incidents, none with a usable duration"],
-        ),
-        ("only old", ["No incidents started in the last 30 days.", "None is past its target."]),
         ("thin", ["40 incidents. No week has 5 or more recoveries.", "5 open incidents are past their target."]),
-        (
-            "moving apart",
-            [
-                "Most incidents took less time than in the previous 30 days, but the longest ones took more.",
-                "Most incidents and the longest ones changed in opposite directions.",
-                "The longest incidents dominate it.",
-            ],
-        ),
-        ("all alike", ["There is no detectable change from the previous 30 days.", "none (most durations are equal)"]),
-        (
-            "timeouts",
-            ["Fewer than half of the incidents of the last 30 days are known to have recovered", "more than 4 h"],
+        *slow(
+            (
+                "only invalid",
+                ["Too few incidents of the last 30 days have recovered", "8 incidents, none with a usable duration"],
+            ),
+            ("only old", ["No incidents started in the last 30 days.", "None is past its target."]),
+            (
+                "moving apart",
+                [
+                    "Most incidents took less time than in the previous 30 days, but the longest ones took more.",
+                    "Most incidents and the longest ones changed in opposite directions.",
+                    "The longest incidents dominate it.",
+                ],
+            ),
+            (
+                "all alike",
+                ["There is no detectable change from the previous 30 days.", "none (most durations are equal)"],
+            ),
+            (
+                "timeouts",
+                ["Fewer than half of the incidents of the last 30 days are known to have recovered", "more than 4 h"],
+            ),
         ),
     ],
 )

@@ -327,6 +327,7 @@ def test_an_address_that_will_not_do(
     assert sentence in str(caught.value)
 
 
+@pytest.mark.slow
 def test_what_is_received_is_published_though_every_pull_fails(tmp_path: Path) -> None:
     """The command itself, its end by a signal, and the night after it: exit code 3, because a source failed."""
     env = {"PAGERDUTY_TOKEN": "t", "PAGERDUTY_API_URL": "http://127.0.0.1:1"}

@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 import requests
+from support import slow
 from support_e2e import mttr
 
 from mttr_pipeline.demo import VendorServer, World
@@ -46,7 +47,9 @@ def attempt(server: VendorServer, path: str) -> str:
 PATHS = [f"/incidents?date_range=all&offset={offset}" for offset in range(12)]
 
 
-@pytest.mark.parametrize("profile", sorted(PROFILES.keys() - FOR_GOOD - {"slow", "none"}))
+@pytest.mark.parametrize(
+    "profile", [*sorted(PROFILES.keys() - FOR_GOOD - {"slow", "latency", "none"}), *slow("latency")]
+)
 def test_a_retry_gets_through(world: World, profile: str) -> None:
     with VendorServer(world, faults=profile, limits=None, seed=5) as server:
         outcomes = [[attempt(server, path) for _ in range(7)] for path in PATHS]

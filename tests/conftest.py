@@ -7,6 +7,7 @@
 - Ctrl-C works in a suite that a shell runs in the background, where it is ignored: Dagster hands that on to SIGTERM, and programs
   that a test starts and ends would inherit it.
 - The files that take longest start first, so that no worker is left with one of them at the end.
+- There is a worker more than there are cores: a quarter of the time, tests wait for servers that hold them up on purpose.
 """
 
 import os
@@ -39,6 +40,11 @@ LONGEST = (
     "test_publish",
     "test_fold",
 )
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """What `-n auto` means."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

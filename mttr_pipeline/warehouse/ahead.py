@@ -27,9 +27,7 @@ from mttr_pipeline.warehouse.preparation import point_at
 if TYPE_CHECKING:
     from mttr_pipeline.warehouse.database import Warehouse
 
-_FILES = 6  # read by one statement at least: to plan one takes as long as to read a file or two
-import os
-_FILES=int(os.environ.get('AF','6')); _MOST_FILES=int(os.environ.get('AM','12'))
+_FILES, _MOST_FILES = 6, 12  # read by one statement: to plan one takes as long as to read two files
 _MOST = 64_000_000  # compressed bytes of a pull, as many as are loaded together
 
 

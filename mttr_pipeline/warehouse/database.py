@@ -37,8 +37,8 @@ from mttr_pipeline.warehouse.transaction import transaction
 
 STORAGE_VERSION = "v1.2.0"  # of the mart: every DuckDB from 1.2.2 on opens it, 2.0 included
 
-#: Rows of a row group of the working database, half of DuckDB's own: a whole one is written to the file at once, the rows of one that
-#: is not go through the log of writes first, which took a fifth of the load of 120,000 log entries.
+#: Rows of a row group of the working database, half as many as DuckDB takes: a whole one is written to its place at once, all other
+#: rows go through the log of writes first.
 _ROW_GROUP = 61_440
 
 INCIDENTS = "core.incidents"

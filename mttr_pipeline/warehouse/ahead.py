@@ -27,7 +27,7 @@ from mttr_pipeline.warehouse.preparation import point_at
 if TYPE_CHECKING:
     from mttr_pipeline.warehouse.database import Warehouse
 
-_FILES, _MOST_FILES = 6, 16  # read by one statement: to plan one takes as long as to read two files
+_FILES, _MOST_FILES = 6, 12  # read by one statement: to plan one takes as long as to read two; with 16, it takes 20 MiB more
 _MOST = 64_000_000  # compressed bytes of a pull, as many as are loaded together
 
 

@@ -27,7 +27,8 @@ from mttr_pipeline.warehouse.preparation import point_at
 if TYPE_CHECKING:
     from mttr_pipeline.warehouse.database import Warehouse
 
-_FILES, _MOST_FILES = 6, 12  # read by one statement: to plan one takes as long as to read two; with 16, it takes 20 MiB more
+#: Files that are read by one statement: to plan one takes as long as to read two. With 16 at most, a pull needs 20 MiB more.
+_FILES, _MOST_FILES = 6, 12
 _MOST = 64_000_000  # compressed bytes of a pull, as many as are loaded together
 
 

@@ -221,3 +221,20 @@ def test_rows_without_an_id_are_told_apart_by_their_bytes(raw: bytes) -> None:
 )
 def test_the_id_of_a_row_is_found_wherever_and_however_it_is_written(raw: bytes, name: str) -> None:
     assert row_id(raw) == name
+
+
+def test_a_record_is_the_same_wherever_its_id_stands() -> None:
+    """An id that comes first is read without decoding: it must be the same as one that is decoded."""
+    seen = SeenRows()
+    rows = [
+        b'{"id":"A","x":1}',
+        b'{"x":1,"id":"A"}',
+        b'{"x":1,"id":"\\u0041"}',
+        b'{"id":7}',
+        b'{"id":"7"}',
+        b'{"x":2}',
+        b'{"x":2}',
+    ]
+    assert [len(seen.new_of([row]).rows) for row in rows] == [1, 1, 1, 1, 1, 1, 0]
+    assert seen.distinct == 3 and seen.dropped == 1
+    assert len(SeenRows().new_of(rows).keys) == 3

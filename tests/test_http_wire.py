@@ -177,3 +177,35 @@ def test_one_request_leaves_nothing_behind_in_the_next(wire: Wire) -> None:
     lines = [head.split(b" ")[1] for head in wire.heads]
     assert lines == [b"/a?x=1", b"/b", b"/c?y=2", b"/a?x=1", b"/b"]
     assert len({head.split(b"\r\n", 1)[1] for head in wire.heads}) == 1
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *(
+            "http://vendor.example.com",
+            "http://Vendor.Example.com:80/v2",
+            "https://vendor.example.com:443",
+            "http://10.0.0.1:81",
+        ),
+        *("https://vendor.example.com:8443", "http://localhost:5000", "http://vendor.example.com."),
+    ],
+)
+def test_the_host_is_named_as_urllib3_names_it(address: str) -> None:
+    """On a connection that is open, its name is ours to write: the usual port is left out, and capitals are small."""
+    client = HttpClient(address, "Acme", SourceOptions())
+    ours = client._connection()
+    theirs = ours._pool._new_conn()
+    theirs.putrequest("GET", "/")
+    named = re.search(rb"\r\n(Host: [^\r]+)\r\n", b"\r\n".join([*theirs._buffer, b""]))
+    assert named is not None and ours._after_target is not None
+    assert ours._after_target.startswith(b" HTTP/1.1\r\n" + named[1] + b"\r\n")
+    client.close()
+
+
+@pytest.mark.parametrize("address", ["http://[::1]:8080", "http://vendor.example.com"])
+def test_what_is_uncommon_is_left_to_urllib3(address: str) -> None:
+    """An address in numbers with colons, and a proxy, which is told more."""
+    client = HttpClient(address, "Acme", SourceOptions(proxy=None if ":" in address[7:] else "http://127.0.0.1:9"))
+    assert client._connection()._after_target is None
+    client.close()

@@ -195,3 +195,23 @@ def test_a_file_of_an_earlier_release_is_taken_over(landing: Landing, tmp_path: 
         for model in MODELS
         if model.schema in ("core", "staging") and not model.published
     }
+
+
+def test_row_groups_are_small_also_in_a_file_of_an_earlier_release(tmp_path: Path) -> None:
+    """Rows of one that is not full are written twice. A file keeps those that it has, of the size that DuckDB takes by itself."""
+    with duckdb.connect() as con:
+        con.execute(f"ATTACH '{tmp_path / 'work.duckdb'}' AS work")
+        con.execute("CREATE TABLE work.main.old AS SELECT range AS n FROM range(130_000)")
+    warehouse = open_warehouse(tmp_path)
+    con = warehouse.con
+    con.execute("INSERT INTO work.main.old SELECT range FROM range(130_000, 330_000)")
+    con.execute("CREATE TABLE work.main.new AS SELECT range AS n FROM range(130_000)")
+    count = "SELECT count(DISTINCT row_group_id) FROM pragma_storage_info('work.main.{}')"
+    assert con.execute(count.format("new")).fetchall() == [(3,)]
+    assert con.execute("SELECT count(*), sum(n) FROM work.main.old").fetchall() == [(330_000, sum(range(330_000)))]
+    warehouse.close()
+    again = open_warehouse(tmp_path)
+    assert again.con.execute("SELECT count(*), sum(n) FROM work.main.old").fetchall() == [
+        (330_000, sum(range(330_000)))
+    ]
+    again.close()

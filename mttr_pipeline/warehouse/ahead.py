@@ -27,8 +27,8 @@ from mttr_pipeline.warehouse.preparation import point_at
 if TYPE_CHECKING:
     from mttr_pipeline.warehouse.database import Warehouse
 
-TABLES = "CREATE TEMP TABLE IF NOT EXISTS ahead (name VARCHAR, path VARCHAR)"
-_FILES = 6  # read by one statement: to plan one takes as long as to read a file or two
+#: Files that are read by one statement: to plan one takes as long as to read two. With 16 at most, a pull needs 20 MiB more.
+_FILES, _MOST_FILES = 6, 12
 _MOST = 64_000_000  # compressed bytes of a pull, as many as are loaded together
 
 
@@ -40,7 +40,7 @@ def reading_ahead(opening: Callable[[], Warehouse], landing: Landing) -> Iterato
     """
     landed: SimpleQueue[tuple[str, LandedFile] | None] = SimpleQueue()
     ended = threading.Event()
-    reader = threading.Thread(target=_follow, args=(opening, landing, landed.get, ended), name="ahead")
+    reader = threading.Thread(target=_follow, args=(opening, landing, landed, ended), name="ahead")
     reader.start()
     try:
         yield replace(landing, follower=lambda folder, file: landed.put((folder, file)))
@@ -53,7 +53,7 @@ def reading_ahead(opening: Callable[[], Warehouse], landing: Landing) -> Iterato
 def _follow(
     opening: Callable[[], Warehouse],
     landing: Landing,
-    wait: Callable[[], tuple[str, LandedFile] | None],
+    landed: SimpleQueue[tuple[str, LandedFile] | None],
     ended: threading.Event,
 ) -> None:
     """Read what is landed until the pull has ended.
@@ -66,29 +66,29 @@ def _follow(
         con = warehouse.con
         models = {(model.source, model.stream): model for model in warehouse.catalog.of_layer("raw") if model.by_record}
         waiting: dict[str, list[str]] = {}
+        begun: set[str] = set()
         size = 0
         con.execute("SET threads = 1")  # the pull needs the other core
         try:
-            while (landed := wait()) and not ended.is_set():
-                folder, file = landed
+            while (one := landed.get()) and not ended.is_set():
+                folder, file = one
                 model = models.get((folder.partition("/")[0], file.stream))
                 size += file.bytes
                 if model is None or not file.records or file.marked or size > _MOST:
                     continue
                 paths = waiting.setdefault(model.name, [])
                 paths.append(f"{folder}/{file.file}")
-                if len(paths) == _FILES:
-                    _read(con, model, landing, waiting.pop(model.name))
+                if len(paths) == _MOST_FILES or (len(paths) >= _FILES and landed.empty()):
+                    _read(con, model, landing, waiting.pop(model.name), model.name not in begun)
+                    begun.add(model.name)
         finally:
             con.execute("RESET threads")
 
 
-def _read(con: duckdb.DuckDBPyConnection, model: Model, landing: Landing, paths: list[str]) -> None:
+def _read(con: duckdb.DuckDBPyConnection, model: Model, landing: Landing, paths: list[str], anew: bool) -> None:
     point_at(con, [str(landing.root / path) for path in paths], landing.root)
-    begun = con.execute("SELECT 1 FROM ahead WHERE name = ?", [model.name]).fetchall()
     table = _table(model.name)
-    con.execute(f"INSERT INTO {table} {model.sql}" if begun else f"CREATE OR REPLACE TEMP TABLE {table} AS {model.sql}")
-    con.execute("INSERT INTO ahead SELECT ?, unnest(?)", [model.name, paths])
+    con.execute(f"{f'CREATE OR REPLACE TEMP TABLE {table} AS' if anew else f'INSERT INTO {table}'} {model.sql}")
 
 
 def take(con: duckdb.DuckDBPyConnection, model: Model, paths: set[str], table: str) -> set[str]:
@@ -96,22 +96,26 @@ def take(con: duckdb.DuckDBPyConnection, model: Model, paths: set[str], table: s
 
     Nothing is of use when it holds more than these files, as after a window that was landed twice.
     """
-    read = {path for (path,) in con.execute("SELECT path FROM ahead WHERE name = ?", [model.name]).fetchall()}
-    if not read or not read <= paths:
+    name = _table(model.name)
+    if name not in _tables(con):
         return set()
-    if {path for (path,) in con.execute(f"SELECT DISTINCT landed_in FROM {_table(model.name)}").fetchall()} != read:
+    read = {path for (path,) in con.execute(f"SELECT DISTINCT landed_in FROM {name}").fetchall()}
+    if not read <= paths:
         return set()
     con.execute(f"DROP TABLE IF EXISTS {table}")
-    con.execute(f"ALTER TABLE {_table(model.name)} RENAME TO {table}")
-    con.execute("DELETE FROM ahead WHERE name = ?", [model.name])
+    con.execute(f"ALTER TABLE {name} RENAME TO {table}")
     return read
 
 
 def forget(con: duckdb.DuckDBPyConnection) -> None:
     """Drop what no load took."""
-    for (name,) in con.execute("SELECT DISTINCT name FROM ahead").fetchall():
-        con.execute(f"DROP TABLE IF EXISTS {_table(name)}")
-    con.execute("DELETE FROM ahead")
+    for name in _tables(con):
+        con.execute(f"DROP TABLE {name}")
+
+
+def _tables(con: duckdb.DuckDBPyConnection) -> set[str]:
+    found = con.execute("SELECT table_name FROM duckdb_tables() WHERE temporary AND starts_with(table_name, 'ahead_')")
+    return {name for (name,) in found.fetchall()}
 
 
 def _table(name: str) -> str:

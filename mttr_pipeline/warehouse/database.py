@@ -37,6 +37,10 @@ from mttr_pipeline.warehouse.transaction import transaction
 
 STORAGE_VERSION = "v1.2.0"  # of the mart: every DuckDB from 1.2.2 on opens it, 2.0 included
 
+#: Rows of a row group of the working database, half as many as DuckDB takes: a whole one is written to its place at once, all other
+#: rows go through the log of writes first.
+_ROW_GROUP = 61_440
+
 INCIDENTS = "core.incidents"
 
 #: Parts of DuckDB's messages about a file that is whole: another process has it, this user may not, the machine is full.
@@ -104,7 +108,7 @@ class Warehouse:
     def _open(self) -> None:
         """Connect, and have the schemas that everything else needs. Fails where a file is torn."""
         self.con = duckdb.connect(config={"autoinstall_known_extensions": False})
-        self._attach(self.path, "work")
+        self._attach(self.path, "work", f"(ROW_GROUP_SIZE {_ROW_GROUP})")
         self._open_mart()
         self.con.execute("ATTACH ':memory:' AS facts")
         self._facts: set[str] = set()

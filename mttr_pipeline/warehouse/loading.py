@@ -50,7 +50,6 @@ CREATE TABLE IF NOT EXISTS ops.quarantine_content (source VARCHAR, extract_id VA
 CREATE TABLE IF NOT EXISTS ops.fingerprint (value VARCHAR);
 CREATE TABLE IF NOT EXISTS ops.builds (table_name VARCHAR, run_id VARCHAR);
 {removals.TABLES}
-{ahead.TABLES};
 {PULLS}
 """
 

@@ -73,6 +73,13 @@ CREATE OR REPLACE MACRO line_rank(scope, is_prefix, line) AS (scope <> '', NOT i
 -- Trimmed text; empty is NULL.
 CREATE OR REPLACE MACRO text_or_null(value) AS nullif(trim(value), '');
 
+-- Whether a text is missing or says nothing. `trim` looks at every character: it is asked only where the first one does not tell.
+CREATE OR REPLACE MACRO is_blank(value) AS (value BETWEEN '!' AND '~') IS NOT TRUE AND text_or_null(value) IS NULL;
+
+-- A text without what may stand at its end, at a fifth of the time of a pattern.
+CREATE OR REPLACE MACRO without_end(value, ending) AS
+    CASE WHEN ends_with(value, ending) THEN left(value, -length(ending)) ELSE value END;
+
 -- The text of a field in a file: trimmed, and NULL where it is one of the words that say nothing. They are those of
 -- mttr_pipeline.landing.formats.NULL_WORDS, which the cells of tables are compared with. None has more than 4 bytes. A pattern, because
 -- DuckDB makes a join of a list of words, for each text that is compared, and a join loses the order of landing.

@@ -84,14 +84,14 @@ class NewRows(NamedTuple):
     """Of the rows of a page, those that came for the first time, and the keys of all: a record is known by its key."""
 
     rows: Sequence[bytes]
-    keys: Collection[str | int]
+    keys: Collection[bytes | int]
 
 
 class SeenRows:
     """Recognises duplicate rows: the same id with the same bytes. The same id with other bytes is a newer version."""
 
     def __init__(self) -> None:
-        self._seen: dict[str | int, int] = {}
+        self._seen: dict[bytes | int, int] = {}
         self.dropped = 0  # duplicates so far
 
     @property
@@ -101,9 +101,7 @@ class SeenRows:
 
     def is_new(self, row: bytes) -> bool:
         """Whether the row is no duplicate of an earlier one; the row is remembered."""
-        content = hash(row)
-        name = row_id(row)
-        key = content if name is None else name
+        key, content = _key(row), hash(row)
         if self._seen.get(key) == content:
             self.dropped += 1
             return False
@@ -112,15 +110,19 @@ class SeenRows:
 
     def new_of(self, rows: Sequence[bytes]) -> NewRows:
         """`is_new` for the rows of a page, which are seldom known: at a third of the time where none is."""
-        keys: dict[str | int, int] = {}
-        for row in rows:
-            first, content = _ID_FIRST.match(row), hash(row)
-            name = row_id(row) if first is None else first[1].decode("ascii")
-            keys[content if name is None else name] = content
+        keys: dict[bytes | int, int] = {}
+        for row, first in zip(rows, map(_ID_FIRST.match, rows), strict=True):
+            keys[first[1] if first else _key(row)] = hash(row)
         if len(keys) == len(rows) and self._seen.keys().isdisjoint(keys):
             self._seen.update(keys)
             return NewRows(rows, keys)
         return NewRows([row for row in rows if self.is_new(row)], keys)
+
+
+def _key(row: bytes) -> bytes | int:
+    """What a record is known by: its id, else its content."""
+    name = row_id(row)
+    return hash(row) if name is None else name.encode()
 
 
 class _Progress:
@@ -130,10 +132,10 @@ class _Progress:
     """
 
     def __init__(self) -> None:
-        self._known: set[str | int] = set()
+        self._known: set[bytes | int] = set()
         self._stale = self.pages = 0
 
-    def note(self, keys: Collection[str | int], allowed: int | None = None) -> None:
+    def note(self, keys: Collection[bytes | int], allowed: int | None = None) -> None:
         """A page with these records came and announces another one. Raises EndlessListing."""
         before = len(self._known)
         self._known.update(keys)

@@ -60,7 +60,7 @@ SELECT
             lambda r: {'place': 'external_reference', 'text_id': NULL::VARCHAR, 'text': r.external_url})
     )) AS named,
     CASE
-        WHEN text_or_null(id) IS NULL THEN 'no id'
+        WHEN is_blank(id) THEN 'no id'
         ELSE instant_problem('created_at', created_at, instant(created_at, zone))
     END AS reject_reason,
     landed_in

@@ -27,9 +27,9 @@ SELECT
     id AS external_id,
     incident.id AS incident_id,
     -- The reference says acknowledge_log_entry, one of its own sub-schemas acknowledgement_log_entry: both are taken.
-    replace(regexp_replace(lower(type), '_log_entry(_reference)?$', ''), 'acknowledgement', 'acknowledge') AS entry_type,
+    replace(without_end(without_end(lower(type), '_log_entry_reference'), '_log_entry'), 'acknowledgement', 'acknowledge') AS entry_type,
     instant(created_at, zone) AS created_at,
-    regexp_replace(agent.type, '_reference$', '') AS agent_type,
+    without_end(agent.type, '_reference') AS agent_type,
     agent.summary AS agent_name,
     channel.type AS channel_type,
     coalesce(text_or_null(note), text_or_null(message), text_or_null(channel.message), text_or_null(channel.content),
@@ -43,8 +43,8 @@ SELECT
     CASE WHEN starts_with(lower(type), 'trigger_') THEN text_or_null(channel.incident_key) END AS alert_key,
     changeset AS changed,
     CASE
-        WHEN text_or_null(id) IS NULL THEN 'no id'
-        WHEN text_or_null(incident.id) IS NULL THEN 'no incident'
+        WHEN is_blank(id) THEN 'no id'
+        WHEN is_blank(incident.id) THEN 'no incident'
         ELSE instant_problem('created_at', created_at, instant(created_at, zone))
     END AS reject_reason,
     landed_in

@@ -24,8 +24,9 @@ import msgspec
 from mttr_pipeline.errors import PermanentError
 from mttr_pipeline.sources.jira import JiraAccess, JiraOptions
 from mttr_pipeline.sources.kit import envelope
+from mttr_pipeline.sources.kit.failures import HttpRefused
 from mttr_pipeline.sources.kit.http import HttpClient
-from mttr_pipeline.sources.kit.paging import TokenPage, read_by_token
+from mttr_pipeline.sources.kit.paging import TokenExpired, TokenPage, read_by_token
 
 SCOPE = "read:incident:jira-service-management"
 PATIENCE = 2.0  # minutes of retries: this API is beta, and a night does not wait for it
@@ -73,7 +74,12 @@ class IncidentsApi:
         path, found = self._path(issue_id, "alert"), list[bytes]()
 
         def page(key: str | None) -> TokenPage:
-            return self.client.get(path, [("startKey", key)] if key else None, parse=_linked_page)
+            try:
+                return self.client.get(path, [("startKey", key)] if key else None, parse=_linked_page)
+            except HttpRefused as error:
+                if error.status == 400 and key:
+                    raise TokenExpired(f"status 400 for a start key: {error.reason}") from error
+                raise
 
         read_by_token(page, found.extend)
         return [msgspec.json.decode(row) for row in found]

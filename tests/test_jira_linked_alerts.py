@@ -127,8 +127,8 @@ class Site:
 
     @contextmanager
     def built(self, as_of: datetime = NOW) -> Iterator[Warehouse]:
-        """A warehouse of everything landed, with the groups of records and their evidence. Every promise was checked."""
-        warehouse = Warehouse(self.folder / f"{new_run_id()}.duckdb", self.settings, as_of, "run")
+        """The warehouse of this folder, into which what landed since was loaded, with the groups of records and their evidence. Every promise was checked."""
+        warehouse = Warehouse(self.folder / "work.duckdb", self.settings, as_of, new_run_id())
         try:
             warehouse.load(self.landing)
             wanted = ("core.members", "core.evidence", "core.incidents", "staging.jira_links")
@@ -356,7 +356,9 @@ def test_the_doctor_asks_for_the_linked_alerts_of_an_incident(tmp_path: Path) ->
         assert found.text.endswith("; linked alerts, 3 of the newest incident")
         here.show([])
         found = next(finding for finding in examine(lambda: here.settings) if finding.name == "jira")
-        assert "linked alerts" not in found.text.removesuffix("no incident yet to ask for linked alerts") or not found.ok
+        assert (
+            "linked alerts" not in found.text.removesuffix("no incident yet to ask for linked alerts") or not found.ok
+        )
 
 
 class Refusing(JiraSimulator):

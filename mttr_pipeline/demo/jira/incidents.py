@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from mttr_pipeline.demo.jira.book import Book
 from mttr_pipeline.demo.jira.parameters import JiraError, size_of
-from mttr_pipeline.demo.jira.site import Json
+from mttr_pipeline.demo.jira.site import SITES, Json
 from mttr_pipeline.demo.kit.wire import Request, Response, answer
 
 CLOUD_ID = "6ac9f1f4-2c59-4a43-8d3e-6f6ee4a3b7d1"
@@ -39,5 +39,5 @@ def _is_incident(issue: Json) -> bool:
 
 
 def _responder_alert(alert: str) -> Json:
-    link = f"https://larkspur.app.opsgenie.com/alert/detail/{alert}/details"
+    link = f"{SITES['cloud']}/jira/ops/alert/detail/{alert}/details"
     return {"id": alert, "link": link, "message": "An incident needs you", "status": "open"}

@@ -16,7 +16,7 @@ from mttr_pipeline.sources.kit.declare import Fields, Finding, Signature, Source
 
 #: Facts that a pull counts about alerts that are linked to issues.
 NOT_READABLE = "linked_alerts_not_readable"
-NO_JSM_INCIDENT = "issues_without_linked_alerts"
+NO_LINKED_ALERTS = "issues_without_linked_alerts"
 POSTPONED = "linked_alerts_postponed"
 
 
@@ -225,7 +225,7 @@ SOURCE = Source(
             "pulls that could not read which alerts are linked to incidents, so that an alert and its ticket may count twice: "
             "`mttr doctor` says why; remove linked_alerts of [sources.jira] if they are not wanted",
         ),
-        NO_JSM_INCIDENT: Finding(
+        NO_LINKED_ALERTS: Finding(
             "info",
             "issues whose linked alerts the site does not give, mostly because they are no incidents of Jira Service Management",
             newest=True,

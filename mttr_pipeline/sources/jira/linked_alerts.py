@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from mttr_pipeline.errors import MttrError
-from mttr_pipeline.sources.jira import NO_JSM_INCIDENT, NOT_READABLE, POSTPONED
+from mttr_pipeline.sources.jira import NO_LINKED_ALERTS, NOT_READABLE, POSTPONED
 from mttr_pipeline.sources.jira.incidents_api import IncidentsApi
 from mttr_pipeline.sources.jira.jql import combined, created_in
 from mttr_pipeline.sources.kit import envelope
@@ -82,7 +82,7 @@ class LinkedAlerts:
         if self._is_over.is_set() or (self._refused and not (self._answered or landed or self._is_known)):
             self._runner.count(NOT_READABLE)
             return
-        self._runner.count(NO_JSM_INCIDENT, len(self._refused))
+        self._runner.count(NO_LINKED_ALERTS, len(self._refused))
         self._runner.count(POSTPONED, len(left))
         self._extract.facts["site"] = {**self._extract.facts.get("site", {}), STREAM: left}
 
@@ -133,7 +133,9 @@ class LinkedAlerts:
     def _note(self, issue_id: str, status: int | None) -> None:
         with self._lock:
             self._refused.append(issue_id)
-            in_vain = not self._answered and len(self._refused) >= HOPELESS and (status in (403, None) or not self._is_known)
+            in_vain = (
+                not self._answered and len(self._refused) >= HOPELESS and (status in (403, None) or not self._is_known)
+            )
             if status in (401, 402) or in_vain:
                 self._is_over.set()
 

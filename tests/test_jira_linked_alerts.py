@@ -24,6 +24,7 @@ from mttr_pipeline.demo.jira.incidents import CLOUD_ID
 from mttr_pipeline.demo.jsm import JsmSimulator
 from mttr_pipeline.demo.kit.wire import Request, Response
 from mttr_pipeline.demo.profiles import Rule
+from mttr_pipeline.errors import PermanentError
 from mttr_pipeline.landing.manifest import Manifest
 from mttr_pipeline.landing.store import Landing, new_run_id
 from mttr_pipeline.sources.jira.linked_alerts import in_turn
@@ -127,7 +128,7 @@ class Site:
 
     @contextmanager
     def built(self, as_of: datetime = NOW) -> Iterator[Warehouse]:
-        """The warehouse of this folder, into which what landed since was loaded, with the groups of records and their evidence. Every promise was checked."""
+        """The warehouse of this folder with what landed since, its groups of records and the evidence. All promises are checked."""
         warehouse = Warehouse(self.folder / "work.duckdb", self.settings, as_of, new_run_id())
         try:
             warehouse.load(self.landing)
@@ -394,6 +395,45 @@ def test_whatever_a_beta_api_answers_the_issues_are_read(tmp_path: Path, status:
         assert len(landed_rows(here.landing, manifest, "issues")) == 99
         assert manifest.facts["counts"]["linked_alerts_not_readable"] == 1
         assert len(here.asked()) < 40
+
+
+def test_an_attempt_that_failed_is_gone_on_with(tmp_path: Path) -> None:
+    """What comes after the linked alerts fails: the next attempt does not ask for them again."""
+
+    class Failing(JiraSimulator):
+        fails = True
+
+        def handle(self, request: Request, now: datetime) -> Response:
+            if self.fails and request.path.endswith("/issuetype"):
+                return Response(400, self.error(400, "Not today."))
+            return super().handle(request, now)
+
+    simulator = Failing.from_issues([issue(1, ("a",)), issue(2, ("b",))])
+    with VendorServer([simulator, JsmSimulator.from_records([])], clock=NOW, limits=None) as server:
+        here = Site(server, tmp_path)
+        with pytest.raises(PermanentError, match="Not today"):
+            here.pull()
+        assert len(here.asked()) == 4
+        simulator.fails = False  # type: ignore[attr-defined]
+        manifest = here.pull()
+        assert here.asked() == []
+        assert here.alerts(manifest) == {"1": (["a"], []), "2": (["b"], [])}
+
+
+def test_what_could_not_be_read_waits(tmp_path: Path) -> None:
+    """Also an issue that is done and long over when the site gives its alerts again."""
+    issues = [issue(1, days=30), issue(2, ("a",))]
+    with site(tmp_path, issues[:1]) as here:
+        here.pull(NOW - 5 * DAY)
+        here.show(issues)
+        scopes = here.server.simulators["jira"].scopes  # type: ignore[attr-defined]
+        kept = set(scopes)
+        scopes.clear()
+        assert here.pull().facts["counts"]["linked_alerts_not_readable"] == 1
+        scopes |= kept
+        manifest = here.pull(NOW + 20 * DAY)
+        assert here.alerts(manifest) == {"2": (["a"], [])}
+        assert "linked_alerts_not_readable" not in manifest.facts["counts"]
 
 
 def test_an_issue_that_is_no_incident_of_jsm_is_counted(tmp_path: Path) -> None:

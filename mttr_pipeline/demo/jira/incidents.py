@@ -1,8 +1,8 @@
 """The incidents API of a Cloud site: the alerts that an incident issue is linked with, and those that page people for it.
 
-As documented (Jira Service Management Incidents REST API, groups Linked alerts and Responder alerts): linked alerts are ids in pages,
-the next of which a number asks for; responder alerts are objects, in one answer. As the gateway does, a token without the scope gets
-status 401. An issue of another type than an incident, of which no document says what it gets, gets 404.
+As documented (Jira Service Management Incidents REST API, groups Linked alerts and Responder alerts), linked alerts are ids in
+pages, the next of which a number asks for, and responder alerts are objects, in one answer. As the gateway does, a token without the
+scope gets status 401. An issue of another type than an incident, of which no document says what it gets, gets 404.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """The incidents API of Jira Service Management Cloud: the alerts of one incident issue.
 
 `GET /jsm/incidents/cloudId/{cloudId}/v1/incident/{issueID}/alert` gives `{"values": {"alertIds": [...]}, "startKey": null}`, where a
-number in `startKey` asks for the next page. `.../responder-alerts` gives `{"responderAlerts": [{"id", "link", "message", "status"}]}`
-without paging (developer.atlassian.com, Jira Service Management Incidents REST API, groups Linked alerts and Responder alerts; beta;
-scope read:incident:jira-service-management). An earlier edition of its introduction names Basic authentication, the newest OAuth 2.0
-only. The header for experimental methods does no harm where a method is none. Rate limits, and the status for an issue that is no
+number in `startKey` asks for the next page. `.../responder-alerts` gives `{"responderAlerts": [{"id", "link", ...}]}`, all at once.
+
+Source: developer.atlassian.com, Jira Service Management Incidents REST API, groups Linked alerts and Responder alerts; beta; scope
+read:incident:jira-service-management. An earlier edition of its introduction names Basic authentication, the newest OAuth 2.0 only.
+The header for experimental methods does no harm where a method is none. Rate limits, and the status for an issue that is no
 incident, are not documented.
 
 The path needs the cloud id of the site, which is in the address of the gateway for tokens with scopes, and else shown at

@@ -81,7 +81,10 @@ class LinkedAlerts:
         self._runner.run(self._tasks(asked))
         if self._is_over.is_set() or (self._refused and not (self._answered or landed or self._is_known)):
             self._runner.count(NOT_READABLE)
-            return
+            if not (self._answered or landed or self._is_known):
+                return  # as if it had never been asked
+            landed = self._landed()
+            left = [name for name in asked if name not in landed] + left
         self._runner.count(NO_LINKED_ALERTS, len(self._refused))
         self._runner.count(POSTPONED, len(left))
         self._extract.facts["site"] = {**self._extract.facts.get("site", {}), STREAM: left}

@@ -269,8 +269,12 @@ def test_what_the_budget_does_not_reach_waits_for_the_next_nights(tmp_path: Path
             manifest = here.pull(NOW + night * DAY)
             asked.append(sorted(set(here.asked())))
             assert len(here.asked()) == 4
-            assert manifest.facts["counts"].get("linked_alerts_postponed", 0) == (4, 3, 2)[night]
+            assert manifest.facts["counts"]["linked_alerts_postponed"] == (4, 3, 2)[night]
         assert asked == [["5", "6"], ["4", "6"], ["3", "6"]]
+        enough = Site(here.server, tmp_path)
+        manifest = enough.pull(NOW + 3 * DAY)
+        assert set(enough.asked()) == {"1", "2", "6"}
+        assert "linked_alerts_postponed" not in manifest.facts["counts"]
 
 
 def test_no_budget_asks_for_nothing(tmp_path: Path) -> None:

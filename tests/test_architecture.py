@@ -213,11 +213,15 @@ def vendors() -> dict[str, Source]:
 
 
 def family(source: Source) -> set[str]:
-    """The vendors that may be named in the rooms of one: itself, those it shares SQL with, those whose title its own contains."""
+    """The vendors that may be named in the rooms of one: itself, those it shares SQL with, and its relatives: of two products one of
+    which has the name of the other in its own, either may tell of records of the other."""
     return {
         name
         for name, other in vendors().items()
-        if other is source or set(other.traits) & set(source.traits) or other.title in source.title
+        if other is source
+        or set(other.traits) & set(source.traits)
+        or other.title in source.title
+        or source.title in other.title
     }
 
 

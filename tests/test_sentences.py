@@ -103,6 +103,9 @@ TROUBLE = (
         "comparisons_cut": 2,
         "release_deploys_not_readable": 5,
         "releases_without_readable_commits": 3,
+        "linked_alerts_not_readable": 1,
+        "issues_without_linked_alerts": 3,
+        "linked_alerts_postponed": 9,
         "something_new": 6,
     },
 )
@@ -143,6 +146,9 @@ COUNTED = {
     ("comparisons_cut", "pagerduty"): 2,
     ("release_deploys_not_readable", "pagerduty"): 5,
     ("releases_without_readable_commits", "pagerduty"): 3,
+    ("linked_alerts_not_readable", "pagerduty"): 1,
+    ("issues_without_linked_alerts", "pagerduty"): 3,
+    ("linked_alerts_postponed", "pagerduty"): 9,
     ("something_new", "pagerduty"): 6,
     ("audit_windows_postponed", "pagerduty"): 2,
 }
@@ -156,6 +162,9 @@ OF_THE_NEWEST_PULL = {
         "repositories_named_twice",
         "commits_not_readable",
         "release_deploys_not_readable",
+        "linked_alerts_not_readable",
+        "issues_without_linked_alerts",
+        "linked_alerts_postponed",
         "audit_windows_postponed",
     ),
 }
@@ -216,6 +225,9 @@ def test_each_report_of_a_pull_has_its_own_words(checks: Any) -> None:
     assert "more commits than are read" in said["comparisons_cut"]
     assert "scope project:releases" in said["release_deploys_not_readable"]
     assert "no lead time" in said["releases_without_readable_commits"]
+    assert "may count twice" in said["linked_alerts_not_readable"]
+    assert "no incidents of Jira Service Management" in said["issues_without_linked_alerts"]
+    assert "the next runs read them" in said["linked_alerts_postponed"]
     assert "the vendor's plan" in said["teams_not_in_plan"]
     assert "only the audit found" in said["incidents_missed_before"]
 

@@ -23,6 +23,7 @@ import msgspec
 
 from mttr_pipeline.demo.jira.book import Book, book_of
 from mttr_pipeline.demo.jira.changelogs import bulk_changelog, changelog_page
+from mttr_pipeline.demo.jira.incidents import CLOUD_ID, PREFIX, SCOPE, linked_alerts
 from mttr_pipeline.demo.jira.parameters import JiraError, names_of, size_of
 from mttr_pipeline.demo.jira.records import Renderer
 from mttr_pipeline.demo.jira.search import find, page_by_offset, page_by_token, shown
@@ -42,23 +43,33 @@ REMOVED = (
 
 
 class JiraPaging(Paging):
-    """Offsets are called startAt; a Cloud search has tokens in its body, and says on each page whether it is the last."""
+    """Offsets are called startAt; a Cloud search has tokens in its body, and says on each page whether it is the last; linked alerts
+    have a startKey."""
 
     offset = "startAt"
+
+    def rows(self, body: Any) -> list[Any] | None:
+        """See Paging."""
+        return super().rows(body["values"] if isinstance(body, dict) and "startKey" in body else body)
 
     def token(self, request: Request) -> str | None:
         """See Paging."""
         if b'"nextPageToken"' not in request.body:
-            return None
+            return request.one("startKey")
         return str(request.json()["nextPageToken"])
 
     def with_token(self, request: Request, token: str) -> Request:
         """See Paging."""
+        if request.one("startKey"):
+            return replace(request, query_string=f"startKey={token}" if token else "")
         body = {name: value for name, value in request.json().items() if name != "nextPageToken"}
         return replace(request, body=encode(body | ({"nextPageToken": token} if token else {})))
 
     def announce_next(self, body: Any, token: str) -> bool:
         """See Paging."""
+        if "startKey" in body:
+            body |= {"startKey": token}
+            return True
         if "isLast" in body:
             body |= {"isLast": False, "nextPageToken": token}
             return True
@@ -79,8 +90,10 @@ class JiraSimulator:
         token: str = "demo-jira-token",
         user_zone: str = "America/New_York",
         page_cap: int | None = None,
+        scopes: Iterable[str] = (SCOPE,),
     ) -> None:
         self._book_at = book_at
+        self.scopes = set(scopes)  # of the token, as far as linked alerts are concerned
         self.flavour = flavour
         self.name = "jira" if flavour == "cloud" else "jira-dc"
         self.email, self.token, self.user_zone = email, token, user_zone
@@ -112,7 +125,8 @@ class JiraSimulator:
         """Where and with which credentials to read this site."""
         if self.flavour == "dc":
             return {"JIRA_URL": url, "JIRA_PERSONAL_TOKEN": self.token}
-        return {"JIRA_URL": url, "JIRA_EMAIL": self.email, "JIRA_API_TOKEN": self.token}
+        cloud = {"JIRA_URL": url, "JIRA_EMAIL": self.email, "JIRA_API_TOKEN": self.token}
+        return {**cloud, "JIRA_INCIDENTS_URL": url}
 
     def limit_headers(self, limit: int, remaining: int, reset: float, window: float) -> dict[str, str]:
         """Cloud gives the minute of the reset, Data Center the refill of its token bucket."""
@@ -140,7 +154,13 @@ class JiraSimulator:
     def handle(self, request: Request, now: datetime) -> Response:
         """Answer one request."""
         try:
+            if self.flavour == "cloud" and request.path == "/_edge/tenant_info":
+                return answer({"cloudId": CLOUD_ID})
             self._authenticate(request)
+            if self.flavour == "cloud" and request.path.startswith(PREFIX):
+                if SCOPE not in self.scopes:
+                    raise JiraError(401, "Unauthorized; scope does not match")
+                return linked_alerts(request, self._book_at(now))
             prefix = f"/rest/api/{VERSION[self.flavour]}/"
             path = request.path.replace("/rest/api/latest/", prefix)
             if self.flavour == "cloud":

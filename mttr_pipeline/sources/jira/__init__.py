@@ -9,10 +9,15 @@ from pydantic import Field, SecretStr
 
 from mttr_pipeline.config.environment import Environment
 from mttr_pipeline.config.names import Text, Words, normalize
-from mttr_pipeline.config.options import LinkedOptions, Section
+from mttr_pipeline.config.options import LinkedOptions, RequestBudget, Section
 from mttr_pipeline.config.terms import EventType, FieldTarget, RecordType, Resolution
 from mttr_pipeline.errors import ConfigError
 from mttr_pipeline.sources.kit.declare import Fields, Finding, Signature, Source, Variable, Webhook
+
+#: Facts that a pull counts about alerts that are linked to issues.
+NOT_READABLE = "linked_alerts_not_readable"
+NO_LINKED_ALERTS = "issues_without_linked_alerts"
+POSTPONED = "linked_alerts_postponed"
 
 
 class JiraProject(Section):
@@ -41,6 +46,16 @@ class JiraOptions(LinkedOptions):
         "of every issue (`all`), or of none (`none`). With `told` and `all`, one pull reads the links of the same issues as many",
     )
 
+    linked_alerts: Text | None = Field(
+        None,
+        description="for Jira Cloud: the account of Jira Service Management Operations, such as `jsm`, whose alerts are linked to "
+        "incidents of this site. The links are read with two requests for each incident that is not done or changed in the last 7 "
+        "days; none: they are not read, because their API is beta, and the token needs a scope for it",
+    )
+    linked_alert_requests: RequestBudget = Field(
+        1000, description="request budget per run for linked alerts; incidents beyond it wait for the next run"
+    )
+
     post_mortem_jql: Text | None = Field(
         None,
         description="selects the issues that are post-mortems; none: the issue types that are mapped to post_mortem",
@@ -60,6 +75,7 @@ class JiraOptions(LinkedOptions):
 
     def sql_settings(self) -> Iterator[tuple[str, str, str]]:
         """See SourceOptions."""
+        yield from [("linked_alerts", "", self.linked_alerts)] if self.linked_alerts else []
         yield from (("post_mortem_action_link", normalize(name), name) for name in self.post_mortem_action_links)
         yield from (("incident_action_link", normalize(name), name) for name in self.incident_action_links)
         yield from (("test_label", normalize(name), name) for name in self.test_labels)
@@ -79,6 +95,7 @@ class JiraAccess(Section):
     token: SecretStr
     email: str | None = None
     jql: str | None = None
+    incidents_url: str = "https://api.atlassian.com"
 
     @property
     def is_cloud(self) -> bool:
@@ -106,7 +123,11 @@ def read_access(environment: Environment) -> JiraAccess | None:
             f"A Jira token is set but {named('URL')} is not; set it to the site's address, like https://acme.atlassian.net."
         )
     return JiraAccess(
-        url=environment.address("URL"), token=token, email=email if cloud else None, jql=environment.text("JQL")
+        url=environment.address("URL"),
+        token=token,
+        email=email if cloud else None,
+        jql=environment.text("JQL"),
+        incidents_url=environment.address("INCIDENTS_URL", "https://api.atlassian.com"),
     )
 
 
@@ -181,13 +202,15 @@ SOURCE = Source(
         Variable(
             "API_TOKEN",
             "for Jira Cloud: API token of that account. A token with scopes needs `read:jira-work` and `read:jira-user`, and "
-            "`https://api.atlassian.com/ex/jira/<cloud id>` as the address",
+            "`https://api.atlassian.com/ex/jira/<cloud id>` as the address; for `linked_alerts` also "
+            "`read:incident:jira-service-management`",
             secret=True,
         ),
         Variable(
             "PERSONAL_TOKEN", "for Jira Data Center: a personal access token, instead of the two above", secret=True
         ),
         Variable("JQL", "selects the issues that are incidents. Default: the issue types that are mapped to incident"),
+        Variable("INCIDENTS_URL", "for `linked_alerts`: address of their API; default `https://api.atlassian.com`"),
     ),
     credentials="{URL} with {EMAIL} and {API_TOKEN} (Cloud) or {PERSONAL_TOKEN} (Data Center)",
     read_access=read_access,
@@ -196,6 +219,21 @@ SOURCE = Source(
             "info",
             "sites without an issue type that is mapped to post_mortem: post-mortems are not read; map the type in "
             "[sources.jira.type], or set post_mortem_jql",
+        ),
+        NOT_READABLE: Finding(
+            "warn",
+            "pulls that could not read which alerts are linked to incidents, so that an alert and its ticket may count twice: "
+            "`mttr doctor` says why; remove linked_alerts of [sources.jira] if they are not wanted",
+        ),
+        NO_LINKED_ALERTS: Finding(
+            "info",
+            "issues whose linked alerts the site does not give, mostly because they are no incidents of Jira Service Management",
+            newest=True,
+        ),
+        POSTPONED: Finding(
+            "info",
+            "incidents whose linked alerts no request was left for; the next runs read them (linked_alert_requests)",
+            newest=True,
         ),
     },
     connect="mttr_pipeline.sources.jira.pull:Jira",

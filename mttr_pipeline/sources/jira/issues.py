@@ -12,7 +12,9 @@ from mttr_pipeline.landing.store import Extract
 from mttr_pipeline.progress import Progress
 from mttr_pipeline.sources.jira import JiraOptions
 from mttr_pipeline.sources.jira.follow_ups import FollowUps
+from mttr_pipeline.sources.jira.incidents_api import IncidentsApi
 from mttr_pipeline.sources.jira.jql import combined, created_in
+from mttr_pipeline.sources.jira.linked_alerts import LinkedAlerts
 from mttr_pipeline.sources.jira.remote_links import remote_links
 from mttr_pipeline.sources.kit import envelope
 from mttr_pipeline.sources.kit.failures import HttpRefused
@@ -25,7 +27,8 @@ from mttr_pipeline.sources.kit.windows import Window, epoch_ms
 
 
 class IssuePull(Pull):
-    """One extract under way. `jql` selects the issues; `jql_variable` is the variable it comes from, for messages."""
+    """One extract under way. `jql` selects the issues; `jql_variable` is the variable it comes from, for messages;
+    `incidents` gives linked alerts, None where they are not wanted."""
 
     api = ""  # the path prefix of the REST API
     issues_per_window = 1_000
@@ -39,8 +42,10 @@ class IssuePull(Pull):
         plan: Plan,
         extract: Extract,
         progress: Progress,
+        incidents: IncidentsApi | None = None,
     ) -> None:
         super().__init__(client, options, plan, extract, progress)
+        self._incidents = incidents
         self._jql = jql
         self._jql_variable = jql_variable
         self._options = options
@@ -59,6 +64,10 @@ class IssuePull(Pull):
             unlinked = self._plan.incremental and self._links == "changed"
             every = self._links == "all"
             self._runner.run(remote_links(self._client, self._runner, self.api, unlinked=unlinked, every=every))
+        if self._incidents:
+            budget = self._options.linked_alert_requests
+            alerts = LinkedAlerts(self._incidents, self._runner, self._plan, self._jql, self._found, budget)
+            alerts.run(self._changed_since)
         FollowUps(self._client, self._runner, self._options, self._plan, self).run()
         self._write_tombstones()
 

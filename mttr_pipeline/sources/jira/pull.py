@@ -8,7 +8,7 @@ An issue that is deleted leaves no trace. One that is moved or retyped so that t
 deleted; one that is moved but still selected keeps its id. The audit finds both by comparing ids.
 
 Streams: issues; changelogs (`{"issueId", "changeHistories": [...]}`, several lines per issue); fields; statuses;
-tombstones of deleted issues.
+linked_alerts (if `linked_alerts`); tombstones of deleted issues.
 """
 
 from __future__ import annotations
@@ -17,15 +17,21 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+from mttr_pipeline.errors import PermanentError, TransientError
 from mttr_pipeline.landing.store import Extract
 from mttr_pipeline.progress import Progress
 from mttr_pipeline.sources.jira import JiraAccess, JiraOptions
 from mttr_pipeline.sources.jira.cloud import CloudPull
 from mttr_pipeline.sources.jira.data_center import DataCenterPull
+from mttr_pipeline.sources.jira.incidents_api import IncidentsApi
 from mttr_pipeline.sources.jira.issues import IssuePull
+from mttr_pipeline.sources.jira.jql import without_order
 from mttr_pipeline.sources.jira.site import account_name, incident_jql, incident_types
+from mttr_pipeline.sources.kit import envelope
+from mttr_pipeline.sources.kit.deadline import Deadline
 from mttr_pipeline.sources.kit.failures import Refusal
 from mttr_pipeline.sources.kit.http import HttpClient
+from mttr_pipeline.sources.kit.paging import row_id
 from mttr_pipeline.sources.kit.plan import Plan
 from mttr_pipeline.sources.kit.source import HttpSource, instance_title, variables_of
 
@@ -73,6 +79,26 @@ class Jira(HttpSource[JiraOptions]):
         super().__init__(name, options, http)
         self._access = access
         self._jql = ""  # set by the first pull
+        self._incidents: IncidentsApi | None = None
+        if options.linked_alerts and access.is_cloud:
+            self._incidents = IncidentsApi(access, options, http, variable=variable, **client)
+
+    @property
+    def requests(self) -> int:
+        """See Source."""
+        return super().requests + (self._incidents.client.requests if self._incidents else 0)
+
+    def limit(self, deadline: Deadline) -> None:
+        """See LimitedSource."""
+        super().limit(deadline)
+        if self._incidents:
+            self._incidents.client.limit(deadline)
+
+    def close(self) -> None:
+        """See Source."""
+        super().close()
+        if self._incidents:
+            self._incidents.client.close()
 
     @property
     def scope(self) -> dict[str, Any]:
@@ -87,20 +113,43 @@ class Jira(HttpSource[JiraOptions]):
         return scope
 
     def check(self) -> str:
-        """Ask who we are: every site refuses that to an anonymous user."""
-        return f"ok: {self.title} reachable at {self._client.host} as {account_name(self._client, self._kind.api)}"
+        """Ask who we are: every site refuses that to an anonymous user. Then for the linked alerts of one incident, if wanted."""
+        said = f"ok: {self.title} reachable at {self._client.host} as {account_name(self._client, self._kind.api)}"
+        return f"{said}; {self._check_linked_alerts()}" if self.options.linked_alerts else said
+
+    def _check_linked_alerts(self) -> str:
+        if self._incidents is None:
+            return "no linked alerts: Jira Data Center has none, remove linked_alerts"
+        search = {"jql": f"({without_order(self._incident_jql())}) ORDER BY created DESC", "maxResults": 1}
+        rows = self._client.post(
+            f"{self._kind.api}/search/jql", search, parse=lambda body: envelope.member_list(body, "issues")
+        )
+        newest = row_id(rows[0]) if rows else None
+        if newest is None:
+            return "no incident yet to ask for linked alerts"
+        try:
+            n = len(self._incidents.linked(newest)) + len(self._incidents.responders(newest))
+        except (PermanentError, TransientError) as error:
+            return f"no linked alerts: {error}"
+        return f"linked alerts, {n} of the newest incident"
 
     def _pull(self, plan: Plan, extract: Extract, progress: Progress) -> IssuePull:
         if not self._jql:
             # some sites answer a search with wrong credentials as they would an anonymous user: without issues
             account_name(self._client, self._kind.api)
-            self._jql = self._access.jql or incident_jql(
-                self._client,
-                self._kind.api,
-                incident_types(self.options.type),
-                f"map one in [sources.{self.name}.type], or set {self._jql_variable} to a query for the incidents",
-            )
-        return self._kind(self._client, self.options, self._jql, self._jql_variable, plan, extract, progress)
+            self._jql = self._incident_jql()
+        return self._kind(
+            self._client, self.options, self._jql, self._jql_variable, plan, extract, progress, self._incidents
+        )
+
+    def _incident_jql(self) -> str:
+        """The query for incidents. Raises what `incident_jql` raises."""
+        return self._access.jql or incident_jql(
+            self._client,
+            self._kind.api,
+            incident_types(self.options.type),
+            f"map one in [sources.{self.name}.type], or set {self._jql_variable} to a query for the incidents",
+        )
 
     @property
     def _kind(self) -> type[IssuePull]:

@@ -14,12 +14,7 @@ Sources: developer.atlassian.com (Jira Service Management Operations REST API, g
 20,000), its OpenAPI description, and responses of live sites where that says nothing. Incidents of this product are
 issues, which another source reads.
 
-The alerts that are linked to such an issue are not read. `GET /jsm/incidents/cloudId/{cloudId}/v1/incident/{issueID}/alert` and
-`/responder-alerts` give those of one issue (developer.atlassian.com, Jira Service Management Incidents REST API, groups Linked
-alerts and Responder alerts: beta, scope read:incident:jira-service-management). Neither lists what changed, alerts are linked and
-unlinked asynchronously, and no document says whether that changes `updated` of the issue or `updatedAt` of the alert. So each pull
-would have to ask twice about every issue of the whole history, or miss what was linked later and differ from a full pull. An alert
-does not name its issue. Such an alert joins its issue by what the texts and fields of both name, or by a decision.
+An alert does not name the issue that it is linked to: the source that reads issues asks for the alerts of each.
 
 Streams: alerts, alert_details (if `details`), alert_logs, alert_notes, teams; tombstones of deleted alerts. Logs and notes
 do not name their alert, so each is wrapped with its id.

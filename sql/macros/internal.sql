@@ -255,7 +255,9 @@ CREATE OR REPLACE MACRO is_person(kind) AS coalesce(kind NOT IN ('team', 'schedu
 CREATE OR REPLACE MACRO without_secrets(text) AS text;
 
 -- A version as people see it: without the package before an @. With it, it looks like an e-mail address.
-CREATE OR REPLACE MACRO short_version(version) AS nullif(regexp_replace(trim(version), '^.*@', ''), '');
+CREATE OR REPLACE MACRO short_version(version) AS
+    -- Few have a package: the pattern is asked only where there is an @.
+    nullif(CASE WHEN contains(version, '@') THEN regexp_replace(trim(version), '^.*@', '') ELSE trim(version) END, '');
 
 -- The same only where the version would be taken for an e-mail address.
 CREATE OR REPLACE MACRO readable_version(version) AS
@@ -265,7 +267,7 @@ CREATE OR REPLACE MACRO readable_version(version) AS
 -- some tools shorten them. A commit has a letter: 20261001 is a date.
 CREATE OR REPLACE MACRO release_key(version) AS
     list_transform([lower(short_version(version))], lambda v:
-        CASE WHEN regexp_full_match(v, '[0-9a-f]{7,64}') AND regexp_matches(v, '[a-f]') THEN left(v, 7) ELSE v END)[1];
+        CASE WHEN strlen(v) >= 7 AND regexp_full_match(v, '[0-9a-f]{7,64}') AND regexp_matches(v, '[a-f]') THEN left(v, 7) ELSE v END)[1];
 
 -- An instant that can be one: not before 2000, not later than 5 minutes after the clock of the run.
 CREATE OR REPLACE MACRO possible_instant(stamp, as_of) AS

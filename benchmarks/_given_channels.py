@@ -1,4 +1,4 @@
-"""The incident channels of the errors benchmark, as the raw tables of a source of channels hold them, and which tables are made of them.
+"""The incident channels of the errors benchmark, as its raw tables hold them, and which tables are made of them.
 
 Of 40 messages in a channel, three set the topic and tell a status, two are of an incident tool, one archives the channel, and 34 are
 of people: one marks the mitigation, one is a pinned note, one names the ticket of an incident. Everything lies within two hours.
@@ -11,7 +11,7 @@ TABLES = tuple(
     f"staging.slack_{name}"
     for name in ("channels", "told", "archivings", "records", "events", "responders", "links", "findings", "words")
 )
-#: How long each told table is.
+#: How many rows the tables have that tell of incidents.
 COUNTED = " UNION ALL ".join(
     f"SELECT '{name}', count(*) FROM staging.slack_{name}" for name in ("records", "events", "responders", "links")
 )
@@ -34,7 +34,8 @@ WITH said AS (
     FROM main.given_channels AS c CROSS JOIN range(40) AS r(m)
     WHERE m < 39 OR c.i % 2 = 0
 )
-SELECT id || '/' || epoch(sent_at)::BIGINT || '.000100' AS external_id, id AS channel_id, epoch(sent_at)::BIGINT || '.000100' AS ts, sent_at,
+SELECT id || '/' || epoch(sent_at)::BIGINT || '.000100' AS external_id, id AS channel_id, epoch(sent_at)::BIGINT || '.000100' AS ts,
+    sent_at,
     CASE WHEN m IN (0, 15, 30) THEN 'channel_topic' WHEN m = 39 THEN 'channel_archive' END AS subtype,
     CASE WHEN m NOT IN (3, 20) THEN 'U' || (hash(i * 100 + m % 7) % 500) END AS user_id,
     CASE WHEN m IN (3, 20) THEN 'B1' END AS bot_id, CASE WHEN m IN (3, 20) THEN ['incident.io'] END AS bot_names,

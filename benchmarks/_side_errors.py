@@ -1,5 +1,5 @@
-"""The side of the errors benchmark: the tables of error trackers and of incident channels beside synthetic incidents and deploys, built
-one by one and timed.
+"""The side of the errors benchmark: the tables of error trackers and of incident channels beside synthetic incidents and deploys,
+built one by one and timed.
 
 generate  what the delivery benchmark generates, and issues of the same services, each with two entries of its history, 24 hours and
           14 days of counts; a fifth is linked to an incident. Releases have sessions of 30 days. And incident channels

@@ -1,5 +1,5 @@
-"""What issues of error trackers and incident channels cost beside a million incidents: episodes, classes and their order, fixes, what
-they are evidence of, and release health; and the records, timelines, responders and links of channels.
+"""What issues of error trackers and incident channels cost beside a million incidents: episodes, classes and their order, fixes,
+what they are evidence of, and release health; and the records, timelines, responders and links of channels.
 
 The baseline is one scan of the incidents in the same process, which counts them per service and window and takes their median.
 """
@@ -22,7 +22,10 @@ def main() -> None:
     options = parser.parse_args()
     size = [f"--{name}={getattr(options, name)}" for name in ("incidents", "deploys", "issues", "channels")]
     runs = built("_side_errors.py", size, options.runs)
-    print(f"{options.incidents:,} incidents, {options.issues:,} issues, {options.channels:,} channels; rows and evidence {runs[0]['counted']}; {machine()}")
+    print(
+        f"{options.incidents:,} incidents, {options.issues:,} issues, {options.channels:,} channels; rows and evidence "
+        f"{runs[0]['counted']}; {machine()}"
+    )
     print(per_table(runs))
     channels = [name for name in runs[0]["tables"] if name in TABLES]
     errors = [name for name in runs[0]["tables"] if name not in TABLES]

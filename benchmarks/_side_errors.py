@@ -1,8 +1,9 @@
-"""The side of the errors benchmark: the tables of error trackers beside synthetic incidents and deploys, built one by one and timed.
+"""The side of the errors benchmark: the tables of error trackers and of incident channels beside synthetic incidents and deploys,
+built one by one and timed.
 
 generate  what the delivery benchmark generates, and issues of the same services, each with two entries of its history, 24 hours and
-          14 days of counts; a fifth is linked to an incident. Releases have sessions of 30 days
-build     every table that is made of issues and sessions
+          14 days of counts; a fifth is linked to an incident. Releases have sessions of 30 days. And incident channels
+build     every table that is made of issues, sessions and channels
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import _given_channels
 import _side_delivery
 import _side_metrics
 import _side_tables
@@ -20,9 +22,10 @@ from _side_metrics import opened
 from mttr_pipeline.warehouse.catalog import default_catalog
 
 #: How the evidence is known.
-COUNTED = "SELECT method, count(*) FROM mart.incident_errors GROUP BY method"
+COUNTED = f"SELECT method, count(*) FROM mart.incident_errors GROUP BY method UNION ALL {_given_channels.COUNTED}"
 GIVEN = ("core.deploy_records", "core.deploy_groups", "core.deploys", "core.deploy_causes", "core.named_deploys")
 TABLES = (
+    *_given_channels.TABLES,
     *("core.releases", "core.errors", "core.error_episodes", "core.error_activity", "core.error_mentions"),
     *(
         "core.error_records",
@@ -97,13 +100,14 @@ JOIN mart.incidents AS i ON i.external_id = (hash(e.external_id) % {incidents}):
 """
 
 
-def generate(data: Path, incidents: int, deploys: int, issues: int) -> dict[str, Any]:
-    """Incidents, deploys and issues, and the tables of deploys."""
+def generate(data: Path, incidents: int, deploys: int, issues: int, channels: int) -> dict[str, Any]:
+    """Incidents, deploys, issues and channels, and the tables of deploys."""
     _side_delivery.generate(data, incidents, deploys)
     warehouse = opened(data)
     try:
         as_of = _side_metrics.AS_OF.replace(tzinfo=None).isoformat(" ")
-        for statement in GENERATE.format(issues=issues, incidents=incidents, as_of=as_of).split(";\n"):
+        sql = ";\n".join([GENERATE, _given_channels.GENERATE])
+        for statement in sql.format(issues=issues, incidents=incidents, channels=channels, as_of=as_of).split(";\n"):
             warehouse.con.execute(statement)
         for model in default_catalog():
             if model.table in (*GIVEN, "core.incident_deploys"):
@@ -120,9 +124,10 @@ def main() -> None:
     parser.add_argument("--incidents", type=int, default=1_000_000)
     parser.add_argument("--deploys", type=int, default=100_000)
     parser.add_argument("--issues", type=int, default=50_000)
+    parser.add_argument("--channels", type=int, default=5_000)
     options = parser.parse_args()
     if options.side == "generate":
-        print(json.dumps(generate(options.data, options.incidents, options.deploys, options.issues)))
+        print(json.dumps(generate(options.data, options.incidents, options.deploys, options.issues, options.channels)))
     else:
         print(json.dumps(_side_tables.build(options.data, TABLES, counted=COUNTED)))
 

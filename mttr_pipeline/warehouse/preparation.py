@@ -57,6 +57,14 @@ def prepare(
             "CREATE OR REPLACE TEMP MACRO without_secrets(text) AS "
             f"CASE WHEN regexp_matches(text, {quoted(hints)}) THEN redacted(text) ELSE text END"
         )
+    patterns = con.execute("SELECT DISTINCT value FROM config.source_settings WHERE setting = 'tool' ORDER BY value")
+    if cases := " ".join(
+        f"WHEN {quoted(value)} THEN regexp_extract_all(text, {quoted(value)}, 1)" for (value,) in patterns.fetchall()
+    ):
+        con.execute(
+            "CREATE OR REPLACE TEMP MACRO found_by(text, pattern) AS "
+            f"CASE pattern {cases} ELSE regexp_extract_all(text, pattern, 1) END"
+        )
     if settings.file.people.publish_names:
         con.execute("CREATE OR REPLACE MACRO without_addresses(text) AS text")
 

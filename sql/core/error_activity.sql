@@ -17,23 +17,27 @@ is_spiking = "whether the mean is at least 5, and the last 24 hours have at leas
 */
 -- Numbers are compared faster than names.
 WITH issues AS (
-    SELECT source, external_id, row_number() OVER () AS issue_no, epoch_us(first_seen_at) AS first_us FROM core.errors
+    SELECT e.source, e.external_id, row_number() OVER () AS issue_no, epoch_us(e.first_seen_at) AS first_us, v.external_id IS NOT NULL AS has_versions
+    FROM core.errors AS e
+    LEFT JOIN (SELECT DISTINCT source, external_id FROM staging.error_counts WHERE release IS NOT NULL) AS v
+        ON v.source = e.source AND v.external_id = e.external_id
 ),
 span AS (
     SELECT epoch_us(as_of) AS as_of_us, epoch_us(as_of) - 86400000000 AS day_ago_us FROM config.run
 ),
 near AS (
-    SELECT i.issue_no, i.first_us, c.minutes, epoch_us(c.began_at) AS began_us, c.events, c.release IS NULL AS is_total, epoch_us(c.read_at) AS read_us
+    SELECT i.issue_no, i.first_us, i.has_versions, c.minutes, epoch_us(c.began_at) AS began_us, c.events, c.release IS NULL AS is_total, epoch_us(c.read_at) AS read_us
     FROM staging.error_counts AS c
     JOIN issues AS i ON i.source = c.source AND i.external_id = c.external_id
     WHERE c.began_at >= (SELECT as_of - INTERVAL 9 DAY FROM config.run) AND c.began_at < (SELECT as_of FROM config.run)
 ),
+-- Hours are only added up: without versions, those of an issue are one group, which is far fewer groups than hours.
 periods AS (
-    SELECT issue_no, first_us, minutes, began_us, coalesce(sum(events) FILTER (is_total), sum(events)) AS events, max(read_us) AS read_us
+    SELECT issue_no, minutes, CASE WHEN has_versions OR minutes = 1440 THEN began_us END AS began_us, coalesce(sum(events) FILTER (is_total), sum(events)) AS events, max(read_us) AS read_us
     FROM near
     CROSS JOIN span
     WHERE (minutes = 60 AND began_us >= day_ago_us) OR (minutes = 1440 AND began_us + 86400000000 <= day_ago_us AND began_us >= first_us)
-    GROUP BY issue_no, first_us, minutes, began_us
+    GROUP BY issue_no, minutes, CASE WHEN has_versions OR minutes = 1440 THEN began_us END
 ),
 days AS (
     SELECT p.issue_no, p.events

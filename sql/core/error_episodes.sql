@@ -38,33 +38,42 @@ WITH told AS (
     FROM staging.error_events AS h
     CROSS JOIN config.run AS run
 ),
-begun AS (
-    SELECT e.*, coalesce(e.first_seen_at, h.first_at) AS began_at
+-- Numbers are compared faster than names.
+begun AS MATERIALIZED (
+    SELECT row_number() OVER () AS issue_no, e.source, e.external_id, e.service, e.status, e.first_release, e.resolved_in_release,
+        coalesce(e.first_seen_at, h.first_at) AS began_at
     FROM core.errors AS e
     LEFT JOIN (SELECT source, external_id, min(happened_at) AS first_at FROM told GROUP BY ALL) AS h ON h.source = e.source AND h.external_id = e.external_id
     WHERE coalesce(e.first_seen_at, h.first_at) IS NOT NULL
 ),
 history AS (
-    SELECT source, external_id, 'first seen' AS event_type, began_at AS happened_at, NULL::TIMESTAMP AS not_before, 'api' AS provenance,
+    SELECT issue_no, 'first seen' AS event_type, began_at AS happened_at, NULL::TIMESTAMP AS not_before, 'api' AS provenance,
         NULL AS actor_kind, first_release AS release, 0 AS rank, service
     FROM begun
     UNION ALL
-    SELECT t.source, t.external_id, t.event_type, t.happened_at, t.not_before, t.provenance, t.actor_kind, t.release, t.rank, b.service
+    SELECT b.issue_no, t.event_type, t.happened_at, t.not_before, t.provenance, t.actor_kind, t.release, t.rank, b.service
     FROM told AS t
     JOIN begun AS b ON b.source = t.source AND b.external_id = t.external_id
     WHERE t.rank < 9 AND t.happened_at >= b.began_at
 ),
+-- The same versions come again and again: what each is compared by is found once.
+keys AS (
+    SELECT release, release_key(release) AS release_key FROM history GROUP BY release
+),
 -- Each regression with the version of the resolve before it.
 versions AS (
-    SELECT h.*, ran.deploy_no, ran.first_ran_at AS ran_at, release_key(h.release) AS release_key
+    SELECT h.*, ran.deploy_no, ran.first_ran_at AS ran_at
     FROM history AS h
-    LEFT JOIN core.releases AS ran ON ran.service = h.service AND ran.release = release_key(h.release)
+    LEFT JOIN keys AS k ON k.release = h.release
+    LEFT JOIN core.releases AS ran ON ran.service = h.service AND ran.release = k.release_key
 ),
--- Entries that say the same have one place.
+-- Entries that say the same have one place. It is found once: what follows orders by its number.
 placed AS (
-    SELECT *, last_value(CASE WHEN event_type = 'resolved' THEN {ran_at: ran_at} END IGNORE NULLS) OVER (
-        PARTITION BY source, external_id ORDER BY happened_at, rank, release NULLS FIRST, not_before NULLS FIRST
-        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS fix
+    SELECT *,
+        row_number() OVER (PARTITION BY issue_no ORDER BY happened_at, rank, release NULLS FIRST, not_before NULLS FIRST) AS place,
+        last_value(CASE WHEN event_type = 'resolved' THEN {ran_at: ran_at} END IGNORE NULLS) OVER (
+            PARTITION BY issue_no ORDER BY happened_at, rank, release NULLS FIRST, not_before NULLS FIRST
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS fix
     FROM versions
 ),
 counted AS (
@@ -73,19 +82,18 @@ counted AS (
     WHERE event_type <> 'regression' OR NOT coalesce(ran_at < fix.ran_at, false)
 ),
 turns AS (
-    SELECT *, lag(opens) OVER (
-        PARTITION BY source, external_id ORDER BY happened_at, rank, release NULLS FIRST, not_before NULLS FIRST) AS was_open
-    FROM counted
+    SELECT *, lag(opens) OVER (PARTITION BY issue_no ORDER BY place) AS was_open FROM counted
 ),
 numbered AS (
-    SELECT *, sum(opens::INTEGER) OVER (
-        PARTITION BY source, external_id ORDER BY happened_at, rank, release NULLS FIRST, not_before NULLS FIRST)::INTEGER AS episode
+    SELECT *,
+        sum(opens::INTEGER) OVER (PARTITION BY issue_no ORDER BY place)::INTEGER AS episode,
+        sum(opens::INTEGER) OVER (PARTITION BY issue_no ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS episodes
     FROM turns
     WHERE opens IS DISTINCT FROM was_open
 ),
 folded AS (
     SELECT
-        source, external_id, episode, max(episode) OVER (PARTITION BY source, external_id) = episode AS is_last,
+        issue_no, episode, any_value(episodes) = episode AS is_last,
         any_value(happened_at) FILTER (opens) AS began_at,
         any_value(event_type) FILTER (opens) AS began_by,
         any_value(not_before) FILTER (opens) AS began_not_before,
@@ -97,10 +105,10 @@ folded AS (
         any_value(actor_kind) FILTER (NOT opens) AS resolved_by,
         any_value(release) FILTER (NOT opens) AS resolved_release
     FROM numbered
-    GROUP BY source, external_id, episode
+    GROUP BY issue_no, episode
 )
 SELECT
-    f.source, f.external_id, f.episode, f.began_at, f.began_by, CASE WHEN f.began_not_before <= f.began_at THEN f.began_not_before END AS began_not_before, f.began_release, f.introduced_no,
+    e.source, e.external_id, f.episode, f.began_at, f.began_by, CASE WHEN f.began_not_before <= f.began_at THEN f.began_not_before END AS began_not_before, f.began_release, f.introduced_no,
     f.resolved_at,
     CASE WHEN f.resolved_not_before IS NOT NULL THEN least(greatest(f.resolved_not_before, f.began_at), f.resolved_at) END AS resolved_not_before,
     CASE WHEN f.resolved_not_before IS NOT NULL THEN 'derived' ELSE f.resolved_provenance END AS resolved_provenance,
@@ -109,4 +117,4 @@ SELECT
     f.is_last AND f.resolved_at IS NULL AND coalesce(e.status = 'resolved', false) AS is_over_unknown,
     f.is_last
 FROM folded AS f
-JOIN core.errors AS e ON e.source = f.source AND e.external_id = f.external_id
+JOIN begun AS e ON e.issue_no = f.issue_no

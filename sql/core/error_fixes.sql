@@ -77,14 +77,25 @@ told AS (
     ) AS t ON t.source = f.source AND t.external_id = f.external_id AND t.release IS NOT NULL
     LEFT JOIN core.releases AS ran ON ran.service = f.service AND ran.release = release_key(t.release)
 ),
--- What was counted since the fix. A period ends when it was read, if that was before its end. Without versions, counts say no more than that
--- there were events after the last one that the issue knows of.
+-- Without versions, counts say no more than that there were events after the last one that the issue knows of. Few have such: only of these are
+-- all periods looked at.
+heard AS (
+    SELECT f.fix_no
+    FROM numbered AS f
+    JOIN staging.error_counts AS c ON c.source = f.source AND c.external_id = f.external_id AND c.events > 0 AND c.began_at >= f.fix_at
+        AND c.began_at <= f.known_until
+    WHERE NOT f.has_versions AND f.last_seen_at <= f.fix_at
+    GROUP BY f.fix_no
+    UNION ALL
+    SELECT fix_no FROM numbered WHERE has_versions
+),
+-- What was counted since the fix. A period ends when it was read, if that was before its end.
 counts AS (
     SELECT f.fix_no, f.fix_at, f.last_seen_at, f.known_until, c.began_at, c.minutes, c.release, c.events, c.read_at
     FROM numbered AS f
     JOIN staging.error_counts AS c ON c.source = f.source AND c.external_id = f.external_id AND c.began_at <= f.known_until
         AND c.began_at > f.fix_at - to_minutes(c.minutes) AND c.read_at > f.fix_at
-        AND (f.has_versions OR f.last_seen_at <= f.fix_at)
+    SEMI JOIN heard AS h ON h.fix_no = f.fix_no
 ),
 read AS (
     SELECT fix_no, fix_at, last_seen_at, known_until, began_at, minutes, least(began_at + to_minutes(minutes), max(read_at)) AS ended_at,

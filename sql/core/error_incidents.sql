@@ -24,10 +24,20 @@ followed AS (
     UNION
     SELECT other_record_id, record_id, link_reason FROM core.links WHERE is_of_error AND why_not IS NULL
 ),
+-- The id of an episode is dear: it is made only of issues that a link names.
+named AS (
+    SELECT source, external_id FROM core.links WHERE is_of_error AND why_not IS NULL
+    UNION
+    SELECT other_source, other_external_id FROM core.links WHERE is_of_error AND why_not IS NULL
+),
 linked AS (
     SELECT p.source, p.external_id, p.episode, i.incident_id,
         min(list_position(['vendor', 'url', 'key', 'text', 'dedup', 'chosen'], f.link_reason)) AS place
-    FROM (SELECT *, incident_uuid(source, external_id, episode) AS record_id FROM core.error_episodes) AS p
+    FROM (
+        SELECT e.source, e.external_id, e.episode, incident_uuid(e.source, e.external_id, e.episode) AS record_id
+        FROM core.error_episodes AS e
+        SEMI JOIN named AS n ON n.source = e.source AND n.external_id = e.external_id
+    ) AS p
     JOIN followed AS f ON f.record_id = p.record_id
     JOIN core.incident_sources AS i ON i.record_id = f.other_record_id
     ANTI JOIN core.error_records AS r ON r.source = p.source AND r.external_id = p.external_id

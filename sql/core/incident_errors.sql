@@ -37,31 +37,26 @@ lasting AS (
 ),
 -- Spans are cut into stretches that are at least as long as they are, a power of two hours: each lies in one stretch or in two.
 spans AS (
-    SELECT incident_id, service, size, unnest([from_us // size, from_us // size + 1]) AS stretch
+    SELECT incident_id, service, detected_us, from_us, to_us, size, unnest([from_us // size, from_us // size + 1]) AS stretch
     FROM (
         SELECT *, (3600000000 * pow(2, ceil(log2(greatest(to_us - from_us, 3600000000) / 3600000000.0))))::BIGINT AS size
         FROM lasting AS l
         SEMI JOIN seen AS s ON s.service = l.service
     )
 ),
-together AS (
-    SELECT p.incident_id, s.source, s.external_id
+-- Of the same service; and of another one, where only the deploy says it: no pair is found twice.
+weak AS (
+    SELECT p.incident_id, s.source, s.external_id,
+        CASE WHEN d.deploy_no IS NOT NULL THEN 'release' ELSE 'service and time' END AS method,
+        (s.seen_us - p.detected_us) / 6e7 AS minutes_from_detected
     FROM (SELECT s.*, z.size, s.seen_us // z.size AS stretch FROM seen AS s CROSS JOIN (SELECT DISTINCT size FROM spans) AS z) AS s
-    JOIN spans AS p ON p.service = s.service AND p.size = s.size AND p.stretch = s.stretch
-    UNION
-    SELECT d.incident_id, s.source, s.external_id
+    JOIN spans AS p ON p.service = s.service AND p.size = s.size AND p.stretch = s.stretch AND s.seen_us BETWEEN p.from_us AND p.to_us
+    LEFT JOIN core.incident_deploys AS d ON d.incident_id = p.incident_id AND d.deploy_no = s.deploy_no
+    UNION ALL
+    SELECT l.incident_id, s.source, s.external_id, 'release', (s.seen_us - l.detected_us) / 6e7
     FROM core.incident_deploys AS d
     JOIN seen AS s ON s.deploy_no = d.deploy_no
-),
-weak AS (
-    SELECT t.incident_id, t.source, t.external_id,
-        CASE WHEN d.deploy_no IS NOT NULL THEN 'release' ELSE 'service and time' END AS method,
-        (s.seen_us - l.detected_us) / 6e7 AS minutes_from_detected
-    FROM together AS t
-    JOIN lasting AS l ON l.incident_id = t.incident_id
-    JOIN seen AS s ON s.source = t.source AND s.external_id = t.external_id
-    LEFT JOIN core.incident_deploys AS d ON d.incident_id = t.incident_id AND d.deploy_no = s.deploy_no
-    WHERE s.seen_us BETWEEN l.from_us AND l.to_us
+    JOIN lasting AS l ON l.incident_id = d.incident_id AND l.service IS DISTINCT FROM s.service AND s.seen_us BETWEEN l.from_us AND l.to_us
 ),
 links AS (
     SELECT e.incident_id, e.source, e.external_id, 'link' AS method,

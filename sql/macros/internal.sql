@@ -261,8 +261,14 @@ CREATE OR REPLACE MACRO is_person(kind) AS coalesce(kind NOT IN ('team', 'schedu
 -- A text without the credentials of this run: `prepare` makes it anew for the credentials that there are.
 CREATE OR REPLACE MACRO without_secrets(text) AS text;
 
+-- What the first group of a configured pattern finds in a text. DuckDB compiles a pattern that stands in a table anew for every row, which
+-- takes longer than all else: `prepare` makes the macro anew with the patterns of this run written into it.
+CREATE OR REPLACE MACRO found_by(text, pattern) AS regexp_extract_all(text, pattern, 1);
+
 -- A version as people see it: without the package before an @. With it, it looks like an e-mail address.
-CREATE OR REPLACE MACRO short_version(version) AS nullif(regexp_replace(trim(version), '^.*@', ''), '');
+CREATE OR REPLACE MACRO short_version(version) AS
+    -- Few have a package: the pattern is asked only where there is an @.
+    nullif(CASE WHEN contains(version, '@') THEN regexp_replace(trim(version), '^.*@', '') ELSE trim(version) END, '');
 
 -- The same only where the version would be taken for an e-mail address.
 CREATE OR REPLACE MACRO readable_version(version) AS
@@ -272,7 +278,7 @@ CREATE OR REPLACE MACRO readable_version(version) AS
 -- some tools shorten them. A commit has a letter: 20261001 is a date.
 CREATE OR REPLACE MACRO release_key(version) AS
     list_transform([lower(short_version(version))], lambda v:
-        CASE WHEN regexp_full_match(v, '[0-9a-f]{7,64}') AND regexp_matches(v, '[a-f]') THEN left(v, 7) ELSE v END)[1];
+        CASE WHEN strlen(v) >= 7 AND regexp_full_match(v, '[0-9a-f]{7,64}') AND regexp_matches(v, '[a-f]') THEN left(v, 7) ELSE v END)[1];
 
 -- An instant that can be one: not before 2000, not later than 5 minutes after the clock of the run.
 CREATE OR REPLACE MACRO possible_instant(stamp, as_of) AS

@@ -21,7 +21,7 @@ WITH spoken AS (
     FROM raw.${source}_messages AS m
     WHERE m.subtype = 'channel_topic'
     UNION ALL
-    SELECT b.channel_id, b.ts, b.sent_at, 'tool', trim(unnest(regexp_extract_all(b.words, p.value, 1)))
+    SELECT b.channel_id, b.ts, b.sent_at, 'tool', trim(unnest(found_by(b.words, p.value)))
     FROM (
         SELECT channel_id, ts, sent_at, words, unnest(bot_names) AS bot FROM raw.${source}_messages WHERE bot_id IS NOT NULL
     ) AS b

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from delivery_cases import causes, is_production
+from delivery_cases import Real, causes, is_production
 from error_reference import p_of_equal_shares
 from error_truth import SERVICE, Told, class_of, deploy_of, episodes, health_of, issues_of, named_by, short
 from scipy import stats
@@ -174,17 +174,29 @@ def learning_is_the_truth(now: datetime, generation: Path) -> None:
     assert 0 < len(names) < len(found) and any(at and at > due_at for *_, due_at, at in found), "missing and late ones"
 
 
+def first_runs(found: Sequence[Real]) -> dict[tuple[str, str], datetime]:
+    """Service and version -> when production ran it first. A tool that knows no versions tells of it by the commit."""
+    deps = [dep for real in found for dep in real.records]
+    versions = {(dep.service, dep.sha): str(short(dep.version)) for dep in deps if dep.version and dep.sha}
+    ran: dict[tuple[str, str], datetime] = {}
+    for real in found:
+        best = real.best
+        version = next((versions[name] for dep in real.records if (name := (dep.service, dep.sha)) in versions), None)
+        if (
+            version
+            and best.service
+            and is_production(best)
+            and best.status == "success"
+            and best.finished_at is not None
+        ):
+            at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=best.finished_at)
+            ran[best.service, version] = min(at, ran.get((best.service, version), at))
+    return ran
+
+
 def health_is_the_truth(nights: Sequence[datetime], generation: Path) -> None:
     """Each release has the sessions that there were by then, and is compared with the one that production ran before it."""
-    ran: dict[tuple[str, str], datetime] = {}
-    for real in expected(the_company(), nights, generation):
-        best = real.best
-        if is_production(best) and best.status in ("success", "rolled_back") and best.finished_at is not None:
-            at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=best.finished_at)
-            for version in {short(dep.version) for dep in real.records if dep.version}:
-                name = (str(best.service), str(version))
-                ran[name] = min(at, ran.get(name, at))
-    wanted = health_of(the_company(), nights[-1], ran)
+    wanted = health_of(the_company(), nights[-1], first_runs(expected(the_company(), nights, generation)))
     found = read(
         generation,
         """SELECT service, version, released_at, sessions, crashed, version_before, sessions_before
@@ -215,7 +227,7 @@ def health_is_the_truth(nights: Sequence[datetime], generation: Path) -> None:
             continue
         assert [p, q] == pytest.approx([tested[name], adjusted[name]]), name
         assert verdict == ("no clear change" if q >= 0.05 else "worse" if share < share_before else "better"), name
-    assert len(tested) > 50 and {verdict for *_, verdict in told} == {None, "worse", "better", "no clear change"}
+    assert len(tested) > 25 and {verdict for *_, verdict in told} == {None, "worse", "better", "no clear change"}
 
 
 def known(at: datetime | None, now: datetime) -> datetime | None:

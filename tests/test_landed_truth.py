@@ -7,7 +7,7 @@ That the figures of a sound road are the truth is tested with test_deploy_truth 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -20,15 +20,24 @@ from support_e2e import UNTIL
 from test_deploy_truth import NIGHTS
 
 from mttr_pipeline.demo import VendorServer, World
-from mttr_pipeline.demo.profiles import Profile
+from mttr_pipeline.demo.profiles import Profile, Rule
 from mttr_pipeline.errors import PermanentError
 
-#: Faults that an honest try gets through. Those that only wait and the other statuses of a server that is down are tested with the
-#: client, refusals for the rate with each source.
+#: Faults that an honest try gets through.
 PASSING = (
     *("light", "reset", "cut", "truncated_json", "html", "repeated_rows", "rows_vanish", "rows_appear", "empty_pages"),
     *("repeated_token", "token_expired", "408", "500", "503"),
 )
+#: Those that a source waits for, and the other statuses of a server that is down, for the sources of errors and channels. Slack
+#: tells of what goes wrong with the status 200.
+WAITING: dict[str, dict[str, Profile]] = {
+    **{name: {"sentry": name, "slack": name} for name in ("425", "502", "504", "latency")},
+    **{
+        rule.kind: {"sentry": (rule,), "slack": (rule,)}
+        for rule in (Rule("throttle", share=0.1, argument=1), Rule("retry_after_date", share=0.1))
+    },
+    "ok: false": {"slack": (Rule("status", share=0.5, argument=200),)},
+}
 STREAMS = {
     "github": ("repositories", "deployments", "deployment_statuses", "comparisons"),
     "gitlab": ("projects", "deployments", "commits"),
@@ -52,7 +61,7 @@ def server() -> Iterator[VendorServer]:
 
 
 def landed(
-    server: VendorServer, folder: Path, faults: Profile, names: Collection[str] = tuple(STREAMS)
+    server: VendorServer, folder: Path, faults: Profile | Mapping[str, Profile], names: Collection[str] = tuple(STREAMS)
 ) -> dict[str, list[str]]:
     """Stream -> its lines after two nights of these sources, each once. Sources are pulled beside each other, as in a run."""
     server.set_faults(faults, seed=3)
@@ -84,6 +93,16 @@ def test_what_is_landed_is_the_same_under_every_fault(server: VendorServer, soun
     assert {
         stream: sorted({*lines} ^ {*sound[stream]})[:4] for stream, lines in found.items() if lines != sound[stream]
     } == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("faults", WAITING)
+def test_what_is_landed_is_the_same_after_every_wait(server: VendorServer, sound: Any, faults: str) -> None:
+    """Errors, channels and messages, where the server asks for time, or is slow."""
+    found = landed(server, scratch(), WAITING[faults], list(WAITING[faults]))
+    assert {stream: lines for stream, lines in found.items() if lines != sound[stream]} == {}
+    asked = [(line.path, line.query) for line in server.log if line.vendor in WAITING[faults]]
+    assert len(asked) > len({*asked}) or faults == "latency", "it asked again"
 
 
 @pytest.mark.parametrize("name", ["github", "gitlab", "sentry", "slack"])

@@ -9,6 +9,7 @@ from typing import Any
 
 from delivery_cases import Dep, Real, reals
 from error_cases import Count, Issue, Told, World
+from scipy import stats
 from support import AS_OF_US
 
 MINUTE, HOUR, DAY = 60_000_000, 3_600_000_000, 86_400_000_000
@@ -318,3 +319,10 @@ def weak(
             elif rec.service == issue.service:
                 found.add((rec.id, issue.external_id, "service and time"))
     return found
+
+
+def p_of_equal_shares(crashed: int, sessions: int, crashed_before: int, sessions_before: int) -> float:
+    """p that two releases crash equally often, given all crashes of both: twice the smaller tail (Przyborowski and Wilenski)."""
+    both, share = crashed + crashed_before, sessions / (sessions + sessions_before)
+    tails = [stats.binom.cdf(crashed, both, share), stats.binom.sf(crashed - 1, both, share)]
+    return min(1.0, 2 * min(tails)) if both else 1.0

@@ -6,8 +6,8 @@ Nothing here reads a rendered payload or shares code with the pipeline.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from mttr_pipeline.demo import World
@@ -149,3 +149,37 @@ def spikes(issue: ErrorIssue, now: datetime) -> bool:
         if begin >= issue.first_seen
     ]
     return bool(days) and sum(days) >= 5 * len(days) and last * len(days) >= 10 * sum(days)
+
+
+@dataclass(frozen=True)
+class Health:
+    """A release with the sessions that production had of it, and the release before it."""
+
+    service: str
+    version: str
+    released_at: datetime
+    sessions: int
+    crashed: int
+    before: Health | None = None
+
+
+def health_of(world: World, now: datetime, ran: Mapping[tuple[str, str], datetime]) -> list[Health]:
+    """Every release with sessions by `now`, each after the one that production ran before it. `ran` is when production ran a version
+    of a service first, as far as anybody knows."""
+    totals: dict[tuple[str, str], tuple[int, int]] = {}
+    days: dict[tuple[str, str], datetime] = {}
+    for one in _errors(world).sessions:
+        if one.day <= now and one.environment == "production":
+            name = (one.project, one.release)
+            sessions, crashed = totals.get(name, (0, 0))
+            totals[name] = sessions + one.sessions, crashed + one.crashed
+            days[name] = min(one.day, days.get(name, one.day))
+    found: list[Health] = []
+    for (project, release), (sessions, crashed) in totals.items():
+        name = SERVICE[project], release.partition("@")[2]
+        found.append(Health(*name, ran.get(name, days[project, release]), sessions, crashed))
+    found.sort(key=lambda one: (one.service, one.released_at, one.version))
+    return [
+        replace(one, before=before if before and before.service == one.service else None)
+        for before, one in zip([None, *found], found, strict=False)
+    ]

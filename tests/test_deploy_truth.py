@@ -7,12 +7,9 @@ What deploys and links must be follows from the facts by the plain reference of 
 from __future__ import annotations
 
 import functools
-import json
-from collections.abc import Collection, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +17,8 @@ import duckdb
 import pytest
 from correlation_cases import HOUR, Rec
 from delivery_cases import Dep, Real, causes, is_production, reals
-from deploy_cases import Site
 from error_truth import SERVICE, deploy_of, issues_of, named_by
-from sharing import made_once, scratch
+from sharing import made_once
 from support_e2e import UNTIL, latest, mttr
 from test_delivery import figures
 
@@ -37,7 +33,6 @@ from mttr_pipeline.demo.registry import TOOLS
 from mttr_pipeline.demo.sentry.records import told as told_to_sentry
 from mttr_pipeline.demo.sentry.records import version_of
 from mttr_pipeline.demo.slack.stories import channels_of
-from mttr_pipeline.errors import PermanentError
 
 VOLUMES = {"pagerduty": 150, "opsgenie": 60, "opsgenie_incident": 10, "jira": 20, "jsm": 30}
 VENDORS = ("pagerduty", "opsgenie", "jira", "jsm", "github", "gitlab", "sentry", "slack")
@@ -310,70 +305,3 @@ def test_what_broke_is_linked_to_its_incident(nights: list[Path], company: World
         and not any(fact.kind == "absorbed" and fact.at <= NIGHTS[1] for fact in company.by_id[deploy.incident].facts)
     ]  # fmt: skip
     assert len(broke) > 20 and {(deploy.incident[1], deploy.sha) for deploy in broke if deploy.incident} <= told_of
-
-
-# -- what may go wrong on the way ---------------------------------------------------------------------------------------
-
-#: Faults that an honest try gets through. Those that only wait and the other statuses of a server that is down are tested with the
-#: client, refusals for the rate with each source.
-PASSING = (
-    *("light", "reset", "cut", "truncated_json", "html", "repeated_rows", "rows_vanish", "rows_appear", "empty_pages"),
-    *("repeated_token", "token_expired", "408", "500", "503"),
-)
-STREAMS = {
-    "github": ("repositories", "deployments", "deployment_statuses", "comparisons"),
-    "gitlab": ("projects", "deployments", "commits"),
-    "sentry": ("releases", "deploys", "commits"),
-    "pagerduty": ("change_events",),
-}
-
-
-@pytest.fixture(scope="module")
-def small() -> World:
-    return World(10, UNTIL, days=30, volumes={"pagerduty": 10, "jsm": 5}, weekly=1.5)
-
-
-def landed(company: World, folder: Path, faults: str, names: Collection[str] = tuple(STREAMS)) -> dict[str, list[str]]:
-    """Stream -> its lines after two nights of these sources, each once. Sources are pulled beside each other, as in a run."""
-    with VendorServer(company, faults=faults, seed=3, limits=None) as server, ThreadPoolExecutor() as pool:
-        more = {"pagerduty": {"change_events": ["^Deployed "]}}
-        sites = [Site(name, server, folder / name, **more.get(name, {})) for name in names]
-        nights = []
-        for now in NIGHTS:
-            server.now = now
-            nights.append(list(pool.map(partial(Site.pull, as_of=now), sites)))
-        return {
-            f"{site.name} {stream}": sorted({json.dumps(row, sort_keys=True) for one in pulls for row in site.rows(one, stream)})
-            for site, *pulls in zip(sites, *nights, strict=True)
-            for stream in STREAMS[site.name]
-        }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def sound(small: World) -> dict[str, list[str]]:
-    found = landed(small, scratch(), "none")
-    assert all(found.values()), found
-    return found
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("faults", PASSING)
-def test_what_is_landed_is_the_same_under_every_fault(small: World, sound: Any, faults: str) -> None:
-    """Tables are made of what is landed, and of nothing else: where that is the same, so are all deploys, links and figures."""
-    assert landed(small, scratch(), faults) == sound
-
-
-@pytest.mark.parametrize("name", ["github", "gitlab", "sentry"])
-@pytest.mark.parametrize("faults", ["unauthorized", "forbidden"])
-def test_a_refusal_is_a_sentence_and_the_next_night_lacks_nothing(
-    small: World, sound: Any, name: str, faults: str
-) -> None:
-    """A source that is refused lands nothing and says what to do; when it may read again, the history is whole."""
-    folder = scratch()
-    with VendorServer(small, faults={name: faults}, limits=None) as server:
-        site = Site(name, server, folder)
-        server.now = NIGHTS[0]
-        with pytest.raises(PermanentError, match="_TOKEN"):
-            site.pull(NIGHTS[0])
-        assert not [one for one in site.landing.manifests(name) if one.status == "complete"]
-    assert all(sound[key] == lines for key, lines in landed(small, folder, "none", [name]).items())

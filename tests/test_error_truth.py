@@ -6,12 +6,14 @@ The nights are those of test_deploy_truth: one build serves both.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from delivery_cases import causes
-from error_truth import SERVICE, Told, class_of, deploy_of, episodes, issues_of, named_by
+from delivery_cases import Real, causes, is_production
+from error_reference import p_of_equal_shares
+from error_truth import SERVICE, Told, class_of, deploy_of, episodes, health_of, issues_of, named_by, short
+from scipy import stats
 from test_deploy_truth import NIGHTS, VOLUMES, at_once, expected, generations, incidents, read, the_company
 
 from mttr_pipeline.demo import World
@@ -172,6 +174,62 @@ def learning_is_the_truth(now: datetime, generation: Path) -> None:
     assert 0 < len(names) < len(found) and any(at and at > due_at for *_, due_at, at in found), "missing and late ones"
 
 
+def first_runs(found: Sequence[Real]) -> dict[tuple[str, str], datetime]:
+    """Service and version -> when production ran it first. A tool that knows no versions tells of it by the commit."""
+    deps = [dep for real in found for dep in real.records]
+    versions = {(dep.service, dep.sha): str(short(dep.version)) for dep in deps if dep.version and dep.sha}
+    ran: dict[tuple[str, str], datetime] = {}
+    for real in found:
+        best = real.best
+        version = next((versions[name] for dep in real.records if (name := (dep.service, dep.sha)) in versions), None)
+        if (
+            version
+            and best.service
+            and is_production(best)
+            and best.status == "success"
+            and best.finished_at is not None
+        ):
+            at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=best.finished_at)
+            ran[best.service, version] = min(at, ran.get((best.service, version), at))
+    return ran
+
+
+def health_is_the_truth(nights: Sequence[datetime], generation: Path) -> None:
+    """Each release has the sessions that there were by then, and is compared with the one that production ran before it."""
+    wanted = health_of(the_company(), nights[-1], first_runs(expected(the_company(), nights, generation)))
+    found = read(
+        generation,
+        """SELECT service, version, released_at, sessions, crashed, version_before, sessions_before
+        FROM release_health ORDER BY service, released_at, version""",
+    )
+    assert found == [
+        (one.service, one.version, one.released_at, one.sessions, one.crashed)
+        + ((one.before.version, one.before.sessions) if one.before else (None, None))
+        for one in wanted
+    ]
+    tested = {
+        (one.service, one.version): p_of_equal_shares(
+            one.crashed, one.sessions, one.before.crashed, one.before.sessions
+        )
+        for one in wanted
+        if one.before and min(one.sessions, one.before.sessions) >= 100
+    }
+    adjusted = dict(zip(tested, stats.false_discovery_control(list(tested.values())), strict=True))
+    told = read(
+        generation, "SELECT service, version, crash_free_pct, crash_free_before_pct, p, q, verdict FROM release_health"
+    )
+    shares = {(one.service, one.version): one for one in wanted}
+    for service, version, share, share_before, p, q, verdict in told:
+        one, name = shares[service, version], (service, version)
+        assert share == pytest.approx(100 - 100 * one.crashed / one.sessions), name
+        if name not in tested:
+            assert (p, q, verdict) == (None, None, None), name
+            continue
+        assert [p, q] == pytest.approx([tested[name], adjusted[name]]), name
+        assert verdict == ("no clear change" if q >= 0.05 else "worse" if share < share_before else "better"), name
+    assert len(tested) > 25 and {verdict for *_, verdict in told} == {None, "worse", "better", "no clear change"}
+
+
 def known(at: datetime | None, now: datetime) -> datetime | None:
     """An instant that has come."""
     return at if at and at <= now else None
@@ -194,6 +252,7 @@ def test_one_full_pull_is_the_truth_however_much_goes_wrong() -> None:
     is_the_truth(NIGHTS[1:], generation)
     channels_are_the_truth(NIGHTS[1], generation)
     learning_is_the_truth(NIGHTS[1], generation)
+    health_is_the_truth(NIGHTS[1:], generation)
 
 
 @pytest.mark.parametrize("number", [0, 1])
@@ -212,6 +271,12 @@ def test_every_channel_is_the_truth(nights: list[Path], number: int) -> None:
 def test_every_post_mortem_is_the_truth(nights: list[Path], number: int) -> None:
     """On both nights."""
     learning_is_the_truth(NIGHTS[number], nights[number])
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_every_release_is_as_healthy_as_it_was(nights: list[Path], number: int) -> None:
+    """On both nights; the first one ends within a day of sessions."""
+    health_is_the_truth(NIGHTS[: number + 1], nights[number])
 
 
 def test_the_story_has_every_way_of_ending(nights: list[Path]) -> None:

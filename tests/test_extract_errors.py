@@ -794,3 +794,19 @@ def test_a_pull_that_was_interrupted_goes_on(tmp_path: Path) -> None:
         assert len(details) <= 71
         late = {row["read_at"] for row in sentry.rows(manifest, "issues")}
         assert len(late) == 2 and datetime.fromisoformat(max(late)) >= begun
+
+
+def test_a_project_that_changes_between_two_attempts_is_as_the_later_one_saw_it(tmp_path: Path) -> None:
+    """Projects are landed when they differ from what is known, and what the later attempt saw is known from then on."""
+    here = Organization()
+    issue = here.issue(NOW - 2 * DAY)
+    here.issue(NOW - DAY)  # whose detail is asked for first, to learn what the server has
+    with site(here, tmp_path, max_wait_minutes=0.01) as sentry:
+        sentry.server.set_faults((Rule("status", attempts=None, argument=500, path=f"/issues/{issue.id}/"),))
+        with pytest.raises(Exception, match="500"):
+            sentry.pull()
+        here.errors.teams["checkout"] = ("Tills",)
+        sentry.server.set_faults("none")
+        sentry.pull()
+        sentry.pull(NOW + DAY)
+        assert sentry.table("owners", "team", is_sound=False).count(("Tills",)) == 1

@@ -239,6 +239,24 @@ def test_a_repository_that_was_out_of_sight_lacks_nothing_afterwards(tmp_path: P
         assert here.ids(here.pull(NOW + 60 * DAY)) == [4, 5]
 
 
+def test_a_repository_that_only_another_attempt_could_read_is_landed(tmp_path: Path) -> None:
+    """What the first attempt landed says nothing of it, and the vendor never sends again what has not changed."""
+    other = Place(2, "acme/other")
+    other.deploy(50, NOW - DAY, *done(NOW - DAY))
+    with site(tmp_path, shop(3), other) as here:
+        here.server.set_faults(
+            (
+                Rule("status", attempts=None, argument=403, path="/repos/acme/shop"),
+                Rule("status", attempts=None, argument=401, path="/repos/acme/other/deployments"),
+            )
+        )
+        with pytest.raises(PermanentError, match="401"):
+            here.pull()
+        here.server.set_faults("none")
+        rows = here.rows(here.pull(), "repositories")
+        assert sorted(row["record"]["full_name"] for row in rows) == ["acme/other", "acme/shop"]
+
+
 def test_a_repository_that_is_added_is_read_from_its_beginning(tmp_path: Path) -> None:
     """And the others are not read again."""
     other = Place(2, "acme/other")

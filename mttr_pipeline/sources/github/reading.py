@@ -169,11 +169,10 @@ class Reading(Pull):
                 self._site.names[name] = known
                 if row is not None:
                     rows[known.id] = row
-        if not self._extract.has("repositories", "all"):
-            lines = [
-                b'{"named":%b,"record":%b}' % (msgspec.json.encode(names[name]), row) for name, row in rows.items()
-            ]
-            self._extract.land("repositories", "all", lines)
+        for identity, row in rows.items():  # each by itself: another attempt may have found others
+            if not self._extract.has("repositories", identity):
+                line = b'{"named":%b,"record":%b}' % (msgspec.json.encode(names[identity]), row)
+                self._extract.land("repositories", identity, [line])
         repositories = []
         for identity, found in names.items():
             memory = self._site.repositories.get(identity)

@@ -65,8 +65,8 @@ class Projects:
             return digest
         self.is_known = True
         now = hashlib.blake2b(b"".join(line for _, line in sorted(lines.items())), digest_size=8).hexdigest()
-        if now != digest and not extract.has("projects", "list"):
-            extract.land("projects", "list", lines.values())
+        if now != digest and not extract.has("projects", now):
+            extract.land("projects", now, lines.values())  # another attempt may have seen others
         return now
 
     @property

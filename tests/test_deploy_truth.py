@@ -49,6 +49,9 @@ def the_company() -> World:
     return World(10, UNTIL, days=70, volumes=VOLUMES, linked=0.5, weekly=1.5, reviews=REVIEWED)
 
 
+pytestmark = pytest.mark.slow  # two whole nights of a company
+
+
 @pytest.fixture(scope="module")
 def company() -> World:
     return the_company()
@@ -255,7 +258,6 @@ def is_the_truth(company: World, nights: Sequence[datetime], generation: Path) -
     return found
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("number", [0, 1])
 def test_every_deploy_link_and_figure_is_the_truth(nights: list[Path], company: World, number: int) -> None:
     """On both nights. Two tools that tell of one deploy, a release for two services, and one that is brought out again are there."""
@@ -269,7 +271,6 @@ def test_every_deploy_link_and_figure_is_the_truth(nights: list[Path], company: 
     assert rows == 2 * releases > 60 and services == 2
 
 
-@pytest.mark.slow
 def test_one_full_pull_is_the_truth_however_much_goes_wrong(company: World) -> None:
     """What was read night by night is what one pull reads, with every kind of fault on the way; but for refusals that do not say how
     long to wait, which takes minutes and is tested with a clock of its own."""

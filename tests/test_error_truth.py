@@ -22,6 +22,8 @@ from mttr_pipeline.demo.reviews import Review
 from mttr_pipeline.demo.slack.stories import channels_of
 from mttr_pipeline.demo.true_incidents import Incident
 
+pytestmark = pytest.mark.slow  # two whole nights of a company
+
 
 @pytest.fixture(scope="module")
 def nights() -> list[Path]:
@@ -244,7 +246,6 @@ def due(resolved: datetime) -> datetime:
     return at
 
 
-@pytest.mark.slow
 def test_one_full_pull_is_the_truth_however_much_goes_wrong() -> None:
     """What one pull reads, with every kind of fault on the way, is the story as well; of what nobody saw open, less is known of its
     end."""

@@ -76,7 +76,9 @@ class Coverage(JsonObject):
     with_team_pct: Percent
     with_both: Count
     with_both_pct: Percent
-    n_suspect_commit: Annotated[Count, Meta(description="issues of which the source tells whether it suspects a commit")]
+    n_suspect_commit: Annotated[
+        Count, Meta(description="issues of which the source tells whether it suspects a commit")
+    ]
     with_suspect_commit: Annotated[int | None, Meta(description="null = the source does not tell")]
     with_suspect_commit_pct: Percent | None
     with_deploy: Count

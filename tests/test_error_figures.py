@@ -104,7 +104,7 @@ def test_what_the_data_quality_tells(tmp_path: Path) -> None:
 
 
 def test_shares_of_what_is_known(tmp_path: Path) -> None:
-    """Of all issues and of those of each source: nothing is 0 % of no issues."""
+    """Of all issues and of those of each source. Who does not tell of suspect commits has no share of them, which is not 0 %."""
     world = World(
         issues=[
             Issue("0", team="red", suspect_commits=("abc",), first_release="1.0", first_seen_at=T0),
@@ -119,7 +119,12 @@ def test_shares_of_what_is_known(tmp_path: Path) -> None:
     with tracked(tmp_path, world) as warehouse:
         found = rows(warehouse, "FROM mart.error_coverage")
     counts = [[value for name, value in row.items() if not name.endswith("_pct")] for row in found]
-    assert counts == [["all", 4, 2, 2, 1, 1, 1, 1], ["custom", 1, 1, 0, 0, 0, 0, 1], ["sentry", 3, 1, 2, 1, 1, 1, 0]]
+    assert counts == [
+        ["all", 4, 2, 2, 1, 2, 1, 1, 1],
+        ["custom", 1, 1, 0, 0, 0, None, 0, 1],
+        ["sentry", 3, 1, 2, 1, 2, 1, 1, 0],
+    ]
+    assert [row["with_suspect_commit_pct"] for row in found] == [50.0, None, 50.0]
     shares = ["with_service_pct", "with_incident_pct", "with_both_pct"]
     assert [found[0][name] for name in shares] == [50.0, 25.0, 25.0]
 

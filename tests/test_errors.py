@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 
 import error_reference as reference
+import pytest
 from correlation_cases import DAY, HOUR, MINUTE, Link, Rec
 from correlation_cases import reference as correlate
 from delivery_cases import Dep, causes
@@ -256,3 +257,37 @@ def test_evidence_is_what_the_reference_says(tmp_path: Path, count: int) -> None
         mine = [rec for rec, issue in pairs if issue == row["external_id"]]
         assert (row["rec"] is None) == (not mine)
         assert row["rec"] is None or began[row["rec"]] == max(began[rec] for rec in mine)
+
+
+SHORT_IDS = {
+    "known": ("note", "one", ("SHOP-1A2",), DAY, {"1"}),
+    "unknown words beside it": ("title", "title", ("SHOP-1A2", "READ-ME", "SHOP-9Z"), DAY, {"1"}),
+    "two of one tool": ("note", "one", ("SHOP-1A2", "SHOP-B"), DAY, set()),
+    "no issue's": ("note", "one", ("SHOP-1A3",), DAY, set()),
+    "months later": ("note", "one", ("SHOP-1A2",), 120 * DAY, set()),
+    "the name of a custom record": ("note", "one", ("REC-2A",), DAY, set()),
+}
+
+
+@pytest.mark.parametrize("case", SHORT_IDS)
+def test_short_ids_in_texts_name_known_issues_only(tmp_path: Path, case: str) -> None:
+    """A word in capitals may be anything. Only the key of an issue is a name, and it has the guards of every other."""
+    place, text, words, since, expected = SHORT_IDS[case]
+    began = AS_OF_US - 150 * DAY
+    issues = [
+        Issue(name, key=key, status="resolved", first_seen_at=began, last_seen_at=began, service=None)
+        for name, key in (("1", "SHOP-1A2"), ("2", "SHOP-B"))
+    ]
+    detected = began + since
+    records = [
+        Rec("pagerduty", "P", {"detected": detected, "resolved": detected + HOUR}),
+        Rec("custom", "REC-2A", {"detected": detected, "resolved": detected + HOUR}),
+    ]
+    reason = "text" if place == "note" else "key"
+    links = [Link("pagerduty", "P", reason, "key", word, place=place, text_id=text) for word in words]
+    told = [Told(issue.external_id, "resolved", began + HOUR) for issue in issues]
+    with tracked(tmp_path, World(issues=issues, told=told, records=records, links=links)) as warehouse:
+        found = rows(warehouse, "FROM mart.incident_errors WHERE NOT is_weak")
+        n_incidents = rows(warehouse, "SELECT count(*) AS n FROM mart.incidents")
+    assert {row["external_id"] for row in found} == expected
+    assert n_incidents == [{"n": 2}], "an issue joins no records"

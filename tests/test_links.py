@@ -101,10 +101,22 @@ def pages_in(text: str) -> list[str] | None:
     return sorted(found) or None
 
 
+def is_ticket_key(word: str) -> bool:
+    return re.fullmatch(r"[A-Z][A-Z0-9_]+-[1-9][0-9]*", word) is not None
+
+
+def is_short_id(word: str) -> bool:
+    """A project in capitals and a number as Crockford writes it, which does not begin with 0."""
+    project, dash, number = word.rpartition("-")
+    digits = set("0123456789ABCDEFGHJKMNPQRSTVWXYZ")
+    is_project = bool(re.match("[A-Z]", project)) and not re.search("[^A-Z0-9_-]", project)
+    return bool(dash) and is_project and number[:1] not in ("", "0") and set(number) <= digits
+
+
 def keys_in(text: str) -> list[str] | None:
     without = re.sub(r"https?://[^\x00-\x20]*", " ", text, flags=re.IGNORECASE)
     words = re.findall(r"[A-Za-z0-9_-]+", without)
-    return sorted({word for word in words if re.fullmatch(r"[A-Z][A-Z0-9_]+-[1-9][0-9]*", word)}) or None
+    return sorted({word for word in words if is_ticket_key(word) or is_short_id(word)}) or None
 
 
 # -- what is compared ------------------------------------------------------------------------------------------------------------
@@ -168,6 +180,12 @@ texts = st.lists(
             "fooOPS-3",
             "OPS-12.",
             "SHA-256",
+            "CHECKOUT-1A2",
+            "CHECKOUT-API-A",
+            "CHECKOUT-0A",
+            "SHOP-1a2",
+            "READ-ONLY",
+            "xSHOP-1B",
             "(OPS-4)",
             "[x|",
             "]",
@@ -194,6 +212,17 @@ def test_addresses_have_one_form(con: duckdb.DuckDBPyConnection, given_urls: lis
 def test_texts_name_the_same(con: duckdb.DuckDBPyConnection, given_texts: list[str]) -> None:
     assert ask_all(con, "record_pages_in", given_texts) == [pages_in(text) for text in given_texts]
     assert ask_all(con, "keys_in", given_texts) == [keys_in(text) for text in given_texts]
+
+
+@given(st.from_regex(r"[A-Z][A-Z0-9_-]{0,8}", fullmatch=True), st.integers(1, 2**40))
+@examples(50)
+def test_a_short_id_is_read_whatever_its_number(con: duckdb.DuckDBPyConnection, project: str, number: int) -> None:
+    """Short ids count in base 32: most have letters, and some nothing else."""
+    digits = ""
+    while number:
+        number, digit = divmod(number, 32)
+        digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"[digit] + digits
+    assert ask(con, "keys_in", f"Fixes {project}-{digits}, see notes") == [f"{project}-{digits}"]
 
 
 @pytest.mark.parametrize(

@@ -76,8 +76,11 @@ class Coverage(JsonObject):
     with_team_pct: Percent
     with_both: Count
     with_both_pct: Percent
-    with_suspect_commit: Count
-    with_suspect_commit_pct: Percent
+    n_suspect_commit: Annotated[
+        Count, Meta(description="issues of which the source tells whether it suspects a commit")
+    ]
+    with_suspect_commit: Annotated[int | None, Meta(description="null = the source does not tell")]
+    with_suspect_commit_pct: Percent | None
     with_deploy: Count
     with_deploy_pct: Percent
     with_incident: Count

@@ -9,7 +9,8 @@ of one tool that are more than 24 hours apart (url, key, text: a standing channe
 two is no incident, such as a false alarm, which keeps its own row; one has no usable stamp; their lifetimes are more than 24 hours apart
 (url, key, text). A deduplication key is a link only between a page and another record that has the same key while it lasts: an alert's
 group joins alerts to a page, never to each other, and long-lived keys come again. A vendor's own link and a decision have no guard in time: without a near episode they hold for
-the first. Keys of projects that no record here is of, such as UTF-8, are no names.
+the first. Keys of projects that no record here is of, such as UTF-8, are no names, nor are words in texts with the shape of a short id,
+such as CHECKOUT-1A2, that no record and no issue here has as its key.
 Issues of error trackers that are no records name and are named by the same rules (is_of_error). What is between records does not depend on
 them: their names, texts and lists are counted without issues."""
 not_null = ["source", "external_id", "place", "link_reason", "target", "is_of_error"]
@@ -52,7 +53,8 @@ lives AS NOT MATERIALIZED (
     CROSS JOIN config.run AS run
 ),
 named AS MATERIALIZED (
-    SELECT row_number() OVER () AS no, n.*, i.external_id IS NOT NULL AS by_error
+    SELECT row_number() OVER () AS no, n.*, i.external_id IS NOT NULL AS by_error,
+        n.target_kind = 'key' AND n.text_id IS NOT NULL AND NOT is_ticket_key(n.target) AS is_short_id
     FROM (
         SELECT l.source, l.external_id, l.place, l.text_id, l.reason, l.target_kind, l.target_source, l.target,
             bool_or(coalesce(l.is_responder, false)) AS is_responder
@@ -106,7 +108,7 @@ found AS (
         SELECT n.no, r.source, r.external_id
         FROM named AS n
         JOIN ends AS r ON r.external_id = n.target
-        WHERE n.target_kind = 'key' AND coalesce(n.target_source = r.source, true)
+        WHERE n.target_kind = 'key' AND NOT n.is_short_id AND coalesce(n.target_source = r.source, true)
         UNION
         SELECT n.no, r.source, r.external_id
         FROM named AS n
@@ -150,7 +152,7 @@ resolved AS MATERIALIZED (
     LEFT JOIN projects AS p ON n.target_kind = 'key' AND p.project = regexp_extract(n.target, '^(.+)-\d+$', 1)
     LEFT JOIN sites AS u ON n.target_kind = 'url' AND u.site = regexp_extract(n.target, '^\w+://([^/]+)', 1)
     LEFT JOIN core.deleted_records AS d ON d.source = n.target_source AND d.external_id = n.target
-    WHERE n.target_kind <> 'key' OR f.no IS NOT NULL OR p.account IS NOT NULL OR NOT regexp_matches(n.target, '^.+-\d+$')
+    WHERE n.target_kind <> 'key' OR f.no IS NOT NULL OR (NOT n.is_short_id AND (p.account IS NOT NULL OR NOT regexp_matches(n.target, '^.+-\d+$')))
 ),
 -- How many records of a tool one text names; itself does not count.
 texts AS (

@@ -67,14 +67,19 @@ CREATE OR REPLACE MACRO record_pages_in(text) AS
     CASE WHEN may_name_page(text) THEN nullif(list_sort(list_distinct(list_filter(
         list_transform(urls_in(text), lambda found: record_page(found)), lambda page: page IS NOT NULL))), []) END;
 
--- What looks like keys of tickets in a text, each once: a run of letters, digits, - and _ that is a key as a whole, outside of
--- addresses. UTF-8 looks like one too: only keys of known projects count. NULL where there is none.
+-- Whether a word is a key of a ticket: OPS-231.
+CREATE OR REPLACE MACRO is_ticket_key(word) AS regexp_full_match(word, '[A-Z][A-Z0-9_]+-[1-9][0-9]*');
+
+-- What looks like keys in a text, each once: a run of letters, digits, - and _ that is a key as a whole, outside of addresses. Keys of
+-- tickets, and short ids of errors such as CHECKOUT-1A2: the name of a project, which may have a -, and a number of the base 32, which has
+-- no I, L, O and U. UTF-8 and SHA-2AB look like some too: only keys of known projects count, and short ids of known issues. NULL where
+-- there is none.
 CREATE OR REPLACE MACRO keys_in(text) AS
-    CASE WHEN regexp_matches(text, '[A-Z][A-Z0-9_]+-[1-9]') THEN
+    CASE WHEN regexp_matches(text, '[A-Z0-9_]-[1-9A-HJKMNP-TV-Z]') THEN
         nullif(list_sort(list_distinct(list_filter(
             regexp_extract_all(
-                regexp_replace(text, '(?i:https?)://[^\x00-\x20]*', ' ', 'g'), '[A-Za-z0-9_-]*[A-Z][A-Z0-9_]+-[1-9][A-Za-z0-9_-]*'),
-            lambda found: regexp_full_match(found, '[A-Z][A-Z0-9_]+-[1-9][0-9]*')))), [])
+                regexp_replace(text, '(?i:https?)://[^\x00-\x20]*', ' ', 'g'), '[A-Za-z0-9_-]*[A-Z0-9_]-[1-9A-HJKMNP-TV-Z][A-Za-z0-9_-]*'),
+            lambda found: regexp_full_match(found, '[A-Z][A-Z0-9_-]*-[1-9A-HJKMNP-TV-Z][0-9A-HJKMNP-TV-Z]*')))), [])
     END;
 
 -- Whether a value is one address or one key and nothing else: then it is a field for it, and no text that may name several.
@@ -99,4 +104,4 @@ CREATE OR REPLACE MACRO targets_in(text, reads_keys) AS list_concat(
 
 -- Those of free key-value pairs, the values as JSON, that may name something.
 CREATE OR REPLACE MACRO naming_details(details) AS
-    list_filter(map_entries(details), lambda d: regexp_matches(d.value::VARCHAR, '://|[A-Z0-9_]-[1-9]'));
+    list_filter(map_entries(details), lambda d: regexp_matches(d.value::VARCHAR, '://|[A-Z0-9_]-[1-9A-Z]'));

@@ -20,6 +20,7 @@ from markupsafe import Markup
 
 from mttr_pipeline.reports.compliance import GOAL_PCT
 from mttr_pipeline.reports.document import Document
+from mttr_pipeline.reports.page.words import short_version
 
 if TYPE_CHECKING:
     import altair as alt
@@ -260,7 +261,7 @@ def crash_free(releases: Sequence[Document]) -> Callable[[int], alt.LayerChart]:
 
     shown = [
         {
-            "release": f"{row['service']} {row['version']}",
+            "release": f"{row['service']} {short_version(row['version'])}",
             "free": row["crash_free_pct"],
             "low": row["crash_free_low_pct"],
             "high": row["crash_free_high_pct"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from itertools import groupby
 from typing import Any
@@ -10,7 +11,7 @@ from markupsafe import Markup, escape
 
 from mttr_pipeline.reports.document import Document
 from mttr_pipeline.reports.page import charts, rules
-from mttr_pipeline.reports.page.words import count, day, listed, plural
+from mttr_pipeline.reports.page.words import count, day, listed, plural, short_version
 
 _STATES = {"confirmed": "held", "ineffective": "did not hold", "pending": "pending", "unknown": "not known"}
 CLASSES = {"new": "new", "regression": "back after a resolve", "spike": "spiking", "ongoing": "ongoing"}
@@ -69,6 +70,11 @@ def tied(row: Document) -> str:
     return _METHODS[row["method"]]
 
 
+def reason(row: Document) -> Markup:
+    """Why an issue has its place, with dates as the page writes them."""
+    return Markup(re.sub(r"\b\d{4}-\d\d-\d\d\b", lambda found: day(found[0]), str(escape(row["triage_reason"]))))
+
+
 def post_mortem(row: Document) -> Markup:
     """The state of a post-mortem with its day."""
     if row["state"] == "completed":
@@ -105,7 +111,7 @@ def lines(errors: Document) -> list[Markup]:
     if worse := [row for row in _newest(errors["releases"]) if row["verdict"] == "worse"]:
         found.append(
             Markup("Newest releases that crash more than the one before: {}").format(
-                _joined([escape(f"{row['service']} {row['version']}") for row in worse])
+                _joined([escape(f"{row['service']} {short_version(row['version'])}") for row in worse])
             )
         )
     return found
@@ -118,6 +124,6 @@ def _joined(parts: list[Markup]) -> Markup:
 def _label(releases: list[Document]) -> str:
     """Text alternative of the chart; the table below has the numbers of every release."""
     return "Chart of the share of sessions without a crash. " + " ".join(
-        f"{row['service']} {row['version']}: {row['crash_free_pct']:.3f} %, {row['sessions']:,} sessions."
+        f"{row['service']} {short_version(row['version'])}: {row['crash_free_pct']:.3f} %, {row['sessions']:,} sessions."
         for row in releases
     )

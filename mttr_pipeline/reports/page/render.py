@@ -86,6 +86,7 @@ def _environment() -> Environment:
         "deploy_name": deploys.name_of,
         "introduced": deploys.introduced,
         "error_name": errors.name_of,
+        "error_reason": errors.reason,
         "class_of_issue": errors.CLASSES.__getitem__,
         "tied": errors.tied,
         "health": errors.verdict,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -27,9 +28,11 @@ __all__ = [
     "rate",
     "recovery",
     "share",
+    "short_version",
     "shortened",
     "status",
     "times",
+    "version",
 ]
 
 _NONE = Markup('<span class="none">no data</span>')
@@ -181,6 +184,18 @@ def listed(words: Iterable[str]) -> str:
 def status(value: str) -> str:
     """A status without underscores: `no data`."""
     return value.replace("_", " ")
+
+
+def short_version(value: str) -> str:
+    """A version for people: of the 40 digits of a commit the first ten, which tell it from all others."""
+    return value[:10] if re.fullmatch("[0-9a-fA-F]{40}", value) else value
+
+
+def version(value: str) -> Markup:
+    """A version, with all digits of a commit in the title."""
+    if (short := short_version(value)) == value:
+        return Markup("<bdi>{}</bdi>").format(value)
+    return Markup('<bdi title="{}">{}</bdi>').format(value, short)
 
 
 def shortened(text: str, longest: int = 60) -> str:

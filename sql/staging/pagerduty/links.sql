@@ -28,7 +28,7 @@ WITH texts AS (
     FROM (
         SELECT external_id, landed_in, coalesce(field.name, field.display_name) AS name, json_text(field.value) AS value
         FROM (
-            SELECT external_id, landed_in, unnest(list_filter(fields, lambda f: regexp_matches(f.value::VARCHAR, '://|[A-Z0-9_]-[1-9]')))
+            SELECT external_id, landed_in, unnest(list_filter(fields, lambda f: regexp_matches(f.value::VARCHAR, '://|[A-Z0-9_]-[1-9A-Z]')))
                 AS field
             FROM raw.${source}_incident_fields
         )

@@ -95,7 +95,7 @@ class Found:
 
     def groups(self) -> list[set[str]]:
         """The ids of the records of each incident."""
-        return sorted(({row[1] for row in rows} for rows in self.members.values()), key=str)
+        return sorted(({row[1] for row in rows} for rows in self.members.values()), key=sorted)
 
 
 def test_a_channel_a_page_and_a_ticket_are_one_incident(tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_a_message_counts_where_it_is_all_that_names_the_page(tmp_path: Path) ->
         give(slack, [page(number, NOW - n * HOUR, NOW - (n - 2) * HOUR) for number, n in began.items()])
         found = Found(slack)
     assert found.groups() == sorted(
-        [{"Q0AAAAAAAAAAA1", linked.id}, {"Q0BBBBBBBBBBB2", other.id}, {"Q0CCCCCCCCCCC3"}], key=str
+        [{"Q0AAAAAAAAAAA1", linked.id}, {"Q0BBBBBBBBBBB2", other.id}, {"Q0CCCCCCCCCCC3"}], key=sorted
     )
 
 

@@ -68,6 +68,7 @@ def _follow(
         waiting: dict[str, list[str]] = {}
         begun: set[str] = set()
         size = 0
+        threads = con.execute("SELECT current_setting('threads')").fetchall()[0][0]
         con.execute("SET threads = 1")  # the pull needs the other core
         try:
             while (one := landed.get()) and not ended.is_set():
@@ -82,7 +83,7 @@ def _follow(
                     _read(con, model, landing, waiting.pop(model.name), model.name not in begun)
                     begun.add(model.name)
         finally:
-            con.execute("RESET threads")
+            con.execute(f"SET threads = {threads}")
 
 
 def _read(con: duckdb.DuckDBPyConnection, model: Model, landing: Landing, paths: list[str], anew: bool) -> None:

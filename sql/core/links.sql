@@ -54,7 +54,7 @@ lives AS NOT MATERIALIZED (
 ),
 named AS MATERIALIZED (
     SELECT row_number() OVER () AS no, n.*, i.external_id IS NOT NULL AS by_error,
-        n.target_kind = 'key' AND n.text_id IS NOT NULL AND NOT is_ticket_key(n.target) AS is_short_id
+        n.target_kind = 'key' AND n.text_id IS NOT NULL AND is_short_id(n.target) AS is_short_id
     FROM (
         SELECT l.source, l.external_id, l.place, l.text_id, l.reason, l.target_kind, l.target_source, l.target,
             bool_or(coalesce(l.is_responder, false)) AS is_responder

@@ -39,7 +39,7 @@ records AS (
     FROM targets AS t JOIN core.vendor_records AS r ON upper(r.key) = t.target WHERE t.target_kind = 'key'
     UNION
     SELECT t.deploy_no, r.source, r.external_id
-    FROM targets AS t JOIN core.vendor_records AS r ON r.external_id = t.target WHERE t.target_kind = 'key' AND is_ticket_key(t.target)
+    FROM targets AS t JOIN core.vendor_records AS r ON r.external_id = t.target WHERE t.target_kind = 'key' AND NOT is_short_id(t.target)
     UNION
     SELECT t.deploy_no, r.source, r.external_id
     FROM targets AS t

@@ -70,6 +70,12 @@ CREATE OR REPLACE MACRO record_pages_in(text) AS
 -- Whether a word is a key of a ticket: OPS-231.
 CREATE OR REPLACE MACRO is_ticket_key(word) AS regexp_full_match(word, '[A-Z][A-Z0-9_]+-[1-9][0-9]*');
 
+-- Whether a word has the shape of a key of a ticket or a short id of an error.
+CREATE OR REPLACE MACRO is_key(word) AS regexp_full_match(word, '[A-Z][A-Z0-9_-]*-[1-9A-HJKMNP-TV-Z][0-9A-HJKMNP-TV-Z]*');
+
+-- Whether a word can be a short id only.
+CREATE OR REPLACE MACRO is_short_id(word) AS is_key(word) AND NOT is_ticket_key(word);
+
 -- What looks like keys in a text, each once: a run of letters, digits, - and _ that is a key as a whole, outside of addresses. Keys of
 -- tickets, and short ids of errors such as CHECKOUT-1A2: the name of a project, which may have a -, and a number of the base 32, which has
 -- no I, L, O and U. UTF-8 and SHA-2AB look like some too: only keys of known projects count, and short ids of known issues. NULL where
@@ -79,7 +85,7 @@ CREATE OR REPLACE MACRO keys_in(text) AS
         nullif(list_sort(list_distinct(list_filter(
             regexp_extract_all(
                 regexp_replace(text, '(?i:https?)://[^\x00-\x20]*', ' ', 'g'), '[A-Za-z0-9_-]*[A-Z0-9_]-[1-9A-HJKMNP-TV-Z][A-Za-z0-9_-]*'),
-            lambda found: regexp_full_match(found, '[A-Z][A-Z0-9_-]*-[1-9A-HJKMNP-TV-Z][0-9A-HJKMNP-TV-Z]*')))), [])
+            lambda found: is_key(found)))), [])
     END;
 
 -- Whether a value is one address or one key and nothing else: then it is a field for it, and no text that may name several.

@@ -216,7 +216,8 @@ class Warehouse:
         if model.table == INCIDENTS:  # facts are made of them, and the macros over them go where they are
             self._facts.clear()
             self.make_analyst_macros()
-        made_by = [self.run_id, model.place]  # one statement where it was made before: most of a night's tables are small
+        made_by = [self.run_id, model.place]
+        # One statement where it was made before: most of a night's tables are small.
         if not self.con.execute("UPDATE ops.builds SET run_id = ? WHERE table_name = ?", made_by).fetchall()[0][0]:
             self.con.execute("INSERT INTO ops.builds (run_id, table_name) VALUES (?, ?)", made_by)
         model.compare_columns(self.columns(model))

@@ -71,7 +71,7 @@ CREATE OR REPLACE MACRO record_pages_in(text) AS
 CREATE OR REPLACE MACRO is_ticket_key(word) AS regexp_full_match(word, '[A-Z][A-Z0-9_]+-[1-9][0-9]*');
 
 -- Whether a word has the shape of a key of a ticket or a short id of an error.
-CREATE OR REPLACE MACRO is_key(word) AS regexp_full_match(word, '[A-Z][A-Z0-9_-]*-[1-9A-HJKMNP-TV-Z][0-9A-HJKMNP-TV-Z]*');
+CREATE OR REPLACE MACRO is_key(word) AS regexp_full_match(word, '[A-Z]([A-Z0-9_-]*[A-Z0-9_])?-[1-9A-HJKMNP-TV-Z][0-9A-HJKMNP-TV-Z]*');
 
 -- Whether a word can be a short id only.
 CREATE OR REPLACE MACRO is_short_id(word) AS is_key(word) AND NOT is_ticket_key(word);

@@ -346,6 +346,7 @@ def test_a_token_without_the_scope_is_told_once_and_harms_nothing(tmp_path: Path
         manifest = here.pull()
         assert len(landed_rows(here.landing, manifest, "issues")) == 199
         assert manifest.facts["counts"]["linked_alerts_not_readable"] == 1
+        assert "read:incident:jira-service-management" in manifest.facts["linked_alerts_not_readable"]
         assert len(here.asked()) < 20
         assert here.alerts(manifest) == {}
         found = next(finding for finding in examine(lambda: here.settings) if finding.name == "jira")
@@ -398,6 +399,8 @@ def test_whatever_a_beta_api_answers_the_issues_are_read(tmp_path: Path, status:
         manifest = here.pull()
         assert len(landed_rows(here.landing, manifest, "issues")) == 99
         assert manifest.facts["counts"]["linked_alerts_not_readable"] == 1
+        why = manifest.facts["linked_alerts_not_readable"]
+        assert why.startswith("Jira, linked alerts") and simulator.token not in why
         assert len(here.asked()) < 40
 
 

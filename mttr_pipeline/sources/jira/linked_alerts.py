@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from mttr_pipeline.errors import MttrError
+from mttr_pipeline.errors import PermanentError, TransientError
 from mttr_pipeline.sources.jira import NO_LINKED_ALERTS, NOT_READABLE, POSTPONED
 from mttr_pipeline.sources.jira.incidents_api import IncidentsApi
 from mttr_pipeline.sources.jira.jql import combined, created_in
@@ -60,6 +60,7 @@ class LinkedAlerts:
         self._answered = 0
         self._refused: list[str] = []
         self._is_over = threading.Event()  # what was seen says that further requests are in vain
+        self._why = ""  # the sentence of the last failure
 
     def run(self, changed_since: datetime) -> None:
         """Land what is not landed yet, and leave to the next pull what waits. `changed_since` is the instant since when this pull
@@ -81,6 +82,9 @@ class LinkedAlerts:
         self._runner.run(self._tasks(asked))
         if self._is_over.is_set() or (self._refused and not (self._answered or landed or self._is_known)):
             self._runner.count(NOT_READABLE)
+            self._extract.facts[NOT_READABLE] = (
+                self._why
+            )  # the vendor may be well again when somebody asks `mttr doctor`
             if not (self._answered or landed or self._is_known):
                 return  # as if it had never been asked
             landed = self._landed()
@@ -120,22 +124,25 @@ class LinkedAlerts:
         except (OutOfTime, Stopped):
             raise
         except HttpRefused as error:
-            self._note(issue_id, error.status)
+            self._note(issue_id, error.status, str(error))
             return
-        except EndlessListing:
-            self._note(issue_id, None)
+        except EndlessListing as error:
+            self._note(issue_id, None, f"{self._api.client.title}: {error}")
             return
-        except MttrError:
-            self._is_over.set()  # it does not answer, or not in the shape that is documented
+        except (PermanentError, TransientError) as error:  # it does not answer, or not in the shape that is documented
+            with self._lock:
+                self._why = str(error)
+            self._is_over.set()
             return
         with self._lock:
             self._answered += 1
         name, *lists = (msgspec.json.encode(part) for part in (issue_id, linked, responders))
         yield b'{"issueId":%b,"linked":%b,"responders":%b}' % (name, *lists)
 
-    def _note(self, issue_id: str, status: int | None) -> None:
+    def _note(self, issue_id: str, status: int | None, why: str) -> None:
         with self._lock:
             self._refused.append(issue_id)
+            self._why = why
             in_vain = (
                 not self._answered and len(self._refused) >= HOPELESS and (status in (403, None) or not self._is_known)
             )
